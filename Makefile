@@ -1,0 +1,47 @@
+# `make` sets up and runs the main job, `make test` sets up and tests: Python 3.11+, g++, make and perl will do.
+
+PYTHON ?= python3
+BUILD  := build
+VENV   := .venv
+LMUL   := $(VENV)/bin/lmul
+ROOMS  := hdl sim golden cost workloads tests src
+
+.PHONY: all demo test lint format clean distclean
+
+all: demo
+
+# The main job: Verilog, simulation against the golden model on real operands, cost.
+demo: $(VENV)/ready
+	@for design in mul dot array; do $(LMUL) verilog $$design -o $(BUILD)/verilog || exit; done
+	@$(LMUL) sim array --build $(BUILD)
+	@for design in mul dot; do \
+	    $(LMUL) cost $$design --compare lmul,exact --build $(BUILD) --json $(BUILD)/cost/$$design.json || exit; \
+	done
+	@echo "Verilog with sidecars is in $(BUILD)/verilog, the figures are in $(BUILD)/cost, the simulation in $(BUILD)/sim."
+
+# Installs pinned versions, editable; made anew when the dependencies change.
+$(VENV)/ready: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV), about a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[sim,cost,dev]'
+	@touch $@
+
+test: $(VENV)/ready
+	$(VENV)/bin/python -m pytest -n 2 tests
+
+lint: $(VENV)/ready
+	$(VENV)/bin/ruff check $(ROOMS)
+	$(VENV)/bin/ruff format --check $(ROOMS)
+	$(VENV)/bin/mypy
+	$(VENV)/bin/codespell
+
+format: $(VENV)/ready
+	$(VENV)/bin/ruff check --fix $(ROOMS)
+	$(VENV)/bin/ruff format $(ROOMS)
+
+clean:
+	rm -rf $(BUILD)
+
+distclean: clean
+	rm -rf $(VENV)

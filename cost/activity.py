@@ -1,0 +1,351 @@
+"""Switching activity: how often each net of a netlist toggles under given operands.
+
+The simulation is cycle by cycle with zero delay, so it sees no glitches. Sixty-four cases run at once in
+the bits of a word: consecutive cycles where there are no flip-flops, else independent streams.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.cost.boolean import ONES, Expression, Words
+from lmul.cost.liberty import Cell, FlipFlop
+from lmul.cost.netlist import Instance, Netlist, Port, clock_pin
+from lmul.errors import UserError
+
+Bits = NDArray[np.uint8]
+Counts = NDArray[np.int64]
+
+_WORD = 64
+_BLOCK_WORDS = 1024
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a simulation counted.
+
+    Parameters
+    ----------
+    transitions : int
+        Number of steps from one cycle to the next that were counted, over all streams.
+    toggles : int64 array, shape (nets,)
+        Toggles of each net over all counted steps. The clock is not simulated: it has two a step.
+    states : tuple of int64 array, shape (2 ** pins,)
+        For each flip-flop of the netlist, how often its pins held each combination at the end of the
+        cycle before a step; bit ``j`` of the index is entry ``j`` of `state_pins`.
+    outputs : mapping of str to uint8 array, shape (cycles, streams, bits)
+        Output ports, least significant bit first, for all cycles.
+    """
+
+    transitions: int
+    toggles: Counts
+    states: tuple[Counts, ...]
+    outputs: Mapping[str, Bits]
+
+
+def state_pins(cell: Cell) -> tuple[str, ...]:
+    """Names behind the bits of a flip-flop's state counts.
+
+    Parameters
+    ----------
+    cell : Cell
+        A cell with a flip-flop.
+
+    Returns
+    -------
+    tuple of str
+        Its inputs apart from the clock, then the state itself.
+    """
+    if cell.flip_flop is None:
+        return ()
+    clock = clock_pin(cell)
+    return (*(pin.name for pin in cell.inputs if pin.name != clock), cell.flip_flop.state)
+
+
+def simulate(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int = 0) -> Activity:
+    """Simulate a netlist and count toggles.
+
+    Flip-flops start at 0. Outputs of a cycle follow its inputs at once and the flip-flops as the cycles
+    before left them; an asynchronous clear or preset acts in the cycle in which it is seen.
+
+    Parameters
+    ----------
+    netlist : Netlist
+        A flat netlist.
+    stimulus : mapping of str to uint8 array, shape (cycles, streams, bits)
+        Zeros and ones for every input port but the clock, least significant bit first. A reset is part of
+        the stimulus like any other input.
+    warmup : int
+        Number of first cycles to leave out of the counts: the first step counted leads from cycle `warmup`
+        to the next.
+
+    Returns
+    -------
+    Activity
+        Toggle counts and output values.
+
+    Raises
+    ------
+    UserError
+        If the stimulus does not fit the ports, leaves no step to count, or the netlist cannot be simulated.
+    """
+    cycles, streams = _check_stimulus(netlist, stimulus, warmup)
+    simulation = _Sequential if netlist.flip_flops else _Combinational
+    return simulation(netlist, stimulus, warmup, cycles, streams).run()
+
+
+def _check_stimulus(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int) -> tuple[int, int]:
+    widths = {port.name: len(port.nets) for port in netlist.inputs}
+    if set(stimulus) != set(widths):
+        raise UserError(
+            f"{netlist.name} has the inputs {sorted(widths)}, the stimulus has {sorted(stimulus)}"
+        )
+    if not stimulus:
+        raise UserError(f"{netlist.name} has no inputs to drive")
+    cycles, streams = next(iter(stimulus.values())).shape[:2]
+    for name, bits in stimulus.items():
+        if bits.shape != (cycles, streams, widths[name]):
+            expected = (cycles, streams, widths[name])
+            raise UserError(f"stimulus of {name} has the shape {bits.shape}, not {expected}")
+    if not 0 <= warmup < cycles - 1 or streams < 1:
+        raise UserError(f"{cycles} cycles of {streams} streams leave no step to count after {warmup}")
+    return cycles, streams
+
+
+def _pack(bits: Bits) -> Words:
+    """Pack the last axis into words, the first case in the least significant bit."""
+    missing = -bits.shape[-1] % _WORD
+    padded = np.pad(np.ascontiguousarray(bits), [(0, 0)] * (bits.ndim - 1) + [(0, missing)])
+    return np.packbits(padded, axis=-1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
+
+
+def _unpack(words: Words, cases: int) -> Bits:
+    """Unpack the last axis into `cases` bits: the inverse of `_pack`."""
+    data = np.ascontiguousarray(words).astype("<u8", copy=False).view(np.uint8)
+    return np.unpackbits(data, axis=-1, count=cases, bitorder="little")
+
+
+def _count(words: Words) -> Counts:
+    counts: Counts = np.bitwise_count(words).sum(axis=-1, dtype=np.int64)
+    return counts
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Instances of one cell that can be evaluated at once."""
+
+    cell: Cell
+    inputs: Mapping[str, NDArray[np.intp]]
+    outputs: tuple[tuple[Expression, NDArray[np.intp]], ...]
+
+    def read(self, values: Words) -> dict[str, Words]:
+        return {pin: values[nets] for pin, nets in self.inputs.items()}
+
+    def drive(self, values: Words, pins: Mapping[str, Words]) -> None:
+        for function, nets in self.outputs:
+            values[nets] = function.evaluate(pins)
+
+
+def _groups(instances: Iterable[Instance]) -> list[_Group]:
+    def cell_name(instance: Instance) -> str:
+        return instance.cell.name
+
+    return [_group(list(alike)) for _, alike in groupby(sorted(instances, key=cell_name), key=cell_name)]
+
+
+def _group(alike: list[Instance]) -> _Group:
+    cell = alike[0].cell
+
+    def nets(pin: str) -> NDArray[np.intp]:
+        return np.array([instance.nets[pin] for instance in alike])
+
+    outputs = ((pin.function, nets(pin.name)) for pin in cell.outputs if pin.function)
+    return _Group(cell, {pin.name: nets(pin.name) for pin in cell.inputs}, tuple(outputs))
+
+
+class _Simulation:
+    """What both ways of packing cases share: the stimulus, the groups of cells, the counts."""
+
+    def __init__(
+        self, netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int, cycles: int, streams: int
+    ):
+        self._netlist = netlist
+        self._stimulus = stimulus
+        self._warmup = warmup
+        self._cycles, self._streams = cycles, streams
+        self._levels = [_groups(level) for level in netlist.levels]
+        self._toggles = np.zeros(netlist.nets, dtype=np.int64)
+        self._outputs = {
+            port.name: np.empty((cycles, streams, len(port.nets)), dtype=np.uint8) for port in netlist.outputs
+        }
+
+    def _blank(self, words: int) -> Words:
+        values = np.zeros((self._netlist.nets, words), dtype=np.uint64)
+        values[1] = ONES
+        return values
+
+    def _evaluate(self, values: Words) -> None:
+        for level in self._levels:
+            for group in level:
+                group.drive(values, group.read(values))
+
+    def _activity(self, states: tuple[Counts, ...]) -> Activity:
+        transitions = self._streams * (self._cycles - 1 - self._warmup)
+        if self._netlist.clock_net is not None:
+            self._toggles[self._netlist.clock_net] = 2 * transitions
+        return Activity(transitions, self._toggles, states, self._outputs)
+
+
+class _Combinational(_Simulation):
+    """Cycles in the bits of a word, in blocks of streams and of time that stay in the cache."""
+
+    def run(self) -> Activity:
+        block = min(self._streams, _BLOCK_WORDS)
+        for first in range(0, self._streams, block):
+            self._run_streams(slice(first, min(first + block, self._streams)))
+        return self._activity(())
+
+    def _run_streams(self, streams: slice) -> None:
+        count = streams.stop - streams.start
+        length = max(1, _BLOCK_WORDS // count) * _WORD
+        last = np.zeros((self._netlist.nets, count), dtype=np.uint64)
+        for start in range(0, self._cycles, length):
+            cycles = slice(start, min(start + length, self._cycles))
+            last = self._run_block(cycles, streams, last)
+
+    def _run_block(self, cycles: slice, streams: slice, last: Words) -> Words:
+        width = -(-(cycles.stop - cycles.start) // _WORD)
+        values = self._blank((streams.stop - streams.start) * width)
+        for port in self._netlist.inputs:
+            bits = self._stimulus[port.name][cycles, streams].transpose(2, 1, 0)
+            values[list(port.nets)] = _pack(bits).reshape(len(port.nets), -1)
+        self._evaluate(values)
+        by_stream = values.reshape(self._netlist.nets, -1, width)
+        self._toggles += _count(self._changes(by_stream, last, cycles.start).reshape(values.shape))
+        for port in self._netlist.outputs:
+            bits = _unpack(by_stream[list(port.nets)], cycles.stop - cycles.start)
+            self._outputs[port.name][cycles, streams] = bits.transpose(2, 1, 0)
+        return by_stream[:, :, -1] >> np.uint64(_WORD - 1)
+
+    def _changes(self, values: Words, last: Words, start: int) -> Words:
+        """Mark the cycles in which a net differs from the cycle before."""
+        before = values << np.uint64(1)
+        before[:, :, 0] |= last
+        before[:, :, 1:] |= values[:, :, :-1] >> np.uint64(_WORD - 1)
+        before ^= values
+        cycle = start + np.arange(values.shape[2] * _WORD)
+        before &= _pack(((cycle > self._warmup) & (cycle < self._cycles)).astype(np.uint8))
+        return before
+
+
+class _Registers:
+    """The flip-flops of one cell type, with their states over the streams."""
+
+    def __init__(self, members: list[Instance], flip_flop: FlipFlop, words: int):
+        self.members = members
+        self._group = _group(members)
+        self._flip_flop = flip_flop
+        self._state = np.zeros((len(members), words), dtype=np.uint64)
+        self._pins = state_pins(members[0].cell)
+        self.counts = np.zeros((len(members), 1 << len(self._pins)), dtype=np.int64)
+
+    def _read(self, values: Words) -> dict[str, Words]:
+        states = {self._flip_flop.state: self._state, self._flip_flop.complement: ~self._state}
+        return self._group.read(values) | states
+
+    def drive(self, values: Words) -> None:
+        self._group.drive(values, self._read(values))
+
+    def clock(self, values: Words) -> None:
+        """Store; a clear or preset that holds at the edge is stronger."""
+        self._state = self._forced(self._flip_flop.next_state.evaluate(self._read(values)), values)
+
+    def reset(self, values: Words) -> bool:
+        """Apply clear and preset; tell whether a state changed."""
+        state = self._forced(self._state, values)
+        changed = bool((state != self._state).any())
+        self._state = state
+        return changed
+
+    def _forced(self, state: Words, values: Words) -> Words:
+        pins = self._read(values)
+        if self._flip_flop.preset:
+            state = state | self._flip_flop.preset.evaluate(pins)
+        if self._flip_flop.clear:
+            state = state & ~self._flip_flop.clear.evaluate(pins)
+        return np.broadcast_to(state, self._state.shape)
+
+    def count(self, values: Words, lanes: Words) -> None:
+        """Add the cases of this cycle to the counts of pin combinations."""
+        pins = self._read(values)
+        matches = [np.broadcast_to(lanes, self._state.shape)]
+        for pin in self._pins:
+            low = [match & ~pins[pin] for match in matches]
+            matches = low + [match & pins[pin] for match in matches]
+        for column, match in enumerate(matches):
+            self.counts[:, column] += _count(match)
+
+
+class _Sequential(_Simulation):
+    """Streams in the bits of a word, cycle after cycle."""
+
+    def run(self) -> Activity:
+        values = self._blank(-(-self._streams // _WORD))
+        lanes = _pack(np.ones(self._streams, dtype=np.uint8))
+        before = values.copy()
+        for cycle in range(self._cycles):
+            self._settle(cycle, values)
+            self._record(cycle, values)
+            if cycle > self._warmup:
+                self._toggles += _count((values ^ before) & lanes)
+            before[:] = values
+            for registers in self._registers:
+                if self._warmup <= cycle < self._cycles - 1:
+                    registers.count(values, lanes)
+                registers.clock(values)
+        return self._activity(self._states())
+
+    @cached_property
+    def _registers(self) -> list[_Registers]:
+        words = -(-self._streams // _WORD)
+        by_cell: dict[str, list[Instance]] = {}
+        for instance in self._netlist.flip_flops:
+            by_cell.setdefault(instance.cell.name, []).append(instance)
+        return [
+            _Registers(members, members[0].cell.flip_flop, words)
+            for members in by_cell.values()
+            if members[0].cell.flip_flop
+        ]
+
+    def _settle(self, cycle: int, values: Words) -> None:
+        """Set the inputs of a cycle and let everything follow, asynchronous resets included."""
+        for port, words in self._packed:
+            values[list(port.nets)] = words[cycle]
+        for _ in range(len(self._netlist.flip_flops) + 1):
+            for registers in self._registers:
+                registers.drive(values)
+            self._evaluate(values)
+            changed = [registers.reset(values) for registers in self._registers]
+            if not any(changed):
+                return
+        raise UserError(f"{self._netlist.name}: its asynchronous resets do not settle")
+
+    @cached_property
+    def _packed(self) -> list[tuple[Port, Words]]:
+        return [(port, _pack(self._stimulus[port.name].transpose(0, 2, 1))) for port in self._netlist.inputs]
+
+    def _record(self, cycle: int, values: Words) -> None:
+        for port in self._netlist.outputs:
+            self._outputs[port.name][cycle] = _unpack(values[list(port.nets)], self._streams).T
+
+    def _states(self) -> tuple[Counts, ...]:
+        counts = {
+            instance.name: row
+            for registers in self._registers
+            for instance, row in zip(registers.members, registers.counts, strict=True)
+        }
+        return tuple(counts[instance.name] for instance in self._netlist.flip_flops)

@@ -1,0 +1,123 @@
+"""What the ports of a design see under real operands, as the netlist simulation takes it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.cost.activity import Bits
+from lmul.design import Design
+from lmul.golden import quantise
+from lmul.sim.tiles import tiles
+from lmul.workloads import Operands
+
+RESET_CYCLES = 2
+STREAMS = 64
+"""Independent streams of one matrix product: what fits in the bits of one word."""
+
+Codes = NDArray[Any]
+
+
+def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
+    """Give the input ports of a design in every cycle, busy in all of them after the reset.
+
+    A stream computes dot products (or an array's tiles) one after the other, as a real run does,
+    and the streams are spread evenly over the outputs of their matrix product. All streams are as
+    long as the longest dot product.
+
+    Parameters
+    ----------
+    design : Design
+    operands : sequence of Operands
+        Matrix products, each with as many streams; quantised here, one scale a tensor.
+
+    Returns
+    -------
+    dict of str to ndarray of uint8, shape (cycles, streams, bits)
+        By port name, the clock left out.
+    """
+    cycles = max(-(-pair.a.shape[1] // design.lanes) for pair in operands)
+    make = _array_ports if design.kind == "array" else _vector_ports
+    parts = [make(design, *_codes(design, pair), cycles) for pair in operands]
+    ports = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+    return ports if design.kind == "mul" else _after_reset(ports)
+
+
+def warmup(design: Design) -> int:
+    """Give the first cycles of a stimulus that are not operation: the reset and the first step."""
+    return 0 if design.kind == "mul" else RESET_CYCLES + 1
+
+
+def _codes(design: Design, operands: Operands) -> tuple[Codes, Codes]:
+    return quantise(operands.a, design.format).codes, quantise(operands.b, design.format).codes
+
+
+def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
+    """Send rows of A and columns of B into `mul` or `dot`."""
+    steps = -(-a.shape[1] // design.lanes)
+    vectors = -(-cycles // steps)
+    rows, cols = np.divmod(_spread(a.shape[0] * b.shape[1], STREAMS * vectors), b.shape[1])
+    ports = {
+        "a": _bits(_stream(a[rows], design.lanes, vectors)[:cycles], design.format.width),
+        "b": _bits(_stream(b.T[cols], design.lanes, vectors)[:cycles], design.format.width),
+    }
+    if design.kind == "mul":
+        return ports
+    step = np.arange(cycles) % steps
+    control = {"in_valid": step >= 0, "in_first": step == 0, "in_last": step == steps - 1}
+    return ports | {name: _level(values, STREAMS) for name, values in control.items()}
+
+
+def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
+    """Send tiles back to back into a sink that is always ready."""
+    jobs = list(tiles(a, b, design))
+    steps = len(jobs[0].a)
+    per_stream = -(-cycles // steps)
+    starts = _spread(len(jobs), min(STREAMS, len(jobs)))
+    chosen = [[jobs[(start + n) % len(jobs)] for n in range(per_stream)] for start in starts]
+    ports: dict[str, Bits] = {}
+    for name, size in (("a", design.rows), ("b", design.cols)):
+        width = size * design.lanes * design.format.width
+        beats = [[beat for tile in stream for beat in getattr(tile, name)] for stream in chosen]
+        ports[f"s_axis_{name}_tdata"] = np.stack([_words(stream, width)[:cycles] for stream in beats], axis=1)
+    step = np.arange(cycles) % steps
+    always, last = _level(step >= 0, len(chosen)), _level(step == steps - 1, len(chosen))
+    ports |= dict.fromkeys(("s_axis_a_tvalid", "s_axis_b_tvalid", "m_axis_c_tready"), always)
+    return ports | dict.fromkeys(("s_axis_a_tlast", "s_axis_b_tlast"), last)
+
+
+def _spread(size: int, count: int) -> NDArray[np.int64]:
+    """Choose indices below `size` evenly."""
+    return np.linspace(0, size, count, endpoint=False).astype(np.int64)
+
+
+def _stream(codes: Codes, lanes: int, vectors: int) -> Codes:
+    """Lay vectors one after the other: (streams * vectors, K) to (cycles, streams, lanes)."""
+    count, depth = codes.shape
+    padded = np.pad(codes, [(0, 0), (0, -depth % lanes)])
+    return padded.reshape(count // vectors, -1, lanes).transpose(1, 0, 2)
+
+
+def _bits(codes: Codes, width: int) -> Bits:
+    """Take codes apart: (..., n) to (..., n * width), the first bit lowest."""
+    bits: Bits = ((codes[..., None] >> np.arange(width, dtype=codes.dtype)) & 1).astype(np.uint8)
+    return bits.reshape(*codes.shape[:-1], -1)
+
+
+def _words(beats: list[int], width: int) -> Bits:
+    """Take beats of whole bytes apart: to (beats, width)."""
+    octets = b"".join(beat.to_bytes(width // 8, "little") for beat in beats)
+    bits: Bits = np.unpackbits(np.frombuffer(octets, dtype=np.uint8), bitorder="little")
+    return bits.reshape(len(beats), width)
+
+
+def _level(values: NDArray[np.bool_], streams: int) -> Bits:
+    return np.broadcast_to(values.astype(np.uint8)[:, None, None], (len(values), streams, 1))
+
+
+def _after_reset(ports: dict[str, Bits]) -> dict[str, Bits]:
+    """Put cycles of reset in front, in which all other inputs are low."""
+    padded = {name: np.pad(bits, [(RESET_CYCLES, 0), (0, 0), (0, 0)]) for name, bits in ports.items()}
+    cycles, streams, _ = next(iter(padded.values())).shape
+    return padded | {"rst": _level(np.arange(cycles) < RESET_CYCLES, streams)}

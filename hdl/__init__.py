@@ -1,0 +1,9 @@
+"""The hardware in Amaranth, and its export as Verilog."""
+
+from lmul.hdl.array import Array
+from lmul.hdl.axi import ArrayAxiStream
+from lmul.hdl.dot import DotProduct
+from lmul.hdl.export import Export, component, export
+from lmul.hdl.multiplier import Multiplier
+
+__all__ = ["Array", "ArrayAxiStream", "DotProduct", "Export", "Multiplier", "component", "export"]

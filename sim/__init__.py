@@ -1,0 +1,1 @@
+"""Simulation: the generated Verilog against the golden model, bit for bit."""

@@ -1,0 +1,1 @@
+"""The cocotb benches: one for each kind of design, run inside the simulator's process."""

@@ -1,0 +1,146 @@
+"""Bench of the array: AXI4-Stream drivers and monitor, model and scoreboard."""
+
+import logging
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import cocotb
+from cocotb.triggers import RisingEdge
+from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
+
+from lmul.sim.benches import bench
+from lmul.sim.tiles import Tile, tiles
+
+SETTLING_CYCLES = 4
+
+
+class Bench:
+    """Sends tiles into both operand streams and compares the rows that come out."""
+
+    def __init__(self, dut: Any) -> None:
+        self.dut = dut
+        for name in ("s_axis_a", "s_axis_b", "m_axis_c"):
+            logging.getLogger(f"cocotb.{dut._name}.{name}").setLevel(logging.WARNING)
+        # A beat is one number: cocotbext-axi would take it apart into bytes otherwise.
+        ports = {"clock": dut.clk, "reset": dut.rst, "byte_lanes": 1}
+        self.a = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_a"), **ports)
+        self.b = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_b"), **ports)
+        self.c = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis_c"), **ports)
+        self.cycle = 0
+        self.compared = 0
+        self.first_step = 0
+        self.last_step = 0
+        self.first_end = 0
+        self.first_row = 0
+        self.steps = 0
+
+    def pause(self, probability: float) -> None:
+        """Let all three streams pause at random."""
+        for stream in (self.a, self.b, self.c):
+            stream.set_pause_generator(_coin(probability))
+
+    async def run(self, jobs: list[Tile]) -> None:
+        """Send all tiles, compare all rows, report."""
+        await bench.start_clock_and_reset(self.dut)
+        counter = cocotb.start_soon(self.count())
+        for tile in jobs:
+            self.a.send_nowait(AxiStreamFrame(tile.a))
+            self.b.send_nowait(AxiStreamFrame(tile.b))
+        for index, tile in enumerate(jobs):
+            self.compare(index, tile, await self.c.recv(compact=False))
+            bench.report_progress(index + 1, len(jobs))
+        cycles = self.cycle - self.first_step
+        for _ in range(SETTLING_CYCLES * (bench.design().latency + 1)):
+            await RisingEdge(self.dut.clk)
+        counter.cancel()
+        if not self.c.empty() or self.dut.m_axis_c_tvalid.value:
+            raise AssertionError("a row came that no tile was sent for")
+        self.report(cycles, self.last_step - self.first_step + 1)
+
+    def report(self, cycles: int, window: int) -> None:
+        """Report the counts of this run."""
+        design = bench.design()
+        products = sum(a.shape[0] * a.shape[1] * b.shape[1] for a, b in bench.matrices())
+        bench.report_result(
+            compared=self.compared * design.cols,
+            products=products,
+            cycles=cycles,
+            busy=self.steps,
+            window=window,
+        )
+
+    def compare(self, index: int, tile: Tile, frame: AxiStreamFrame) -> None:
+        """Compare the rows of one tile with the model's, every bit of data and flags."""
+        if len(frame.tdata) != len(tile.rows):
+            raise AssertionError(f"tile {index} gave {len(frame.tdata)} rows, not {len(tile.rows)}")
+        for row, (data, user) in enumerate(zip(frame.tdata, frame.tuser, strict=True)):
+            if (data, user) != (tile.rows[row], tile.flags[row]):
+                raise AssertionError(
+                    f"tile {index} row {row} gave {data:#x} with flags {user:#06b}, "
+                    f"the model {tile.rows[row]:#x} with {tile.flags[row]:#06b}"
+                )
+        self.compared += len(tile.rows)
+
+    async def count(self) -> None:
+        """Count cycles, and those in which a step was taken; note when the first tile ends and comes out."""
+        dut, edge = self.dut, RisingEdge(self.dut.clk)
+        valid, ready, last = dut.s_axis_a_tvalid, dut.s_axis_a_tready, dut.s_axis_a_tlast
+        while True:
+            await edge
+            self.cycle += 1
+            if not self.first_row and dut.m_axis_c_tvalid.value:
+                self.first_row = self.cycle
+            if valid.value and ready.value:
+                self.steps += 1
+                self.last_step = self.cycle
+                self.first_step = self.first_step or self.cycle
+                if last.value:
+                    self.first_end = self.first_end or self.cycle
+
+
+def _coin(probability: float) -> Iterator[bool]:
+    while True:
+        yield random.random() < probability
+
+
+def all_tiles() -> list[Tile]:
+    """Give the tiles of all matrix products."""
+    design = bench.design()
+    return [tile for a, b in bench.matrices() for tile in tiles(a, b, design)]
+
+
+@cocotb.test
+async def operands(dut: Any) -> None:
+    """Send every tile of the operands back to back, nothing pausing."""
+    environment = Bench(dut)
+    await environment.run(all_tiles())
+    latency = environment.first_row - environment.first_end
+    if latency != bench.design().latency:
+        raise AssertionError(f"the first row came after {latency} cycles, not {bench.design().latency}")
+
+
+@cocotb.test
+async def pauses(dut: Any) -> None:
+    """Pause both inputs and the output at random."""
+    environment = Bench(dut)
+    environment.pause(0.3)
+    await environment.run(all_tiles())
+
+
+@cocotb.test
+async def mismatch(dut: Any) -> None:
+    """Make every third tile longer on one side: it is marked, and the next tile is right again."""
+    environment = Bench(dut)
+    jobs = []
+    for index, tile in enumerate(all_tiles()):
+        surplus = [random.getrandbits(8) for _ in range(random.randint(1, 9))]
+        marked = [flags | 0b1000 for flags in tile.flags]
+        if index % 6 == 0:
+            jobs.append(Tile(tile.a + surplus, tile.b, tile.rows, marked))
+        elif index % 6 == 3:
+            jobs.append(Tile(tile.a, tile.b + surplus, tile.rows, marked))
+        else:
+            jobs.append(tile)
+    environment.pause(0.2)
+    await environment.run(jobs)

@@ -1,0 +1,47 @@
+"""What every bench shares: the design and operands that it was started with, its report."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles
+from numpy.typing import NDArray
+
+from lmul.design import Design, make_design
+
+PERIOD_NS = 2
+
+
+def design() -> Design:
+    """Give the design under test."""
+    return make_design(**json.loads(os.environ["LMUL_DESIGN"]))
+
+
+def matrices() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Give the matrix products to compute, as codes: (M, K) and (K, N)."""
+    with np.load(os.environ["LMUL_STIMULUS"]) as arrays:
+        for index in range(len(arrays.files) // 2):
+            yield arrays[f"a{index}"], arrays[f"b{index}"]
+
+
+async def start_clock_and_reset(dut: Any) -> None:
+    """Start the clock and hold the reset for a few cycles."""
+    dut.rst.value = 1
+    Clock(dut.clk, PERIOD_NS, unit="ns").start()
+    await ClockCycles(dut.clk, 3)
+    dut.rst.value = 0
+
+
+def report_progress(done: int, total: int) -> None:
+    """Tell the parent process how far the bench is."""
+    Path(os.environ["LMUL_PROGRESS"]).write_text(f"{done} {total}")
+
+
+def report_result(*, compared: int, products: int, cycles: int = 0, busy: int = 0, window: int = 0) -> None:
+    """Tell the parent process what was counted; the fields are those of `lmul.sim.Simulation`."""
+    result = {"compared": compared, "products": products, "cycles": cycles, "busy": busy, "window": window}
+    Path(os.environ["LMUL_RESULT"]).write_text(json.dumps(result))

@@ -1,0 +1,141 @@
+"""Bench of the dot product: driver, monitor, model and scoreboard."""
+
+import random
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ReadOnly, RisingEdge
+from numpy.typing import NDArray
+
+from lmul.design import Design
+from lmul.golden import matmul
+from lmul.sim.benches import bench
+from lmul.sim.tiles import pack
+
+PROGRESS_STEP = 64
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One dot product: its steps, and the result that the model gives."""
+
+    a: list[int]
+    b: list[int]
+    length: int
+    c: int
+    flags: int
+
+
+class Bench:
+    """Drives vectors, collects results, compares them in order."""
+
+    def __init__(self, dut: Any, pause: float) -> None:
+        self.dut = dut
+        self.pause = pause
+        self.expected: deque[tuple[Vector, int]] = deque()
+        self.compared = 0
+        self.cycle = 0
+
+    async def run(self, vectors: list[Vector]) -> None:
+        """Drive all vectors and wait for the last result."""
+        await bench.start_clock_and_reset(self.dut)
+        monitor = cocotb.start_soon(self.monitor(len(vectors)))
+        first = self.cycle
+        for vector in vectors:
+            await self.drive(vector)
+        steps, window = sum(len(vector.a) for vector in vectors), self.cycle - first
+        self.dut.in_valid.value = 0
+        await monitor
+        bench.report_result(
+            compared=self.compared,
+            products=sum(vector.length for vector in vectors),
+            cycles=self.cycle - first,
+            busy=steps,
+            window=window,
+        )
+
+    async def drive(self, vector: Vector) -> None:
+        """Send the steps of one vector, with gaps of garbage between them."""
+        dut, edge = self.dut, RisingEdge(self.dut.clk)
+        for step, (a, b) in enumerate(zip(vector.a, vector.b, strict=True)):
+            while random.random() < self.pause:
+                self.set_inputs(random.getrandbits(len(dut.a)), random.getrandbits(len(dut.b)), 0b110)
+                await edge
+            last = step == len(vector.a) - 1
+            self.set_inputs(a, b, (last << 2) | ((step == 0) << 1) | 1)
+            if last:
+                self.expected.append((vector, self.cycle + 1))
+            await edge
+
+    def set_inputs(self, a: int, b: int, control: int) -> None:
+        """Set all inputs; control is {last, first, valid}."""
+        self.dut.a.value = a
+        self.dut.b.value = b
+        self.dut.in_valid.value = control & 1
+        self.dut.in_first.value = (control >> 1) & 1
+        self.dut.in_last.value = control >> 2
+
+    async def monitor(self, count: int) -> None:
+        """Compare every result as it comes, its latency too."""
+        dut, edge, settled = self.dut, RisingEdge(self.dut.clk), ReadOnly()
+        latency = bench.design().latency
+        while self.compared < count:
+            await edge
+            await settled
+            self.cycle += 1
+            if not dut.c_valid.value:
+                continue
+            if not self.expected:
+                raise AssertionError("a result came that nothing was sent for")
+            vector, sent = self.expected.popleft()
+            found = (int(dut.c.value), int(dut.c_flags.value))
+            if found != (vector.c, vector.flags):
+                raise AssertionError(
+                    f"dot product {self.compared} gave {found[0]:#x} with flags {found[1]:#05b}, "
+                    f"the model {vector.c:#x} with {vector.flags:#05b}"
+                )
+            if self.cycle - sent != latency:
+                raise AssertionError(f"the result came after {self.cycle - sent} cycles, not {latency}")
+            self.compared += 1
+            if self.compared % PROGRESS_STEP == 0 or self.compared == count:
+                bench.report_progress(self.compared, count)
+
+
+def vectors_of(a: NDArray[Any], b: NDArray[Any], design: Design) -> list[Vector]:
+    """Give all dot products of rows of A with columns of B."""
+    sums = matmul(a, b, design)
+    elements = sums.output(design)
+    flags = (sums.overflow.astype(int) << 2) | sums.nan
+    a_steps = [_steps(row, design) for row in a]
+    b_steps = [_steps(column, design) for column in b.T]
+    return [
+        Vector(a_steps[row], b_steps[col], a.shape[1], int(elements[row, col]), int(flags[row, col]))
+        for row in range(a.shape[0])
+        for col in range(b.shape[1])
+    ]
+
+
+def _steps(codes: NDArray[Any], design: Design) -> list[int]:
+    padded = np.pad(codes, (0, -len(codes) % design.lanes))
+    return pack(padded.reshape(-1, design.lanes), design.format.width)
+
+
+def all_vectors() -> list[Vector]:
+    """Give the dot products of all matrix products."""
+    design = bench.design()
+    return [vector for a, b in bench.matrices() for vector in vectors_of(a, b, design)]
+
+
+@cocotb.test
+async def operands(dut: Any) -> None:
+    """Send every dot product of the operands back to back."""
+    await Bench(dut, pause=0.0).run(all_vectors())
+
+
+@cocotb.test
+async def pauses(dut: Any) -> None:
+    """Leave random gaps in which the inputs hold garbage."""
+    await Bench(dut, pause=0.3).run(all_vectors())

@@ -1,0 +1,227 @@
+"""Simulating a design's Verilog under Verilator against the golden model."""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.design import Design
+from lmul.sim.verilator import PortRunner, verilator_environment
+from lmul.sim.waves import vcd_to_fst
+
+Codes = NDArray[Any]
+Progress = Callable[[int, int], None]
+
+
+class SimulationError(RuntimeError):
+    """The simulation ended early, or the hardware differs from the golden model."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a bench counted.
+
+    Parameters
+    ----------
+    compared : int
+        Output elements that were compared, all of them equal.
+    products : int
+        Products that went into them, padding left out.
+    cycles : int
+        Clock cycles from the first operands to the last output; 0 for a combinational design.
+    busy : int
+        Cycles among those from the first to the last step in which a step was taken.
+    window : int
+        Cycles from the first to the last step.
+    waves : Path or None
+    """
+
+    compared: int
+    products: int
+    cycles: int
+    busy: int
+    window: int
+    waves: Path | None
+
+
+def simulate(
+    design: Design,
+    sources: Sequence[Path],
+    top: str,
+    ports: Sequence[str],
+    matrices: Sequence[tuple[Codes, Codes]],
+    directory: Path,
+    *,
+    testcase: str = "operands",
+    waves: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Simulation:
+    """Build a design's Verilog and run one test case of its bench on it.
+
+    Parameters
+    ----------
+    design : Design
+    sources : sequence of Path
+        Verilog files, of the design itself or of its netlist and cells.
+    top : str
+        Name of the top module.
+    ports : sequence of str
+        Its ports.
+    matrices : sequence of (ndarray, ndarray)
+        Matrix products as codes, (M, K) and (K, N).
+    directory : Path
+        Where the simulator is built; a second run with the same Verilog builds nothing.
+    testcase : str
+        Name of a test in the bench of this kind of design, `lmul.sim.benches`.
+    waves : bool
+        Write `waves.fst` in `directory`.
+    seed : int
+        Of whatever the test case draws.
+    progress : callable, optional
+        Called with the number of work units that are done, and of all.
+
+    Raises
+    ------
+    UserError
+        There is no usable Verilator or C++ compiler.
+    SimulationError
+        The build failed, or an output differs from the golden model.
+    """
+    environment = verilator_environment()
+    runner = PortRunner(ports)
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    stimulus = directory / "stimulus.npz"
+    _write_stimulus(stimulus, matrices)
+    result = directory / f"{testcase}.json"
+    result.unlink(missing_ok=True)
+    bench = {
+        "LMUL_DESIGN": json.dumps(design.parameters()),
+        "LMUL_STIMULUS": str(stimulus),
+        "LMUL_RESULT": str(result),
+        "LMUL_PROGRESS": str(directory / "progress"),
+        "COCOTB_LOG_LEVEL": "WARNING",
+        "GPI_LOG_LEVEL": "WARNING",
+    }
+    with _Environment(environment | bench), _Watch(directory / "progress", progress):
+        _build(runner, sources, top, directory, waves)
+        _run(runner, design, top, directory, testcase, waves, seed)
+    return Simulation(**json.loads(result.read_text()), waves=_convert_waves(directory) if waves else None)
+
+
+def _convert_waves(directory: Path) -> Path:
+    vcd, fst = directory / "dump.vcd", directory / "waves.fst"
+    vcd_to_fst(vcd, fst)
+    vcd.unlink()
+    return fst
+
+
+def _write_stimulus(path: Path, matrices: Sequence[tuple[Codes, Codes]]) -> None:
+    arrays: dict[str, Any] = {}
+    for index, (a, b) in enumerate(matrices):
+        arrays |= {f"a{index}": a, f"b{index}": b}
+    np.savez(path, **arrays)
+
+
+def _build(runner: PortRunner, sources: Sequence[Path], top: str, directory: Path, waves: bool) -> None:
+    log = directory / "build.log"
+    try:
+        runner.build(
+            sources=list(sources),
+            hdl_toplevel=top,
+            build_dir=directory,
+            build_args=["-O3", "--x-initial", "fast", "-Wno-fatal"],
+            timescale=("1ns", "1ps"),
+            waves=waves,
+            log_file=log,
+        )
+    except (SystemExit, RuntimeError) as error:
+        raise SimulationError(f"Verilator could not build {top}: see {log}") from error
+
+
+def _run(
+    runner: PortRunner, design: Design, top: str, directory: Path, testcase: str, waves: bool, seed: int
+) -> None:
+    log = directory / f"{testcase}.log"
+    try:
+        results = runner.test(
+            test_module=f"lmul.sim.benches.{design.kind}",
+            hdl_toplevel=top,
+            hdl_toplevel_lang="verilog",
+            testcase=testcase,
+            seed=seed,
+            waves=waves,
+            build_dir=directory,
+            test_dir=directory,
+            results_xml=str(directory / "results.xml"),
+            log_file=log,
+        )
+    except (SystemExit, RuntimeError) as error:
+        raise SimulationError(f"{_failure(directory / 'results.xml')}; see {log}") from error
+    if failure := _failure(results):
+        raise SimulationError(f"{failure}; see {log}")
+
+
+def _failure(results: Path) -> str | None:
+    """Give the message of the first test that failed."""
+    if not results.exists():
+        return "the simulation ended before its first test"
+    root = ElementTree.parse(results).getroot()  # noqa: S314
+    if root.find(".//testcase") is None:
+        return "the bench has no such test"
+    for failure in root.iter("failure"):
+        return str(failure.get("error_msg") or failure.get("message"))
+    return None
+
+
+class _Environment:
+    """The process environment that cocotb's runner reads, put back afterwards."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def __enter__(self) -> None:
+        self._before = dict(os.environ)
+        os.environ.update(self._environment)
+
+    def __exit__(self, *_: Any) -> None:
+        os.environ.clear()
+        os.environ.update(self._before)
+
+
+class _Watch:
+    """Pass on what the bench writes into its progress file."""
+
+    def __init__(self, path: Path, progress: Progress | None) -> None:
+        self._path = path
+        self._progress = progress
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> None:
+        self._path.unlink(missing_ok=True)
+        if self._progress:
+            self._thread.start()
+
+    def __exit__(self, *_: Any) -> None:
+        self._stop.set()
+        if self._progress:
+            self._thread.join()
+            self._report()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.2):
+            self._report()
+
+    def _report(self) -> None:
+        if self._progress and self._path.exists() and (text := self._path.read_text()).count(" ") == 1:
+            done, total = text.split()
+            self._progress(int(done), int(total))

@@ -1,0 +1,82 @@
+"""Matrices of codes to the beats of the array's streams, tile by tile."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.design import Design
+from lmul.golden import matmul
+
+Codes = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile of a matrix product, as the array's ports see it.
+
+    Parameters
+    ----------
+    a, b : list of int
+        tdata of every K-step.
+    rows : list of int
+        Expected tdata of every row of the result.
+    flags : list of int
+        Expected tuser of every row, {mismatch, overflow, inf, nan}.
+    """
+
+    a: list[int]
+    b: list[int]
+    rows: list[int]
+    flags: list[int]
+
+
+def tiles(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
+    """Cut a matrix product into the tiles of an array, padded with zeros.
+
+    Parameters
+    ----------
+    a : ndarray of codes, shape (M, K)
+    b : ndarray of codes, shape (K, N)
+    design : Design
+        An `array`.
+    """
+    a = _pad(a, design.rows, design.lanes)
+    b = _pad(b.T, design.cols, design.lanes)
+    sums = matmul(a, b.T, design)
+    elements = sums.output(design)
+    nan, overflow = sums.nan.astype(int), sums.overflow.astype(int)
+    for top in range(0, len(a), design.rows):
+        rows = slice(top, top + design.rows)
+        a_beats = pack(_steps(a[rows], design.lanes), design.format.width)
+        for left in range(0, len(b), design.cols):
+            cols = slice(left, left + design.cols)
+            flags = (overflow[rows, cols].max(axis=1) << 2) | nan[rows, cols].max(axis=1)
+            b_beats = pack(_steps(b[cols], design.lanes), design.format.width)
+            yield Tile(a_beats, b_beats, pack(elements[rows, cols], design.output_bits), flags.tolist())
+
+
+def pack(codes: Codes, width: int) -> list[int]:
+    """Put the codes of each row side by side, the first one lowest.
+
+    Parameters
+    ----------
+    codes : ndarray of non-negative integers, shape (rows, n)
+    width : int
+        Bits of a code.
+    """
+    bits = (codes[:, :, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(1)
+    packed = np.packbits(bits.astype(np.uint8).reshape(len(codes), -1), axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
+def _pad(codes: Codes, rows: int, columns: int) -> Codes:
+    return np.pad(codes, [(0, -codes.shape[0] % rows), (0, -codes.shape[1] % columns)])
+
+
+def _steps(codes: Codes, lanes: int) -> Codes:
+    """Reorder (rows, K) into (steps, rows * lanes)."""
+    rows, depth = codes.shape
+    return codes.reshape(rows, depth // lanes, lanes).transpose(1, 0, 2).reshape(depth // lanes, rows * lanes)

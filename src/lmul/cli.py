@@ -1,0 +1,206 @@
+"""The command line: names to parameters, results to people and programs."""
+
+import argparse
+import sys
+import tomllib
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lmul.design import KINDS, Design, make_design
+from lmul.errors import UserError
+from lmul.files import write_files
+
+if TYPE_CHECKING:
+    from lmul.workloads import Operands
+
+DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
+    "format": (str, "format of the operands: e4m3"),
+    "mul": (str, "multiplier: lmul or exact"),
+    "acc": (str, "accumulator: exact"),
+    "out": (str, "output: fp32 or raw"),
+    "lanes": (int, "products added in one step"),
+    "rows": (int, "rows of an array"),
+    "cols": (int, "columns of an array"),
+    "depth": (int, "products of the longest dot product"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see `{self.prog} --help`")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Default: those of the process.
+
+    Returns
+    -------
+    int
+        0; 1 where hardware and model differ; 2 for input that cannot be used; 130 after Ctrl-C.
+    """
+    try:
+        options = _parser().parse_args(arguments)
+        status: int = options.run(options)
+    except UserError as error:
+        print(f"lmul: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has read enough.
+        sys.stderr.close()
+        return 0
+    return status
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="lmul", description="Floating-point multiplication by integer addition, as hardware."
+    )
+    parser.add_argument("--version", action="version", version=f"lmul {version('lmul')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _verilog_parser(commands.add_parser("verilog", help="write the Verilog of a design and its sidecar"))
+    _sim_parser(commands.add_parser("sim", help="simulate a design's Verilog against the golden model"))
+    _cost_parser(commands.add_parser("cost", help="area, delay and energy of a design"))
+    _list_parser(commands.add_parser("list", help="what there is to choose from"))
+    return parser
+
+
+def _add_design(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("design", metavar="DESIGN", choices=list(KINDS), help=f"one of {', '.join(KINDS)}")
+    for name, (kind, text) in DESIGN_OPTIONS.items():
+        parser.add_argument(f"--{name}", type=kind, metavar=name[0].upper(), help=text)
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="options of the same names")
+
+
+def _add_operands(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--operands",
+        type=Path,
+        metavar="FILE.npz",
+        help="arrays a (M x K) and b (K x N); default: tiles of a language model",
+    )
+    parser.add_argument(
+        "--build", type=Path, default=Path("build"), metavar="DIR", help="for simulators and mapped netlists"
+    )
+
+
+def _verilog_parser(parser: argparse.ArgumentParser) -> None:
+    _add_design(parser)
+    parser.add_argument("-o", "--output", default=".", metavar="DIR", help="where to; - for standard output")
+    parser.set_defaults(run=_verilog)
+
+
+def _sim_parser(parser: argparse.ArgumentParser) -> None:
+    _add_design(parser)
+    _add_operands(parser)
+    parser.add_argument("--waves", action="store_true", help="write waves.fst, for GTKWave or Surfer")
+    parser.add_argument("--netlist", action="store_true", help="simulate the mapped netlist instead")
+    parser.add_argument("--pauses", action="store_true", help="let the streams pause at random")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the pauses")
+    parser.add_argument("--liberty", type=Path, metavar="FILE", help="library of the netlist")
+    parser.set_defaults(run=_sim)
+
+
+def _cost_parser(parser: argparse.ArgumentParser) -> None:
+    _add_design(parser)
+    _add_operands(parser)
+    parser.add_argument("--compare", metavar="MUL,MUL", help="multipliers side by side, such as lmul,exact")
+    parser.add_argument("--liberty", type=Path, metavar="FILE", help="cell library; default: Nangate 45 nm")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.set_defaults(run=_cost)
+
+
+def _list_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=["formats", "multipliers", "accumulators", "designs"])
+    parser.set_defaults(run=_list)
+
+
+def _design(options: argparse.Namespace) -> Design:
+    """Make the design from the configuration file and the options, which come first."""
+    chosen = _config(options.config) if options.config else {}
+    chosen |= {name: value for name in DESIGN_OPTIONS if (value := getattr(options, name)) is not None}
+    return make_design(options.design, **chosen)
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; name a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}") from None
+    for name, value in values.items():
+        if name not in DESIGN_OPTIONS:
+            raise UserError(f"{path}: {name!r} is unknown: it must be one of {', '.join(DESIGN_OPTIONS)}")
+        kind = DESIGN_OPTIONS[name][0]
+        if type(value) is not kind:
+            raise UserError(f"{path}: {name} must be {'a number' if kind is int else 'text'}, not {value!r}")
+    return values
+
+
+def _operands(options: argparse.Namespace, design: Design) -> tuple["Operands", ...]:
+    from lmul.workloads import default_operands, load_operands
+
+    operands = (load_operands(options.operands),) if options.operands else default_operands()
+    for pair in operands:
+        if design.kind != "mul" and pair.a.shape[1] > design.depth:
+            raise UserError(
+                f"operands {pair.name} have K = {pair.a.shape[1]}, more than --depth {design.depth}: "
+                f"ask for --depth {pair.a.shape[1]} or more"
+            )
+    return operands
+
+
+def _verilog(options: argparse.Namespace) -> int:
+    from lmul.hdl import export
+
+    text = export(_design(options))
+    if options.output == "-":
+        sys.stdout.write(text.verilog)
+        sys.stdout.flush()
+        return 0
+    directory = Path(options.output)
+    for path in write_files(directory, {f"{text.name}.v": text.verilog, f"{text.name}.json": text.sidecar}):
+        print(path)
+    return 0
+
+
+def _sim(options: argparse.Namespace) -> int:
+    from lmul.commands import run_sim
+
+    design = _design(options)
+    return run_sim(design, _operands(options, design), options)
+
+
+def _cost(options: argparse.Namespace) -> int:
+    from lmul.commands import run_cost
+
+    design = _design(options)
+    muls = options.compare.split(",") if options.compare else [design.mul]
+    return run_cost([design.with_mul(mul) for mul in muls], _operands(options, design), options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from lmul.golden import ACCUMULATORS, FORMATS, MULTIPLIERS
+
+    formats = {
+        name: f"{f.exponent_bits} exponent bits, {f.mantissa_bits} mantissa bits, bias {f.bias}"
+        for name, f in FORMATS.items()
+    }
+    groups = {"formats": formats, "multipliers": MULTIPLIERS, "accumulators": ACCUMULATORS, "designs": KINDS}
+    for group, entries in groups.items():
+        if options.what in (None, group):
+            print(f"{group}:")
+            for name, text in entries.items():
+                print(f"  {name:8}{text}")
+    return 0

@@ -1,0 +1,106 @@
+"""The commands that do long work: simulation and cost."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from lmul.cost.estimate import estimate, map_to_cells
+from lmul.cost.liberty import default_liberty
+from lmul.cost.netlist import cell_models
+from lmul.cost.table import cost_table
+from lmul.design import Design
+from lmul.files import write_files
+from lmul.golden import quantise
+from lmul.hdl import Export, export
+from lmul.progress import working
+from lmul.sim.simulate import Simulation, SimulationError, simulate
+from lmul.workloads import Operands
+
+TABLE_WIDTH = 80
+CELLS = "cells"
+"""Subdirectory of the build directory for mapped netlists."""
+
+
+def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
+    """Simulate a design and say what was compared."""
+    text = export(design)
+    directory = options.build / "sim" / (text.name + ("-netlist" if options.netlist else ""))
+    sources = (
+        _netlist(design, text, options.liberty, options.build / CELLS)
+        if options.netlist
+        else {f"{text.name}.v": text.verilog}
+    )
+    paths = write_files(directory, sources)
+    testcase = "pauses" if options.pauses else "operands"
+    if design.kind == "mul" and not options.operands:
+        testcase = "all_pairs"
+    matrices = [
+        (quantise(pair.a, design.format).codes, quantise(pair.b, design.format).codes) for pair in operands
+    ]
+    ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+    try:
+        with working(f"Simulating {text.name}") as progress:
+            result = simulate(
+                design,
+                paths,
+                text.name,
+                ports,
+                matrices,
+                directory / ("waves" if options.waves else "build"),
+                testcase=testcase,
+                waves=options.waves,
+                seed=options.seed,
+                progress=progress,
+            )
+    except SimulationError as error:
+        print(f"lmul: {error}", file=sys.stderr)
+        return 1
+    _print_simulation(design, operands, result, paths[0])
+    return 0
+
+
+def _netlist(design: Design, text: Export, liberty: Path | None, cache: Path) -> dict[str, str]:
+    """Map a design: the netlist and models of the cells in it."""
+    with working(f"Mapping {text.name} to cells") as progress:
+        mapped = map_to_cells(text, design, liberty or default_liberty(), cache=cache, progress=progress)
+    models = cell_models(mapped.netlist.library, mapped.netlist.cell_counts)
+    return {f"{text.name}.v": mapped.verilog, "cells.v": models}
+
+
+def _print_simulation(design: Design, operands: Sequence[Operands], result: Simulation, source: Path) -> None:
+    counts = f"{result.compared:,} outputs of {result.products:,} products"
+    print(f"{source}: {counts}, every bit as the model has it.")
+    if design.kind != "mul":
+        names = operands[0].name if len(operands) == 1 else f"{len(operands)} matrix products"
+        share = 100 * result.busy / result.window
+        print(
+            f"Operands: {names}. {result.cycles:,} cycles, a step in {share:.1f} % from first to last step."
+        )
+    if result.waves:
+        print(f"Waveforms: {result.waves}")
+
+
+def run_cost(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> int:
+    """Estimate the cost of designs side by side."""
+    liberty = options.liberty or default_liberty()
+    costs = []
+    for design in designs:
+        with working(f"Mapping and measuring {design.name}") as progress:
+            cost = estimate(
+                design,
+                operands,
+                liberty,
+                cache=options.build / CELLS,
+                progress=progress,
+            )
+        costs.append(cost)
+    Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(cost_table(costs))
+    if options.json:
+        content = json.dumps([cost.as_dict() for cost in costs], indent=2) + "\n"
+        write_files(options.json.parent, {options.json.name: content})
+        print(f"Figures: {options.json}")
+    return 0

