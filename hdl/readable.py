@@ -21,6 +21,7 @@ _BRANCH = re.compile(r"    (?:(if|else if) \((.+?)\) |else )?(\S+|\\\S+ ) +<= (.
 _NUMBERED = re.compile(r"_\d+_")
 
 _BITWISE = ("&", "|", "^")
+_MODULAR = ("+", "-", "*", "~")
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
@@ -228,27 +229,38 @@ def _operand_context(expression: _Expression, index: int, context: int) -> int:
 
 
 def _widen(module: _ModuleText, statement: _Assignment) -> None:
-    """Write out the zeros by which Verilog would extend operands, so that no width is implied."""
+    """Write out the bits by which Verilog would extend operands, so that no width is implied."""
     if statement.condition is not None:
-        _widen_to(statement.condition, statement.condition.width)
-    if not any(leaf.text.startswith("$signed") for leaf in statement.value.leaves()):
-        _widen_to(statement.value, module.width(statement.target))
+        _widen_to(module, statement.condition, statement.condition.width)
+    _widen_to(module, statement.value, module.width(statement.target))
 
 
-def _widen_to(expression: _Expression, context: int) -> None:
-    missing = context - expression.width
-    if missing > 0 and expression.operator == "{}":
-        zeros = _Expression("", [], f"{missing}'h0", missing)
-        expression.operands.insert(0, zeros)
-        expression.width = context
+def _widen_to(module: _ModuleText, expression: _Expression, context: int) -> None:
+    missing = max(0, context - expression.width)
+    if expression.operator == "{}" and missing:
+        expression.operands.insert(0, _Expression("", [], f"{missing}'h0", missing))
     elif expression.operator:
-        context = max(context, expression.width)
         for index, operand in enumerate(expression.operands):
-            _widen_to(operand, _operand_context(expression, index, context))
-    elif missing > 0 and (match := re.fullmatch(r"\d+'([a-z]\w+)", expression.text)):
+            wide = _operand_context(expression, index, expression.width + missing)
+            # Signed operands of the other operators mean more than their extension.
+            if expression.operator in (*_BITWISE, *_MODULAR) or not operand.text.startswith("$signed"):
+                _widen_to(module, operand, wide)
+    elif expression.text.startswith("$signed("):
+        expression.text = _sign_extended(module, expression.text[len("$signed(") : -1], missing)
+    elif missing and (match := re.fullmatch(r"\d+'([a-z]\w+)", expression.text)):
         expression.text = f"{context}'{match[1]}"
-    elif missing > 0:
+    elif missing:
         expression.text = f"{{{missing}'h0, {expression.text}}}"
+
+
+def _sign_extended(module: _ModuleText, text: str, missing: int) -> str:
+    if not missing:
+        return text
+    parts = _parts(text) if text.startswith("{") else [text]
+    name, _, index = parts[0].rstrip("]").partition("[")
+    top = int(index.split(":")[0]) if index else module.width(name) - 1
+    sign = f"{name}[{top}]" if module.width(name) > 1 else name
+    return _concatenate([sign] * missing + parts)
 
 
 def _write(name: str, module: _ModuleText, ports: Sequence[str]) -> str:

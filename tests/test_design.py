@@ -1,0 +1,135 @@
+"""Designs: their defaults, their names and arguments, and one line for every parameter that is wrong."""
+
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+
+from lmul.design import KINDS, LIMITS, PARAMETERS, Design, make_design
+from lmul.errors import UserError
+from lmul.golden import ACCUMULATORS, E4M3, FORMATS, MULTIPLIERS, OUTPUTS
+
+DESIGNS = {
+    "mul, defaults": make_design("mul"),
+    "dot, defaults": make_design("dot"),
+    "array, defaults": make_design("array"),
+    "mul": make_design("mul", mul="exact"),
+    "dot": make_design("dot", mul="exact", out="raw", lanes=5, depth=77),
+    "array": make_design("array", mul="exact", out="raw", lanes=2, rows=3, cols=5, depth=77),
+}
+
+
+def message(kind: str, **options: Any) -> str:
+    with pytest.raises(UserError) as caught:
+        make_design(kind, **options)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [("format", FORMATS), ("mul", MULTIPLIERS), ("acc", ACCUMULATORS), ("out", OUTPUTS)],
+)
+@pytest.mark.parametrize("name", ["", "nope", "E4M3", "fp32 ", "two\nlines"])
+def test_unknown_names_take_one_line_with_the_known_ones(
+    option: str, known: dict[str, Any], name: str
+) -> None:
+    text = message("dot", **{option: name})
+    assert text == f"--{option} {name!r} is unknown: it must be one of {', '.join(known)}"
+
+
+def test_unknown_kind_takes_one_line_with_the_known_ones() -> None:
+    assert message("matrix") == "design 'matrix' is unknown: it must be one of mul, dot, array"
+
+
+@pytest.mark.parametrize("size", LIMITS)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        0,
+        -1,
+        10**6,
+        2.0,
+        "4",
+        pytest.param(
+            True, marks=pytest.mark.xfail(strict=True, raises=pytest.fail.Exception, reason="taken for 1")
+        ),
+    ],
+)
+def test_wrong_sizes_take_one_line_with_the_range(size: str, wrong: Any) -> None:
+    text = message("array", **{size: wrong})
+    assert text == f"--{size} must be a whole number from 1 to {LIMITS[size]}, not {wrong!r}"
+
+
+@pytest.mark.parametrize("size", LIMITS)
+def test_sizes_reach_from_one_to_their_limit(size: str) -> None:
+    limit = LIMITS[size]
+    for right in (1, limit):
+        assert getattr(make_design("array", **{size: right}), size) == right
+    assert message("array", **{size: limit + 1}).endswith(f"from 1 to {limit}, not {limit + 1}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_defaults(kind: str) -> None:
+    lanes = {"mul": 1, "dot": 8, "array": 4}[kind]
+    assert make_design(kind) == Design(
+        kind=kind, format=E4M3, mul="lmul", acc="exact", out="fp32", lanes=lanes, rows=4, cols=4, depth=2048
+    )
+
+
+def test_parameters_are_only_those_that_count() -> None:
+    assert DESIGNS["mul"].parameters() == {"kind": "mul", "format": "e4m3", "mul": "exact"}
+    dot = {
+        "kind": "dot",
+        "format": "e4m3",
+        "mul": "exact",
+        "acc": "exact",
+        "out": "raw",
+        "lanes": 5,
+        "depth": 77,
+    }
+    assert DESIGNS["dot"].parameters() == dot
+    assert DESIGNS["array"].parameters() == dot | {"kind": "array", "lanes": 2, "rows": 3, "cols": 5}
+
+
+@pytest.mark.parametrize("label", DESIGNS)
+def test_arguments_make_the_same_design(label: str) -> None:
+    design = DESIGNS[label]
+    kind, *arguments = design.arguments()
+    options: dict[str, Any] = dict(argument.removeprefix("--").split(" ") for argument in arguments)
+    assert list(options) == list(PARAMETERS[kind])
+    numbers = {name: int(text) for name, text in options.items() if name in LIMITS}
+    assert make_design(kind, **options | numbers) == design
+
+
+def test_designs_are_values() -> None:
+    design = make_design("dot")
+    assert len({design, make_design("dot"), make_design("array")}) == 2
+    with pytest.raises(FrozenInstanceError):
+        design.lanes = 4  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_multiplier_changes_nothing_else(kind: str) -> None:
+    assert make_design(kind).with_mul("exact") == make_design(kind, mul="exact")
+    with pytest.raises(UserError, match="--mul 'nope'"):
+        make_design(kind).with_mul("nope")
+
+
+def test_names_are_identifiers_that_tell_multipliers_and_sizes_apart() -> None:
+    array = make_design("array")
+    other_format = replace(E4M3, name="e5m2", exponent_bits=5, mantissa_bits=2)
+    designs = [
+        *(make_design(kind, mul=mul) for kind in KINDS for mul in MULTIPLIERS),
+        *(replace(make_design(kind), format=other_format) for kind in KINDS),
+        make_design("dot", lanes=3),
+        *(replace(array, **{size: 3}) for size in ("lanes", "rows", "cols")),
+    ]
+    names = [design.name for design in designs]
+    assert all(name.isidentifier() and name.isascii() for name in names)
+    assert len(set(names)) == len(names)
+
+
+def test_throughput_is_a_product_for_every_multiplier() -> None:
+    assert [DESIGNS[kind].products_per_cycle for kind in KINDS] == [1, 5, 30]
