@@ -91,9 +91,14 @@ class Arithmetic:
         return self.largest_product.bit_length()
 
     @property
+    def step_bits(self) -> int:
+        """Width of the sum of one step's products, two's complement."""
+        return self.product_bits + (self.lanes - 1).bit_length() + 1
+
+    @property
     def accumulator_bits(self) -> int:
-        """Width of the accumulator register, its sign included."""
-        return (self.depth * self.largest_product).bit_length() + 1
+        """Width of the accumulator register, its sign included: `depth` products fit, and one step."""
+        return max((self.depth * self.largest_product).bit_length() + 1, self.step_bits)
 
     @property
     def output_bits(self) -> int:

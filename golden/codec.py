@@ -31,7 +31,9 @@ def encode(values: ArrayLike, format_: Format, rounding: Rounding = "nearest") -
     """
     reals = np.asarray(values, dtype=np.float64)
     magnitude = np.where(np.isnan(reals), 0.0, np.minimum(np.abs(reals), _largest(format_)))
-    binade = np.maximum(np.frexp(magnitude)[1] - 1, format_.min_exponent)
+    # frexp puts zero, which has no binade, above the small numbers.
+    exponent = np.where(magnitude == 0, format_.min_exponent, np.frexp(magnitude)[1] - 1)
+    binade = np.maximum(exponent, format_.min_exponent)
     # Scaled so that one unit in the last place is 1; a binade's field then starts where the last one ended.
     scaled = np.ldexp(magnitude, format_.mantissa_bits - binade)
     units = (np.rint(scaled) if rounding == "nearest" else np.trunc(scaled)).astype(np.int64)

@@ -27,7 +27,8 @@ class Quantised:
 def quantise(tensor: ArrayLike, format_: Format) -> Quantised:
     """Scale a tensor so that its largest magnitude is the format's largest number, then encode.
 
-    One scale for the whole tensor, rounding to nearest even. A tensor of zeros has scale 1.
+    One scale for the whole tensor, a normal double, rounding to nearest even. A tensor of zeros has
+    scale 1.
 
     Parameters
     ----------
@@ -44,5 +45,5 @@ def quantise(tensor: ArrayLike, format_: Format) -> Quantised:
         raise ValueError("tensor must be finite: NaN and infinity have no scale")
     peak = float(np.max(np.abs(reals), initial=0.0))
     largest = float(decode(np.array(format_.largest_finite), format_))
-    scale = peak / largest if peak else 1.0
+    scale = max(peak / largest, np.finfo(np.float64).tiny) if peak else 1.0
     return Quantised(encode(reals / scale, format_), scale)

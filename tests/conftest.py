@@ -1,5 +1,6 @@
 """What several test files share: drawn operands, exported designs, mapped netlists."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ Matrices = list[tuple[NDArray[Any], NDArray[Any]]]
 
 @pytest.fixture(scope="session")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Directory of mapped netlists, so that no design is mapped twice by one worker."""
-    return tmp_path_factory.mktemp("cells")
+    """Directory of mapped netlists, shared by the workers of one run of pytest."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cells"
+    directory.mkdir(exist_ok=True)
+    return directory
 
 
 @pytest.fixture

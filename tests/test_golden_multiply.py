@@ -163,7 +163,7 @@ def test_largest_product_is_that_of_the_table(mul: str) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 5, 2048, 65536])
 @pytest.mark.parametrize("mul", MULTIPLIERS)
 def test_accumulator_is_as_narrow_as_depth_allows(mul: str, depth: int) -> None:
-    arithmetic = Arithmetic(mul=mul, depth=depth, out="raw")
+    arithmetic = Arithmetic(mul=mul, depth=depth, lanes=1, out="raw")
     extreme = depth * LARGEST[mul]
     assert extreme <= (1 << (arithmetic.accumulator_bits - 1)) - 1
     assert extreme > (1 << (arithmetic.accumulator_bits - 2)) - 1

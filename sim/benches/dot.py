@@ -43,6 +43,7 @@ class Bench:
         """Drive all vectors and wait for the last result."""
         await bench.start_clock_and_reset(self.dut)
         monitor = cocotb.start_soon(self.monitor(len(vectors)))
+        await RisingEdge(self.dut.clk)
         first = self.cycle
         for vector in vectors:
             await self.drive(vector)

@@ -18,6 +18,7 @@ from lmul.golden import quantise
 from lmul.hdl import Export, export
 from lmul.progress import working
 from lmul.sim.simulate import Simulation, SimulationError, simulate
+from lmul.sim.verilator import verilator_environment
 from lmul.workloads import Operands
 
 TABLE_WIDTH = 80
@@ -27,6 +28,7 @@ CELLS = "cells"
 
 def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Simulate a design and say what was compared."""
+    verilator_environment()  # Refuses before anything is written.
     text = export(design)
     directory = options.build / "sim" / (text.name + ("-netlist" if options.netlist else ""))
     sources = (

@@ -56,7 +56,7 @@ class Design(Arithmetic):
                 raise UserError(f"{option} {value!r} is unknown: it must be one of {', '.join(known)}")
         for name, limit in LIMITS.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value <= limit:
+            if type(value) is not int or not 1 <= value <= limit:
                 raise UserError(f"--{name} must be a whole number from 1 to {limit}, not {value!r}")
 
     @property
@@ -115,5 +115,8 @@ def make_design(kind: str, *, format: str = "e4m3", lanes: int | None = None, **
     """
     if format not in FORMATS:
         raise UserError(f"--format {format!r} is unknown: it must be one of {', '.join(FORMATS)}")
+    given = {"lanes"} | options.keys() if lanes is not None else options.keys()
+    for name in sorted(given - {*PARAMETERS.get(kind, given)}):
+        raise UserError(f"--{name} means nothing to {kind}: it takes --{', --'.join(PARAMETERS[kind])}")
     lanes = DEFAULT_LANES.get(kind, 1) if lanes is None else lanes
     return Design(kind=kind, format=FORMATS[format], lanes=lanes, **options)

@@ -1,0 +1,1 @@
+"""Tests, each named after the property that it checks."""

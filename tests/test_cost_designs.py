@@ -1,0 +1,131 @@
+"""The cost of whole designs: the netlist is the design, and the figures are of that netlist."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from lmul.cli import main
+from lmul.cost.activity import simulate
+from lmul.cost.estimate import Cost, estimate, map_to_cells
+from lmul.cost.liberty import default_liberty
+from lmul.cost.stimulus import RESET_CYCLES, stimulus
+from lmul.cost.table import cost_table
+from lmul.design import Design, make_design
+from lmul.golden import matmul, multiply, quantise
+from lmul.hdl import export
+from lmul.workloads import Operands, default_operands
+
+GOALS_UM2 = {"lmul": 65.0, "exact": 85.0}
+
+
+def draw(rows: int, depth: int, cols: int) -> Operands:
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=(rows, depth)), rng.normal(size=(depth, cols))
+    return Operands("drawn", a.astype(np.float32), b.astype(np.float32))
+
+
+def cost_of(design: Design, cells: Path, operands: tuple[Operands, ...] | None = None) -> Cost:
+    return estimate(design, operands or default_operands(), default_liberty(), cache=cells)
+
+
+def numbers(bits: np.ndarray) -> np.ndarray:
+    return bits.astype(np.int64) @ (1 << np.arange(bits.shape[-1]))
+
+
+@pytest.mark.parametrize("mul", ["lmul", "exact"])
+def test_mapped_multiplier_is_small_and_right_for_every_pair(mul: str, cells: Path) -> None:
+    design = make_design("mul", mul=mul)
+    mapped = map_to_cells(export(design), design, default_liberty(), cache=cells)
+    assert mapped.netlist.area <= GOALS_UM2[mul]
+    codes = np.stack(np.meshgrid(np.arange(256), np.arange(256)), -1).reshape(-1, 1, 2)
+    bits = ((codes[..., None] >> np.arange(8)) & 1).astype(np.uint8)
+    activity = simulate(mapped.netlist, {"a": bits[:, :, 0], "b": bits[:, :, 1]})
+    np.testing.assert_array_equal(
+        numbers(activity.outputs["p"]), multiply(codes[..., 0], codes[..., 1], design)
+    )
+
+
+@pytest.mark.parametrize("mul", ["lmul", "exact"])
+def test_mapped_dot_product_computes_what_it_is_measured_on(mul: str, cells: Path) -> None:
+    design = make_design("dot", mul=mul, lanes=2, out="raw", depth=16)
+    operands = draw(8, 12, 8)
+    mapped = map_to_cells(export(design), design, default_liberty(), cache=cells)
+    # The second product only makes the simulation longer than the first needs.
+    outputs = simulate(mapped.netlist, stimulus(design, [operands, draw(1, 16, 1)])).outputs
+    a, b = (quantise(tensor, design.format).codes for tensor in (operands.a, operands.b))
+    expected = matmul(a, b, design).output(design).reshape(-1)
+    # Six steps for each of 64 dot products, one a stream.
+    done = RESET_CYCLES + 5 + design.latency
+    valid = outputs["c_valid"][:, : len(expected), 0]
+    assert not valid[:done].any()
+    assert valid[done].all()
+    np.testing.assert_array_equal(numbers(outputs["c"][done, : len(expected)]), expected)
+
+
+def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
+    cost = cost_of(make_design("dot", lanes=2), cells, (draw(4, 8, 4),))
+    figures = cost.as_dict()
+    energy = figures["energy_per_cycle_fj"]
+    parts = [energy[name] for name in ("net", "internal", "clock", "leakage")]
+    assert min(parts) > 0
+    assert energy["total"] == pytest.approx(sum(parts))
+    assert figures["energy_per_product_fj"] == pytest.approx(energy["total"] / 2)
+    assert figures["area_um2"] == pytest.approx(min(figures["area_by_script_um2"].values()))
+    assert figures["area_nand2"] == pytest.approx(figures["area_um2"] / 0.798, rel=1e-3)
+    assert "zero-delay" in figures["energy_method"]
+    json.dumps(figures)
+
+
+def test_operands_that_never_change_take_no_switching_energy(cells: Path) -> None:
+    ones = Operands("ones", np.ones((4, 8), np.float32), np.ones((8, 4), np.float32))
+    cost = cost_of(make_design("mul"), cells, (ones,))
+    assert (cost.energy.net, cost.energy.internal, cost.energy.clock) == (0, 0, 0)
+    assert cost.energy.leakage > 0
+
+
+def test_array_is_measured_with_every_element_in_it(cells: Path) -> None:
+    small, large = (
+        cost_of(make_design("array", rows=size, cols=size, lanes=1, out="raw"), cells, (draw(8, 8, 8),))
+        for size in (1, 2)
+    )
+    assert large.mapped.netlist.area > 3 * small.mapped.netlist.area
+    assert large.energy_per_product.total > 0
+
+
+def test_two_estimates_give_the_same_digits(tmp_path: Path, cells: Path) -> None:
+    design = make_design("mul")
+    assert cost_of(design, tmp_path).as_dict() == cost_of(design, cells).as_dict()
+
+
+def test_table_fits_a_terminal_and_says_how_it_was_made(
+    cells: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    costs = [cost_of(make_design("mul", mul=mul), cells) for mul in ("lmul", "exact")]
+    Console(width=80).print(cost_table(costs))
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    for word in ("um2", "NAND2", "fJ", "ps", "zero-delay", "no glitches", "lmul/exact", "Nangate"):
+        assert word in text
+
+
+def test_command_prints_the_table_and_writes_the_figures(
+    tmp_path: Path, cells: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cells").symlink_to(cells)
+    arguments = ["cost", "mul", "--compare", "lmul,exact", "--build", str(tmp_path)]
+    assert main([*arguments, "--json", str(tmp_path / "figures" / "mul.json")]) == 0
+    assert "lmul/exact" in capsys.readouterr().out
+    lmul, exact = json.loads((tmp_path / "figures" / "mul.json").read_text())
+    assert lmul["area_um2"] < exact["area_um2"]
+
+
+@pytest.mark.parametrize("mul", ["lmul", "exact"])
+def test_multiplier_netlist_under_verilator_is_right_for_every_pair(
+    mul: str, tmp_path: Path, cells: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cells").symlink_to(cells)
+    assert main(["sim", "mul", "--mul", mul, "--netlist", "--build", str(tmp_path)]) == 0
+    assert "65,536 outputs" in capsys.readouterr().out

@@ -1,0 +1,132 @@
+"""The Verilog equals the golden model in every bit, and the benches notice when it does not."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pylibfst import get_scopes_signals2, lib  # type: ignore[import-untyped]
+
+from lmul.design import Design, make_design
+from lmul.hdl import Export
+from lmul.sim.simulate import Simulation, SimulationError, simulate
+from tests.conftest import Matrices
+
+ExportTo = Callable[[Design], tuple[Export, Path]]
+Draw = Callable[..., Matrices]
+
+
+def run(
+    design: Design,
+    exported: tuple[Export, Path],
+    matrices: Matrices,
+    cases: Sequence[str] = ("operands",),
+    **options: bool,
+) -> list[Simulation]:
+    text, path = exported
+    ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+    directory = path.parent / "build"
+    return [
+        simulate(design, [path], text.name, ports, matrices, directory, testcase=case, **options)
+        for case in cases
+    ]
+
+
+@pytest.mark.parametrize("mul", ["lmul", "exact"])
+def test_multiplier_is_right_for_every_pair(mul: str, export_to: ExportTo) -> None:
+    design = make_design("mul", mul=mul)
+    (result,) = run(design, export_to(design), [], ["all_pairs"])
+    assert result.compared == 1 << 16
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        make_design("dot", mul="lmul"),
+        make_design("dot", mul="exact", lanes=3, out="raw"),
+        make_design("dot", mul="lmul", lanes=1, depth=2),
+    ],
+    ids=lambda design: f"{design.name}-{design.out}",
+)
+def test_dot_product_is_right_for_codes_of_every_kind(
+    design: Design, export_to: ExportTo, draw_codes: Draw
+) -> None:
+    matrices = draw_codes((6, 1, 6), (6, 24, 6), (4, 37, 9)) + draw_codes((9, 24, 9), nan=0.02)
+    for result in run(design, export_to(design), matrices, ["operands", "pauses"]):
+        assert result.compared == 36 + 36 + 36 + 81
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        make_design("array", rows=4, cols=4, lanes=4, mul="lmul"),
+        make_design("array", rows=2, cols=3, lanes=2, mul="exact"),
+        make_design("array", rows=3, cols=1, lanes=1, mul="lmul", out="raw", depth=4),
+        make_design("array", rows=1, cols=4, lanes=3, mul="exact", out="raw"),
+        make_design("array", rows=1, cols=1, lanes=1, mul="lmul"),
+    ],
+    ids=lambda design: f"{design.name}-{design.out}",
+)
+def test_array_is_right_for_codes_of_every_kind(
+    design: Design, export_to: ExportTo, draw_codes: Draw
+) -> None:
+    """K of 1 and K beyond the depth, NaN, sizes that fill no tile; pauses, and ends that disagree."""
+    matrices = draw_codes((5, 1, 7), (9, 30, 5), (4, 64, 4)) + draw_codes((8, 12, 8), nan=0.02)
+    exported = export_to(design)
+    for result in run(design, exported, matrices, ["operands", "pauses", "mismatch"]):
+        assert result.compared >= 35 + 45 + 16 + 64
+    # A hundred of the shortest tiles that may keep the array busy: K / N = R.
+    shape = (10 * design.rows, design.rows * design.lanes, 10 * design.cols)
+    (result,) = run(design, exported, draw_codes(shape))
+    assert result.busy == 100 * design.rows
+    assert result.busy / result.window >= 0.99
+
+
+def test_register_that_leaves_its_range_is_flagged(export_to: ExportTo) -> None:
+    """The largest products, more of them than the depth allows; the model's flags are compared too."""
+    design = make_design("array", rows=2, cols=2, lanes=2, depth=1)
+    largest = np.full((2, 6), 0x7E, dtype=np.uint8)
+    (result,) = run(design, export_to(design), [(largest, largest.T | np.uint8(0x80)), (largest, largest.T)])
+    assert result.compared == 8
+
+
+@pytest.mark.parametrize(
+    ("design", "right", "wrong"),
+    [
+        (make_design("mul"), "field_sum + 8'h1;", "field_sum + 8'h2;"),
+        (make_design("dot", lanes=2), "terms + ", "terms - "),
+        (make_design("array", rows=2, cols=2, lanes=1), "c_c0_align0 <= ", "c_c0_align0 <= ~"),
+        (make_design("array", rows=2, cols=2, lanes=1), "(core_last & remaining)", "(1'h0)"),
+        (make_design("array", rows=2, cols=2, lanes=1), "| s_axis_b_tlast;", "& s_axis_b_tlast;"),
+    ],
+)
+def test_bench_notices_a_fault(
+    design: Design, right: str, wrong: str, export_to: ExportTo, draw_codes: Draw
+) -> None:
+    text, path = export_to(design)
+    assert right in text.verilog
+    path.write_text(text.verilog.replace(right, wrong))
+    matrices = draw_codes((6, 1, 6), (6, 8, 6))
+    case = {"mul": "all_pairs", "dot": "pauses", "array": "mismatch"}[design.kind]
+    with pytest.raises(SimulationError, match=r" gave | came "):
+        run(design, (text, path), matrices, [case])
+
+
+def test_design_that_verilator_refuses_names_the_log(export_to: ExportTo) -> None:
+    design = make_design("mul")
+    text, path = export_to(design)
+    path.write_text(text.verilog.replace("endmodule", ""))
+    with pytest.raises(SimulationError, match=r"could not build lmul_e4m3_mul: see .*build\.log"):
+        run(design, (text, path), [], ["all_pairs"])
+
+
+def test_waves_hold_the_signals_and_the_time(export_to: ExportTo, draw_codes: Draw) -> None:
+    design = make_design("dot", lanes=2)
+    (result,) = run(design, export_to(design), draw_codes((3, 4, 3)), waves=True)
+    assert result.waves
+    reader = lib.fstReaderOpen(str(result.waves).encode())
+    _, signals = get_scopes_signals2(reader)
+    assert f"{design.name}.mac.total [44:0]" in signals.by_name
+    assert lib.fstReaderGetEndTime(reader) >= 1000 * result.cycles
+    lib.fstReaderClose(reader)
