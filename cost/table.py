@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from rich.table import Table
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Column, Table
+from rich.text import Text
 
 from lmul.cost.estimate import METHOD, Cost
+from lmul.cost.timing import LARGEST_LOAD_FF
 
 Row = tuple[str, str, Callable[[Cost], float]]
 
@@ -21,8 +25,8 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-def cost_table(costs: Sequence[Cost]) -> Table:
-    """Lay out costs as one column a design, with the ratio to the last one.
+def cost_table(costs: Sequence[Cost]) -> Group:
+    """Lay out costs as one column a design, with ratios to the last one, and how they were made.
 
     Parameters
     ----------
@@ -31,26 +35,19 @@ def cost_table(costs: Sequence[Cost]) -> Table:
     """
     last = costs[-1]
     library = last.mapped.netlist.library
-    design = last.design
-    size = " ".join(argument for argument in design.arguments() if not argument.startswith("--mul"))
-    table = Table(
-        title=f"{size}\n{library.name}, {library.voltage:g} V",
-        caption=f"Mapped for area. Energy: {METHOD}.\n{_scripts(costs)}",
-        title_justify="left",
-        caption_justify="left",
-    )
-    table.add_column("")
-    table.add_column("unit")
-    for cost in costs:
-        table.add_column(cost.design.mul, justify="right")
+    size = " ".join(option for option in last.design.arguments() if not option.startswith("--mul"))
+    table = Table("", "unit", *(Column(cost.design.mul, justify="right") for cost in costs), box=SIMPLE_HEAD)
     for cost in costs[:-1]:
         table.add_column(f"{cost.design.mul}/{last.design.mul}", justify="right")
     for label, unit, figure in ROWS:
         figures = [figure(cost) for cost in costs]
         if any(figures):
             ratios = [f"{value / figures[-1]:.2f}" if figures[-1] else "" for value in figures[:-1]]
-            table.add_row(label, unit, *(_number(value) for value in figures), *ratios)
-    return table
+            table.add_row(label, unit, *(_number(value, unit) for value in figures), *ratios)
+    heading = f"{size}: {library.name}, {library.voltage:g} V"
+    buffered = f"Nets above {LARGEST_LOAD_FF:g} fF count as buffered."
+    notes = f"Mapped for area. Energy: {METHOD}. {buffered}\n{_scripts(costs)}"
+    return Group(Text(heading, style="bold"), table, Text(notes))
 
 
 def _scripts(costs: Sequence[Cost]) -> str:
@@ -65,5 +62,5 @@ def _scripts(costs: Sequence[Cost]) -> str:
     return "\n".join(lines)
 
 
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 1000 or value == int(value) else f"{value:.1f}"
+def _number(value: float, unit: str) -> str:
+    return f"{value:.1f}" if unit and value < 1000 else f"{value:.0f}"

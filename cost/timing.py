@@ -1,7 +1,8 @@
 """Static timing from the library's delay tables: slowest path, arrival times and slews of every net.
 
 Wires have no load and no delay; the clock arrives everywhere at once. Input ports change at time 0 with
-`INPUT_SLEW_NS`, as does the clock, and each bit of an output port drives `OUTPUT_LOAD_FF`.
+`INPUT_SLEW_NS`, as does the clock, and each bit of an output port drives `OUTPUT_LOAD_FF`. A net with a
+load above `LARGEST_LOAD_FF`, such as an array's enable, is taken to be buffered and counts as that load.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from lmul.cost.netlist import Instance, Netlist, clock_pin
 
 INPUT_SLEW_NS = 0.02
 OUTPUT_LOAD_FF = 5.0
+LARGEST_LOAD_FF = 100.0
 
 RISE, FALL = 0, 1
 _BOTH = (RISE, FALL)
@@ -127,6 +129,7 @@ class _Propagation:
         self._loads = netlist.loads.copy()
         for net in (net for port in netlist.outputs for net in port.nets):
             self._loads[net] += OUTPUT_LOAD_FF
+        self._loads = np.minimum(self._loads, LARGEST_LOAD_FF)
 
     def timing(self) -> Timing:
         starts = [net for port in self._netlist.inputs for net in port.nets]

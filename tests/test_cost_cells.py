@@ -230,6 +230,13 @@ def test_timing_of_two_inverters(library: Library) -> None:
     assert timing.arrivals.max() == pytest.approx(0.0297)
 
 
+def test_timing_takes_a_large_net_to_be_buffered(library: Library) -> None:
+    loads: Cells = {f"load{n}": ("INV", {"A": 3, "Y": 4 + n}) for n in range(60)}
+    netlist = build(library, {"a": [2]}, {"y": [3]}, {"driver": ("INV", {"A": 2, "Y": 3}), **loads})
+    # 60 pins of 2 fF and an output of 5 count as 100: the driver rises in 10 + 2 + 200.
+    assert analyse_timing(netlist).delay_ps == pytest.approx(212.0)
+
+
 def test_timing_from_and_to_flip_flops(library: Library) -> None:
     timing = analyse_timing(toggler(library))
     # falling Q at 30, inverter rises in 10 + 1 + 2, setup 3; the other way 20 + 5 + 1 + 1 + 7
