@@ -45,5 +45,6 @@ def quantise(tensor: ArrayLike, format_: Format) -> Quantised:
         raise ValueError("tensor must be finite: NaN and infinity have no scale")
     peak = float(np.max(np.abs(reals), initial=0.0))
     largest = float(decode(np.array(format_.largest_finite), format_))
-    scale = max(peak / largest, np.finfo(np.float64).tiny) if peak else 1.0
+    # A NumPy scalar, so that codes decoded to float32 are scaled in float64.
+    scale = np.float64(max(peak / largest, np.finfo(np.float64).tiny) if peak else 1.0)
     return Quantised(encode(reals / scale, format_), scale)

@@ -241,5 +241,10 @@ def test_tensors_with_nan_or_infinity_are_refused(tensor: list[float]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in divide:RuntimeWarning")
+def test_scale_below_the_range_of_float32_is_not_lost() -> None:
+    tiny = quantise([2e-44], E4M3)
+    assert decode(tiny.codes, E4M3) * tiny.scale == pytest.approx(2e-44)
+
+
 def test_tensors_of_the_smallest_doubles_have_a_scale() -> None:
     assert quantise([0.0, 5e-324], E4M3).codes[0] == 0
