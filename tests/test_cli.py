@@ -168,6 +168,10 @@ def test_library_that_cannot_be_used(content: bytes | None, tmp_path: Path, refu
     assert "cells.lib" in refuse("cost", "mul", "--liberty", "cells.lib")
 
 
+def test_pauses_need_a_clock(refuse: Refuse) -> None:
+    assert "--pauses" in refuse("sim", "mul", "--pauses")
+
+
 def test_unknown_multiplier_to_compare(refuse: Refuse) -> None:
     assert "'booth'" in refuse("cost", "mul", "--compare", "lmul,booth")
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import cocotb
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import RisingEdge, SimTimeoutError, with_timeout
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
 from lmul.sim.benches import bench
 from lmul.sim.tiles import Tile, tiles
 
 SETTLING_CYCLES = 4
+PATIENCE = 50
+"""Cycles to wait for each step of a tile."""
 
 
 class Bench:
@@ -48,7 +50,7 @@ class Bench:
             self.a.send_nowait(AxiStreamFrame(tile.a))
             self.b.send_nowait(AxiStreamFrame(tile.b))
         for index, tile in enumerate(jobs):
-            self.compare(index, tile, await self.c.recv(compact=False))
+            self.compare(index, tile, await self.receive(index, tile))
             bench.report_progress(index + 1, len(jobs))
         cycles = self.cycle - self.first_step
         for _ in range(SETTLING_CYCLES * (bench.design().latency + 1)):
@@ -57,6 +59,14 @@ class Bench:
         if not self.c.empty() or self.dut.m_axis_c_tvalid.value:
             raise AssertionError("a row came that no tile was sent for")
         self.report(cycles, self.last_step - self.first_step + 1)
+
+    async def receive(self, index: int, tile: Tile) -> AxiStreamFrame:
+        """Wait for the result of a tile, but not for ever."""
+        patience = PATIENCE * (len(tile.a) + len(tile.b) + bench.design().latency) * bench.PERIOD_NS
+        try:
+            return await with_timeout(self.c.recv(compact=False), patience, "ns")
+        except SimTimeoutError:
+            raise AssertionError(f"the result of tile {index} never came") from None
 
     def report(self, cycles: int, window: int) -> None:
         """Report the counts of this run."""

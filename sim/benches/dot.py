@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from cocotb.triggers import ReadOnly, RisingEdge
+from cocotb.triggers import ReadOnly, RisingEdge, SimTimeoutError, with_timeout
 from numpy.typing import NDArray
 
 from lmul.design import Design
@@ -16,6 +16,7 @@ from lmul.sim.benches import bench
 from lmul.sim.tiles import pack
 
 PROGRESS_STEP = 64
+PATIENCE_CYCLES = 100
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class Bench:
             await self.drive(vector)
         steps, window = sum(len(vector.a) for vector in vectors), self.cycle - first
         self.dut.in_valid.value = 0
-        await monitor
+        try:
+            await with_timeout(monitor, PATIENCE_CYCLES * bench.PERIOD_NS, "ns")
+        except SimTimeoutError:
+            raise AssertionError(f"the result of dot product {self.compared} never came") from None
         bench.report_result(
             compared=self.compared,
             products=sum(vector.length for vector in vectors),

@@ -179,6 +179,8 @@ def _sim(options: argparse.Namespace) -> int:
     from lmul.commands import run_sim
 
     design = _design(options)
+    if options.pauses and design.kind == "mul":
+        raise UserError("--pauses means nothing to mul, which has no clock: it is for dot and array")
     return run_sim(design, _operands(options, design), options)
 
 

@@ -38,8 +38,8 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     )
     paths = write_files(directory, sources)
     testcase = "pauses" if options.pauses else "operands"
-    if design.kind == "mul" and not options.operands:
-        testcase = "all_pairs"
+    if design.kind == "mul":
+        testcase = "operands" if options.operands else "all_pairs"
     matrices = [
         (quantise(pair.a, design.format).codes, quantise(pair.b, design.format).codes) for pair in operands
     ]
