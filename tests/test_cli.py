@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,21 @@ def test_library_that_cannot_be_used(content: bytes | None, tmp_path: Path, refu
 
 def test_pauses_need_a_clock(refuse: Refuse) -> None:
     assert "--pauses" in refuse("sim", "mul", "--pauses")
+
+
+@pytest.mark.parametrize(
+    ("module", "command", "users"),
+    [("cocotb_tools.runner", "sim", ["simulate", "verilator"]), ("pylibfst", "sim", ["simulate", "waves"])],
+)
+def test_missing_extra_says_what_to_install(
+    module: str, command: str, users: list[str], refuse: Refuse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    for user in users:
+        monkeypatch.delitem(sys.modules, f"lmul.sim.{user}", raising=False)
+    line = refuse(command, "mul")
+    assert module in line
+    assert "pip install 'lmul[sim,cost]'" in line
 
 
 def test_unknown_multiplier_to_compare(refuse: Refuse) -> None:

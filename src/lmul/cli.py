@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"lmul: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"lmul: {error.name} is not installed: run `pip install 'lmul[sim,cost]'`", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -17,9 +18,10 @@ from lmul.files import write_files
 from lmul.golden import quantise
 from lmul.hdl import Export, export
 from lmul.progress import working
-from lmul.sim.simulate import Simulation, SimulationError, simulate
-from lmul.sim.verilator import verilator_environment
 from lmul.workloads import Operands
+
+if TYPE_CHECKING:
+    from lmul.sim.simulate import Simulation
 
 TABLE_WIDTH = 80
 CELLS = "cells"
@@ -28,6 +30,9 @@ CELLS = "cells"
 
 def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Simulate a design and say what was compared."""
+    from lmul.sim.simulate import SimulationError, simulate
+    from lmul.sim.verilator import verilator_environment
+
     verilator_environment()  # Refuses before anything is written.
     text = export(design)
     directory = options.build / "sim" / (text.name + ("-netlist" if options.netlist else ""))
@@ -74,7 +79,9 @@ def _netlist(design: Design, text: Export, liberty: Path | None, cache: Path) ->
     return {f"{text.name}.v": mapped.verilog, "cells.v": models}
 
 
-def _print_simulation(design: Design, operands: Sequence[Operands], result: Simulation, source: Path) -> None:
+def _print_simulation(
+    design: Design, operands: Sequence[Operands], result: "Simulation", source: Path
+) -> None:
     counts = f"{result.compared:,} outputs of {result.products:,} products"
     print(f"{source}: {counts}, every bit as the model has it.")
     if design.kind != "mul":
