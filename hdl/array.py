@@ -152,7 +152,7 @@ class Array(Block):
                 m.d.sync += [draining.eq(1), row.eq(0), marked.eq(end[1])]
             with m.Elif(at_last_row):
                 m.d.sync += draining.eq(0)
-            with m.Else():
+            with m.Elif(draining):
                 m.d.sync += row.eq(row + 1)
         status = Cat(draining, at_last_row, marked)
         aligned = self._delay(m, status, "drain_c", cols - 1, reset=True)[-1]
