@@ -207,6 +207,12 @@ def test_verilog_writes_both_files_and_standard_output_the_same(
     assert capsys.readouterr().out == files["exact_e4m3_dot2.v"]
 
 
+def test_file_that_is_no_text_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "lmul_e4m3_mul.v").write_bytes(b"\xff\xfe\x00")
+    assert main(["verilog", "mul", "-o", str(tmp_path)]) == 0
+    assert "module" in (tmp_path / "lmul_e4m3_mul.v").read_text()
+
+
 def test_list_names_everything_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     text = capsys.readouterr().out

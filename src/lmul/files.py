@@ -34,7 +34,7 @@ def write_files(directory: Path, texts: Mapping[str, str]) -> list[Path]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for path, text in zip(paths, texts.values(), strict=True):
-            if path.is_file() and path.read_text() == text:
+            if path.is_file() and path.read_bytes() == text.encode():
                 continue
             handle, name = tempfile.mkstemp(dir=directory, prefix=".", suffix=".part")
             written.append((name, path))
