@@ -1,8 +1,8 @@
 """Technology mapping: Verilog to a netlist of library cells, with Yosys and ABC.
 
 ABC finds different netlists with different scripts, so every design is mapped with each script of a list
-and the smallest netlist is kept. Each run is a
-fresh process in a directory of its own, which makes results reproducible and lets runs share the machine.
+and the smallest netlist is kept. Each run is a fresh process in a directory of its own, which makes
+results reproducible and lets runs share the machine.
 """
 
 import hashlib

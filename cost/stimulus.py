@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from lmul.cost.activity import Bits
 from lmul.design import Design
-from lmul.golden import quantise
 from lmul.sim.tiles import tiles
 from lmul.workloads import Operands
 
@@ -39,7 +38,7 @@ def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
     """
     cycles = max(-(-pair.a.shape[1] // design.lanes) for pair in operands)
     make = _array_ports if design.kind == "array" else _vector_ports
-    parts = [make(design, *_codes(design, pair), cycles) for pair in operands]
+    parts = [make(design, *pair.codes(design.format), cycles) for pair in operands]
     ports = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
     return ports if design.kind == "mul" else _after_reset(ports)
 
@@ -47,10 +46,6 @@ def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
 def warmup(design: Design) -> int:
     """Give the first cycles of a stimulus that are not operation: the reset and the first step."""
     return 0 if design.kind == "mul" else RESET_CYCLES + 1
-
-
-def _codes(design: Design, operands: Operands) -> tuple[Codes, Codes]:
-    return quantise(operands.a, design.format).codes, quantise(operands.b, design.format).codes
 
 
 def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:

@@ -79,7 +79,7 @@ def simulate(
     matrices : sequence of (ndarray, ndarray)
         Matrix products as codes, (M, K) and (K, N).
     directory : Path
-        Where the simulator is built; a second run with the same Verilog builds nothing.
+        Where the simulator is built; a second run with the same Verilog compiles nothing.
     testcase : str
         Name of a test in the bench of this kind of design, `lmul.sim.benches`.
     waves : bool

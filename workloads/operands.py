@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lmul.errors import UserError
+from lmul.golden import Format, quantise
+from lmul.golden.codec import Codes
 
 TILE_FOLDER = "smollm2"
 SUFFIX = ".npz"
@@ -35,6 +37,20 @@ class Operands:
     name: str
     a: npt.NDArray[np.float32]
     b: npt.NDArray[np.float32]
+
+    def codes(self, format_: Format) -> tuple[Codes, Codes]:
+        """Quantise both factors, one scale a tensor.
+
+        Parameters
+        ----------
+        format_ : Format
+            What the codes are of.
+
+        Returns
+        -------
+        tuple of two ndarrays of codes, (M, K) and (K, N)
+        """
+        return quantise(self.a, format_).codes, quantise(self.b, format_).codes
 
 
 def load_operands(path: str | Path) -> Operands:

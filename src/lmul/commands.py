@@ -15,7 +15,6 @@ from lmul.cost.netlist import cell_models
 from lmul.cost.table import cost_table
 from lmul.design import Design
 from lmul.files import write_files
-from lmul.golden import quantise
 from lmul.hdl import Export, export
 from lmul.progress import working
 from lmul.workloads import Operands
@@ -45,9 +44,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     testcase = "pauses" if options.pauses else "operands"
     if design.kind == "mul":
         testcase = "operands" if options.operands else "all_pairs"
-    matrices = [
-        (quantise(pair.a, design.format).codes, quantise(pair.b, design.format).codes) for pair in operands
-    ]
+    matrices = [pair.codes(design.format) for pair in operands]
     ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
     try:
         with working(f"Simulating {text.name}") as progress:
