@@ -25,6 +25,9 @@ from lmul.yosys import YosysError, run_yosys
 
 Script = tuple[str, str]
 
+CELLS = "cells"
+"""Subdirectory of the build directory for mapped netlists."""
+
 _RESUBSTITUTE = (
     "balance -l; resub -K 6 -l; rewrite -l; resub -K 6 -N 2 -l; refactor -l; resub -K 8 -l; "
     "balance -l; resub -K 8 -N 2 -l; rewrite -l; resub -K 10 -l; rewrite -z -l; resub -K 10 -N 2 -l; "

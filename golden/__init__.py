@@ -1,28 +1,39 @@
 """The arithmetic to the bit, in NumPy: what every other part of the project is compared with."""
 
-from lmul.golden.arithmetic import ACCUMULATORS, MULTIPLIERS, OUTPUTS, Arithmetic
+from lmul.golden.arithmetic import ACCUMULATORS, OUTPUTS, OVERFLOWS, SUBNORMALS, Arithmetic
 from lmul.golden.codec import decode, encode
-from lmul.golden.formats import E4M3, FORMATS, Format
-from lmul.golden.matmul import Sums, matmul
-from lmul.golden.multiply import WideProduct, multiply, product_table, wide_product
+from lmul.golden.formats import BF16, E4M3, E5M2, FORMATS, FP16, FP32, SPECIALS, Codes, Format, find_format
+from lmul.golden.matmul import matmul, matmul_codes
+from lmul.golden.multiply import multiply, wide_product
 from lmul.golden.quantise import Quantised, quantise
+from lmul.golden.significand import MULTIPLIERS, addc_carry
+from lmul.golden.sums import Sums
 
 __all__ = [
     "ACCUMULATORS",
+    "BF16",
     "E4M3",
+    "E5M2",
     "FORMATS",
+    "FP16",
+    "FP32",
     "MULTIPLIERS",
     "OUTPUTS",
+    "OVERFLOWS",
+    "SPECIALS",
+    "SUBNORMALS",
     "Arithmetic",
+    "Codes",
     "Format",
     "Quantised",
     "Sums",
-    "WideProduct",
+    "addc_carry",
     "decode",
     "encode",
+    "find_format",
     "matmul",
+    "matmul_codes",
     "multiply",
-    "product_table",
     "quantise",
     "wide_product",
 ]

@@ -1,28 +1,48 @@
 """The numeric half of a design: what is multiplied, how, and what comes out."""
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
-from lmul.golden.formats import E4M3, Format
+import numpy as np
 
-MULTIPLIERS = {
-    "lmul": "integer addition of the operands' fields, with the paper's constant (arXiv 2410.00907)",
-    "exact": "correctly rounded product; unrounded inside a dot product",
+from lmul.golden.codec import Overflow
+from lmul.golden.formats import BF16, E4M3, FORMATS, FP16, FP32, Format
+from lmul.golden.significand import (
+    ADDC_MANTISSA_BITS,
+    MULTIPLIERS,
+    fraction_bits,
+    lmul_constant,
+    significand_product,
+)
+
+ACCUMULATORS = {
+    "exact": "fixed point, wide enough for every product of --depth; no rounding",
+    "fixed:BITS:LSB": "fixed point, last bit 2^LSB; truncates products, saturates sums",
+    "fp32": "IEEE 754 additions in fp32, rounded to nearest even",
+    "bf16": "IEEE 754 additions in bf16, rounded to nearest even",
+    "fp16": "IEEE 754 additions in fp16, rounded to nearest even",
 }
-ACCUMULATORS = {"exact": "fixed point, wide enough for every product of --depth: no rounding at all"}
 OUTPUTS = {
     "fp32": "the sum, rounded once to IEEE binary32, ties to even",
-    "raw": "the accumulator register, two's complement",
+    "bf16": "the sum, rounded once to bf16, ties to even",
+    "raw": "the accumulator register: two's complement, or the floating-point code",
+}
+SUBNORMALS = {
+    "flush": "subnormal operands and results become zeros of their sign",
+    "full": "subnormal operands are normalised, results rounded to nearest even onto the subnormal grid",
+}
+OVERFLOWS = {
+    "saturate": "results above the largest finite number become that number",
+    "ieee": "they become infinity; NaN in fn formats, the largest finite number in finite-only ones",
 }
 
+Subnormals = Literal["flush", "full"]
 
-def lmul_offset(mantissa_bits: int) -> int:
-    """L-Mul's offset exponent l(m): the constant added to a product is 2^-l(m).
-
-    Luo and Sun, arXiv 2410.00907: m for m <= 3, 3 for m = 4, 4 above.
-    """
-    if mantissa_bits <= 3:
-        return mantissa_bits
-    return 3 if mantissa_bits == 4 else 4
+FLOAT_ACCUMULATORS = {format_.name: format_ for format_ in (FP32, BF16, FP16)}
+FIXED_BITS = range(2, 513)
+FIXED_LSB = range(-512, 257)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +52,9 @@ class Arithmetic:
     Parameters
     ----------
     format : Format
-        Format of both operands.
+        Format of both operands, or of the first.
+    format_b : Format, optional
+        Format of the second operand, where it is another one.
     mul : str
         A name of `MULTIPLIERS`.
     acc : str
@@ -42,65 +64,171 @@ class Arithmetic:
     lanes : int
         Products that are added in one step.
     depth : int
-        Products that a dot product may have without leaving the accumulator's range.
+        Products that a dot product may have without leaving the range of the `exact` accumulator.
+    subnormals : {"flush", "full"}
+        What becomes of subnormal operands, and of results below the smallest normal number.
+    overflow : {"saturate", "ieee"}
+        What becomes of results above the largest finite number. Inside a dot product there are none.
+
+    Raises
+    ------
+    ValueError
+        A name is unknown, or a multiplier not defined for the formats.
     """
 
     format: Format = E4M3
+    format_b: Format | None = None
     mul: str = "lmul"
     acc: str = "exact"
     out: str = "fp32"
     lanes: int = 4
     depth: int = 2048
+    subnormals: Subnormals = "flush"
+    overflow: Overflow = "saturate"
+
+    def __post_init__(self) -> None:
+        _check_name("mul", self.mul, MULTIPLIERS)
+        _check_accumulator(self.acc)
+        _check_name("out", self.out, OUTPUTS)
+        _check_name("subnormals", self.subnormals, SUBNORMALS)
+        _check_name("overflow", self.overflow, OVERFLOWS)
+        for name in ("lanes", "depth"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} must be a whole number from 1, not {value!r}")
+        if self.mul == "addc" and self.mantissa_bits > ADDC_MANTISSA_BITS:
+            raise ValueError(
+                f"mul 'addc' is defined for at most {ADDC_MANTISSA_BITS} mantissa bits, "
+                f"not for the {self.mantissa_bits} of {self.format_names}"
+            )
+
+    @property
+    def formats(self) -> tuple[Format, Format]:
+        """The formats of the two operands."""
+        return self.format, self.format_b or self.format
+
+    @property
+    def format_names(self) -> str:
+        """The operands' formats as a name: one, or both joined by an x."""
+        first, second = self.formats
+        return first.name if first == second else f"{first.name}x{second.name}"
+
+    @property
+    def mantissa_bits(self) -> int:
+        """Mantissa bits of the wider operand, and of an integer-add product (M)."""
+        return max(format_.mantissa_bits for format_ in self.formats)
 
     @property
     def mul_constant(self) -> int:
-        """What an integer-add multiplier adds to the sum of the fields, in units of the last place."""
-        mantissa = self.format.mantissa_bits
-        return 1 << (mantissa - lmul_offset(mantissa))
+        """What L-Mul adds to the sum of the fields, in units of the last place; 0 elsewhere."""
+        return lmul_constant(self.mantissa_bits) if self.mul in {"lmul", "formula"} else 0
+
+    @property
+    def fraction_bits(self) -> int:
+        """Bits of a wide product's significand behind the binary point."""
+        return fraction_bits(self.mul, self.mantissa_bits)
 
     @property
     def significand_bits(self) -> int:
         """Bits of a wide product's significand."""
-        mantissa = self.format.mantissa_bits
-        return 2 * mantissa + 2 if self.mul == "exact" else mantissa + 1
+        return {"exact": 2, "formula": 2}.get(self.mul, 1) + self.fraction_bits
+
+    @property
+    def accumulator_format(self) -> Format | None:
+        """The format of a floating-point accumulator, None for the fixed-point ones."""
+        return FLOAT_ACCUMULATORS.get(self.acc)
 
     @property
     def lsb_exponent(self) -> int:
-        """The accumulator's least significant bit weighs 2 to this power.
+        """A fixed-point accumulator's least significant bit weighs 2 to this power.
 
-        It is the last significand bit of the smallest product of two normal operands.
+        Of the `exact` one it is the last significand bit of the smallest product: of two normal
+        operands, or with full subnormals of two normalised subnormals.
         """
-        mantissa = self.format.mantissa_bits
-        fraction = 2 * mantissa if self.mul == "exact" else mantissa
-        return 2 * self.format.min_exponent - fraction
+        if self.acc.startswith("fixed:"):
+            return int(self.acc.split(":")[2])
+        return self.product_lsb_exponent
 
     @property
+    def product_lsb_exponent(self) -> int:
+        """No product has a bit below 2 to this power."""
+        first, second = self.formats
+        exponent = first.min_exponent + second.min_exponent
+        if self.mul == "exact":  # The trailing zeros of a normalised subnormal are zeros of the product.
+            return exponent - first.mantissa_bits - second.mantissa_bits
+        if self.subnormals == "full":
+            exponent -= first.mantissa_bits + second.mantissa_bits
+        return exponent - self.mantissa_bits
+
+    @cached_property
     def largest_product(self) -> int:
-        """Magnitude of the product of the two largest operands, in accumulator LSBs."""
-        mantissa, largest = self.format.mantissa_bits, self.format.largest_finite
-        exponent, fraction = divmod(largest, 1 << mantissa)
-        if self.mul == "exact":
-            significand = (1 << mantissa) | fraction
-            return significand**2 << (2 * exponent - 2)
-        exponent, fraction = divmod(2 * largest + self.mul_constant, 1 << mantissa)
-        return ((1 << mantissa) | fraction) << (exponent - 2)
+        """Magnitude of the product of the two largest operands, in units of 2^product_lsb_exponent."""
+        mantissas, exponents = [], 0
+        for format_ in self.formats:
+            exponent, mantissa = divmod(format_.largest_finite, 1 << format_.mantissa_bits)
+            mantissas.append(np.array(mantissa << (self.mantissa_bits - format_.mantissa_bits)))
+            exponents += exponent - format_.bias
+        product = int(significand_product(mantissas[0], mantissas[1], self.mul, self.mantissa_bits))
+        shift = exponents - self.fraction_bits - self.product_lsb_exponent
+        return product << shift if shift >= 0 else product >> -shift
 
     @property
     def product_bits(self) -> int:
-        """Bits of a product's magnitude, in accumulator LSBs."""
+        """Bits of a product's magnitude, in units of 2^product_lsb_exponent."""
         return self.largest_product.bit_length()
 
     @property
+    def largest_term(self) -> int:
+        """Magnitude of the largest product, truncated to accumulator LSBs."""
+        shift = self.product_lsb_exponent - self.lsb_exponent
+        return self.largest_product << shift if shift >= 0 else self.largest_product >> -shift
+
+    @property
+    def clamps(self) -> bool:
+        """Whether there are products that do not fit a `fixed` accumulator."""
+        return self.acc.startswith("fixed:") and self.largest_term >> (self.accumulator_bits - 1) > 0
+
+    @property
+    def term_bits(self) -> int:
+        """Bits of the magnitude that a product adds to a fixed-point accumulator, in its LSBs."""
+        return self.accumulator_bits - 1 if self.clamps else max(self.largest_term.bit_length(), 1)
+
+    @property
     def step_bits(self) -> int:
-        """Width of the sum of one step's products, two's complement."""
-        return self.product_bits + (self.lanes - 1).bit_length() + 1
+        """Width of the sum of one step's terms, two's complement."""
+        return self.term_bits + (self.lanes - 1).bit_length() + 1
 
     @property
     def accumulator_bits(self) -> int:
-        """Width of the accumulator register, its sign included: `depth` products fit, and one step."""
+        """Width of the accumulator register, its sign included.
+
+        `depth` products fit the `exact` one, and one step.
+        """
+        if self.acc in FLOAT_ACCUMULATORS:
+            return FLOAT_ACCUMULATORS[self.acc].width
+        if self.acc.startswith("fixed:"):
+            return int(self.acc.split(":")[1])
         return max((self.depth * self.largest_product).bit_length() + 1, self.step_bits)
 
     @property
     def output_bits(self) -> int:
         """Width of one output element."""
-        return self.accumulator_bits if self.out == "raw" else 32
+        return self.accumulator_bits if self.out == "raw" else FORMATS[self.out].width
+
+
+def _check_name(parameter: str, value: object, known: Any) -> None:
+    if value not in known:
+        raise ValueError(f"{parameter} {value!r} is unknown: it must be one of {', '.join(known)}")
+
+
+def _check_accumulator(acc: str) -> None:
+    fixed = re.fullmatch(r"fixed:(\d+):(-?\d+)", acc)
+    if fixed is None:
+        _check_name("acc", acc, ACCUMULATORS)
+        if acc == "fixed:BITS:LSB":
+            raise ValueError("acc fixed:BITS:LSB takes numbers for BITS and LSB, such as fixed:24:-8")
+    elif int(fixed[1]) not in FIXED_BITS or int(fixed[2]) not in FIXED_LSB:
+        raise ValueError(
+            f"acc {acc!r} is out of range: BITS must be from {FIXED_BITS[0]} to {FIXED_BITS[-1]}, "
+            f"LSB from {FIXED_LSB[0]} to {FIXED_LSB[-1]}"
+        )

@@ -6,40 +6,73 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lmul.golden.formats import Format
+from lmul.golden.formats import FP32, Codes, Format
 
-Codes = NDArray[np.uint8]
 Rounding = Literal["nearest", "truncate"]
+Overflow = Literal["saturate", "ieee"]
+
+TABLE_WIDTH = 16
+"""Formats up to this width are decoded by a table of all codes."""
+
+FP64_MANTISSA_BITS, FP64_BIAS = 52, 1023
 
 
-def encode(values: ArrayLike, format_: Format, rounding: Rounding = "nearest") -> Codes:
-    """Round real numbers into a format.
-
-    Magnitudes above the largest finite number become that number (the saturating conversion of
-    OFP8), NaN becomes the canonical NaN, zeros keep their sign.
+def encode(
+    values: ArrayLike,
+    format_: Format,
+    rounding: Rounding = "nearest",
+    overflow: Overflow = "saturate",
+) -> Codes:
+    """Round real numbers into a format. NaN becomes the canonical NaN, zeros keep their sign.
 
     Parameters
     ----------
     values : array_like of float, any shape
+        Up to double precision, rounded once.
     format_ : Format
     rounding : {"nearest", "truncate"}
         Nearest with ties to even, or toward zero.
+    overflow : {"saturate", "ieee"}
+        What becomes of magnitudes that round to more than the largest finite number. `saturate`:
+        that number, for infinity too (the saturating conversion of OFP8). `ieee`: infinity; NaN in
+        `fn` formats and the largest number in `finite` ones. Truncation makes no infinity of a
+        finite number, and no NaN.
 
     Returns
     -------
-    ndarray of uint8, same shape
+    ndarray of unsigned int, same shape
+        Of `format_.dtype`.
+
+    Raises
+    ------
+    ValueError
+        A value is NaN, and the format has none.
     """
     reals = np.asarray(values, dtype=np.float64)
-    magnitude = np.where(np.isnan(reals), 0.0, np.minimum(np.abs(reals), _largest(format_)))
-    # frexp puts zero, which has no binade, above the small numbers.
-    exponent = np.where(magnitude == 0, format_.min_exponent, np.frexp(magnitude)[1] - 1)
-    binade = np.maximum(exponent, format_.min_exponent)
-    # Scaled so that one unit in the last place is 1; a binade's field then starts where the last one ended.
-    scaled = np.ldexp(magnitude, format_.mantissa_bits - binade)
-    units = (np.rint(scaled) if rounding == "nearest" else np.trunc(scaled)).astype(np.int64)
-    field = units + ((binade.astype(np.int64) - format_.min_exponent) << format_.mantissa_bits)
-    sign = np.signbit(reals).astype(np.int64) << (format_.width - 1)
-    return np.where(np.isnan(reals), format_.nan, sign | field).astype(np.uint8)
+    nan = np.isnan(reals)
+    if format_ == FP32 and (rounding, overflow) == ("nearest", "ieee"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.where(nan, np.float32(np.nan), reals.astype(np.float32)).view(format_.dtype)
+    magnitude = np.abs(reals)
+    magnitude_or_one = np.where(np.isfinite(reals), magnitude, 1.0)
+    # In units of the last place; subnormals share the binade of the smallest normal number.
+    exponent = _exponent(np.maximum(magnitude_or_one, format_.smallest))
+    units = magnitude_or_one * power_of_two(format_.mantissa_bits - exponent)
+    units = np.rint(units) if rounding == "nearest" else np.trunc(units)
+    # A binade's field starts where the last one ended, so a significand rounded up to 2 needs no care.
+    field = units.astype(np.int64) + ((exponent - format_.min_exponent) << format_.mantissa_bits)
+    too_large = field > format_.largest_finite
+    field = np.where(too_large, _beyond(format_, "saturate" if rounding == "truncate" else overflow), field)
+    field = np.where(np.isinf(reals), _beyond(format_, overflow), field)
+    sign = np.where(np.signbit(reals), format_.sign_mask, 0)
+    if format_.specials == "fn":
+        sign = np.where(field == format_.magnitude_mask, 0, sign)
+    codes = sign | field
+    if np.any(nan):
+        if format_.nan is None:
+            raise ValueError(f"{format_.name} has no NaN: values must be numbers")
+        codes = np.where(nan, format_.nan, codes)
+    return codes.astype(format_.dtype)
 
 
 def decode(codes: NDArray[Any], format_: Format) -> NDArray[np.float32]:
@@ -48,29 +81,57 @@ def decode(codes: NDArray[Any], format_: Format) -> NDArray[np.float32]:
     Parameters
     ----------
     codes : ndarray of integers below 2^W, any shape
+    format_ : Format
 
     Returns
     -------
     ndarray of float32, same shape
     """
+    if format_ == FP32:
+        return np.asarray(codes, dtype=format_.dtype).view(np.float32)
+    if format_.width > TABLE_WIDTH:
+        return _decode(np.asarray(codes), format_)
     reals: NDArray[np.float32] = _decode_table(format_)[codes]
     return reals
 
 
+def power_of_two(exponent: NDArray[Any]) -> NDArray[np.float64]:
+    """Give 2^exponent in double precision, exponents from -1022 to 1023."""
+    bits = (exponent.astype(np.int64) + FP64_BIAS) << FP64_MANTISSA_BITS
+    reals: NDArray[np.float64] = bits.view(np.float64)
+    return reals
+
+
+def _exponent(normal: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Give floor(log2) of positive normal doubles."""
+    exponent: NDArray[np.int64] = (normal.view(np.int64) >> FP64_MANTISSA_BITS) - FP64_BIAS
+    return exponent
+
+
+def _beyond(format_: Format, overflow: Overflow) -> int:
+    """Give the magnitude code of what is too large."""
+    if overflow == "saturate" or format_.specials == "finite":
+        return format_.largest_finite
+    return format_.magnitude_mask if format_.infinity is None else format_.infinity
+
+
 @lru_cache
 def _decode_table(format_: Format) -> NDArray[np.float32]:
-    codes = np.arange(1 << format_.width)
-    field = codes & format_.magnitude_mask
-    exponent = field >> format_.mantissa_bits
-    fraction = field & (format_.smallest_normal - 1)
-    significand = np.where(exponent > 0, format_.smallest_normal + fraction, fraction)
-    weight = np.maximum(exponent, 1) - format_.bias - format_.mantissa_bits
-    magnitude = np.ldexp(significand.astype(np.float32), weight)
-    magnitude[field == format_.nan] = np.nan
-    table: NDArray[np.float32] = np.where(codes >> (format_.width - 1), -magnitude, magnitude)
+    table = _decode(np.arange(1 << format_.width), format_)
     table.flags.writeable = False
     return table
 
 
-def _largest(format_: Format) -> float:
-    return float(_decode_table(format_)[format_.largest_finite])
+def _decode(codes: NDArray[Any], format_: Format) -> NDArray[np.float32]:
+    field = codes.astype(np.int64) & format_.magnitude_mask
+    exponent = field >> format_.mantissa_bits
+    fraction = field & format_.mantissa_mask
+    significand = np.where(exponent > 0, format_.smallest_normal + fraction, fraction)
+    weight = np.maximum(exponent, 1) - format_.bias - format_.mantissa_bits
+    magnitude = significand * power_of_two(weight)
+    magnitude = np.where(field > format_.largest_finite, np.nan, magnitude)
+    if format_.infinity is not None:
+        magnitude = np.where(field == format_.infinity, np.inf, magnitude)
+    negative = (codes & format_.sign_mask) != 0
+    reals: NDArray[np.float32] = np.where(negative, -magnitude, magnitude).astype(np.float32)
+    return reals

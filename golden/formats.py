@@ -1,14 +1,25 @@
 """Floating-point formats: where the bits of an operand are and what its codes mean."""
 
+import re
 from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Specials = Literal["ieee", "fn", "finite"]
+SPECIALS = {
+    "ieee": "infinities and NaN",
+    "fn": "NaN but no infinity",
+    "finite": "no infinity, no NaN",
+}
+Codes = NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A binary format without infinities: sign | exponent | mantissa, MSB first.
-
-    The codes follow the OCP 8-bit floating point specification (OFP8 r1.0), E4M3: gradual
-    underflow, and one magnitude, all ones, that is NaN.
+    """A binary floating-point format: sign | exponent | mantissa, MSB first, with gradual underflow.
 
     Parameters
     ----------
@@ -16,16 +27,26 @@ class Format:
         Name on the command line.
     exponent_bits, mantissa_bits : int
         Widths of the two fields below the sign.
+    specials : {"ieee", "fn", "finite"}
+        What the largest magnitudes mean. `ieee`: an exponent of all ones is infinity or NaN (IEEE
+        754). `fn`: only all ones is NaN, no infinity (E4M3 of OFP8 r1.0). `finite`: every code is a
+        number (FP6 and FP4 of OCP MX).
     """
 
     name: str
     exponent_bits: int
     mantissa_bits: int
+    specials: Specials = "ieee"
 
     @property
     def width(self) -> int:
         """Bits of an operand, the sign included."""
         return 1 + self.exponent_bits + self.mantissa_bits
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
+        """The smallest unsigned integer that holds a code."""
+        return np.min_scalar_type((1 << self.width) - 1)
 
     @property
     def bias(self) -> int:
@@ -38,9 +59,19 @@ class Format:
         return 1 - self.bias
 
     @property
+    def sign_mask(self) -> int:
+        """The sign bit of a code."""
+        return 1 << (self.width - 1)
+
+    @property
     def magnitude_mask(self) -> int:
         """The exponent and mantissa bits of a code."""
-        return (1 << (self.width - 1)) - 1
+        return self.sign_mask - 1
+
+    @property
+    def mantissa_mask(self) -> int:
+        """The mantissa bits of a code."""
+        return (1 << self.mantissa_bits) - 1
 
     @property
     def smallest_normal(self) -> int:
@@ -48,16 +79,75 @@ class Format:
         return 1 << self.mantissa_bits
 
     @property
-    def nan(self) -> int:
-        """Canonical NaN: sign 0 and the only NaN magnitude."""
-        return self.magnitude_mask
+    def infinity(self) -> int | None:
+        """Magnitude code of infinity, None in formats without."""
+        return self.magnitude_mask - self.mantissa_mask if self.specials == "ieee" else None
+
+    @property
+    def nan(self) -> int | None:
+        """Canonical NaN, None in formats without: sign 0, and of several the top mantissa bit only."""
+        if self.infinity is not None:
+            return self.infinity | (1 << (self.mantissa_bits - 1))
+        return self.magnitude_mask if self.specials == "fn" else None
 
     @property
     def largest_finite(self) -> int:
         """Magnitude code of the largest finite number."""
-        return self.nan - 1
+        if self.infinity is not None:
+            return self.infinity - 1
+        return self.magnitude_mask - (1 if self.specials == "fn" else 0)
+
+    @property
+    def largest(self) -> float:
+        """The largest finite number."""
+        exponent, mantissa = divmod(self.largest_finite, 1 << self.mantissa_bits)
+        return ((1 << self.mantissa_bits) | mantissa) * 2.0 ** (exponent - self.bias - self.mantissa_bits)
+
+    @property
+    def smallest(self) -> float:
+        """The smallest positive normal number, 2^emin."""
+        return 2.0**self.min_exponent
 
 
-E4M3 = Format("e4m3", exponent_bits=4, mantissa_bits=3)
+E4M3 = Format("e4m3", exponent_bits=4, mantissa_bits=3, specials="fn")
+E5M2 = Format("e5m2", exponent_bits=5, mantissa_bits=2)
+BF16 = Format("bf16", exponent_bits=8, mantissa_bits=7)
+FP16 = Format("fp16", exponent_bits=5, mantissa_bits=10)
+FP32 = Format("fp32", exponent_bits=8, mantissa_bits=23)
 
-FORMATS = {format_.name: format_ for format_ in (E4M3,)}
+FORMATS = {
+    format_.name: format_
+    for format_ in (
+        E4M3,
+        E5M2,
+        Format("e3m4", exponent_bits=3, mantissa_bits=4),
+        Format("e3m2", exponent_bits=3, mantissa_bits=2, specials="finite"),
+        Format("e2m3", exponent_bits=2, mantissa_bits=3, specials="finite"),
+        Format("e2m1", exponent_bits=2, mantissa_bits=1, specials="finite"),
+        BF16,
+        FP16,
+        FP32,
+    )
+}
+
+
+@cache
+def find_format(name: str) -> Format:
+    """Give a format by its name: one of `FORMATS`, or eXmY for IEEE-like codes of X and Y bits.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    ValueError
+        There is no such format.
+    """
+    if name in FORMATS:
+        return FORMATS[name]
+    fields = re.fullmatch(r"e([2-8])m([1-9]|1\d|2[0-3])", name)
+    if not fields:
+        known = f"one of {', '.join(FORMATS)}, or eXmY with X from 2 to 8 and Y from 1 to 23"
+        raise ValueError(f"format {name!r} is unknown: it must be {known}")
+    return Format(name, exponent_bits=int(fields[1]), mantissa_bits=int(fields[2]))

@@ -1,134 +1,152 @@
 """Multiplication of codes, to the bit: rounded to the operands' format, and wide."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.codec import Codes
-from lmul.golden.formats import Format
+from lmul.golden.codec import FP64_MANTISSA_BITS, encode
+from lmul.golden.formats import Codes, Format
+from lmul.golden.operand import split
+from lmul.golden.significand import significand_product
+
+BLOCK = 1 << 17
+"""Products computed at once, so that what lies between two steps stays in the cache."""
+
+TABLE_WIDTH = 8
+"""Products of formats up to this width are looked up in a table of all pairs of codes."""
 
 
-@dataclass(frozen=True)
-class WideProduct:
-    """Products as a dot product takes them: unrounded, unbounded, not yet aligned.
-
-    A product is (-1)^sign * significand * 2^exponent. Zeros have significand 0.
-
-    Parameters
-    ----------
-    sign : ndarray of bool
-    significand : ndarray of int64
-        M+1 bits, or 2M+2 for `exact`.
-    exponent : ndarray of int64
-        Weight of the significand's last bit.
-    nan : ndarray of bool
-    """
-
-    sign: NDArray[np.bool_]
-    significand: NDArray[np.int64]
-    exponent: NDArray[np.int64]
-    nan: NDArray[np.bool_]
-
-
-def multiply(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Codes:
+def multiply(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Codes:
     """Multiply codes into codes of the same format.
 
-    Subnormal operands count as zeros, results below the smallest normal number become zeros of
-    their sign, results above the largest finite number become that number.
-
     Parameters
     ----------
-    a, b : ndarrays of integer codes, broadcast against each other
+    a, b : array_like of integer codes, broadcast against each other
     arithmetic : Arithmetic
-        Its `format` and `mul` count.
+        Its `format`, `mul`, `subnormals` and `overflow` count.
 
     Returns
     -------
-    ndarray of uint8
+    ndarray of unsigned int
+        Of the format's dtype.
+
+    Raises
+    ------
+    ValueError
+        The operands have two formats: the result would have neither.
     """
-    format_ = arithmetic.format
-    wide = wide_product(a, b, arithmetic)
-    field = _rounded_field(wide, format_)
-    field = np.minimum(field, format_.largest_finite)
-    field = np.where((wide.significand == 0) | (field < format_.smallest_normal), 0, field)
-    code = (wide.sign.astype(np.int64) << (format_.width - 1)) | field
-    return np.where(wide.nan, format_.nan, code).astype(np.uint8)
+    first, second = arithmetic.formats
+    if first != second:
+        raise ValueError(f"a product of {first.name} and {second.name} has no format: use wide_product")
+    x, y = np.broadcast_arrays(np.asarray(a, dtype=first.dtype), np.asarray(b, dtype=first.dtype))
+    products = np.empty(x.shape, dtype=first.dtype)
+    flat = x.ravel(), y.ravel(), products.ravel()
+    if first.width <= TABLE_WIDTH:
+        _look_up(*flat, arithmetic)
+    elif arithmetic.mul in {"lmul", "mitchell"} and arithmetic.subnormals == "flush":
+        _add_fields(*flat, arithmetic)
+    else:
+        for block in _blocks(products.size):
+            flat[2][block] = _round(wide_product(flat[0][block], flat[1][block], arithmetic), arithmetic)
+    return products
 
 
-def wide_product(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> WideProduct:
-    """Multiply codes without rounding and without bounds on the exponent.
+def wide_product(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> NDArray[np.float64]:
+    """Multiply codes as a dot product takes them: no rounding, no bounds on the exponent.
+
+    Every such product is a double: it has at most 48 significant bits and an exponent between -340
+    and 257. Infinities, NaN and signed zeros are those of the double.
 
     Parameters
     ----------
-    a, b : ndarrays of integer codes, broadcast against each other
+    a, b : array_like of integer codes, broadcast against each other
     arithmetic : Arithmetic
-        Its `format` and `mul` count.
-    """
-    format_ = arithmetic.format
-    codes = np.broadcast_arrays(np.asarray(a, dtype=np.int64), np.asarray(b, dtype=np.int64))
-    sign = ((codes[0] ^ codes[1]) >> (format_.width - 1)).astype(np.bool_)
-    x, y = (code & format_.magnitude_mask for code in codes)
-    nan = (x == format_.nan) | (y == format_.nan)
-    zero = (x < format_.smallest_normal) | (y < format_.smallest_normal)
-    significand, exponent = (_exact if arithmetic.mul == "exact" else _integer_add)(x, y, arithmetic)
-    return WideProduct(sign, np.where(zero | nan, 0, significand), exponent, nan)
-
-
-@lru_cache(maxsize=8)
-def product_table(arithmetic: Arithmetic) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Tabulate the wide products of all pairs of codes, in accumulator LSBs.
+        Its formats, `mul` and `subnormals` count.
 
     Returns
     -------
-    products : ndarray of int64, shape (2^W, 2^W)
-    nan : ndarray of bool, shape (2^W, 2^W)
+    ndarray of float64
     """
+    first, second = arithmetic.formats
+    x = split(np.asarray(a), first, arithmetic)
+    y = split(np.asarray(b), second, arithmetic)
+    significand = significand_product(x.mantissa, y.mantissa, arithmetic.mul, arithmetic.mantissa_bits)
+    with np.errstate(invalid="ignore"):  # Infinity times zero is NaN.
+        power = x.power * y.power
+        product: NDArray[np.float64] = significand * 2.0**-arithmetic.fraction_bits * power
+    return product
+
+
+def _blocks(size: int) -> Iterator[slice]:
+    return (slice(start, start + BLOCK) for start in range(0, size, BLOCK))
+
+
+def _look_up(a: Codes, b: Codes, products: Codes, arithmetic: Arithmetic) -> None:
+    table = _product_codes(arithmetic)
+    for block in _blocks(a.size):
+        index = a[block].astype(np.intp)
+        index <<= arithmetic.format.width
+        index |= b[block]
+        products[block] = np.take(table, index)
+
+
+@lru_cache(maxsize=16)
+def _product_codes(arithmetic: Arithmetic) -> Codes:
     codes = np.arange(1 << arithmetic.format.width)
-    wide = wide_product(codes[:, None], codes[None, :], arithmetic)
-    shift = np.where(wide.significand == 0, 0, wide.exponent - arithmetic.lsb_exponent)
-    magnitude = wide.significand << shift
-    products = np.where(wide.sign, -magnitude, magnitude)
-    for table in (products, wide.nan):
-        table.flags.writeable = False
-    return products, wide.nan
+    return _round(wide_product(codes[:, None], codes[None, :], arithmetic), arithmetic).ravel()
 
 
-def _integer_add(
-    x: NDArray[np.int64], y: NDArray[np.int64], arithmetic: Arithmetic
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Add the fields: X + Y - K(c), the mantissa's carry runs into the exponent."""
+def _round(wide: NDArray[np.float64], arithmetic: Arithmetic) -> Codes:
+    """Round wide products into the format. What is too small or too large is decided after rounding."""
     format_ = arithmetic.format
-    field = x + y - ((format_.bias << format_.mantissa_bits) - arithmetic.mul_constant)
-    significand = format_.smallest_normal + (field & (format_.smallest_normal - 1))
-    return significand, (field >> format_.mantissa_bits) - format_.bias - format_.mantissa_bits
+    # IEEE 754 rounds the true product once; all others are rounded before they meet the subnormal grid.
+    once = arithmetic.mul == "exact" and arithmetic.subnormals == "full"
+    rounded = wide if once else _round_significand(wide, format_)
+    if arithmetic.subnormals == "flush":
+        rounded = np.where(np.abs(rounded) < format_.smallest, np.copysign(0.0, rounded), rounded)
+    if arithmetic.overflow == "saturate":
+        bounded = np.clip(rounded, -format_.largest, format_.largest)
+        rounded = np.where(np.isinf(wide), wide, bounded)
+    return encode(rounded, format_, "nearest", "ieee")
 
 
-def _exact(
-    x: NDArray[np.int64], y: NDArray[np.int64], arithmetic: Arithmetic
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Multiply the significands, add the exponents."""
+def _round_significand(reals: NDArray[np.float64], format_: Format) -> NDArray[np.float64]:
+    """Round to M+1 significant bits, ties to even; the exponent is unbounded."""
+    excess = FP64_MANTISSA_BITS - format_.mantissa_bits
+    bits = reals.view(np.int64)
+    odd = (bits >> excess) & 1
+    rounded = (bits + ((1 << (excess - 1)) - 1) + odd) >> excess << excess
+    return np.where(np.isnan(reals), reals, rounded.view(np.float64))
+
+
+def _add_fields(a: Codes, b: Codes, products: Codes, arithmetic: Arithmetic) -> None:
+    """Do what the hardware does, in integers of the format's width, for formats with infinities."""
     format_ = arithmetic.format
-    mantissa = format_.mantissa_bits
-    fraction_mask = format_.smallest_normal - 1
-    significand = (format_.smallest_normal + (x & fraction_mask)) * (
-        format_.smallest_normal + (y & fraction_mask)
-    )
-    return significand, (x >> mantissa) + (y >> mantissa) - 2 * format_.bias - 2 * mantissa
-
-
-def _rounded_field(wide: WideProduct, format_: Format) -> NDArray[np.int64]:
-    """Round significands to M+1 bits, ties to even: the field, its exponent unbounded.
-
-    Meaningless where the significand is zero.
-    """
-    reals = wide.significand.astype(np.float64)
-    excess = np.frexp(reals)[1].astype(np.int64) - (format_.mantissa_bits + 1)
-    rounded = np.rint(np.ldexp(reals, -excess)).astype(np.int64)
-    exponent = wide.exponent + excess + format_.mantissa_bits + format_.bias
-    # The hidden bit adds one to the exponent field, and so does a significand rounded up to 2.
-    field: NDArray[np.int64] = ((exponent - 1) << format_.mantissa_bits) + rounded
-    return field
+    integer = format_.dtype.type
+    offset = (format_.bias << format_.mantissa_bits) - arithmetic.mul_constant
+    largest = format_.largest_finite + (arithmetic.overflow == "ieee")
+    # The field just below the smallest normal number stands for all that are smaller.
+    low, high = integer(offset + format_.smallest_normal - 1), integer(offset + largest)
+    scratch = np.empty((4, min(BLOCK, a.size)), dtype=format_.dtype)
+    for block in _blocks(a.size):
+        field = products[block]
+        x, y, smaller, larger = scratch[:, : field.size]
+        np.bitwise_and(a[block], integer(format_.magnitude_mask), out=x)
+        np.bitwise_and(b[block], integer(format_.magnitude_mask), out=y)
+        np.minimum(x, y, out=smaller)
+        np.maximum(x, y, out=larger)
+        np.add(x, y, out=field)
+        np.clip(field, low, high, out=field)
+        np.subtract(field, integer(offset), out=field)
+        field[np.minimum(smaller, field, out=smaller) < format_.smallest_normal] = 0
+        np.bitwise_xor(a[block], b[block], out=y)
+        np.bitwise_and(y, integer(format_.sign_mask), out=y)
+        np.bitwise_or(field, y, out=field)
+        if larger.max() > format_.largest_finite:
+            special = larger > format_.largest_finite
+            field[special] = _round(
+                wide_product(a[block][special], b[block][special], arithmetic), arithmetic
+            )

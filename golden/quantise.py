@@ -5,8 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lmul.golden.codec import Codes, decode, encode
-from lmul.golden.formats import Format
+from lmul.golden.codec import Rounding, encode
+from lmul.golden.formats import Codes, Format
+
+SELF_SCALED_EXPONENT_BITS = 8
+"""Formats with as many exponent bits have float32's range and are not scaled."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Quantised:
 
     Parameters
     ----------
-    codes : ndarray of uint8
+    codes : ndarray of unsigned int
     scale : float
         `decode(codes) * scale` approximates the tensor.
     """
@@ -24,16 +27,18 @@ class Quantised:
     scale: float
 
 
-def quantise(tensor: ArrayLike, format_: Format) -> Quantised:
+def quantise(tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest") -> Quantised:
     """Scale a tensor so that its largest magnitude is the format's largest number, then encode.
 
-    One scale for the whole tensor, a normal double, rounding to nearest even. A tensor of zeros has
-    scale 1.
+    One scale for the whole tensor, a normal double. A tensor of zeros has scale 1, and so has every
+    tensor in a format with 8 exponent bits.
 
     Parameters
     ----------
     tensor : array_like of finite floats, any shape
     format_ : Format
+    rounding : {"nearest", "truncate"}
+        Nearest with ties to even, or toward zero.
 
     Raises
     ------
@@ -44,7 +49,8 @@ def quantise(tensor: ArrayLike, format_: Format) -> Quantised:
     if not np.all(np.isfinite(reals)):
         raise ValueError("tensor must be finite: NaN and infinity have no scale")
     peak = float(np.max(np.abs(reals), initial=0.0))
-    largest = float(decode(np.array(format_.largest_finite), format_))
+    if not peak or format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS:
+        return Quantised(encode(reals, format_, rounding), 1.0)
     # A NumPy scalar, so that codes decoded to float32 are scaled in float64.
-    scale = np.float64(max(peak / largest, np.finfo(np.float64).tiny) if peak else 1.0)
-    return Quantised(encode(reals / scale, format_), scale)
+    scale = np.float64(max(peak / format_.largest, np.finfo(np.float64).tiny))
+    return Quantised(encode(reals / scale, format_, rounding), scale)

@@ -1,93 +1,342 @@
 """The same arithmetic one number at a time, in Python integers and fractions.
 
-Written from the specification and not from the vectorised model, which is tested against it. Slow.
+Written from the definitions and not from the vectorised model, which is tested against it.
+
+A product is computed on the operands' *fields*, (exponent << M) + mantissa with an unbiased and
+unbounded exponent: the field of (1 + mantissa / 2^M) * 2^exponent. They are the bits below the sign
+of a normal operand, less the bias; L-Mul adds them.
 """
 
+import math
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import cache
+from typing import NamedTuple
 
-from lmul.golden.arithmetic import Arithmetic, lmul_offset
-from lmul.golden.formats import Format
+from lmul.golden.arithmetic import Arithmetic
+from lmul.golden.codec import Overflow, Rounding
+from lmul.golden.formats import FORMATS, Format
+from lmul.golden.significand import lmul_offset
+
+Real = Fraction | float
 
 
-def decode(code: int, format_: Format) -> Fraction | None:
-    """Give the value of a code, None for NaN. The sign of a zero is lost."""
-    field = code % (1 << format_.width - 1)
-    if field == (1 << format_.width - 1) - 1:
-        return None
-    exponent, mantissa = divmod(field, (1 << format_.mantissa_bits))
-    fraction = Fraction(mantissa, (1 << format_.mantissa_bits))
-    if exponent == 0:
-        magnitude = fraction * _power(1 - format_.bias)
+class Sum(NamedTuple):
+    """One accumulated sum.
+
+    Parameters
+    ----------
+    raw : int
+        The register: a signed integer in units of 2^lsb_exponent, or a code.
+    overflow : bool
+        The fixed-point register left its range.
+    infinity : int
+        Sign of an infinite sum, 0 for all others.
+    nan : bool
+    output : int
+        The output element, a bit pattern.
+    """
+
+    raw: int
+    overflow: bool
+    infinity: int
+    nan: bool
+    output: int
+
+
+def decode(code: int, format_: Format) -> float:
+    """Give the number that a code stands for; every one is a double."""
+    field = code & format_.magnitude_mask
+    exponent, mantissa = divmod(field, 1 << format_.mantissa_bits)
+    significand = mantissa + (1 << format_.mantissa_bits) if exponent else mantissa
+    magnitude = math.ldexp(significand, max(exponent, 1) - format_.bias - format_.mantissa_bits)
+    if field > format_.largest_finite:
+        magnitude = math.inf if field == format_.infinity else math.nan
+    return -magnitude if code & format_.sign_mask else magnitude
+
+
+def encode(
+    value: Real, format_: Format, rounding: Rounding = "nearest", overflow: Overflow = "saturate"
+) -> int:
+    """Round a number into a format; as the vectorised `encode`, for any number.
+
+    Parameters
+    ----------
+    value : Fraction or float
+    format_ : Format
+    rounding : {"nearest", "truncate"}
+    overflow : {"saturate", "ieee"}
+
+    Raises
+    ------
+    ValueError
+        The value is NaN, and the format has none.
+    """
+    if isinstance(value, float) and math.isnan(value):
+        if format_.nan is None:
+            raise ValueError(f"{format_.name} has no NaN")
+        return format_.nan
+    if isinstance(value, float) and math.isinf(value):
+        magnitude = _beyond(format_, overflow)
     else:
-        magnitude = (1 + fraction) * _power(exponent - format_.bias)
-    return -magnitude if _sign(code, format_) else magnitude
+        magnitude = _round_magnitude(abs(Fraction(value)), format_, rounding)
+        if magnitude > format_.largest_finite:
+            magnitude = _beyond(format_, overflow if rounding == "nearest" else "saturate")
+    negative = value < 0 or (isinstance(value, float) and math.copysign(1, value) < 0)
+    return _signed(magnitude, format_.sign_mask if negative else 0, format_)
 
 
-def wide_product(a: int, b: int, arithmetic: Arithmetic) -> Fraction | None:
-    """Give the product of two codes as a dot product takes it, None for NaN."""
+def multiplier(arithmetic: Arithmetic) -> Callable[[int, int], int]:
+    """Make the function that multiplies two codes into a code of the same format.
+
+    Parameters
+    ----------
+    arithmetic : Arithmetic
+        With one format for both operands.
+
+    Raises
+    ------
+    ValueError
+        The operands have two formats.
+    """
+    format_, second = arithmetic.formats
+    if format_ != second:
+        raise ValueError(f"a product of {format_.name} and {second.name} has no format")
+    mantissa_bits, largest, sign_mask = format_.mantissa_bits, format_.largest_finite, format_.sign_mask
+    magnitude_mask, smallest_normal = format_.magnitude_mask, 1 << mantissa_bits
+    offset = format_.bias << mantissa_bits
+    flush = arithmetic.subnormals == "flush"
+    product = _rounded_product(arithmetic.mul, mantissa_bits)
+    gradual = _gradual_product(arithmetic.mul, format_)
+    too_large = _beyond(format_, arithmetic.overflow)
+
+    def multiply(a: int, b: int) -> int:
+        sign = (a ^ b) & sign_mask
+        x, y = a & magnitude_mask, b & magnitude_mask
+        if x > largest or y > largest:
+            return _special(x, y, sign, arithmetic)
+        if x < smallest_normal or y < smallest_normal:
+            if flush or not x or not y:
+                return sign
+            x, y = _normalise(x, mantissa_bits), _normalise(y, mantissa_bits)
+        field = product(x - offset, y - offset) + offset
+        if field < smallest_normal:
+            return sign if flush else sign | gradual(x - offset, y - offset)
+        return sign | field if field <= largest else _signed(too_large, sign, format_)
+
+    return multiply
+
+
+def wide_multiplier(arithmetic: Arithmetic) -> Callable[[int, int], float]:
+    """Make the function that multiplies two codes as a dot product takes them; every result is a double."""
+    first, second = arithmetic.formats
+    mantissa_bits = arithmetic.mantissa_bits
+    product = _unrounded_product(arithmetic.mul, mantissa_bits)
+
+    def operand(code: int, format_: Format) -> float:
+        real = decode(code, format_)
+        subnormal = abs(real) < format_.smallest
+        return math.copysign(0.0, real) if subnormal and arithmetic.subnormals == "flush" else real
+
+    def multiply(a: int, b: int) -> float:
+        x, y = operand(a, first), operand(b, second)
+        if not x or not y or not math.isfinite(x) or not math.isfinite(y):
+            return x * y
+        magnitude = math.ldexp(*product(_field(x, mantissa_bits), _field(y, mantissa_bits)))
+        return magnitude if (x < 0) == (y < 0) else -magnitude
+
+    return multiply
+
+
+def dot(a: Sequence[int], b: Sequence[int], arithmetic: Arithmetic) -> Sum:
+    """Multiply two vectors of codes."""
+    multiply = wide_multiplier(arithmetic)
+    products = [multiply(x, y) for x, y in zip(a, b, strict=True)]
+    lanes = arithmetic.lanes
+    steps = [products[first : first + lanes] for first in range(0, len(products), lanes)]
+    format_ = arithmetic.accumulator_format
+    return _float_dot(steps, arithmetic, format_) if format_ else _fixed_dot(steps, arithmetic)
+
+
+def lsb_exponent(arithmetic: Arithmetic) -> int:
+    """Give the exponent of a fixed-point register's last bit."""
+    if arithmetic.acc != "exact":
+        return int(arithmetic.acc.rsplit(":", maxsplit=1)[1])
+    exponent = sum(format_.min_exponent for format_ in arithmetic.formats)
+    if arithmetic.mul == "exact" or arithmetic.subnormals == "full":
+        exponent -= sum(format_.mantissa_bits for format_ in arithmetic.formats)
+    return exponent if arithmetic.mul == "exact" else exponent - arithmetic.mantissa_bits
+
+
+def _rounded_product(mul: str, mantissa_bits: int) -> Callable[[int, int], int]:
+    """Make the function of two fields that gives the product's, rounded to M bits behind the leading one."""
+    if mul in {"lmul", "mitchell"}:
+        constant = _constant(mantissa_bits) if mul == "lmul" else 0
+        return lambda x, y: x + y + constant
+    product = _unrounded_product("exact" if mul == "addc" else mul, mantissa_bits)
+    one = 1 << mantissa_bits
+
+    def rounded(x: int, y: int) -> int:
+        significand, exponent = product(x, y)
+        excess = significand.bit_length() - mantissa_bits - 1
+        # A significand that rounds up to 2 carries into the exponent by itself.
+        return (
+            ((exponent + excess + mantissa_bits) << mantissa_bits) + _shift_to_even(significand, excess) - one
+        )
+
+    return rounded
+
+
+def _unrounded_product(mul: str, mantissa_bits: int) -> Callable[[int, int], tuple[int, int]]:
+    """Make the function of two fields that gives the product's significand and its last bit's exponent."""
+    one = 1 << mantissa_bits
+    mask = one - 1
+    if mul == "exact":
+        return lambda x, y: (
+            (one | (x & mask)) * (one | (y & mask)),
+            (x >> mantissa_bits) + (y >> mantissa_bits) - 2 * mantissa_bits,
+        )
+    if mul == "formula":
+        constant = _constant(mantissa_bits)
+        return lambda x, y: (
+            one + (x & mask) + (y & mask) + constant,
+            (x >> mantissa_bits) + (y >> mantissa_bits) - mantissa_bits,
+        )
+    product = _rounded_product(mul, mantissa_bits)
+    return lambda x, y: _significand(product(x, y), mantissa_bits)
+
+
+def _gradual_product(mul: str, format_: Format) -> Callable[[int, int], int]:
+    """Make the function of two fields that rounds a product onto the subnormal grid, a magnitude code."""
+    mantissa_bits = format_.mantissa_bits
+    last_bit = format_.min_exponent - mantissa_bits
+    unrounded, rounded = _unrounded_product(mul, mantissa_bits), _rounded_product(mul, mantissa_bits)
+
+    def gradual(x: int, y: int) -> int:
+        once = mul == "exact"  # IEEE 754 rounds the true product once, all others are rounded before.
+        significand, exponent = unrounded(x, y) if once else _significand(rounded(x, y), mantissa_bits)
+        return _shift_to_even(significand, last_bit - exponent)
+
+    return gradual
+
+
+def _significand(field: int, mantissa_bits: int) -> tuple[int, int]:
+    """Give the significand that a field stands for and its last bit's exponent."""
+    exponent, mantissa = divmod(field, 1 << mantissa_bits)
+    return mantissa + (1 << mantissa_bits), exponent - mantissa_bits
+
+
+def _constant(mantissa_bits: int) -> int:
+    """Give L-Mul's 2^-l(M) in units of the last place."""
+    return 1 << (mantissa_bits - lmul_offset(mantissa_bits))
+
+
+def _special(x: int, y: int, sign: int, arithmetic: Arithmetic) -> int:
+    """Multiply magnitude codes of which one or both are infinity or NaN."""
     format_ = arithmetic.format
-    x_real, y_real = decode(a, format_), decode(b, format_)
-    if x_real is None or y_real is None:
-        return None
-    smallest = _power(1 - format_.bias)
-    if abs(x_real) < smallest or abs(y_real) < smallest:
-        return Fraction(0)
-    if arithmetic.mul == "exact":
-        return x_real * y_real
-    x, y = (code % (1 << format_.width - 1) for code in (a, b))
-    constant = 2 ** (format_.mantissa_bits - lmul_offset(format_.mantissa_bits))
-    exponent, mantissa = divmod(
-        x + y - (format_.bias * (1 << format_.mantissa_bits) - constant), (1 << format_.mantissa_bits)
-    )
-    magnitude = (1 + Fraction(mantissa, (1 << format_.mantissa_bits))) * _power(exponent - format_.bias)
-    return -magnitude if _sign(a, format_) ^ _sign(b, format_) else magnitude
+    least = format_.smallest_normal if arithmetic.subnormals == "flush" else 1
+    infinite = all(code <= format_.largest_finite or code == format_.infinity for code in (x, y))
+    magnitude = format_.infinity if infinite and min(x, y) >= least else format_.nan
+    assert magnitude is not None  # noqa: S101
+    return _signed(magnitude, sign, format_)
 
 
-def multiply(a: int, b: int, arithmetic: Arithmetic) -> int:
-    """Give the code of the product of two codes: flushed to zero below, saturated above."""
-    format_ = arithmetic.format
-    wide = wide_product(a, b, arithmetic)
-    if wide is None:
-        return (1 << format_.width - 1) - 1
-    sign = (_sign(a, format_) ^ _sign(b, format_)) << (format_.width - 1)
-    rounded = _round(abs(wide), format_)
-    if rounded < _power(1 - format_.bias):
-        return sign
-    return sign + _finite_codes(format_).get(rounded, (1 << format_.width - 1) - 2)
+def _signed(magnitude: int, sign: int, format_: Format) -> int:
+    """Add the sign bit to a magnitude code; the canonical NaN has none."""
+    return magnitude if magnitude == format_.nan else sign | magnitude
 
 
-def dot(a: list[int], b: list[int], arithmetic: Arithmetic) -> Fraction | None:
-    """Give the exact sum of the wide products of two vectors of codes, None for NaN."""
-    total = Fraction(0)
-    for x, y in zip(a, b, strict=True):
-        product = wide_product(x, y, arithmetic)
-        if product is None:
-            return None
-        total += product
-    return total
+def _beyond(format_: Format, overflow: Overflow) -> int:
+    """Give the magnitude code of what is too large."""
+    if overflow == "saturate" or format_.specials == "finite":
+        return format_.largest_finite
+    return format_.largest_finite + 1  # Infinity, and in `fn` NaN.
 
 
-@cache
-def _finite_codes(format_: Format) -> dict[Fraction | None, int]:
-    return {decode(code, format_): code for code in range((1 << format_.width - 1) - 1)}
+def _normalise(magnitude: int, mantissa_bits: int) -> int:
+    """Extend a magnitude code below the smallest normal number: the leading one goes to its place."""
+    shift = mantissa_bits + 1 - magnitude.bit_length()
+    return magnitude if shift <= 0 else (magnitude << shift) - (shift << mantissa_bits)
 
 
-def _sign(code: int, format_: Format) -> int:
-    return code // (1 << format_.width - 1)
+def _field(real: float, mantissa_bits: int) -> int:
+    """Give the field of a nonzero number, which is rounded nowhere."""
+    significand, exponent = math.frexp(abs(real))  # from 0.5 to 1
+    return ((exponent - 2) << mantissa_bits) + int(math.ldexp(significand, mantissa_bits + 1))
 
 
-def _power(exponent: int) -> Fraction:
-    return Fraction(2) ** exponent
+def _shift_to_even(integer: int, places: int) -> int:
+    """Divide by 2^places and round to nearest, ties to even."""
+    if places <= 0:
+        return integer << -places
+    quotient, rest = integer >> places, integer & ((1 << places) - 1)
+    half = 1 << (places - 1)
+    return quotient + 1 if rest > half or (rest == half and quotient & 1) else quotient
 
 
-def _round(magnitude: Fraction, format_: Format) -> Fraction:
-    """Round to M+1 significand bits, ties to even, with an unbounded exponent."""
-    if magnitude == 0:
-        return magnitude
-    ulp = _power(-format_.mantissa_bits)
-    while magnitude >= ulp * 2 ** (format_.mantissa_bits + 1):
-        ulp *= 2
-    while magnitude < ulp * (1 << format_.mantissa_bits):
-        ulp /= 2
-    return round(magnitude / ulp) * ulp
+def _round_magnitude(magnitude: Fraction, format_: Format, rounding: Rounding) -> int:
+    """Round into a format without an upper end: the code that the magnitude would have."""
+    exponent = format_.min_exponent
+    if magnitude:
+        floor = magnitude.numerator.bit_length() - magnitude.denominator.bit_length()
+        exponent = max(exponent, floor if magnitude >= Fraction(2) ** floor else floor - 1)
+    units = magnitude / Fraction(2) ** (exponent - format_.mantissa_bits)
+    rounded = round(units) if rounding == "nearest" else math.floor(units)
+    return rounded + ((exponent - format_.min_exponent) << format_.mantissa_bits)
+
+
+def _fixed_dot(steps: list[list[float]], arithmetic: Arithmetic) -> Sum:
+    """Add products in a fixed-point register: `exact` wraps, `fixed` truncates and saturates."""
+    unit = Fraction(2) ** lsb_exponent(arithmetic)
+    limit = 1 << (arithmetic.accumulator_bits - 1)
+    register, overflow = 0, False
+    for step in steps:
+        terms = [int(Fraction(product) / unit) for product in step if math.isfinite(product)]
+        if arithmetic.acc == "exact":
+            total = register + sum(terms)
+            register = (total + limit) % (2 * limit) - limit
+        else:
+            clamped = [max(1 - limit, min(term, limit - 1)) for term in terms]
+            overflow |= clamped != terms
+            total = register + sum(clamped)
+            register = max(-limit, min(total, limit - 1))
+        overflow |= register != total
+    specials = {product for step in steps for product in step if not math.isfinite(product)}
+    nan = any(math.isnan(product) for product in specials) or len(specials) > 1
+    infinity = 0 if nan or not specials else int(math.copysign(1, specials.pop()))
+    value: Real = math.nan if nan else infinity * math.inf if infinity else register * unit
+    return Sum(register, overflow, infinity, nan, _output(register, value, arithmetic))
+
+
+def _float_dot(steps: list[list[float]], arithmetic: Arithmetic, format_: Format) -> Sum:
+    """Add products in a floating-point register: a step's in a balanced tree, then to the running sum."""
+    total = 0.0
+    for step in steps:
+        # Lanes without a product are zero.
+        terms = [_rounded(product, format_) for product in step] + [0.0] * (arithmetic.lanes - len(step))
+        while len(terms) > 1:
+            half = (len(terms) + 1) // 2
+            sums = [_add(x, y, format_) for x, y in zip(terms, terms[half:], strict=False)]
+            terms = sums + terms[len(sums) : half]
+        total = _add(total, terms[0], format_)
+    infinity = int(math.copysign(1, total)) if math.isinf(total) else 0
+    raw = encode(total, format_, "nearest", "ieee")
+    return Sum(raw, False, infinity, math.isnan(total), _output(raw, total, arithmetic))
+
+
+def _rounded(value: Real, format_: Format) -> float:
+    """Round to a number of a format, as IEEE 754."""
+    return decode(encode(value, format_, "nearest", "ieee"), format_)
+
+
+def _add(x: float, y: float, format_: Format) -> float:
+    """Add two numbers of a format. Python's sum has the right sign of zero, infinities and NaN."""
+    if not math.isfinite(x) or not math.isfinite(y) or x == -y:
+        return x + y
+    return _rounded(Fraction(x) + Fraction(y), format_)
+
+
+def _output(raw: int, value: Real, arithmetic: Arithmetic) -> int:
+    """Give the output element of a register and the sum that it stands for."""
+    if arithmetic.out == "raw":
+        return raw & ((1 << arithmetic.output_bits) - 1)
+    return encode(value, FORMATS[arithmetic.out], "nearest", "ieee")

@@ -10,7 +10,9 @@ from typing import Any
 from amaranth.back import rtlil  # type: ignore[attr-defined]
 from amaranth.lib import wiring
 
-from lmul.design import Design
+from lmul.design import Design, option
+from lmul.errors import UserError
+from lmul.golden import Format
 from lmul.hdl.axi import ArrayAxiStream
 from lmul.hdl.dot import DotProduct
 from lmul.hdl.hierarchy import Block, ModulePerBlock
@@ -43,8 +45,32 @@ class Export:
     sidecar: str
 
 
+BUILT = {
+    "format": ("e4m3",),
+    "format_b": (None,),
+    "mul": ("lmul", "exact"),
+    "acc": ("exact",),
+    "out": ("fp32", "raw"),
+    "subnormals": ("flush",),
+    "overflow": ("saturate",),
+}
+"""What the hardware can be made of; the golden model has more."""
+
+
 def component(design: Design) -> Block:
-    """Make the hardware of a design."""
+    """Make the hardware of a design.
+
+    Raises
+    ------
+    UserError
+        There is a model of the design, but no hardware.
+    """
+    for parameter, built in BUILT.items():
+        value = getattr(design, parameter)
+        value = value.name if isinstance(value, Format) else value
+        if value not in built:
+            have = " or ".join(map(str, built)) if parameter != "format_b" else "that of --format-a"
+            raise UserError(f"{option(parameter)} {value} has a model but no hardware: it must be {have}")
     if design.kind == "mul":
         return Multiplier(design)
     if design.kind == "dot":

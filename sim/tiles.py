@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import matmul
+from lmul.golden import Sums, matmul_codes
 
 Codes = NDArray[Any]
 
@@ -45,17 +45,22 @@ def tiles(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
     """
     a = _pad(a, design.rows, design.lanes)
     b = _pad(b.T, design.cols, design.lanes)
-    sums = matmul(a, b.T, design)
-    elements = sums.output(design)
-    nan, overflow = sums.nan.astype(int), sums.overflow.astype(int)
+    sums = matmul_codes(a, b.T, design)
+    elements = sums.output()
+    flags = flag_bits(sums)
     for top in range(0, len(a), design.rows):
         rows = slice(top, top + design.rows)
         a_beats = pack(_steps(a[rows], design.lanes), design.format.width)
         for left in range(0, len(b), design.cols):
             cols = slice(left, left + design.cols)
-            flags = (overflow[rows, cols].max(axis=1) << 2) | nan[rows, cols].max(axis=1)
+            row_flags = np.bitwise_or.reduce(flags[rows, cols], axis=1)
             b_beats = pack(_steps(b[cols], design.lanes), design.format.width)
-            yield Tile(a_beats, b_beats, pack(elements[rows, cols], design.output_bits), flags.tolist())
+            yield Tile(a_beats, b_beats, pack(elements[rows, cols], design.output_bits), row_flags.tolist())
+
+
+def flag_bits(sums: Sums) -> NDArray[np.int64]:
+    """Give the flags of sums as the hardware's bits: {overflow, inf, nan}."""
+    return (sums.overflow.astype(np.int64) << 2) | (sums.inf.astype(np.int64) << 1) | sums.nan
 
 
 def pack(codes: Codes, width: int) -> list[int]:

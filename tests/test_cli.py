@@ -185,7 +185,7 @@ def test_missing_extra_says_what_to_install(
         monkeypatch.delitem(sys.modules, f"lmul.sim.{user}", raising=False)
     line = refuse(command, "mul")
     assert module in line
-    assert "pip install 'lmul[sim,cost]'" in line
+    assert "pip install 'lmul[sim,cost,plot]'" in line
 
 
 def test_unknown_multiplier_to_compare(refuse: Refuse) -> None:

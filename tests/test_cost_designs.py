@@ -14,7 +14,7 @@ from lmul.cost.liberty import default_liberty
 from lmul.cost.stimulus import RESET_CYCLES, stimulus
 from lmul.cost.table import cost_table
 from lmul.design import Design, make_design
-from lmul.golden import matmul, multiply
+from lmul.golden import matmul_codes, multiply
 from lmul.hdl import export
 from lmul.workloads import Operands, default_operands
 
@@ -56,7 +56,7 @@ def test_mapped_dot_product_computes_what_it_is_measured_on(mul: str, cells: Pat
     # The second product only makes the simulation longer than the first needs.
     outputs = simulate(mapped.netlist, stimulus(design, [operands, draw(1, 16, 1)])).outputs
     a, b = operands.codes(design.format)
-    expected = matmul(a, b, design).output(design).reshape(-1)
+    expected = matmul_codes(a, b, design).output().reshape(-1)
     # Six steps for each of 64 dot products, one a stream.
     done = RESET_CYCLES + 5 + design.latency
     valid = outputs["c_valid"][:, : len(expected), 0]

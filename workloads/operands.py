@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmul.errors import UserError
-from lmul.golden import Format, quantise
-from lmul.golden.codec import Codes
+from lmul.golden import Codes, Format, quantise
 
 TILE_FOLDER = "smollm2"
 SUFFIX = ".npz"

@@ -11,9 +11,9 @@ from cocotb.triggers import ReadOnly, RisingEdge, SimTimeoutError, with_timeout
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import matmul
+from lmul.golden import matmul_codes
 from lmul.sim.benches import bench
-from lmul.sim.tiles import pack
+from lmul.sim.tiles import flag_bits, pack
 
 PROGRESS_STEP = 64
 PATIENCE_CYCLES = 100
@@ -111,9 +111,9 @@ class Bench:
 
 def vectors_of(a: NDArray[Any], b: NDArray[Any], design: Design) -> list[Vector]:
     """Give all dot products of rows of A with columns of B."""
-    sums = matmul(a, b, design)
-    elements = sums.output(design)
-    flags = (sums.overflow.astype(int) << 2) | sums.nan
+    sums = matmul_codes(a, b, design)
+    elements = sums.output()
+    flags = flag_bits(sums)
     a_steps = [_steps(row, design) for row in a]
     b_steps = [_steps(column, design) for column in b.T]
     return [

@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from lmul.workloads import Operands
 
 DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
-    "format": (str, "format of the operands: e4m3"),
-    "mul": (str, "multiplier: lmul or exact"),
-    "acc": (str, "accumulator: exact"),
-    "out": (str, "output: fp32 or raw"),
+    "format": (str, "format of both operands, such as e4m3, bf16 or e5m4"),
+    "format-a": (str, "format of the first operand"),
+    "format-b": (str, "format of the second operand"),
+    "mul": (str, "multiplier: lmul, mitchell, addc or exact"),
+    "acc": (str, "accumulator: exact, fixed:BITS:LSB, fp32, bf16 or fp16"),
+    "out": (str, "output: fp32, bf16 or raw"),
     "lanes": (int, "products added in one step"),
     "rows": (int, "rows of an array"),
     "cols": (int, "columns of an array"),
     "depth": (int, "products of the longest dot product"),
+    "subnormals": (str, "subnormal operands and results: flush or full"),
+    "overflow": (str, "results above the largest number: saturate or ieee"),
 }
 
 
@@ -54,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lmul: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        print(f"lmul: {error.name} is not installed: run `pip install 'lmul[sim,cost]'`", file=sys.stderr)
+        print(
+            f"lmul: {error.name} is not installed: run `pip install 'lmul[sim,cost,plot]'`", file=sys.stderr
+        )
         return 2
     except KeyboardInterrupt:
         return 130
@@ -74,6 +80,7 @@ def _parser() -> _Parser:
     _verilog_parser(commands.add_parser("verilog", help="write the Verilog of a design and its sidecar"))
     _sim_parser(commands.add_parser("sim", help="simulate a design's Verilog against the golden model"))
     _cost_parser(commands.add_parser("cost", help="area, delay and energy of a design"))
+    _error_parser(commands.add_parser("error", help="accuracy of every multiplier"))
     _list_parser(commands.add_parser("list", help="what there is to choose from"))
     return parser
 
@@ -123,6 +130,23 @@ def _cost_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_cost)
 
 
+def _error_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", default="e4m3", metavar="F", help="format of the operands; default: e4m3")
+    parser.add_argument(
+        "--operands", type=Path, metavar="FILE.npz", help="arrays a (M x K) and b (K x N) to multiply instead"
+    )
+    parser.add_argument(
+        "--rounding", choices=["nearest", "truncate"], default="nearest", help="of the operands"
+    )
+    parser.add_argument("--length", type=int, default=1024, metavar="K", help="of drawn dot products")
+    parser.add_argument(
+        "--claims", action="store_true", help="recompute what was published, with a verdict each"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the error over the mantissas")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.set_defaults(run=_error)
+
+
 def _list_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=["formats", "multipliers", "accumulators", "designs"])
     parser.set_defaults(run=_list)
@@ -131,8 +155,9 @@ def _list_parser(parser: argparse.ArgumentParser) -> None:
 def _design(options: argparse.Namespace) -> Design:
     """Make the design from the configuration file and the options, which come first."""
     chosen = _config(options.config) if options.config else {}
-    chosen |= {name: value for name in DESIGN_OPTIONS if (value := getattr(options, name)) is not None}
-    return make_design(options.design, **chosen)
+    given = {name: getattr(options, name.replace("-", "_")) for name in DESIGN_OPTIONS}
+    chosen |= {name: value for name, value in given.items() if value is not None}
+    return make_design(options.design, **{name.replace("-", "_"): value for name, value in chosen.items()})
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -179,7 +204,7 @@ def _verilog(options: argparse.Namespace) -> int:
 
 
 def _sim(options: argparse.Namespace) -> int:
-    from lmul.commands import run_sim
+    from lmul.commands.sim import run_sim
 
     design = _design(options)
     if options.pauses and design.kind == "mul":
@@ -188,24 +213,33 @@ def _sim(options: argparse.Namespace) -> int:
 
 
 def _cost(options: argparse.Namespace) -> int:
-    from lmul.commands import run_cost
+    from lmul.commands.cost import run_cost
 
     design = _design(options)
     muls = options.compare.split(",") if options.compare else [design.mul]
     return run_cost([design.with_mul(mul) for mul in muls], _operands(options, design), options)
 
 
+def _error(options: argparse.Namespace) -> int:
+    from lmul.commands.error import run_error
+
+    return run_error(options)
+
+
 def _list(options: argparse.Namespace) -> int:
-    from lmul.golden import ACCUMULATORS, FORMATS, MULTIPLIERS
+    from lmul.golden import ACCUMULATORS, FORMATS, MULTIPLIERS, SPECIALS
 
     formats = {
-        name: f"{f.exponent_bits} exponent bits, {f.mantissa_bits} mantissa bits, bias {f.bias}"
+        name: f"exponent {f.exponent_bits}, mantissa {f.mantissa_bits}, largest {f.largest:g}, "
+        f"{SPECIALS[f.specials]}"
         for name, f in FORMATS.items()
     }
+    formats["eXmY"] = "exponent X from 2 to 8, mantissa Y from 1 to 23, infinities and NaN"
     groups = {"formats": formats, "multipliers": MULTIPLIERS, "accumulators": ACCUMULATORS, "designs": KINDS}
     for group, entries in groups.items():
         if options.what in (None, group):
             print(f"{group}:")
+            width = max(map(len, entries)) + 2
             for name, text in entries.items():
-                print(f"  {name:8}{text}")
+                print(f"  {name:{width}}{text}")
     return 0

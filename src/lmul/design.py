@@ -1,11 +1,10 @@
 """The parameters of a design, from which its model, hardware, simulation and cost are derived."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lmul.errors import UserError
-from lmul.golden.arithmetic import ACCUMULATORS, MULTIPLIERS, OUTPUTS, Arithmetic
-from lmul.golden.formats import FORMATS
+from lmul.golden import Arithmetic, find_format
 
 KINDS = {
     "mul": "multiplier with a result in its operands' format; combinational",
@@ -13,10 +12,12 @@ KINDS = {
     "array": "R x C output-stationary array of N-lane elements with AXI4-Stream ports",
 }
 
+_SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth", "subnormals")
+
 PARAMETERS = {
-    "mul": ("format", "mul"),
-    "dot": ("format", "mul", "acc", "out", "lanes", "depth"),
-    "array": ("format", "mul", "acc", "out", "lanes", "rows", "cols", "depth"),
+    "mul": ("format", "mul", "subnormals", "overflow"),
+    "dot": _SUMS,
+    "array": (*_SUMS, "rows", "cols"),
 }
 
 DEFAULT_LANES = {"mul": 1, "dot": 8, "array": 4}
@@ -46,23 +47,21 @@ class Design(Arithmetic):
     cols: int = 4
 
     def __post_init__(self) -> None:
-        for option, value, known in (
-            ("design", self.kind, KINDS),
-            ("--mul", self.mul, MULTIPLIERS),
-            ("--acc", self.acc, ACCUMULATORS),
-            ("--out", self.out, OUTPUTS),
-        ):
-            if value not in known:
-                raise UserError(f"{option} {value!r} is unknown: it must be one of {', '.join(known)}")
+        if self.kind not in KINDS:
+            raise UserError(f"design {self.kind!r} is unknown: it must be one of {', '.join(KINDS)}")
         for name, limit in LIMITS.items():
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= limit:
                 raise UserError(f"--{name} must be a whole number from 1 to {limit}, not {value!r}")
+        try:
+            super().__post_init__()
+        except ValueError as error:
+            raise UserError(f"--{error}") from None
 
     @property
     def name(self) -> str:
         """The default name of the exported module."""
-        base = f"{self.mul}_{self.format.name}"
+        base = f"{self.mul}_{self.format_names}"
         if self.kind == "mul":
             return f"{base}_mul"
         if self.kind == "dot":
@@ -85,16 +84,37 @@ class Design(Arithmetic):
 
     def parameters(self) -> dict[str, Any]:
         """Give the parameters that count for this kind of design, as plain values."""
-        values = asdict(self) | {"format": self.format.name}
-        return {name: values[name] for name in ("kind", *PARAMETERS[self.kind])}
+        first, second = self.formats
+        values: dict[str, Any] = {"kind": self.kind}
+        for name in PARAMETERS[self.kind]:
+            if not name.startswith("format"):
+                values[name] = getattr(self, name)
+            elif first == second and name == "format":
+                values[name] = first.name
+            elif first != second and name != "format":
+                values[name] = first.name if name == "format_a" else second.name
+        return values
 
     def arguments(self) -> list[str]:
         """Give the design as the command line's arguments."""
-        options = [f"--{name} {value}" for name, value in self.parameters().items() if name != "kind"]
-        return [self.kind, *options]
+        parameters = self.parameters().items()
+        return [self.kind, *(f"{option(name)} {value}" for name, value in parameters if name != "kind")]
 
 
-def make_design(kind: str, *, format: str = "e4m3", lanes: int | None = None, **options: Any) -> Design:  # noqa: A002
+def option(parameter: str) -> str:
+    """Give the command line's name of a parameter."""
+    return "--" + parameter.replace("_", "-")
+
+
+def make_design(
+    kind: str,
+    *,
+    format: str = "e4m3",  # noqa: A002
+    format_a: str | None = None,
+    format_b: str | None = None,
+    lanes: int | None = None,
+    **options: Any,
+) -> Design:
     """Make a design from the names that the command line and the configuration file use.
 
     Parameters
@@ -102,7 +122,9 @@ def make_design(kind: str, *, format: str = "e4m3", lanes: int | None = None, **
     kind : str
         A name of `KINDS`.
     format : str
-        A name of `FORMATS`.
+        Of both operands, as `find_format` takes it.
+    format_a, format_b : str, optional
+        Of one operand, instead.
     lanes : int, optional
         Default: 8 for `dot`, 4 for `array`.
     **options
@@ -113,10 +135,16 @@ def make_design(kind: str, *, format: str = "e4m3", lanes: int | None = None, **
     UserError
         A name is unknown or a value out of range.
     """
-    if format not in FORMATS:
-        raise UserError(f"--format {format!r} is unknown: it must be one of {', '.join(FORMATS)}")
-    given = {"lanes"} | options.keys() if lanes is not None else options.keys()
-    for name in sorted(given - {*PARAMETERS.get(kind, given)}):
-        raise UserError(f"--{name} means nothing to {kind}: it takes --{', --'.join(PARAMETERS[kind])}")
+    optional = {"format_a": format_a, "format_b": format_b, "lanes": lanes} | options
+    known = PARAMETERS.get(kind, tuple(optional))
+    for name in sorted(name for name, value in optional.items() if value is not None and name not in known):
+        takes = ", ".join(option(parameter) for parameter in known)
+        raise UserError(f"{option(name)} means nothing to {kind}: it takes {takes}")
+    try:
+        first, second = find_format(format_a or format), find_format(format_b or format)
+    except ValueError as error:
+        raise UserError(f"--{error}") from None
     lanes = DEFAULT_LANES.get(kind, 1) if lanes is None else lanes
-    return Design(kind=kind, format=FORMATS[format], lanes=lanes, **options)
+    return Design(
+        kind=kind, format=first, format_b=None if first == second else second, lanes=lanes, **options
+    )

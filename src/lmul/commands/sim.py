@@ -1,4 +1,4 @@
-"""The commands that do long work: simulation and cost."""
+"""`lmul sim`: a design's Verilog, or its netlist, against the golden model."""
 
 import argparse
 import json
@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from lmul.cost.estimate import estimate, map_to_cells
+from lmul.cost.estimate import map_to_cells
 from lmul.cost.liberty import default_liberty
+from lmul.cost.mapping import CELLS
 from lmul.cost.netlist import cell_models
-from lmul.cost.table import cost_table
 from lmul.design import Design
 from lmul.files import write_files
 from lmul.hdl import Export, export
@@ -21,10 +19,6 @@ from lmul.workloads import Operands
 
 if TYPE_CHECKING:
     from lmul.sim.simulate import Simulation
-
-TABLE_WIDTH = 80
-CELLS = "cells"
-"""Subdirectory of the build directory for mapped netlists."""
 
 
 def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
@@ -89,25 +83,3 @@ def _print_simulation(
         )
     if result.waves:
         print(f"Waveforms: {result.waves}")
-
-
-def run_cost(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> int:
-    """Estimate the cost of designs side by side."""
-    liberty = options.liberty or default_liberty()
-    costs = []
-    for design in designs:
-        with working(f"Mapping and measuring {design.name}") as progress:
-            cost = estimate(
-                design,
-                operands,
-                liberty,
-                cache=options.build / CELLS,
-                progress=progress,
-            )
-        costs.append(cost)
-    Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(cost_table(costs))
-    if options.json:
-        content = json.dumps([cost.as_dict() for cost in costs], indent=2) + "\n"
-        write_files(options.json.parent, {options.json.name: content})
-        print(f"Figures: {options.json}")
-    return 0

@@ -1,0 +1,87 @@
+"""`lmul error`: accuracy of all multipliers, over a format or a file's operands, and published figures."""
+
+import argparse
+import json
+from typing import Any
+
+from rich.console import RenderableType
+
+from lmul.accuracy.claims import recompute_claims
+from lmul.accuracy.plot import check_plot_path, plot_errors
+from lmul.accuracy.report import as_plain, format_report, operands_report
+from lmul.accuracy.table import claims_table, format_table, operands_table
+from lmul.console import console
+from lmul.errors import UserError
+from lmul.files import write_files
+from lmul.golden import Format, find_format
+from lmul.progress import working
+from lmul.workloads import load_operands
+
+LENGTHS = range(1, 65537)
+"""Products that a drawn dot product may have."""
+
+ROUNDINGS = ("nearest", "truncate")
+
+
+def run_error(options: argparse.Namespace) -> int:
+    """Show the accuracy of all multipliers, and write it where it is asked for.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        `format`, `operands`, `rounding`, `length`, `json`, `plot` and `claims`.
+
+    Raises
+    ------
+    UserError
+        An option cannot be used; nothing has then been written.
+    """
+    format_ = _check(options)
+    table, figures = _recompute(options, format_)
+    console().print(table)
+    if options.plot:
+        with working(f"Drawing {options.plot}"):
+            plot_errors(format_, options.plot)
+        print(f"Picture: {options.plot}")
+    if options.json:
+        content = json.dumps(as_plain(figures), indent=2, allow_nan=False) + "\n"
+        write_files(options.json.parent, {options.json.name: content})
+        print(f"Figures: {options.json}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> Format:
+    """Refuse options that cannot be used, before any work."""
+    try:
+        format_ = find_format(options.format)
+    except ValueError as error:
+        raise UserError(f"--{error}") from None
+    if options.rounding not in ROUNDINGS:
+        raise UserError(f"--rounding must be {' or '.join(ROUNDINGS)}, not {options.rounding!r}")
+    if options.length not in LENGTHS:
+        raise UserError(
+            f"--length must be a whole number from {LENGTHS[0]} to {LENGTHS[-1]}, not {options.length!r}"
+        )
+    if options.claims and (options.operands or options.plot):
+        raise UserError("--claims draws its own operands: leave out --operands and --plot")
+    if options.plot:
+        check_plot_path(options.plot)
+    return format_
+
+
+def _recompute(options: argparse.Namespace, format_: Format) -> tuple[RenderableType, Any]:
+    """Do the work: a table, and what it is made of."""
+    if options.claims:
+        with working("Recomputing published figures") as progress:
+            claims = recompute_claims(progress)
+        return claims_table(claims), claims
+    if not options.operands:
+        with working(f"Multiplying in {format_.name}") as progress:
+            report = format_report(format_, options.rounding, options.length, progress)
+        return format_table(report), report
+    operands = load_operands(options.operands)
+    with working(f"Multiplying {operands.name}") as progress:
+        tensors = operands_report(operands, format_, options.rounding, progress)
+    if not tensors.products.errors:
+        raise UserError(f"{str(options.operands)!r}: every product is zero: wanted some that are not")
+    return operands_table(tensors), tensors
