@@ -1,0 +1,156 @@
+"""Everything `lmul error` knows of a format, or of a file's operands."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from lmul.accuracy.closed_forms import formula_mean, integer_add_mean
+from lmul.accuracy.dots import DotErrors, dot_errors, drawn_matrices
+from lmul.accuracy.products import (
+    DISTRIBUTIONS,
+    PAIRS,
+    SEED,
+    CodeErrors,
+    Distribution,
+    code_errors,
+    multipliers,
+    operand_errors,
+)
+from lmul.accuracy.statistics import Errors
+from lmul.accuracy.tensors import TensorErrors, tensor_errors
+from lmul.golden import Format
+from lmul.golden.codec import Rounding
+from lmul.golden.significand import lmul_constant
+from lmul.progress import Report
+from lmul.workloads import Operands
+
+
+@dataclass(frozen=True)
+class FormatReport:
+    """Accuracy of all multipliers over a format.
+
+    Parameters
+    ----------
+    format : Format
+    rounding : {"nearest", "truncate"}
+        Of the operands.
+    length : int
+        Products of a drawn dot product.
+    codes : dict of str to CodeErrors
+        Rounded products of codes against their exact products, by multiplier.
+    expected_means : dict of str to float
+        Mean errors of unrounded products of codes, from closed forms.
+    operands : dict of str to dict of str to Errors
+        Unrounded products against the operands before rounding, by distribution and multiplier.
+    dots : dict of str to dict of str to DotErrors
+        The same of dot products, `gaussian` and `same_sign`.
+    pairs, seed : int
+        Of what was drawn.
+    """
+
+    format: Format
+    rounding: Rounding
+    length: int
+    codes: dict[str, CodeErrors]
+    expected_means: dict[str, float]
+    operands: dict[Distribution, dict[str, Errors]]
+    dots: dict[str, dict[str, DotErrors]]
+    pairs: int = PAIRS
+    seed: int = SEED
+
+
+@dataclass(frozen=True)
+class OperandsReport:
+    """Accuracy of all multipliers on the operands of a file.
+
+    Parameters
+    ----------
+    name : str
+        Of the operands.
+    shape : tuple of int
+        M, K and N.
+    format : Format
+    rounding : {"nearest", "truncate"}
+        Of the operands.
+    products : TensorErrors
+    dots : dict of str to DotErrors
+        By multiplier.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    format: Format
+    rounding: Rounding
+    products: TensorErrors
+    dots: dict[str, DotErrors]
+
+
+def format_report(format_: Format, rounding: Rounding, length: int, progress: Report) -> FormatReport:
+    """Compare all multipliers over a format.
+
+    Parameters
+    ----------
+    format_ : Format
+    rounding : {"nearest", "truncate"}
+        Of the operands.
+    length : int
+        Products of a drawn dot product.
+    progress : callable
+        Told the numbers of finished and of all pieces of work.
+    """
+    bits = format_.mantissa_bits
+    muls = multipliers(bits)
+    pieces = 2 * len(muls) + 2
+    codes, operands = {}, {distribution: dict[str, Errors]() for distribution in DISTRIBUTIONS}
+    for done, mul in enumerate(muls):
+        codes[mul] = code_errors(mul, bits)
+        progress(done + 1, pieces)
+    for done, mul in enumerate(muls):
+        for distribution, errors in operands.items():
+            errors[mul] = operand_errors(mul, bits, rounding, distribution)
+        progress(len(muls) + done + 1, pieces)
+    dots = {}
+    for done, kind in enumerate(("gaussian", "same_sign")):
+        dots[kind] = dot_errors(*drawn_matrices(length, kind == "same_sign"), format_, rounding, muls)
+        progress(2 * len(muls) + done + 1, pieces)
+    expected = {
+        "mitchell": integer_add_mean(bits, 0),
+        "lmul": integer_add_mean(bits, lmul_constant(bits)),
+        "formula": formula_mean(bits, lmul_constant(bits)),
+    }
+    return FormatReport(format_, rounding, length, codes, expected, operands, dots)
+
+
+def operands_report(
+    operands: Operands, format_: Format, rounding: Rounding, progress: Report
+) -> OperandsReport:
+    """Compare all multipliers on the operands of a matrix product.
+
+    Parameters
+    ----------
+    operands : Operands
+    format_ : Format
+        What they are quantised to, one scale a tensor.
+    rounding : {"nearest", "truncate"}
+    progress : callable
+        Told the numbers of finished and of all steps k.
+    """
+    muls = multipliers(format_.mantissa_bits)
+    a, b = operands.a, operands.b
+    products = tensor_errors(a, b, format_, rounding, muls, progress)
+    dots = dot_errors(a, b, format_, rounding, muls)
+    return OperandsReport(operands.name, (*a.shape, b.shape[1]), format_, rounding, products, dots)
+
+
+def as_plain(value: Any) -> Any:
+    """Turn dataclasses into what JSON can hold: formats by name, what is no number as null."""
+    if isinstance(value, Format):
+        return value.name
+    if dataclasses.is_dataclass(value):
+        return {field.name: as_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: as_plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(entry) for entry in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,142 @@
+"""`lmul error`: tables, files and pictures, and one line for whatever cannot be used."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lmul.accuracy.plot import error_square, picture_mantissas, plot_errors
+from lmul.accuracy.products import code_errors, multipliers
+from lmul.commands.error import run_error
+from lmul.errors import UserError
+from lmul.golden import E4M3, find_format
+
+DEFAULTS: dict[str, Any] = {
+    "format": "e4m3",
+    "operands": None,
+    "rounding": "nearest",
+    "length": 64,
+    "json": None,
+    "plot": None,
+    "claims": False,
+}
+
+
+def run(**options: Any) -> int:
+    return run_error(argparse.Namespace(**DEFAULTS | options))
+
+
+def save(path: Path, a: Any, b: Any) -> Path:
+    np.savez(path, a=np.asarray(a, dtype=np.float32), b=np.asarray(b, dtype=np.float32))
+    return path
+
+
+def test_the_table_of_a_format_shows_every_multiplier_in_80_columns(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run() == 0
+    output = capsys.readouterr().out
+    assert max(len(line) for line in output.splitlines()) <= 80
+    for mul in multipliers(3):
+        assert sum(line.split()[:1] == [mul] for line in output.splitlines()) == 4
+    mitchell = next(line for line in output.splitlines() if line.startswith(" mitchell"))
+    assert mitchell.split() == ["mitchell", "-3.78", "3.78", "4.93", "-11.11", "41"]
+
+
+def test_json_holds_the_figures_of_the_table(tmp_path: Path) -> None:
+    assert run(json=tmp_path / "out" / "error.json", format="e5m2", rounding="truncate") == 0
+    report = json.loads((tmp_path / "out" / "error.json").read_text())
+    assert (report["format"], report["rounding"], report["length"]) == ("e5m2", "truncate", 64)
+    assert report["codes"]["lmul"]["errors"]["mean"] == code_errors("lmul", 2).errors.mean
+    assert set(report["operands"]) == {"uniform", "gaussian"}
+    assert set(report["dots"]) == {"gaussian", "same_sign"}
+    assert report["expected_means"]["lmul"] == pytest.approx(report["codes"]["lmul"]["errors"]["mean"])
+
+
+def test_operands_of_a_file_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(tmp_path / "mine.npz", [[448.0, 240.0], [0.0, 1e-9]], [[448.0], [1.0]])
+    assert run(operands=path, json=tmp_path / "mine.json") == 0
+    assert "3 of 4 products" in capsys.readouterr().out
+    report = json.loads((tmp_path / "mine.json").read_text())
+    assert report["shape"] == [2, 2, 1]
+    assert (report["products"]["zeros"], report["products"]["flushed"]) == (1, 1)
+    assert report["products"]["errors"]["exact"]["mean"] == pytest.approx(-1 / 3)
+
+
+def test_figures_that_are_no_numbers_are_null(tmp_path: Path) -> None:
+    path = save(tmp_path / "zero.npz", [[1.0, 1.0]], [[1.0], [-1.0]])
+    assert run(operands=path, json=tmp_path / "zero.json") == 0
+    assert json.loads((tmp_path / "zero.json").read_text())["dots"]["lmul"]["bias"] is None
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_picture_is_written_whole_and_the_same_every_time(suffix: str, tmp_path: Path) -> None:
+    first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
+    plot_errors(E4M3, first)
+    plot_errors(E4M3, second)
+    magic = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix]
+    assert first.read_bytes().startswith(magic)
+    assert first.read_bytes() == second.read_bytes()
+    assert b"Date" not in first.read_bytes()
+    assert b":date>" not in first.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [first, second]
+
+
+def test_the_picture_shows_the_errors_of_all_mantissas() -> None:
+    for mul in multipliers(3):
+        square = error_square(picture_mantissas(3), mul, 3)
+        assert square.shape == (8, 8)
+        assert np.mean(square) == pytest.approx(100 * code_errors(mul, 3).errors.mean)
+
+
+@pytest.mark.parametrize("bits", [9, 23])
+def test_the_picture_of_a_wide_format_spans_all_mantissas(bits: int) -> None:
+    mantissa = picture_mantissas(bits)
+    part = (1 << bits) // 256
+    assert np.array_equal(mantissa // part, np.arange(256))
+    square = error_square(mantissa, "mitchell", bits)
+    assert np.mean(square) == pytest.approx(-3.85, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"format": "e9m9"}, ["--format", "e9m9", "e4m3"]),
+        ({"rounding": "up"}, ["--rounding", "up", "nearest", "truncate"]),
+        ({"length": 0}, ["--length", "from 1 to 65536", "0"]),
+        ({"length": 65537}, ["--length", "from 1 to 65536", "65537"]),
+        ({"plot": Path("error.gif")}, ["--plot", "error.gif", ".png", ".svg", ".pdf"]),
+        ({"plot": Path("error")}, ["--plot", ".png"]),
+        ({"claims": True, "plot": Path("error.png")}, ["--claims", "--plot"]),
+        ({"claims": True, "operands": Path("x.npz")}, ["--claims", "--operands"]),
+        ({"operands": Path("missing.npz")}, ["missing.npz", ".npz"]),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_a_line(
+    options: dict[str, Any], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as refusal:
+        run(json=Path("error.json"), **options)
+    message = str(refusal.value)
+    assert "\n" not in message
+    assert all(word in message for word in words), message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_operands_whose_products_are_all_zero_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "zeros.npz", np.zeros((2, 3)), np.ones((3, 2)))
+    with pytest.raises(UserError, match=r"zeros\.npz.*zero"):
+        run(operands=path)
+
+
+def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "error.png").mkdir()
+    for path in (tmp_path / "file" / "error.png", tmp_path / "error.png"):
+        with pytest.raises(UserError, match="cannot write"):
+            plot_errors(find_format("e2m1"), path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["error.png", "file"]
