@@ -4,9 +4,9 @@ PYTHON ?= python3
 BUILD  := build
 VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
-ROOMS  := hdl sim golden cost workloads tests src
+ROOMS  := hdl sim golden cost accuracy workloads tests bench src
 
-.PHONY: all demo test lint format clean distclean
+.PHONY: all demo test test-long bench lint format clean distclean
 
 all: demo
 
@@ -24,11 +24,18 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV), about a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[sim,cost,dev]'
+	    --constraint constraints.txt --editable '.[sim,cost,plot,dev]'
 	@touch $@
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -n 2 tests
+	$(VENV)/bin/python -m pytest -n 2 -m "not long" tests
+
+# Every pair of every 8-bit format and policy, millions of pairs of wider ones.
+test-long: $(VENV)/ready
+	$(VENV)/bin/python -m pytest -n 2 -m long tests
+
+bench: $(VENV)/ready
+	$(VENV)/bin/python bench/golden.py
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check $(ROOMS)

@@ -1,0 +1,180 @@
+"""Speed of the golden model, as ratios to NumPy and ml_dtypes measured in the same run.
+
+`python bench/golden.py`; machines differ and are noisy, so that only the ratios mean something.
+"""
+
+import argparse
+import json
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
+from rich.table import Column, Table
+
+from lmul.console import console
+from lmul.files import write_files
+from lmul.golden import BF16, E4M3, E5M2, Arithmetic, Format, matmul_codes, multiply, quantise, wide_product
+from lmul.progress import working
+
+SIZE = 1024
+ROUNDS = 5
+LOOP_COLUMNS = 32
+"""Inner size of the table-lookup loop, which is timed for fewer products and scaled up."""
+
+PAIRS = 100_000_000
+MEMORY_SIZE = 4096
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Result:
+    """A figure beside its goal.
+
+    Parameters
+    ----------
+    what, unit : str
+    figure, goal : float
+    at_most : bool
+        Whether the figure must not exceed the goal, or not fall below it.
+    """
+
+    what: str
+    unit: str
+    figure: float
+    goal: float
+    at_most: bool
+
+    @property
+    def reached(self) -> bool:
+        """Whether the goal is."""
+        return self.figure <= self.goal if self.at_most else self.figure >= self.goal
+
+
+def operands(format_: Format) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Draw codes that use the whole exponent range, the hardest case for the windows of exponents."""
+    generator = np.random.default_rng(1)
+    magnitude = generator.integers(0, format_.largest_finite + 1, (2, SIZE, SIZE))
+    codes = magnitude | (generator.integers(0, 2, magnitude.shape) * format_.sign_mask)
+    a, b = codes.astype(format_.dtype)
+    return a, b
+
+
+def seconds(run: Callable[[], object], reference: Callable[[], object]) -> tuple[float, float]:
+    """Time two things in turns, so that both meet the same machine: the median of each."""
+    times: list[tuple[float, float]] = []
+    for _ in range(ROUNDS + 1):  # The first round fills caches and tables.
+        start = time.perf_counter()
+        run()
+        middle = time.perf_counter()
+        reference()
+        times.append((middle - start, time.perf_counter() - middle))
+    mine, theirs = np.median(times[1:], axis=0)
+    return float(mine), float(theirs)
+
+
+def against_blas(arithmetic: Arithmetic, goal: float) -> Result:
+    """Compare a matrix product with one of doubles of the same size."""
+    a, b = operands(arithmetic.format)
+    x, y = np.random.default_rng(1).normal(size=(2, SIZE, SIZE))
+    mine, blas = seconds(lambda: matmul_codes(a, b, arithmetic), lambda: x @ y)
+    what = f"{arithmetic.format.name} {arithmetic.mul}, exact accumulator, {SIZE}^3 / float64 BLAS"
+    return Result(what, "times its time", mine / blas, goal, at_most=True)
+
+
+def against_loop(arithmetic: Arithmetic) -> Result:
+    """Compare a matrix product with the plain loop of table look-ups."""
+    a, b = (
+        quantise(m, arithmetic.format).codes for m in np.random.default_rng(1).normal(size=(2, SIZE, SIZE))
+    )
+    codes = np.arange(1 << arithmetic.format.width)
+    table = wide_product(codes[:, None], codes[None, :], arithmetic).astype(np.float32)
+
+    def loop() -> NDArray[np.float32]:
+        total = np.zeros((SIZE, SIZE), dtype=np.float32)
+        for k in range(LOOP_COLUMNS):
+            total += table[a[:, k, None], b[None, k, :]]
+        return total
+
+    mine, theirs = seconds(lambda: matmul_codes(a, b, arithmetic), loop)
+    speed = theirs * SIZE / LOOP_COLUMNS / mine
+    what = f"{arithmetic.format.name} {arithmetic.mul}, {arithmetic.acc}, {SIZE}^3 / table look-ups"
+    return Result(what, "times its speed", speed, 1.0, at_most=False)
+
+
+def against_ml_dtypes(format_: Format, dtype: Any, pairs: int, goal: float) -> Result:
+    """Compare elementwise multiplication of codes."""
+    normal = np.random.default_rng(1).normal(size=(2, pairs)).astype(np.float32)
+    x, y = (values.astype(dtype) for values in normal)
+    a, b = (values.view(format_.dtype) for values in (x, y))
+    arithmetic = Arithmetic(format=format_)
+    mine, theirs = seconds(lambda: multiply(a, b, arithmetic), lambda: x * y)
+    what = f"{format_.name} {arithmetic.mul}, {pairs:.0e} products / ml_dtypes"
+    return Result(what, "times its speed", theirs / mine, goal, at_most=False)
+
+
+def memory(arithmetic: Arithmetic) -> Result:
+    """Measure the most memory that a large matrix product takes, its operands and result included."""
+    generator = np.random.default_rng(1)
+    tracemalloc.start()
+    a, b = (generator.integers(0, 1 << 7, (MEMORY_SIZE, MEMORY_SIZE), dtype=np.uint8) for _ in "ab")
+    matmul_codes(
+        a % arithmetic.format.largest_finite, b % arithmetic.format.largest_finite, arithmetic
+    ).output()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    what = f"{arithmetic.format.name} {arithmetic.mul}, exact accumulator, {MEMORY_SIZE}^3: memory"
+    return Result(what, "GiB", peak / GIB, 2.0, at_most=True)
+
+
+def measure() -> list[Result]:
+    """Measure everything there is a goal for."""
+    jobs: list[Callable[[], Result]] = [
+        lambda: against_blas(Arithmetic(), 10),
+        lambda: against_blas(Arithmetic(format=E5M2), 18),
+        lambda: against_blas(Arithmetic(mul="formula"), 3),
+        *(
+            lambda acc=acc: against_loop(Arithmetic(acc=acc))
+            for acc in ("fp32", "bf16", "fp16", "fixed:24:-4")
+        ),
+        lambda: against_ml_dtypes(E4M3, ml_dtypes.float8_e4m3fn, PAIRS, 5),
+        lambda: against_ml_dtypes(BF16, ml_dtypes.bfloat16, PAIRS // 4, 1),
+        lambda: memory(Arithmetic(depth=MEMORY_SIZE)),
+        lambda: memory(Arithmetic(format=E5M2, depth=MEMORY_SIZE)),
+    ]
+    results = []
+    with working("Measuring the golden model") as report:
+        for done, job in enumerate(jobs):
+            report(done, len(jobs))
+            results.append(job())
+    return results
+
+
+def main() -> None:
+    """Print the figures beside their goals."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args()
+    results = measure()
+    table = Table(
+        "", Column("figure", justify="right"), "unit", Column("goal", justify="right"), "", box=SIMPLE_HEAD
+    )
+    for result in results:
+        goal = f"{'<=' if result.at_most else '>='} {result.goal:g}"
+        table.add_row(
+            result.what, f"{result.figure:.2f}", result.unit, goal, "" if result.reached else "missed"
+        )
+    console().print(table)
+    if options.json:
+        content = json.dumps([asdict(result) for result in results], indent=2) + "\n"
+        write_files(options.json.parent, {options.json.name: content})
+
+
+if __name__ == "__main__":
+    main()
