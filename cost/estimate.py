@@ -14,6 +14,9 @@ from lmul.design import Design
 from lmul.hdl import Export, export
 from lmul.workloads import Operands
 
+SMALL_FORMAT_BITS = 8
+"""Multipliers of formats up to this width are mapped with every script."""
+
 METHOD = "zero-delay toggles, no glitches, no wires; leakage over one critical delay"
 
 
@@ -109,11 +112,12 @@ def map_to_cells(
     An array is mapped one kind of block at a time, the other designs as a whole. Parameters and
     errors are those of `map_design`.
     """
+    small = design.kind == "mul" and design.format.width <= SMALL_FORMAT_BITS
     return map_design(
         text.verilog,
         text.name,
         liberty,
-        scripts=SCRIPTS if design.kind == "mul" else QUICK_SCRIPTS,
+        scripts=SCRIPTS if small else QUICK_SCRIPTS,
         flatten=design.kind != "array",
         cache=cache,
         progress=progress,

@@ -38,6 +38,7 @@ QUICK_SCRIPTS: tuple[Script, ...] = (
     # Finds the library's full adders in the ripple-carry structure of adders.
     ("emap", "strash; emap -a"),
     ("resub", f"strash; ifraig; scorr; dc2; {_RESUBSTITUTE}; {_RESUBSTITUTE}; dch; amap -m"),
+    ("dch", "strash; ifraig; scorr; dc2; dch; amap -m"),
 )
 """Names and ABC scripts for designs of thousands of gates."""
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lmul.cost.activity import Bits
 from lmul.design import Design
+from lmul.hdl.axi import whole_bytes
 from lmul.sim.tiles import tiles
 from lmul.workloads import Operands
 
@@ -38,14 +39,16 @@ def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
     """
     cycles = max(-(-pair.a.shape[1] // design.lanes) for pair in operands)
     make = _array_ports if design.kind == "array" else _vector_ports
-    parts = [make(design, *pair.codes(design.format), cycles) for pair in operands]
+    parts = [make(design, *pair.codes(*design.formats), cycles) for pair in operands]
     ports = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
-    return ports if design.kind == "mul" else _after_reset(ports)
+    return _after_reset(ports) if design.latency else ports
 
 
 def warmup(design: Design) -> int:
     """Give the first cycles of a stimulus that are not operation: the reset and the first step."""
-    return 0 if design.kind == "mul" else RESET_CYCLES + 1
+    if design.kind == "mul":
+        return RESET_CYCLES + design.pipeline if design.pipeline else 0
+    return RESET_CYCLES + 1
 
 
 def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
@@ -53,9 +56,10 @@ def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, 
     steps = -(-a.shape[1] // design.lanes)
     vectors = -(-cycles // steps)
     rows, cols = np.divmod(_spread(a.shape[0] * b.shape[1], STREAMS * vectors), b.shape[1])
+    first, second = design.formats
     ports = {
-        "a": _bits(_stream(a[rows], design.lanes, vectors)[:cycles], design.format.width),
-        "b": _bits(_stream(b.T[cols], design.lanes, vectors)[:cycles], design.format.width),
+        "a": _bits(_stream(a[rows], design.lanes, vectors)[:cycles], first.width),
+        "b": _bits(_stream(b.T[cols], design.lanes, vectors)[:cycles], second.width),
     }
     if design.kind == "mul":
         return ports
@@ -72,8 +76,8 @@ def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, B
     starts = _spread(len(jobs), min(STREAMS, len(jobs)))
     chosen = [[jobs[(start + n) % len(jobs)] for n in range(per_stream)] for start in starts]
     ports: dict[str, Bits] = {}
-    for name, size in (("a", design.rows), ("b", design.cols)):
-        width = size * design.lanes * design.format.width
+    for name, size, format_ in zip("ab", (design.rows, design.cols), design.formats, strict=True):
+        width = whole_bytes(size * design.lanes * format_.width)
         beats = [[beat for tile in stream for beat in getattr(tile, name)] for stream in chosen]
         ports[f"s_axis_{name}_tdata"] = np.stack([_words(stream, width)[:cycles] for stream in beats], axis=1)
     step = np.arange(cycles) % steps

@@ -1,15 +1,16 @@
 """The multiply-accumulate of N lanes into a fixed-point register."""
 
-from collections.abc import Callable
 from typing import Any
 
-from amaranth import Cat, Const, Module, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
 from lmul.hdl.align import Align
+from lmul.hdl.compressor import add_all
+from lmul.hdl.flags import flag_bits
 from lmul.hdl.hierarchy import Block, place
-from lmul.hdl.product import WideProduct
+from lmul.hdl.product import WideProduct, has_special
 
 
 class MultiplyAccumulate(Block):
@@ -27,13 +28,13 @@ class MultiplyAccumulate(Block):
     en : In(1)
         Holds every register when low.
     a, b : In(N*W)
-        Lane n at bits n*W to (n+1)*W - 1.
+        Lane n at bits n*W to (n+1)*W - 1, W of each operand's format.
     valid, first, last : In(1)
         A step, and whether it begins or ends a sum. First and last count with valid only.
     sum : Out(A)
         The register, two's complement.
-    overflow, nan : Out(1)
-        Flags of the sum so far.
+    flags : Out(2), or Out(4) for formats with infinities
+        Of the sum so far: {minus infinity, plus infinity, nan, overflow}, or {nan, overflow}.
     done : Out(1)
         The sum is complete.
     """
@@ -48,24 +49,22 @@ class MultiplyAccumulate(Block):
     first: Signal
     last: Signal
     sum: Signal
-    overflow: Signal
-    nan: Signal
+    flags: Signal
     done: Signal
 
     def __init__(self, arithmetic: Arithmetic) -> None:
         self._arithmetic = arithmetic
-        operands = arithmetic.lanes * arithmetic.format.width
+        first, second = arithmetic.formats
         super().__init__(
             {
                 "en": In(1),
-                "a": In(operands),
-                "b": In(operands),
+                "a": In(arithmetic.lanes * first.width),
+                "b": In(arithmetic.lanes * second.width),
                 "valid": In(1),
                 "first": In(1),
                 "last": In(1),
                 "sum": Out(arithmetic.accumulator_bits),
-                "overflow": Out(1),
-                "nan": Out(1),
+                "flags": Out(flag_bits(arithmetic)),
                 "done": Out(1),
             }
         )
@@ -73,81 +72,95 @@ class MultiplyAccumulate(Block):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        width = self._arithmetic.format.width
+        first, second = self._arithmetic.formats
         products: list[WideProduct] = []
-        terms: list[Value] = []
+        aligns: list[Align] = []
         for lane in range(self._arithmetic.lanes):
             product = place(m, platform, f"product_{lane}", WideProduct, self._arithmetic)
             align = place(m, platform, f"align_{lane}", Align, self._arithmetic)
             m.d.comb += [
-                product.a.eq(self.a.word_select(lane, width)),
-                product.b.eq(self.b.word_select(lane, width)),
+                product.a.eq(self.a.word_select(lane, first.width)),
+                product.b.eq(self.b.word_select(lane, second.width)),
                 align.sign.eq(product.sign),
                 align.significand.eq(product.significand),
                 align.exponent.eq(product.exponent),
             ]
             products.append(product)
-            terms.append(Cat(align.term, product.sign))
-        step_sum = self._add_terms(m, terms)
-        step_nan = Cat(product.nan for product in products).any()
-        self._accumulate(m, step_sum, step_nan)
+            aligns.append(align)
+        step_flags = self._step_flags(aligns, products)
+        terms: list[Value] = [align.term for align in aligns]
+        signs: list[Value] = [product.sign for product in products]
+        self._accumulate(m, terms, signs, step_flags)
         return m
 
-    def _add_terms(self, m: Module, terms: list[Value]) -> Value:
-        """Add the lanes, and the one that each negative term lacks."""
-        total = _tree_sum(m, terms, "terms", sign_extend)
-        negative_terms = _tree_sum(m, [term[-1:] for term in terms], "negative_terms", zero_extend)
-        step_sum = Signal(len(total))
-        m.d.comb += step_sum.eq(total + zero_extend(negative_terms, len(total)))
-        return step_sum
+    def _step_flags(self, aligns: list[Align], products: list[WideProduct]) -> Value:
+        """Give the flags that a step sets, as far as there are any."""
+        no = Const(0, 1)
+        clamped = Cat(align.clamped for align in aligns).any() if self._arithmetic.clamps else no
+        nan = Cat(p.nan for p in products).any() if has_special("nan", self._arithmetic) else no
+        if not has_special("inf", self._arithmetic):
+            return Cat(clamped, nan)
+        plus = Cat(p.inf & ~p.sign for p in products).any()
+        minus = Cat(p.inf & p.sign for p in products).any()
+        return Cat(clamped, nan, plus, minus)
 
-    def _accumulate(self, m: Module, step_sum: Value, step_nan: Value) -> None:
-        """Add the step to the running sum, or to zero in the first step."""
+    def _accumulate(self, m: Module, terms: list[Value], signs: list[Value], step_flags: Value) -> None:
+        """Add a step to the running sum, or to zero in the first step."""
         bits = self._arithmetic.accumulator_bits
         accumulator = Signal(bits, reset_less=True)
-        overflow = Signal(reset_less=True)
-        nan = Signal(reset_less=True)
-        m.d.comb += [self.sum.eq(accumulator), self.overflow.eq(overflow), self.nan.eq(nan)]
+        flags = Signal(len(step_flags), reset_less=True)
+        m.d.comb += [self.sum.eq(accumulator), self.flags.eq(flags)]
         augend = Signal(bits)
-        addend = Signal(bits)
-        total = Signal(bits)
+        m.d.comb += augend.eq(accumulator & ~self.first.replicate(bits))
+        # One bit more than the register, or a step's sum if that is wider: the true sum.
+        wide = max(bits, self._arithmetic.step_bits) + 1
+        rows = [*signed_rows(terms, signs, wide), sign_extend(augend, wide)]
+        total = add_all(m, rows, signs, wide, "total")
         left_range = Signal()
-        m.d.comb += [
-            augend.eq(accumulator & ~self.first.replicate(bits)),
-            addend.eq(sign_extend(step_sum, bits)),
-            total.eq(augend + addend),
-            left_range.eq((augend[-1] == addend[-1]) & (total[-1] != augend[-1])),
-        ]
+        m.d.comb += left_range.eq((total[bits - 1 : -1] ^ total[-1].replicate(wide - bits)).any())
         step = Signal()
         m.d.comb += step.eq(self.en & self.valid)
+        saturates = self._arithmetic.acc.startswith("fixed:")
         with m.If(step):
             m.d.sync += [
-                accumulator.eq(total),
-                overflow.eq((overflow & ~self.first) | left_range),
-                nan.eq((nan & ~self.first) | step_nan),
+                accumulator.eq(_saturated(total, left_range, bits) if saturates else total[:bits]),
+                flags.eq((flags & ~self.first.replicate(len(flags))) | step_flags | left_range),
             ]
         with m.If(self.en):
             m.d.sync += self.done.eq(self.valid & self.last)
 
 
-def zero_extend(value: Value, bits: int) -> Value:
-    """Widen an unsigned number."""
-    return Cat(value, Const(0, bits - len(value)))
+def _saturated(total: Value, left_range: Value, bits: int) -> Value:
+    """Stop a sum at the ends of the register's range."""
+    sign = total[-1]
+    return Mux(left_range, Cat((~sign).replicate(bits - 1), sign), total[:bits])
+
+
+def signed_rows(terms: list[Value], signs: list[Value], bits: int) -> list[Value]:
+    """Write signed numbers as unsigned ones that have the same sum modulo 2^bits.
+
+    A sign bit of weight -2^T is its inverse of weight 2^T, less 2^T. What is to be taken off, the
+    same for all, is one constant, which fits above the first number's sign. With an odd number of
+    terms one is extended by its sign instead.
+
+    Parameters
+    ----------
+    terms : list of Value
+        T bits each.
+    signs : list of Value
+    bits : int
+    """
+    width = len(terms[0])
+    rows: list[Value] = [Cat(term, ~sign) for term, sign in zip(terms, signs, strict=True)]
+    if len(terms) % 2:
+        rows[-1] = Cat(terms[-1], signs[-1].replicate(bits - width))
+    pairs = len(terms) // 2
+    if pairs:
+        above = bits - width - 1
+        rows[0] = Cat(rows[0], Const(-pairs % (1 << above), above))
+    return rows
 
 
 def sign_extend(value: Value, bits: int) -> Value:
     """Widen a two's complement number."""
     return Cat(value, value[-1].replicate(bits - len(value)))
-
-
-def _tree_sum(m: Module, terms: list[Value], name: str, extend: Callable[[Value, int], Value]) -> Value:
-    """Add in a balanced binary tree, every level one bit wider than the one before."""
-    if len(terms) == 1:
-        return terms[0]
-    half = len(terms) // 2
-    low = _tree_sum(m, terms[:half], f"{name}_l", extend)
-    high = _tree_sum(m, terms[half:], f"{name}_h", extend)
-    bits = max(len(low), len(high)) + 1
-    total = Signal(bits, name=name)
-    m.d.comb += total.eq(extend(low, bits) + extend(high, bits))
-    return total

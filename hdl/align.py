@@ -7,12 +7,15 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
 from lmul.hdl.hierarchy import Block
+from lmul.hdl.product import exponent_offset, largest_exponent
 
 
 class Align(Block):
     """Shift a significand to its weight, and invert it if it is negative. Combinational.
 
-    An inverted term is one less than the number that it stands for; the adders make up for it.
+    Bits below the accumulator's last one are cut off. A magnitude that does not fit `fixed` becomes
+    the largest that does. An inverted term is one less than the number that it stands for; the
+    adders make up for it.
 
     Parameters
     ----------
@@ -22,10 +25,12 @@ class Align(Block):
     -------
     sign : In(1)
     significand : In(M+1), or In(2M+2) for `exact`
-    exponent : In(E+1)
+    exponent : In(X)
         At least 2, unless the significand is zero.
-    term : Out(B)
-        In accumulator LSBs, the bits of the largest product; its sign is `sign`.
+    term : Out(T)
+        In accumulator LSBs; its sign is `sign`.
+    clamped : Out(1)
+        The magnitude did not fit; only where there are such products.
     """
 
     block_name = "align"
@@ -35,30 +40,81 @@ class Align(Block):
     significand: Signal
     exponent: Signal
     term: Signal
+    clamped: Signal
 
     def __init__(self, arithmetic: Arithmetic) -> None:
-        super().__init__(
-            {
-                "sign": In(1),
-                "significand": In(arithmetic.significand_bits),
-                "exponent": In(arithmetic.format.exponent_bits + 1),
-                "term": Out(arithmetic.product_bits),
-            }
-        )
+        self._arithmetic = arithmetic
+        members: dict[str, Any] = {
+            "sign": In(1),
+            "significand": In(arithmetic.significand_bits),
+            "exponent": In(largest_exponent(arithmetic).bit_length()),
+            "term": Out(arithmetic.term_bits),
+        }
+        super().__init__(members | ({"clamped": Out(1)} if arithmetic.clamps else {}))
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        value: Value = self.significand
-        for power, select in enumerate(self.exponent):
-            distance = 1 << power
-            shifted: Value = Cat(Const(0, distance), value)
-            unshifted: Value = Cat(value, Const(0, distance))
-            if power == len(self.exponent) - 1:
-                # The exponents of products begin at 2 and end at the largest product.
-                shifted, unshifted = (v[2 : 2 + len(self.term)] for v in (shifted, unshifted))
-            stage = Signal(len(shifted), name=f"shifted_by_{2 * distance - 1}")
-            m.d.comb += stage.eq(Mux(select, shifted, unshifted))
-            value = stage
-        m.d.comb += self.term.eq(value ^ self.sign.replicate(len(self.term)))
+        bits = len(self.term)
+        # At this exponent the significand counts accumulator LSBs.
+        unit = exponent_offset(self._arithmetic) + self._arithmetic.lsb_exponent
+        whole = self._shift(m, unit)
+        magnitude = whole[:bits]
+        if self._arithmetic.clamps:
+            m.d.comb += self.clamped.eq(whole[bits:].any())
+            magnitude |= self.clamped.replicate(bits)
+        m.d.comb += self.term.eq(magnitude ^ self.sign.replicate(bits))
         return m
+
+    def _shift(self, m: Module, unit: int) -> Value:
+        """Shift the significand left by the exponent less `unit`, and drop what is behind the point."""
+        bits = len(self.term)
+        if 1 << len(self.exponent) > 4 * (bits + len(self.significand)):
+            return self._shift_within(m, unit)
+        top = len(self.significand) + largest_exponent(self._arithmetic)
+        kept = slice(max(unit, 0), top if self._arithmetic.clamps else max(unit, 0) + bits)
+        # Muxes up to the significand's own width, where bits overlap; beyond, places exclude each other.
+        low = min((len(self.significand) - 1).bit_length(), len(self.exponent))
+        value: Value = self.significand
+        for power, select in enumerate(self.exponent[:low]):
+            distance = 1 << power
+            stage = Signal(len(value) + distance, name=f"shifted_by_{2 * distance - 1}")
+            m.d.comb += stage.eq(Mux(select, Cat(Const(0, distance), value), value))
+            value = stage
+        return Cat(Const(0, max(-unit, 0)), self._place(m, value, low, kept))
+
+    def _place(self, m: Module, value: Value, low: int, kept: slice) -> Value:
+        """Put a value at the place that the upper bits of the exponent select, among those that are kept."""
+        upper = self.exponent[low:]
+        step = 1 << low
+        terms: list[list[Value]] = [[] for _ in range(kept.stop - kept.start)]
+        for place in range(1 << len(upper)):
+            first, last = place * step, place * step + len(value)
+            positions = range(max(first, kept.start), min(last, kept.stop))
+            if positions:
+                select = Signal(name=f"place_{place}")
+                m.d.comb += select.eq(upper == place if place else ~upper.any())
+            for position in positions:
+                terms[position - kept.start].append(value[position - first] & select)
+        placed = Signal(len(terms), name="placed")
+        m.d.comb += placed.eq(Cat(Cat(*bit_terms).any() if bit_terms else Const(0, 1) for bit_terms in terms))
+        return placed
+
+    def _shift_within(self, m: Module, unit: int) -> Value:
+        """Do the same with a shifter for only those exponents whose bits are kept."""
+        bits, width = len(self.term), len(self.significand)
+        last = unit + bits - 1
+        distance = Signal(range(last - (1 << len(self.exponent)), last + 1), name="distance")
+        above = Signal()
+        shifted = Signal(bits + width - 1)
+        places = distance[: (bits + width - 2).bit_length()]
+        m.d.comb += [
+            # From the last exponent at which the significand begins inside.
+            distance.eq(last - self.exponent),
+            above.eq(distance[-1] & self.significand.any()),
+            shifted.eq(Cat(Const(0, bits - 1), self.significand) >> places),
+        ]
+        too_far = distance[len(places) :].any()
+        kept = Signal(len(shifted))
+        m.d.comb += kept.eq(shifted & ~too_far.replicate(len(shifted)))
+        return Cat(kept, above)

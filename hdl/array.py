@@ -15,6 +15,7 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
 from lmul.hdl.element import Element
+from lmul.hdl.flags import output_flags, possible_flags
 from lmul.hdl.hierarchy import Block, place
 from lmul.hdl.rounding import output_element
 
@@ -70,12 +71,13 @@ class Array(Block):
         self._arithmetic = arithmetic
         self._rows = rows
         self._cols = cols
-        self._lane_bits = arithmetic.lanes * arithmetic.format.width
+        first, second = arithmetic.formats
+        self._a_bits, self._b_bits = arithmetic.lanes * first.width, arithmetic.lanes * second.width
         super().__init__(
             {
                 "en": In(1),
-                "a": In(rows * self._lane_bits),
-                "b": In(cols * self._lane_bits),
+                "a": In(rows * self._a_bits),
+                "b": In(cols * self._b_bits),
                 "take": In(1),
                 "last": In(1),
                 "mismatch": In(1),
@@ -121,13 +123,13 @@ class Array(Block):
         step: Value = Cat(self.take, first, self.last)
         for height in range(rows):
             row = rows - 1 - height
-            operands = self.a.word_select(row, self._lane_bits)
+            operands = self.a.word_select(row, self._a_bits)
             skewed = self._delay(m, operands, f"a_r{row}_skew", height)[-1]
             a[row] = self._delay(m, skewed, f"a_r{row}_c", cols)[1:]
             control[row] = self._delay(m, step, f"control_r{row}_c", cols, reset=True)[1:]
             step = control[row][0]
         for col in range(cols):
-            operands = self.b.word_select(col, self._lane_bits)
+            operands = self.b.word_select(col, self._b_bits)
             skewed = self._delay(m, operands, f"b_c{col}_skew", col)[-1]
             for height, register in enumerate(self._delay(m, skewed, f"b_c{col}_h", rows)[1:]):
                 b[rows - 1 - height].append(register)
@@ -165,17 +167,20 @@ class Array(Block):
 
     def _align_columns(self, m: Module, platform: Any, results: list[Value]) -> None:
         """Round what leaves the top of each column, and undo the skew of the columns."""
-        nan_bit = self._arithmetic.accumulator_bits
-        flags: list[Value] = []
+        bits = self._arithmetic.accumulator_bits
+        places = possible_flags(self._arithmetic)
+        row_flags: list[Value] = []
         for col, result in enumerate(results):
-            raw, nan, overflow = result[:nan_bit], result[nan_bit], result[nan_bit + 1]
-            element = output_element(m, platform, f"round_c{col}", self._arithmetic, raw=raw, nan=nan)
+            raw, flags = result[:bits], result[bits:]
+            element = output_element(m, platform, f"round_c{col}", self._arithmetic, raw=raw, flags=flags)
             delay = self._cols - 1 - col
-            aligned = self._delay(m, Cat(element, nan, overflow), f"c_c{col}_align", delay)[-1]
+            all_flags = output_flags(self._arithmetic, raw, flags)
+            leaving = Cat(element, *(all_flags[flag] for flag in places))
+            aligned = self._delay(m, leaving, f"c_c{col}_align", delay)[-1]
             m.d.comb += self.c.word_select(col, len(element)).eq(aligned[: len(element)])
-            flags.append(aligned[len(element) :])
-        nan, overflow = (Cat(flag[bit] for flag in flags).any() for bit in range(2))
-        m.d.comb += self.c_flags.eq(Cat(nan, 0, overflow))
+            row_flags.append(aligned[len(element) :])
+        for index, flag in enumerate(places):
+            m.d.comb += self.c_flags[flag].eq(Cat(flags[index] for flags in row_flags).any())
 
     def _delay(self, m: Module, value: Value, name: str, cycles: int, *, reset: bool = False) -> list[Value]:
         """Chain registers: give the value after 0, 1, ... cycles of `en`."""

@@ -64,9 +64,9 @@ class ArrayAxiStream(Block):
         self._arithmetic = arithmetic
         self._rows = rows
         self._cols = cols
-        step = arithmetic.lanes * arithmetic.format.width
+        first, second = (arithmetic.lanes * format_.width for format_ in arithmetic.formats)
         members: dict[str, Any] = {}
-        for stream, bits in (("a", rows * step), ("b", cols * step)):
+        for stream, bits in (("a", rows * first), ("b", cols * second)):
             members |= {
                 f"s_axis_{stream}_tdata": In(whole_bytes(bits)),
                 f"s_axis_{stream}_tvalid": In(1),

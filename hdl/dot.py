@@ -6,7 +6,8 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
-from lmul.hdl.accumulate import MultiplyAccumulate
+from lmul.hdl.accumulators import accumulator, sum_flags
+from lmul.hdl.flags import output_flags
 from lmul.hdl.hierarchy import Block, place
 from lmul.hdl.rounding import output_element
 
@@ -23,7 +24,7 @@ class DotProduct(Block):
     Members
     -------
     a, b : In(N*W)
-        Lane n at bits n*W to (n+1)*W - 1.
+        Lane n at bits n*W to (n+1)*W - 1, W of each operand's format.
     in_valid, in_first, in_last : In(1)
         A step, and whether it begins or ends a dot product.
     c : Out(A)
@@ -47,11 +48,11 @@ class DotProduct(Block):
 
     def __init__(self, arithmetic: Arithmetic) -> None:
         self._arithmetic = arithmetic
-        operands = arithmetic.lanes * arithmetic.format.width
+        first, second = arithmetic.formats
         super().__init__(
             {
-                "a": In(operands),
-                "b": In(operands),
+                "a": In(arithmetic.lanes * first.width),
+                "b": In(arithmetic.lanes * second.width),
                 "in_valid": In(1),
                 "in_first": In(1),
                 "in_last": In(1),
@@ -64,7 +65,8 @@ class DotProduct(Block):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        mac = place(m, platform, "mac", MultiplyAccumulate, self._arithmetic)
+        mac = place(m, platform, "mac", accumulator(self._arithmetic), self._arithmetic)
+        mac_flags = sum_flags(mac, self._arithmetic)
         m.d.comb += [
             mac.en.eq(1),
             mac.a.eq(self.a),
@@ -76,11 +78,16 @@ class DotProduct(Block):
         # Partial sums are kept away from the output logic, which would follow every one of them.
         complete_sum = Signal(self._arithmetic.accumulator_bits)
         m.d.comb += complete_sum.eq(mac.sum & mac.done.replicate(len(complete_sum)))
-        result = output_element(m, platform, "round", self._arithmetic, raw=complete_sum, nan=mac.nan)
+        result = output_element(m, platform, "round", self._arithmetic, raw=complete_sum, flags=mac_flags)
         m.d.sync += self.c_valid.eq(mac.done)
         element = Signal(len(self.c), reset_less=True)
-        flags = Signal(2, reset_less=True)
+        nan = Signal(reset_less=True)
+        inf = Signal(reset_less=True)
+        overflow = Signal(reset_less=True)
         with m.If(mac.done):
-            m.d.sync += [element.eq(result), flags.eq(Cat(mac.nan, mac.overflow))]
-        m.d.comb += [self.c.eq(element), self.c_flags.eq(Cat(flags[0], 0, flags[1]))]
+            m.d.sync += [
+                element.eq(result),
+                Cat(nan, inf, overflow).eq(output_flags(self._arithmetic, mac.sum, mac_flags)),
+            ]
+        m.d.comb += [self.c.eq(element), self.c_flags.eq(Cat(nan, inf, overflow))]
         return m

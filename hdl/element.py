@@ -6,7 +6,8 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
-from lmul.hdl.accumulate import MultiplyAccumulate
+from lmul.hdl.accumulators import accumulator, sum_flags
+from lmul.hdl.flags import flag_bits
 from lmul.hdl.hierarchy import Block, place
 
 
@@ -28,8 +29,8 @@ class Element(Block):
         A step, and whether it begins or ends a sum.
     shift : In(1)
         Takes the result of the element above. A sum that completes in the same cycle comes first.
-    result_in, result : In(A+2), Out(A+2)
-        {overflow, nan, sum}, from the element above and of this one.
+    result_in, result : In, Out
+        {flags, sum}, from the element above and of this one.
     """
 
     block_name = "element"
@@ -47,13 +48,13 @@ class Element(Block):
 
     def __init__(self, arithmetic: Arithmetic) -> None:
         self._arithmetic = arithmetic
-        operands = arithmetic.lanes * arithmetic.format.width
-        result_bits = arithmetic.accumulator_bits + 2
+        first, second = arithmetic.formats
+        result_bits = arithmetic.accumulator_bits + flag_bits(arithmetic)
         super().__init__(
             {
                 "en": In(1),
-                "a": In(operands),
-                "b": In(operands),
+                "a": In(arithmetic.lanes * first.width),
+                "b": In(arithmetic.lanes * second.width),
                 "valid": In(1),
                 "first": In(1),
                 "last": In(1),
@@ -66,7 +67,7 @@ class Element(Block):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        mac = place(m, platform, "mac", MultiplyAccumulate, self._arithmetic)
+        mac = place(m, platform, "mac", accumulator(self._arithmetic), self._arithmetic)
         m.d.comb += [
             mac.en.eq(self.en),
             mac.a.eq(self.a),
@@ -79,7 +80,7 @@ class Element(Block):
         m.d.comb += self.result.eq(result)
         with m.If(self.en):
             with m.If(mac.done):
-                m.d.sync += result.eq(Cat(mac.sum, mac.nan, mac.overflow))
+                m.d.sync += result.eq(Cat(mac.sum, sum_flags(mac, self._arithmetic)))
             with m.Elif(self.shift):
                 m.d.sync += result.eq(self.result_in)
         return m

@@ -14,7 +14,7 @@ class Block(wiring.Component):  # type: ignore[type-arg]
     """
 
     block_name: ClassVar[str]
-    sequential: ClassVar[bool]
+    sequential: bool
 
 
 class ModulePerBlock:

@@ -2,40 +2,20 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from lmul.golden import Arithmetic, Format
+from lmul.golden import Arithmetic
+from lmul.hdl.carry import correction
 from lmul.hdl.hierarchy import Block
-
-
-class Operand:
-    """The fields of an operand and its class, as expressions.
-
-    Parameters
-    ----------
-    code : Value
-        W bits.
-    format_ : Format
-    """
-
-    def __init__(self, code: Value, format_: Format) -> None:
-        mantissa = format_.mantissa_bits
-        self.sign = code[-1]
-        self.field = code[:-1]
-        self.mantissa = code[:mantissa]
-        self.exponent = code[mantissa:-1]
-        self.significand = Cat(self.mantissa, 1)
-        self.nonzero = self.exponent.any()
-        self.nan = self.field.all()
+from lmul.hdl.operand import Operand, operand_offset
 
 
 class WideProduct(Block):
     """Multiply without rounding, without bounds on the exponent. Combinational.
 
-    The product is (-1)^sign * significand * 2^(exponent - 2), in units of the accumulator's last
-    bit: the exponent is the sum of the operands' exponent fields, so it takes no subtraction, and
-    it is at least 2 where the significand is not zero.
+    A finite product is (-1)^sign * significand * 2^(exponent - exponent_offset): the exponent is the
+    sum of the operands' exponent fields, so it takes no subtraction.
 
     Parameters
     ----------
@@ -44,11 +24,14 @@ class WideProduct(Block):
     Members
     -------
     a, b : In(W)
+        W of each operand's format.
     sign : Out(1)
     significand : Out(M+1), or Out(2M+2) for `exact`
-        Zero for a zero or NaN product.
-    exponent : Out(E+1)
-    nan : Out(1)
+        Zero for products that are zero, infinite or NaN.
+    exponent : Out(X)
+        At least 2 where the significand is not zero.
+    inf, nan : Out(1)
+        Only for formats that have them.
     """
 
     block_name = "product"
@@ -59,48 +42,91 @@ class WideProduct(Block):
     sign: Signal
     significand: Signal
     exponent: Signal
+    inf: Signal
     nan: Signal
 
     def __init__(self, arithmetic: Arithmetic) -> None:
         self._arithmetic = arithmetic
-        width = arithmetic.format.width
-        super().__init__(
-            {
-                "a": In(width),
-                "b": In(width),
-                "sign": Out(1),
-                "significand": Out(arithmetic.significand_bits),
-                "exponent": Out(arithmetic.format.exponent_bits + 1),
-                "nan": Out(1),
-            }
-        )
+        first, second = arithmetic.formats
+        members: dict[str, Any] = {
+            "a": In(first.width),
+            "b": In(second.width),
+            "sign": Out(1),
+            "significand": Out(arithmetic.significand_bits),
+            "exponent": Out(largest_exponent(arithmetic).bit_length()),
+        }
+        specials = [name for name in ("inf", "nan") if has_special(name, arithmetic)]
+        super().__init__(members | {name: Out(1) for name in specials})
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        format_ = self._arithmetic.format
-        x, y = Operand(self.a, format_), Operand(self.b, format_)
-        nonzero = Signal()
+        first, second = self._arithmetic.formats
+        x = Operand(m, self.a, first, self._arithmetic.subnormals, "a")
+        y = Operand(m, self.b, second, self._arithmetic.subnormals, "b")
+        nan = x.nan | y.nan | (x.inf & ~y.nonzero) | (y.inf & ~x.nonzero)
+        special: Value = Const(0, 1)
+        if has_special("nan", self._arithmetic):
+            m.d.comb += self.nan.eq(nan)
+            special = self.nan
+        if has_special("inf", self._arithmetic):
+            m.d.comb += self.inf.eq((x.inf | y.inf) & ~self.nan)
+            special = self.nan | self.inf
+        finite_nonzero = Signal()
         m.d.comb += [
             self.sign.eq(x.sign ^ y.sign),
-            self.nan.eq(x.nan | y.nan),
-            nonzero.eq(x.nonzero & y.nonzero & ~self.nan),
+            finite_nonzero.eq(x.nonzero & y.nonzero & ~special),
         ]
+        significand = Signal(len(self.significand), name="any_significand")
+        m.d.comb += self.significand.eq(significand & finite_nonzero.replicate(len(significand)))
         if self._arithmetic.mul == "exact":
-            product = Signal(self._arithmetic.significand_bits)
-            m.d.comb += [
-                product.eq(x.significand * y.significand),
-                self.exponent.eq(x.exponent + y.exponent),
-                self.significand.eq(product & nonzero.replicate(len(product))),
-            ]
+            self._multiply(m, x, y, significand)
         else:
-            field_sum = Signal(format_.width)
-            field = Signal(format_.width)
-            one_point_mantissa = Cat(field[: format_.mantissa_bits], 1)
-            m.d.comb += [
-                field_sum.eq(x.field + y.field),
-                field.eq(field_sum + self._arithmetic.mul_constant),
-                self.exponent.eq(field[format_.mantissa_bits :]),
-                self.significand.eq(one_point_mantissa & nonzero.replicate(len(one_point_mantissa))),
-            ]
+            self._add_fields(m, x, y, significand)
         return m
+
+    def _multiply(self, m: Module, x: Operand, y: Operand, significand: Signal) -> None:
+        bits = self._arithmetic.mantissa_bits
+        m.d.comb += [
+            significand.eq(Cat(x.aligned(bits), 1) * Cat(y.aligned(bits), 1)),
+            self.exponent.eq(x.exponent + y.exponent),
+        ]
+
+    def _add_fields(self, m: Module, x: Operand, y: Operand, significand: Signal) -> None:
+        """Add exponents and mantissas as one number; the mantissa's carry runs into the exponent."""
+        bits = self._arithmetic.mantissa_bits
+        mantissas = x.aligned(bits), y.aligned(bits)
+        field_sum = Signal(bits + len(self.exponent))
+        field = Signal(len(field_sum))
+        m.d.comb += [
+            field_sum.eq(Cat(mantissas[0], x.exponent) + Cat(mantissas[1], y.exponent)),
+            field.eq(field_sum + correction(m, *mantissas, self._arithmetic)),
+            self.exponent.eq(field[bits:]),
+            significand.eq(Cat(field[:bits], 1)),
+        ]
+
+
+def has_special(name: str, arithmetic: Arithmetic) -> bool:
+    """Tell whether products can be infinite (`inf`) or NaN (`nan`)."""
+    attribute = "infinity" if name == "inf" else "nan"
+    return any(getattr(format_, attribute) is not None for format_ in arithmetic.formats)
+
+
+def exponent_offset(arithmetic: Arithmetic) -> int:
+    """Give the exponent at which the unit of the significand weighs one."""
+    return _sum_of_offsets(arithmetic) + arithmetic.fraction_bits
+
+
+def largest_exponent(arithmetic: Arithmetic) -> int:
+    """Give the largest exponent of a finite product."""
+    if arithmetic.mul == "exact":
+        fields = sum(format_.largest_finite >> format_.mantissa_bits for format_ in arithmetic.formats)
+        normal = sum(format_.bias for format_ in arithmetic.formats)
+        return fields - normal + _sum_of_offsets(arithmetic)
+    # The leading one of the significand counts units of the product.
+    leading = arithmetic.largest_product.bit_length() - 1 + arithmetic.product_lsb_exponent
+    return leading + _sum_of_offsets(arithmetic)
+
+
+def _sum_of_offsets(arithmetic: Arithmetic) -> int:
+    return sum(operand_offset(format_, arithmetic.subnormals) for format_ in arithmetic.formats)

@@ -257,6 +257,9 @@ def _sign_extended(module: _ModuleText, text: str, missing: int) -> str:
     if not missing:
         return text
     parts = _parts(text) if text.startswith("{") else [text]
+    if literal := re.fullmatch(r"(\d+)'h(\w+)", parts[0]):
+        negative = int(literal[2], 16) >> (int(literal[1]) - 1)
+        return _concatenate([f"{missing}'h{((1 << missing) - 1) * negative:x}", *parts])
     name, _, index = parts[0].rstrip("]").partition("[")
     top = int(index.split(":")[0]) if index else module.width(name) - 1
     sign = f"{name}[{top}]" if module.width(name) > 1 else name

@@ -5,30 +5,31 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from lmul.golden import Arithmetic
+from lmul.golden import FORMATS, Arithmetic
+from lmul.hdl.flags import nan_and_infinity
+from lmul.hdl.float_convert import FloatConvert
 from lmul.hdl.hierarchy import Block, place
-
-FP32_MANTISSA = 23
-FP32_BIAS = 127
-FP32_NAN = 0x7FC00000
+from lmul.hdl.operand import normalise
 
 
-class RoundToFp32(Block):
-    """Round the accumulator to IEEE binary32, ties to even. Combinational.
+class RoundToFloat(Block):
+    """Round the accumulator to binary32 or bf16, ties to even. Combinational.
 
-    The accumulators of this project's formats stay far from both ends of binary32's exponent
-    range, so there is no overflow and no subnormal result.
+    The accumulator's last bit weighs at least as much as the smallest normal number of the output,
+    so that there are no subnormal results.
 
     Parameters
     ----------
     arithmetic : Arithmetic
+        `out` is fp32 or bf16.
 
     Members
     -------
     raw : In(A)
         Two's complement, last bit weighing 2^lsb_exponent.
-    nan : In(1)
-    value : Out(32)
+    nan, inf, negative : In(1)
+        What takes the place of the number; the sign of an infinity.
+    value : Out(32) or Out(16)
     """
 
     block_name = "round"
@@ -36,68 +37,80 @@ class RoundToFp32(Block):
 
     raw: Signal
     nan: Signal
+    inf: Signal
+    negative: Signal
     value: Signal
 
     def __init__(self, arithmetic: Arithmetic) -> None:
         self._arithmetic = arithmetic
-        super().__init__({"raw": In(arithmetic.accumulator_bits), "nan": In(1), "value": Out(32)})
+        super().__init__(
+            {
+                "raw": In(arithmetic.accumulator_bits),
+                "nan": In(1),
+                "inf": In(1),
+                "negative": In(1),
+                "value": Out(arithmetic.output_bits),
+            }
+        )
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        bits = len(self.raw)
+        format_ = FORMATS[self._arithmetic.out]
         sign = self.raw[-1]
-        magnitude = Signal(bits)
-        inverted = Signal(bits)
-        m.d.comb += [inverted.eq(self.raw ^ sign.replicate(bits)), magnitude.eq(inverted + sign)]
-        normalised, leading_zeros = _normalise(m, magnitude)
+        magnitude = Signal(len(self.raw))
+        m.d.comb += magnitude.eq((self.raw ^ sign.replicate(len(self.raw))) + sign)
+        normalised, zeros = normalise(m, magnitude, "magnitude")
+        field, too_large = self._round(m, normalised, zeros)
+        infinity = format_.infinity or 0
+        with m.If(self.nan):
+            m.d.comb += self.value.eq(format_.nan or 0)
+        with m.Elif(self.inf):
+            m.d.comb += self.value.eq(Cat(Const(infinity, len(field)), self.negative))
+        with m.Elif(normalised[-1]):
+            m.d.comb += self.value.eq(Cat(Mux(too_large, infinity, field), sign))
+        return m
 
-        rest = bits - 1 - FP32_MANTISSA
-        mantissa = normalised[rest:-1]
-        half, sticky = normalised[rest - 1], normalised[: rest - 1].any()
+    def _round(self, m: Module, normalised: Value, zeros: Value) -> tuple[Value, Value]:
+        """Give exponent and mantissa as one number, and whether the exponent is too large."""
+        format_ = FORMATS[self._arithmetic.out]
+        bits = len(normalised)
+        # Zeros on the right, so that there is something to round off.
+        wide = Cat(Const(0, max(0, format_.mantissa_bits + 3 - bits)), normalised)
+        rest = len(wide) - 1 - format_.mantissa_bits
+        mantissa = wide[rest:-1]
         round_up = Signal()
-        exponent = Signal(8)
-        field = Signal(31)
-        largest_exponent = self._arithmetic.lsb_exponent + bits - 1 + FP32_BIAS
+        largest_exponent = self._arithmetic.lsb_exponent + bits - 1 + format_.bias
+        exponent = Signal(range(largest_exponent + 1))
+        infinity = format_.infinity or 0
+        fits = largest_exponent + 1 < infinity >> format_.mantissa_bits
+        field = Signal(format_.width - 1 if fits else len(exponent) + 1 + format_.mantissa_bits)
         m.d.comb += [
-            round_up.eq(half & (sticky | mantissa[0])),
-            exponent.eq(largest_exponent - leading_zeros),
+            round_up.eq(wide[rest - 1] & (wide[: rest - 1].any() | mantissa[0])),
+            exponent.eq(largest_exponent - zeros),
             # A mantissa that rounds up to 2 carries into the exponent, which is what it should do.
             field.eq(Cat(mantissa, exponent) + round_up),
         ]
-        nonzero = normalised[-1]
-        with m.If(self.nan):
-            m.d.comb += self.value.eq(FP32_NAN)
-        with m.Elif(nonzero):
-            m.d.comb += self.value.eq(Cat(field, sign))
-        return m
+        return field[: format_.width - 1], Const(0, 1) if fits else field >= infinity
 
 
 def output_element(
-    m: Module, platform: Any, name: str, arithmetic: Arithmetic, *, raw: Value, nan: Value
+    m: Module, platform: Any, name: str, arithmetic: Arithmetic, *, raw: Value, flags: Value
 ) -> Value:
     """Bring a complete sum into the form of `arithmetic.out`. Combinational."""
-    if arithmetic.out == "raw":
+    if arithmetic.out in {"raw", arithmetic.acc}:
         return raw
-    rounding = place(m, platform, name, RoundToFp32, arithmetic)
-    m.d.comb += [rounding.raw.eq(raw), rounding.nan.eq(nan)]
+    if arithmetic.accumulator_format:
+        formats = arithmetic.accumulator_format, FORMATS[arithmetic.out]
+        convert = place(m, platform, name, FloatConvert, *formats)
+        m.d.comb += convert.raw.eq(raw)
+        return convert.value
+    rounding = place(m, platform, name, RoundToFloat, arithmetic)
+    nan, inf, negative = nan_and_infinity(arithmetic, raw, flags)
+    m.d.comb += [
+        rounding.raw.eq(raw),
+        rounding.nan.eq(nan),
+        rounding.inf.eq(inf),
+        rounding.negative.eq(negative),
+    ]
     return rounding.value
-
-
-def _normalise(m: Module, magnitude: Signal) -> tuple[Value, Value]:
-    """Shift the leading one to the top bit; give the result and the distance, bits-1 at most."""
-    value: Value = magnitude
-    zeros: list[Value] = []
-    for power in reversed(range((len(magnitude) - 1).bit_length())):
-        distance = 1 << power
-        occupied = Signal(name=f"top_{distance}_occupied")
-        shifted = Signal(len(magnitude), name=f"normalised_{power}")
-        m.d.comb += [
-            occupied.eq(value[-distance:].any()),
-            shifted.eq(Mux(occupied, value, Cat(Const(0, distance), value[:-distance]))),
-        ]
-        value = shifted
-        zeros.insert(0, ~occupied)
-    leading_zeros = Signal(len(zeros))
-    m.d.comb += leading_zeros.eq(Cat(*zeros))
-    return value, leading_zeros

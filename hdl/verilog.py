@@ -10,10 +10,9 @@ from typing import Any
 from amaranth.back import rtlil  # type: ignore[attr-defined]
 from amaranth.lib import wiring
 
-from lmul.design import Design, option
-from lmul.errors import UserError
-from lmul.golden import Format
+from lmul.design import Design
 from lmul.hdl.axi import ArrayAxiStream
+from lmul.hdl.built import check_built
 from lmul.hdl.dot import DotProduct
 from lmul.hdl.hierarchy import Block, ModulePerBlock
 from lmul.hdl.multiplier import Multiplier
@@ -45,18 +44,6 @@ class Export:
     sidecar: str
 
 
-BUILT = {
-    "format": ("e4m3",),
-    "format_b": (None,),
-    "mul": ("lmul", "exact"),
-    "acc": ("exact",),
-    "out": ("fp32", "raw"),
-    "subnormals": ("flush",),
-    "overflow": ("saturate",),
-}
-"""What the hardware can be made of; the golden model has more."""
-
-
 def component(design: Design) -> Block:
     """Make the hardware of a design.
 
@@ -65,14 +52,9 @@ def component(design: Design) -> Block:
     UserError
         There is a model of the design, but no hardware.
     """
-    for parameter, built in BUILT.items():
-        value = getattr(design, parameter)
-        value = value.name if isinstance(value, Format) else value
-        if value not in built:
-            have = " or ".join(map(str, built)) if parameter != "format_b" else "that of --format-a"
-            raise UserError(f"{option(parameter)} {value} has a model but no hardware: it must be {have}")
+    check_built(design)
     if design.kind == "mul":
-        return Multiplier(design)
+        return Multiplier(design, design.pipeline)
     if design.kind == "dot":
         return DotProduct(design)
     return ArrayAxiStream(design, design.rows, design.cols)
@@ -144,9 +126,10 @@ def _comment(block: Block) -> str:
 
 def _header(design: Design, name: str) -> str:
     latency, throughput = design.latency, design.products_per_cycle
+    parameters = design.parameters() | {"format": design.format_names}
     return "\n".join(
         [
-            f"// {name}: {TITLES[design.kind].format(**design.parameters())}.",
+            f"// {name}: {TITLES[design.kind].format(**parameters)}.",
             f"// Latency: {latency} cycles. Throughput: {throughput} products per cycle.",
             f"// Ports: see {name}.json.",
             f"// Made by lmul {version('lmul')}: lmul verilog {' '.join(design.arguments())}",
@@ -187,14 +170,18 @@ def _ports(design: Design, top: Block) -> list[dict[str, Any]]:
 
 def _layouts(design: Design) -> dict[str, str]:
     """Say where the elements of wide ports are."""
-    width, lanes, out = design.format.width, design.lanes, design.output_bits
+    first, second = (format_.width for format_ in design.formats)
+    lanes, out = design.lanes, design.output_bits
     if design.kind == "dot":
-        lane = f"lane n at bits n*{width} +: {width}"
-        return {"a": lane, "b": lane, "c_flags": "{overflow, inf, nan}"}
+        return {
+            "a": f"lane n at bits n*{first} +: {first}",
+            "b": f"lane n at bits n*{second} +: {second}",
+            "c_flags": "{overflow, inf, nan}",
+        }
     if design.kind == "array":
         return {
-            "s_axis_a_tdata": f"row r, lane n at bits (r*{lanes}+n)*{width} +: {width}",
-            "s_axis_b_tdata": f"column c, lane n at bits (c*{lanes}+n)*{width} +: {width}",
+            "s_axis_a_tdata": f"row r, lane n at bits (r*{lanes}+n)*{first} +: {first}",
+            "s_axis_b_tdata": f"column c, lane n at bits (c*{lanes}+n)*{second} +: {second}",
             "m_axis_c_tdata": f"column c at bits c*{out} +: {out}",
             "m_axis_c_tuser": "{mismatch, overflow, inf, nan}",
         }

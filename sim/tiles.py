@@ -45,16 +45,17 @@ def tiles(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
     """
     a = _pad(a, design.rows, design.lanes)
     b = _pad(b.T, design.cols, design.lanes)
+    first, second = design.formats
     sums = matmul_codes(a, b.T, design)
     elements = sums.output()
     flags = flag_bits(sums)
     for top in range(0, len(a), design.rows):
         rows = slice(top, top + design.rows)
-        a_beats = pack(_steps(a[rows], design.lanes), design.format.width)
+        a_beats = pack(_steps(a[rows], design.lanes), first.width)
         for left in range(0, len(b), design.cols):
             cols = slice(left, left + design.cols)
             row_flags = np.bitwise_or.reduce(flags[rows, cols], axis=1)
-            b_beats = pack(_steps(b[cols], design.lanes), design.format.width)
+            b_beats = pack(_steps(b[cols], design.lanes), second.width)
             yield Tile(a_beats, b_beats, pack(elements[rows, cols], design.output_bits), row_flags.tolist())
 
 
@@ -68,10 +69,12 @@ def pack(codes: Codes, width: int) -> list[int]:
 
     Parameters
     ----------
-    codes : ndarray of non-negative integers, shape (rows, n)
+    codes : ndarray of non-negative integers, of any size as Python's, shape (rows, n)
     width : int
         Bits of a code.
     """
+    if codes.dtype == object:
+        return [sum(code << (place * width) for place, code in enumerate(row)) for row in codes.tolist()]
     bits = (codes[:, :, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(1)
     packed = np.packbits(bits.astype(np.uint8).reshape(len(codes), -1), axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in packed]

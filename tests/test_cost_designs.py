@@ -55,7 +55,7 @@ def test_mapped_dot_product_computes_what_it_is_measured_on(mul: str, cells: Pat
     mapped = map_to_cells(export(design), design, default_liberty(), cache=cells)
     # The second product only makes the simulation longer than the first needs.
     outputs = simulate(mapped.netlist, stimulus(design, [operands, draw(1, 16, 1)])).outputs
-    a, b = operands.codes(design.format)
+    a, b = operands.codes(*design.formats)
     expected = matmul_codes(a, b, design).output().reshape(-1)
     # Six steps for each of 64 dot products, one a stream.
     done = RESET_CYCLES + 5 + design.latency

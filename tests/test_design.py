@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lmul.design import KINDS, LIMITS, PARAMETERS, Design, make_design, option
+from lmul.design import KINDS, LIMITS, PARAMETERS, PIPELINE_LIMIT, Design, make_design, option
 from lmul.errors import UserError
 from lmul.golden import ACCUMULATORS, E4M3, E5M2, FORMATS, MULTIPLIERS, OUTPUTS
 
@@ -13,7 +13,7 @@ DESIGNS = {
     "mul, defaults": make_design("mul"),
     "dot, defaults": make_design("dot"),
     "array, defaults": make_design("array"),
-    "mul": make_design("mul", mul="exact"),
+    "mul": make_design("mul", mul="exact", subnormals="full", overflow="ieee", pipeline=2),
     "dot": make_design("dot", mul="exact", out="raw", lanes=5, depth=77),
     "array": make_design("array", mul="exact", out="raw", lanes=2, rows=3, cols=5, depth=77),
     "dot, two formats": make_design("dot", format_b="e2m1", acc="fixed:24:-8", subnormals="full"),
@@ -83,8 +83,9 @@ def test_parameters_are_only_those_that_count() -> None:
         "kind": "mul",
         "format": "e4m3",
         "mul": "exact",
-        "subnormals": "flush",
-        "overflow": "saturate",
+        "subnormals": "full",
+        "overflow": "ieee",
+        "pipeline": 2,
     }
     dot = {
         "kind": "dot",
@@ -107,7 +108,7 @@ def test_arguments_make_the_same_design(label: str) -> None:
     options: dict[str, Any] = dict(argument.removeprefix("--").split(" ") for argument in arguments)
     assert set(options) <= {option(name).removeprefix("--") for name in PARAMETERS[kind]}
     options = {name.replace("-", "_"): value for name, value in options.items()}
-    numbers = {name: int(text) for name, text in options.items() if name in LIMITS}
+    numbers = {name: int(text) for name, text in options.items() if name in (*LIMITS, "pipeline")}
     assert make_design(kind, **options | numbers) == design
 
 
@@ -132,6 +133,8 @@ def test_names_are_identifiers_that_tell_multipliers_and_sizes_apart() -> None:
         *(replace(make_design(kind), format=E5M2) for kind in KINDS),
         make_design("dot", lanes=3),
         *(make_design("array", **size) for size in sizes),
+        *(make_design("mul", pipeline=stages) for stages in range(1, PIPELINE_LIMIT + 1)),
+        *(make_design("mul", **policy) for policy in ({"subnormals": "full"}, {"overflow": "ieee"})),
     ]
     names = [design.name for design in designs]
     assert all(name.isidentifier() and name.isascii() for name in names)
@@ -145,6 +148,15 @@ def test_one_format_or_two() -> None:
     assert make_design("dot", format_a="e5m2", format_b="e5m2") == make_design("dot", format="e5m2")
     assert message("mul", format_b="e2m1").startswith("--format-b means nothing to mul: it takes --format")
     assert message("mul", format="e9m1").startswith("--format 'e9m1' is unknown")
+
+
+@pytest.mark.parametrize("wrong", [-1, PIPELINE_LIMIT + 1, 1.0, True])
+def test_pipeline_is_for_mul_and_has_a_limit(wrong: Any) -> None:
+    assert message("mul", pipeline=wrong) == (
+        f"--pipeline must be a whole number from 0 to {PIPELINE_LIMIT}, not {wrong!r}"
+    )
+    assert message("dot", pipeline=1).startswith("--pipeline means nothing to dot")
+    assert make_design("mul", pipeline=PIPELINE_LIMIT).latency == PIPELINE_LIMIT
 
 
 def test_parameters_that_contradict_each_other_are_refused() -> None:

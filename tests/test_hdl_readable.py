@@ -46,6 +46,12 @@ def prove_equal(gold: str, gate: str, top: str, directory: Path) -> None:
     run_yosys([*commands, "equiv_induct -undef", "equiv_status -assert"], directory)
 
 
+@pytest.mark.parametrize(("literal", "extension"), [("2'h1", "2'h0"), ("2'h2", "2'h3")])
+def test_signed_literals_are_extended_by_their_sign(literal: str, extension: str) -> None:
+    text = rewrite(f"  assign y = $signed({literal}) - $signed(a);\n  assign z = c;")
+    assert f"{{{extension}, {literal}}} - a" in text
+
+
 def test_numbered_wire_with_one_reader_becomes_its_expression() -> None:
     text = rewrite("  assign _1_ = a[0] & a[1];\n  assign z = _1_ | c;\n  assign y = a;", "_1_")
     assert "assign z = (a[0] & a[1]) | c;" in text

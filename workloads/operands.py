@@ -37,19 +37,19 @@ class Operands:
     a: npt.NDArray[np.float32]
     b: npt.NDArray[np.float32]
 
-    def codes(self, format_: Format) -> tuple[Codes, Codes]:
+    def codes(self, format_a: Format, format_b: Format) -> tuple[Codes, Codes]:
         """Quantise both factors, one scale a tensor.
 
         Parameters
         ----------
-        format_ : Format
+        format_a, format_b : Format
             What the codes are of.
 
         Returns
         -------
         tuple of two ndarrays of codes, (M, K) and (K, N)
         """
-        return quantise(self.a, format_).codes, quantise(self.b, format_).codes
+        return quantise(self.a, format_a).codes, quantise(self.b, format_b).codes
 
 
 def load_operands(path: str | Path) -> Operands:

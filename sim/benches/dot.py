@@ -114,8 +114,9 @@ def vectors_of(a: NDArray[Any], b: NDArray[Any], design: Design) -> list[Vector]
     sums = matmul_codes(a, b, design)
     elements = sums.output()
     flags = flag_bits(sums)
-    a_steps = [_steps(row, design) for row in a]
-    b_steps = [_steps(column, design) for column in b.T]
+    first, second = design.formats
+    a_steps = [_steps(row, design.lanes, first.width) for row in a]
+    b_steps = [_steps(column, design.lanes, second.width) for column in b.T]
     return [
         Vector(a_steps[row], b_steps[col], a.shape[1], int(elements[row, col]), int(flags[row, col]))
         for row in range(a.shape[0])
@@ -123,9 +124,9 @@ def vectors_of(a: NDArray[Any], b: NDArray[Any], design: Design) -> list[Vector]
     ]
 
 
-def _steps(codes: NDArray[Any], design: Design) -> list[int]:
-    padded = np.pad(codes, (0, -len(codes) % design.lanes))
-    return pack(padded.reshape(-1, design.lanes), design.format.width)
+def _steps(codes: NDArray[Any], lanes: int, width: int) -> list[int]:
+    padded = np.pad(codes, (0, -len(codes) % lanes))
+    return pack(padded.reshape(-1, lanes), width)
 
 
 def all_vectors() -> list[Vector]:

@@ -28,6 +28,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "depth": (int, "products of the longest dot product"),
     "subnormals": (str, "subnormal operands and results: flush or full"),
     "overflow": (str, "results above the largest number: saturate or ieee"),
+    "pipeline": (int, "register stages of a multiplier"),
 }
 
 
@@ -208,7 +209,7 @@ def _sim(options: argparse.Namespace) -> int:
 
     design = _design(options)
     if options.pauses and design.kind == "mul":
-        raise UserError("--pauses means nothing to mul, which has no clock: it is for dot and array")
+        raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")
     return run_sim(design, _operands(options, design), options)
 
 

@@ -7,7 +7,7 @@ from lmul.errors import UserError
 from lmul.golden import Arithmetic, find_format
 
 KINDS = {
-    "mul": "multiplier with a result in its operands' format; combinational",
+    "mul": "multiplier with a result in its operands' format; combinational, or a pipeline",
     "dot": "N-lane dot product; one step of N products every cycle",
     "array": "R x C output-stationary array of N-lane elements with AXI4-Stream ports",
 }
@@ -15,7 +15,7 @@ KINDS = {
 _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth", "subnormals")
 
 PARAMETERS = {
-    "mul": ("format", "mul", "subnormals", "overflow"),
+    "mul": ("format", "mul", "subnormals", "overflow", "pipeline"),
     "dot": _SUMS,
     "array": (*_SUMS, "rows", "cols"),
 }
@@ -23,6 +23,8 @@ PARAMETERS = {
 DEFAULT_LANES = {"mul": 1, "dot": 8, "array": 4}
 
 LIMITS = {"lanes": 32, "rows": 32, "cols": 32, "depth": 1 << 16}
+
+PIPELINE_LIMIT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class Design(Arithmetic):
         A name of `KINDS`.
     rows, cols : int
         Elements of an `array`.
+    pipeline : int
+        Register stages of a `mul`.
 
     Raises
     ------
@@ -45,33 +49,42 @@ class Design(Arithmetic):
     kind: str
     rows: int = 4
     cols: int = 4
+    pipeline: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UserError(f"design {self.kind!r} is unknown: it must be one of {', '.join(KINDS)}")
         for name, limit in LIMITS.items():
-            value = getattr(self, name)
-            if type(value) is not int or not 1 <= value <= limit:
-                raise UserError(f"--{name} must be a whole number from 1 to {limit}, not {value!r}")
+            self._check_number(name, 1, limit)
+        self._check_number("pipeline", 0, PIPELINE_LIMIT)
         try:
             super().__post_init__()
         except ValueError as error:
             raise UserError(f"--{error}") from None
+
+    def _check_number(self, name: str, first: int, last: int) -> None:
+        value = getattr(self, name)
+        if type(value) is not int or not first <= value <= last:
+            raise UserError(f"--{name} must be a whole number from {first} to {last}, not {value!r}")
 
     @property
     def name(self) -> str:
         """The default name of the exported module."""
         base = f"{self.mul}_{self.format_names}"
         if self.kind == "mul":
-            return f"{base}_mul"
-        if self.kind == "dot":
-            return f"{base}_dot{self.lanes}"
-        return f"{base}_array{self.rows}x{self.cols}x{self.lanes}"
+            policies = [p for p in (self.subnormals, self.overflow) if p not in ("flush", "saturate")]
+            stages = [f"p{self.pipeline}"] if self.pipeline else []
+            return "_".join([base, "mul", *policies, *stages])
+        size = f"{self.lanes}" if self.kind == "dot" else f"{self.rows}x{self.cols}x{self.lanes}"
+        acc = self.acc.replace(":-", "m").replace(":", "", 1).replace(":", "p")
+        choices = (f"acc_{acc}", "acc_exact"), (f"out_{self.out}", "out_fp32"), (self.subnormals, "flush")
+        others = [name for name, usual in choices if name != usual]
+        return "_".join([base, f"{self.kind}{size}", *others])
 
     @property
     def latency(self) -> int:
         """Cycles from the last operands of a result to its first output."""
-        return {"mul": 0, "dot": 2, "array": self.rows + self.cols + 2}[self.kind]
+        return {"mul": self.pipeline, "dot": 2, "array": self.rows + self.cols + 2}[self.kind]
 
     @property
     def products_per_cycle(self) -> int:

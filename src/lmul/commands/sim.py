@@ -15,6 +15,7 @@ from lmul.design import Design
 from lmul.files import write_files
 from lmul.hdl import Export, export
 from lmul.progress import working
+from lmul.sim.pairs import describe_pairs
 from lmul.workloads import Operands
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     paths = write_files(directory, sources)
     testcase = "pauses" if options.pauses else "operands"
     if design.kind == "mul":
-        testcase = "operands" if options.operands else "all_pairs"
-    matrices = [pair.codes(design.format) for pair in operands]
+        testcase = "operands" if options.operands else "codes"
+    matrices = [pair.codes(*design.formats) for pair in operands]
     ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
     try:
         with working(f"Simulating {text.name}") as progress:
@@ -58,7 +59,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     except SimulationError as error:
         print(f"lmul: {error}", file=sys.stderr)
         return 1
-    _print_simulation(design, operands, result, paths[0])
+    _print_simulation(design, operands, result, paths[0], testcase)
     return 0
 
 
@@ -71,12 +72,14 @@ def _netlist(design: Design, text: Export, liberty: Path | None, cache: Path) ->
 
 
 def _print_simulation(
-    design: Design, operands: Sequence[Operands], result: "Simulation", source: Path
+    design: Design, operands: Sequence[Operands], result: "Simulation", source: Path, testcase: str
 ) -> None:
     counts = f"{result.compared:,} outputs of {result.products:,} products"
     print(f"{source}: {counts}, every bit as the model has it.")
-    if design.kind != "mul":
-        names = operands[0].name if len(operands) == 1 else f"{len(operands)} matrix products"
+    names = operands[0].name if len(operands) == 1 else f"{len(operands)} matrix products"
+    if design.kind == "mul":
+        print(f"Pairs: {describe_pairs(design.format) if testcase == 'codes' else f'those of {names}'}.")
+    else:
         share = 100 * result.busy / result.window
         print(
             f"Operands: {names}. {result.cycles:,} cycles, a step in {share:.1f} % from first to last step."

@@ -1,0 +1,23 @@
+"""The block that accumulates, by the name of the accumulator."""
+
+from typing import Any
+
+from amaranth import Const, Value
+
+from lmul.golden import Arithmetic
+from lmul.hdl.accumulate import MultiplyAccumulate
+from lmul.hdl.flags import flag_bits
+from lmul.hdl.float_accumulate import FloatMultiplyAccumulate
+
+Accumulator = MultiplyAccumulate | FloatMultiplyAccumulate
+
+
+def accumulator(arithmetic: Arithmetic) -> type[Accumulator]:
+    """Give the class of the block that accumulates."""
+    return FloatMultiplyAccumulate if arithmetic.accumulator_format else MultiplyAccumulate
+
+
+def sum_flags(mac: Any, arithmetic: Arithmetic) -> Value:
+    """Give the flags that go with the sum of a placed block, of no bits in floating point."""
+    flags: Value = mac.flags if flag_bits(arithmetic) else Const(0, 0)
+    return flags

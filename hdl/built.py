@@ -1,0 +1,40 @@
+"""What there is hardware for; the golden model has more."""
+
+from lmul.design import Design
+from lmul.errors import UserError
+from lmul.golden import FORMATS
+
+SUM_FORMAT_BITS = 16
+"""Widest operands of dot products and arrays."""
+
+EXACT_BITS = 128
+"""Widest `exact` accumulator."""
+
+
+def check_built(design: Design) -> None:
+    """Refuse a design that has a model but no hardware.
+
+    Raises
+    ------
+    UserError
+    """
+    if design.mul == "formula":
+        raise UserError("--mul formula has a model but no hardware: take lmul, mitchell, addc or exact")
+    if design.kind == "mul":
+        return
+    for format_ in design.formats:
+        if format_.width > SUM_FORMAT_BITS:
+            most = f"{design.kind} takes at most {SUM_FORMAT_BITS}"
+            raise UserError(f"--format {format_.name} has {format_.width} bits: {most}")
+    if design.accumulator_format:
+        return
+    if design.acc == "exact" and design.accumulator_bits > EXACT_BITS:
+        raise UserError(
+            f"--acc exact would take {design.accumulator_bits} bits for {design.format_names}, "
+            f"more than {EXACT_BITS}: take fixed:BITS:LSB"
+        )
+    if design.out != "raw" and design.lsb_exponent < FORMATS[design.out].min_exponent:
+        raise UserError(
+            f"--out {design.out} has no normal numbers as small as the accumulator's last bit, "
+            f"2^{design.lsb_exponent}: take --out raw or a larger LSB"
+        )

@@ -1,0 +1,57 @@
+"""Adding many numbers at once: carry-save rows of full adders, and one carry-propagate adder."""
+
+from amaranth import Cat, Const, Module, Signal, Value
+
+
+def add_all(m: Module, rows: list[Value], ones: list[Value], bits: int, name: str) -> Signal:
+    """Add numbers modulo 2^bits.
+
+    Every row of full adders turns three numbers into two. Its carries move up one place, which
+    leaves the last place for a single bit: N numbers take N - 1 single bits for nothing.
+
+    Parameters
+    ----------
+    m : Module
+    rows : list of Value
+        The numbers, unsigned, of at most `bits` bits.
+    ones : list of Value
+        Single bits of weight 1, fewer than there are numbers.
+    bits : int
+    name : str
+        Of the sum, and prefix of the signals' names.
+    """
+    spare = list(ones)
+    level = 0
+    while len(rows) > 2:
+        whole = len(rows) - len(rows) % 3
+        reduced: list[Value] = []
+        for place in range(0, whole, 3):
+            carry_in = spare.pop(0) if spare else Const(0, 1)
+            label = f"{name}_{level}_{place // 3}"
+            reduced += _full_adders(m, rows[place : place + 3], carry_in, bits, label)
+        rows = reduced + rows[whole:]
+        level += 1
+    total = Signal(bits, name=name)
+    if len(rows) == 1:
+        m.d.comb += total.eq(rows[0])
+        return total
+    carry_in = spare.pop(0) if spare else Const(0, 1)
+    without_carry = Signal(bits, name=f"{name}_without_carry")
+    m.d.comb += [without_carry.eq(rows[0] + rows[1]), total.eq(without_carry + carry_in)]
+    return total
+
+
+def _full_adders(m: Module, rows: list[Value], carry_in: Value, bits: int, name: str) -> list[Value]:
+    """Give the sums and the carries of three numbers, place by place."""
+    x, y, z = (Cat(row, Const(0, bits - len(row))) for row in rows)
+    both = Signal(bits, name=f"{name}_both")
+    half = Signal(bits, name=f"{name}_half")
+    sums = Signal(bits, name=f"{name}_sum")
+    carries = Signal(bits, name=f"{name}_carry")
+    m.d.comb += [
+        both.eq(x & y),
+        half.eq(x ^ y),
+        sums.eq(half ^ z),
+        carries.eq(both | (half & z)),
+    ]
+    return [sums, Cat(carry_in, carries[:-1])]

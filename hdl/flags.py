@@ -1,0 +1,45 @@
+"""Flags of sums in hardware: how they travel, and what they say in the end."""
+
+from amaranth import Cat, Const, Value
+
+from lmul.golden import Arithmetic
+
+OVERFLOW, NAN, PLUS_INFINITY, MINUS_INFINITY = range(4)
+"""Bits of the flags that go with a fixed-point sum, as far as it can have them."""
+
+
+def flag_bits(arithmetic: Arithmetic) -> int:
+    """Count the flags that go with a sum.
+
+    None in floating point, where the sum says it all; no infinities without formats that have them.
+    """
+    if arithmetic.accumulator_format:
+        return 0
+    return 2 if all(format_.infinity is None for format_ in arithmetic.formats) else 4
+
+
+def nan_and_infinity(arithmetic: Arithmetic, raw: Value, flags: Value) -> tuple[Value, Value, Value]:
+    """Tell whether a sum is NaN, which infinities of both signs make, or infinite, and the sign of that."""
+    format_ = arithmetic.accumulator_format
+    if format_:
+        magnitude, infinity = raw[:-1], format_.infinity or 0
+        return magnitude > infinity, magnitude == infinity, raw[-1]
+    if len(flags) == 2:
+        return flags[NAN], Const(0, 1), Const(0, 1)
+    plus, minus = flags[PLUS_INFINITY], flags[MINUS_INFINITY]
+    nan = flags[NAN] | (plus & minus)
+    return nan, (plus | minus) & ~nan, minus
+
+
+def output_flags(arithmetic: Arithmetic, raw: Value, flags: Value) -> Value:
+    """Give the flags in the order of the ports: {overflow, inf, nan}."""
+    nan, inf, _ = nan_and_infinity(arithmetic, raw, flags)
+    overflow = Const(0, 1) if arithmetic.accumulator_format else flags[OVERFLOW]
+    return Cat(nan, inf, overflow)
+
+
+def possible_flags(arithmetic: Arithmetic) -> list[int]:
+    """Give the places of the ports' flags that a design can ever set: {overflow, inf, nan}."""
+    floating = arithmetic.accumulator_format is not None
+    infinite = floating or any(format_.infinity is not None for format_ in arithmetic.formats)
+    return [0, *([1] if infinite else []), *([] if floating else [2])]

@@ -1,0 +1,150 @@
+"""Floating-point addition, and what it shares with other roundings."""
+
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from lmul.golden import Format
+from lmul.hdl.hierarchy import Block
+from lmul.hdl.operand import Operand, normalise
+
+GUARD_BITS = 3
+"""Guard, round and sticky bit: enough to round a sum as if it were exact."""
+
+
+class FloatAdd(Block):
+    """Add two IEEE 754 numbers, rounded to nearest even, subnormals included. Combinational.
+
+    Parameters
+    ----------
+    format_ : Format
+        With infinities.
+
+    Members
+    -------
+    a, b : In(W)
+    c : Out(W)
+    """
+
+    block_name = "add"
+    sequential = False
+
+    a: Signal
+    b: Signal
+    c: Signal
+
+    def __init__(self, format_: Format) -> None:
+        self._format = format_
+        super().__init__({"a": In(format_.width), "b": In(format_.width), "c": Out(format_.width)})
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        swap = Signal()
+        larger = Signal(len(self.a))
+        smaller = Signal(len(self.a))
+        m.d.comb += [
+            swap.eq(self.b[:-1] > self.a[:-1]),
+            larger.eq(Mux(swap, self.b, self.a)),
+            smaller.eq(Mux(swap, self.a, self.b)),
+        ]
+        x = Operand(m, larger, self._format, "flush", "larger")
+        y = Operand(m, smaller, self._format, "flush", "smaller")
+        total, exponent = self._add(m, x, y)
+        field = self._round(m, *self._normalise(m, total, exponent)) & total.any().replicate(len(self.c) - 1)
+        sign = Mux(total.any(), x.sign, x.sign & y.sign)
+        nan = x.nan | y.nan | (x.inf & y.inf & (x.sign ^ y.sign))
+        m.d.comb += self.c.eq(select_special(Cat(field, sign), nan, x.inf, x.sign, self._format))
+        return m
+
+    def _add(self, m: Module, x: Operand, y: Operand) -> tuple[Signal, Signal]:
+        """Add or subtract the significands at the larger one's exponent, which is at least 1."""
+        # Subnormals have the exponent of the smallest normal number and no leading one.
+        wide = Cat(Const(0, GUARD_BITS), x.mantissa, x.nonzero)
+        narrow = Cat(Const(0, GUARD_BITS), y.mantissa, y.nonzero)
+        exponent = Signal(len(x.exponent))
+        distance = Signal(len(x.exponent))
+        m.d.comb += [
+            exponent.eq(x.exponent | ~x.nonzero),
+            distance.eq(exponent - (y.exponent | ~y.nonzero)),
+        ]
+        aligned = shift_right_sticky(m, narrow, distance, "aligned")
+        total = Signal(len(wide) + 1)
+        m.d.comb += total.eq(Mux(x.sign ^ y.sign, wide - aligned, wide + aligned))
+        return total, exponent
+
+    def _normalise(self, m: Module, total: Signal, exponent: Signal) -> tuple[Value, Value]:
+        """Bring the leading one to its place, as far as the exponent goes."""
+        carry = total[-1]
+        shifted_right = Cat(total[0] | total[1], total[2:])
+        _, zeros = normalise(m, total[:-1], "total")
+        places = Signal(max(len(exponent), len(zeros)))
+        shifted_left = Signal(len(total) - 1)
+        final = Signal(len(exponent) + 1)
+        m.d.comb += [
+            places.eq(Mux(zeros < exponent, zeros, exponent - 1)),
+            shifted_left.eq(total[:-1] << places[: len(zeros)]),
+            final.eq(Mux(carry, exponent + 1, exponent - places)),
+        ]
+        return Mux(carry, shifted_right, shifted_left), final
+
+    def _round(self, m: Module, significand: Value, exponent: Value) -> Value:
+        """Round the guard bits off: exponent and mantissa as one number, infinity if it is too large."""
+        field = round_field(m, significand, exponent, self._format)
+        infinity = self._format.infinity or 0
+        return Mux(
+            field >= infinity, Const(infinity, self._format.width - 1), field[: self._format.width - 1]
+        )
+
+
+def round_field(m: Module, significand: Value, exponent: Value, format_: Format) -> Signal:
+    """Round a significand to nearest even.
+
+    Parameters
+    ----------
+    m : Module
+    significand : Value
+        At least M+3 bits, its top bit the leading one, or zero for subnormals.
+    exponent : Value
+        Biased, at least 1.
+    format_ : Format
+
+    Returns
+    -------
+    Signal
+        Exponent and mantissa as one number, with room for what is too large.
+    """
+    rest = len(significand) - 1 - format_.mantissa_bits
+    kept = significand[rest:]
+    round_up = Signal(name="round_up")
+    field = Signal(len(exponent) + format_.mantissa_bits + 1, name="rounded_field")
+    m.d.comb += [
+        round_up.eq(significand[rest - 1] & (significand[: rest - 1].any() | kept[0])),
+        # The leading one makes up for the exponent that is one too small.
+        field.eq(Cat(Const(0, format_.mantissa_bits), (exponent - 1)[: len(exponent)]) + kept + round_up),
+    ]
+    return field
+
+
+def shift_right_sticky(m: Module, value: Value, distance: Value, name: str) -> Signal:
+    """Shift right; the last bit stays set if a one was shifted out."""
+    bits = len(value)
+    stages = min(len(distance), bits.bit_length())
+    for power in range(stages):
+        places = min(1 << power, bits)
+        stage = Signal(bits, name=f"{name}_{power}")
+        moved = Cat(value[: places + 1].any(), value[places + 1 :])
+        m.d.comb += stage.eq(Mux(distance[power], moved, value))
+        value = stage
+    result = Signal(bits, name=name)
+    if stages < len(distance):
+        value = Mux(distance[stages:].any(), value.any(), value)
+    m.d.comb += result.eq(value)
+    return result
+
+
+def select_special(number: Value, nan: Value, inf: Value, negative: Value, format_: Format) -> Value:
+    """Put the canonical NaN or an infinity in the place of a number."""
+    infinity = Cat(Const(format_.infinity or 0, format_.width - 1), negative)
+    return Mux(nan, Const(format_.nan or 0, format_.width), Mux(inf, infinity, number))

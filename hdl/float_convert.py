@@ -1,0 +1,56 @@
+"""From a floating-point accumulator to an output element of another format."""
+
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.lib.wiring import In, Out
+
+from lmul.golden import Format
+from lmul.hdl.float_add import GUARD_BITS, round_field, select_special
+from lmul.hdl.hierarchy import Block
+from lmul.hdl.operand import Operand, operand_offset
+
+
+class FloatConvert(Block):
+    """Convert to a format that reaches as far, rounded to nearest even. Combinational.
+
+    Parameters
+    ----------
+    source, target : Format
+        With infinities; the target's exponent range holds the source's.
+
+    Members
+    -------
+    raw : In(W)
+    value : Out(W)
+    """
+
+    block_name = "convert"
+    sequential = False
+
+    raw: Signal
+    value: Signal
+
+    def __init__(self, source: Format, target: Format) -> None:
+        self._source = source
+        self._target = target
+        super().__init__({"raw": In(source.width), "value": Out(target.width)})
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        source, target = self._source, self._target
+        # Subnormals of a narrower exponent range are normal numbers of the target.
+        same_range = source.exponent_bits == target.exponent_bits
+        subnormals = "flush" if same_range else "full"
+        x = Operand(m, self.raw, source, subnormals, "raw")
+        rebias = target.bias - operand_offset(source, subnormals)
+        exponent = Signal(range((1 << target.exponent_bits) + 1))
+        padding = Const(0, max(0, target.mantissa_bits - source.mantissa_bits) + GUARD_BITS)
+        leading = x.nonzero if same_range else Const(1, 1)
+        m.d.comb += exponent.eq(Mux(x.nonzero, x.exponent + rebias, 1))
+        field = round_field(m, Cat(padding, x.mantissa, leading), exponent, target)
+        zero = Const(0, 1) if same_range else ~x.nonzero
+        finite = field[: target.width - 1] & ~zero.replicate(target.width - 1)
+        m.d.comb += self.value.eq(select_special(Cat(finite, x.sign), x.nan, x.inf, x.sign, target))
+        return m

@@ -1,0 +1,66 @@
+"""Pairs of codes for a multiplier: all of them, or of wide formats those that matter."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.golden import Format
+
+Pairs = NDArray[np.int64]
+
+WIDEST_ALL = 8
+"""Formats up to this width are checked with all pairs of codes."""
+
+DRAWN = 20_000
+
+
+def code_pairs(format_: Format, seed: int = 1) -> Pairs:
+    """Give pairs of codes: all of a format of up to 8 bits, of wider ones drawn ones and those of edge codes.
+
+    Half of the drawn pairs are of any codes, the products of the other half lie near the ends of the
+    format's range.
+
+    Returns
+    -------
+    ndarray of int64, shape (pairs, 2)
+    """
+    if format_.width <= WIDEST_ALL:
+        return _all_pairs(np.arange(1 << format_.width))
+    rng = np.random.default_rng(seed)
+    anywhere = rng.integers(0, 1 << format_.width, (DRAWN // 2, 2))
+    return np.concatenate([anywhere, _near_the_ends(format_, rng), _all_pairs(edge_codes(format_))])
+
+
+def describe_pairs(format_: Format) -> str:
+    """Say what `code_pairs` gives."""
+    if format_.width <= WIDEST_ALL:
+        return "all pairs of codes"
+    return f"{DRAWN:,} drawn pairs and all pairs of {len(edge_codes(format_))} edge codes"
+
+
+def edge_codes(format_: Format) -> NDArray[np.int64]:
+    """Give the codes at which something begins or ends, and their neighbours, with both signs."""
+    one = format_.bias << format_.mantissa_bits
+    infinity = format_.largest_finite + 1
+    edges = np.array([0, format_.smallest_normal, one, infinity, format_.magnitude_mask])
+    around = (edges[:, None] + np.arange(-2, 3)).ravel()
+    magnitudes = np.unique(around[(around >= 0) & (around <= format_.magnitude_mask)])
+    return np.concatenate([magnitudes, magnitudes | format_.sign_mask])
+
+
+def _all_pairs(codes: NDArray[Any]) -> Pairs:
+    return np.stack(np.meshgrid(codes, codes), -1).reshape(-1, 2).astype(np.int64)
+
+
+def _near_the_ends(format_: Format, rng: np.random.Generator) -> Pairs:
+    """Draw pairs whose exponents add up to about the smallest or the largest exponent."""
+    count, bits = DRAWN // 2, format_.mantissa_bits
+    largest = (1 << format_.exponent_bits) - 1
+    small = rng.integers(-bits - 3, 3, count)
+    target = np.where(rng.random(count) < 0.5, small, largest + rng.integers(-3, 3, count))
+    first = rng.integers(0, largest + 1, count)
+    second = np.clip(target + format_.bias - first, 0, largest)
+    signs = rng.integers(0, 2, (count, 2)) << (format_.width - 1)
+    mantissas = rng.integers(0, 1 << bits, (count, 2))
+    return signs | np.stack([first, second], -1) << bits | mantissas

@@ -1,0 +1,130 @@
+"""Dot products and arrays of every format, multiplier, accumulator and output equal the golden model."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lmul.design import Design, make_design
+from lmul.errors import UserError
+from lmul.golden import Format, quantise
+from lmul.hdl import Export, export
+from lmul.sim.simulate import simulate
+from tests.conftest import Matrices
+from tests.golden_cases import edge_codes
+
+ExportTo = Callable[[Design], tuple[Export, Path]]
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "format_a": ("e4m3", "e5m2", "e3m4", "e3m2", "e2m3", "e2m1", "bf16", "fp16", "e6m5"),
+    "format_b": (None, "e2m1", "e5m2", "e8m4"),
+    "mul": ("lmul", "mitchell", "addc", "exact"),
+    "acc": ("exact", "fixed:24:-6", "fixed:9:3", "fixed:70:-40", "fp32", "bf16", "fp16"),
+    "out": ("fp32", "bf16", "raw"),
+    "lanes": (1, 2, 3, 5, 8),
+    "subnormals": ("flush", "full"),
+}
+
+QUICK = [
+    ("dot", {}),
+    ("dot", {"format_a": "e5m2", "mul": "addc", "acc": "fixed:24:-6", "out": "raw", "lanes": 3}),
+    ("dot", {"format_a": "e3m4", "mul": "exact", "acc": "fp16", "out": "bf16", "subnormals": "full"}),
+    ("dot", {"format_a": "bf16", "format_b": "e2m1", "acc": "bf16", "lanes": 5}),
+    ("dot", {"format_a": "fp16", "mul": "mitchell", "acc": "fixed:9:3", "lanes": 1, "subnormals": "full"}),
+    ("dot", {"format_a": "e2m3", "format_b": "e3m2", "mul": "addc", "out": "bf16", "subnormals": "full"}),
+    ("dot", {"format_a": "e6m5", "mul": "exact", "acc": "fp32", "out": "raw", "lanes": 2}),
+    ("array", {"format_a": "e5m2", "mul": "exact", "acc": "fp32", "lanes": 2, "rows": 2, "cols": 3}),
+    ("array", {"format_a": "e3m2", "format_b": "e2m1", "acc": "fixed:9:3", "lanes": 1, "rows": 3, "cols": 2}),
+    ("array", {"format_a": "e5m2", "subnormals": "full", "out": "raw", "lanes": 3, "rows": 1, "cols": 2}),
+]
+
+
+def pairwise() -> Iterator[dict[str, Any]]:
+    """Draw designs until every two choices of different options were together in one."""
+    rng = np.random.default_rng(1)
+    seen: set[Any] = set()
+    misses = 0
+    while misses < 1000:
+        drawn = {name: values[rng.integers(len(values))] for name, values in CHOICES.items()}
+        pairs = set(combinations(drawn.items(), 2))
+        if pairs <= seen:
+            misses += 1
+            continue
+        try:
+            design = make_design("dot", **drawn)
+            export(design)
+        except UserError:
+            misses += 1
+            continue
+        seen |= pairs
+        misses = 0
+        yield drawn
+
+
+def matrices(design: Design) -> Matrices:
+    """Draw codes of every kind, edges, and numbers of one size, K of a few lanes and no multiple of them."""
+    rng = np.random.default_rng(1)
+
+    def codes(format_: Format, shape: tuple[int, int], kind: str) -> Any:
+        if kind == "numbers":
+            scaled = quantise(rng.normal(size=shape) * 2.0 ** rng.integers(-4, 4), format_)
+            return scaled.codes
+        drawn = rng.integers(0, 1 << format_.width, shape)
+        finite = (drawn & format_.magnitude_mask) <= format_.largest_finite
+        usual = np.where(finite | (rng.random(shape) < 0.05), drawn, drawn & format_.mantissa_mask)
+        return (rng.choice(edge_codes(format_), shape) if kind == "edges" else usual).astype(format_.dtype)
+
+    first, second = design.formats
+    shapes = ((5, 1, 5), (6, 2 * design.lanes + 1, 4), (4, 4 * design.lanes, 4))
+    return [
+        (codes(first, (m, k), kind), codes(second, (k, n), kind))
+        for kind in ("any", "edges", "numbers")
+        for m, k, n in shapes
+    ]
+
+
+def compare(design: Design, export_to: ExportTo, shared: Path) -> None:
+    text, path = export_to(design)
+    ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+    result = simulate(
+        design,
+        [path],
+        text.name,
+        ports,
+        matrices(design),
+        path.parent / "build",
+        testcase="pauses",
+        runtime=shared / "verilator",
+    )
+    assert result.compared >= 3 * (25 + 24 + 16)
+
+
+@pytest.mark.parametrize(("kind", "options"), QUICK)
+def test_sums_are_right_for_codes_of_every_kind(
+    kind: str, options: dict[str, Any], export_to: ExportTo, shared: Path
+) -> None:
+    compare(make_design(kind, **options), export_to, shared)
+
+
+@pytest.mark.long
+def test_sums_are_right_for_every_two_choices(export_to: ExportTo, shared: Path) -> None:
+    count = 0
+    for options in pairwise():
+        compare(make_design("dot", **options), export_to, shared)
+        count += 1
+    assert count > 60
+
+
+def test_designs_without_hardware_are_refused() -> None:
+    for options, words in (
+        ({"mul": "formula"}, "--mul formula"),
+        ({"format": "fp32", "acc": "fp32"}, "at most 16"),
+        ({"format": "bf16"}, "more than 128"),
+        ({"acc": "fixed:24:-130"}, "--out raw"),
+    ):
+        with pytest.raises(UserError, match=words):
+            export(make_design("dot", **options))
