@@ -59,7 +59,10 @@ class Align(Block):
         # At this exponent the significand counts accumulator LSBs.
         unit = exponent_offset(self._arithmetic) + self._arithmetic.lsb_exponent
         whole = self._shift(m, unit)
-        magnitude = whole[:bits]
+        zeros = min(max(-unit, 0), bits)
+        placed = Signal(bits - zeros)
+        m.d.comb += placed.eq(whole[zeros:bits])
+        magnitude: Value = Cat(Const(0, zeros), placed)
         if self._arithmetic.clamps:
             m.d.comb += self.clamped.eq(whole[bits:].any())
             magnitude |= self.clamped.replicate(bits)
@@ -96,9 +99,7 @@ class Align(Block):
                 m.d.comb += select.eq(upper == place if place else ~upper.any())
             for position in positions:
                 terms[position - kept.start].append(value[position - first] & select)
-        placed = Signal(len(terms), name="placed")
-        m.d.comb += placed.eq(Cat(Cat(*bit_terms).any() if bit_terms else Const(0, 1) for bit_terms in terms))
-        return placed
+        return Cat(Cat(*bit_terms).any() if bit_terms else Const(0, 1) for bit_terms in terms)
 
     def _shift_within(self, m: Module, unit: int) -> Value:
         """Do the same with a shifter for only those exponents whose bits are kept."""
@@ -106,15 +107,14 @@ class Align(Block):
         last = unit + bits - 1
         distance = Signal(range(last - (1 << len(self.exponent)), last + 1), name="distance")
         above = Signal()
+        near = Signal(width)
         shifted = Signal(bits + width - 1)
         places = distance[: (bits + width - 2).bit_length()]
         m.d.comb += [
             # From the last exponent at which the significand begins inside.
             distance.eq(last - self.exponent),
             above.eq(distance[-1] & self.significand.any()),
-            shifted.eq(Cat(Const(0, bits - 1), self.significand) >> places),
+            near.eq(self.significand & ~distance[len(places) :].any().replicate(width)),
+            shifted.eq(Cat(Const(0, bits - 1), near) >> places),
         ]
-        too_far = distance[len(places) :].any()
-        kept = Signal(len(shifted))
-        m.d.comb += kept.eq(shifted & ~too_far.replicate(len(shifted)))
-        return Cat(kept, above)
+        return Cat(shifted, above)

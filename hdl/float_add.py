@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Format
 from lmul.hdl.hierarchy import Block
-from lmul.hdl.operand import Operand, normalise
+from lmul.hdl.operand import Operand, leading_zeros
 
 GUARD_BITS = 3
 """Guard, round and sticky bit: enough to round a sum as if it were exact."""
@@ -55,7 +55,9 @@ class FloatAdd(Block):
         field = self._round(m, *self._normalise(m, total, exponent)) & total.any().replicate(len(self.c) - 1)
         sign = Mux(total.any(), x.sign, x.sign & y.sign)
         nan = x.nan | y.nan | (x.inf & y.inf & (x.sign ^ y.sign))
-        m.d.comb += self.c.eq(select_special(Cat(field, sign), nan, x.inf, x.sign, self._format))
+        m.d.comb += self.c.eq(
+            select_special(field, sign, nan=nan, inf=x.inf, negative=x.sign, format_=self._format)
+        )
         return m
 
     def _add(self, m: Module, x: Operand, y: Operand) -> tuple[Signal, Signal]:
@@ -78,24 +80,31 @@ class FloatAdd(Block):
         """Bring the leading one to its place, as far as the exponent goes."""
         carry = total[-1]
         shifted_right = Cat(total[0] | total[1], total[2:])
-        _, zeros = normalise(m, total[:-1], "total")
+        zeros = leading_zeros(m, total[:-1], "total")
         places = Signal(max(len(exponent), len(zeros)))
         shifted_left = Signal(len(total) - 1)
+        significand = Signal(len(total) - 1)
         final = Signal(len(exponent) + 1)
         m.d.comb += [
             places.eq(Mux(zeros < exponent, zeros, exponent - 1)),
             shifted_left.eq(total[:-1] << places[: len(zeros)]),
+            significand.eq(Mux(carry, shifted_right, shifted_left)),
             final.eq(Mux(carry, exponent + 1, exponent - places)),
         ]
-        return Mux(carry, shifted_right, shifted_left), final
+        return significand, final
 
     def _round(self, m: Module, significand: Value, exponent: Value) -> Value:
         """Round the guard bits off: exponent and mantissa as one number, infinity if it is too large."""
-        field = round_field(m, significand, exponent, self._format)
-        infinity = self._format.infinity or 0
-        return Mux(
-            field >= infinity, Const(infinity, self._format.width - 1), field[: self._format.width - 1]
-        )
+        return limit(m, round_field(m, significand, exponent, self._format), self._format)
+
+
+def limit(m: Module, field: Signal, format_: Format) -> Signal:
+    """Give infinity in the place of what is too large."""
+    bits = format_.width - 1
+    infinity = format_.infinity or 0
+    finite_field = Signal(bits)
+    m.d.comb += finite_field.eq(Mux(field >= infinity, infinity, field[:bits]))
+    return finite_field
 
 
 def round_field(m: Module, significand: Value, exponent: Value, format_: Format) -> Signal:
@@ -107,22 +116,25 @@ def round_field(m: Module, significand: Value, exponent: Value, format_: Format)
     significand : Value
         At least M+3 bits, its top bit the leading one, or zero for subnormals.
     exponent : Value
-        Biased, at least 1.
+        Biased, at least 1; with more bits than the format's where it may be too large.
     format_ : Format
 
     Returns
     -------
     Signal
-        Exponent and mantissa as one number, with room for what is too large.
+        Exponent and mantissa as one number, and a bit for a carry where the exponent may be too large.
     """
     rest = len(significand) - 1 - format_.mantissa_bits
     kept = significand[rest:]
     round_up = Signal(name="round_up")
-    field = Signal(len(exponent) + format_.mantissa_bits + 1, name="rounded_field")
+    below = Signal(len(exponent), name="exponent_less_one")
+    carry_bits = 1 if len(exponent) > format_.exponent_bits else 0
+    field = Signal(len(exponent) + format_.mantissa_bits + carry_bits, name="rounded_field")
     m.d.comb += [
         round_up.eq(significand[rest - 1] & (significand[: rest - 1].any() | kept[0])),
         # The leading one makes up for the exponent that is one too small.
-        field.eq(Cat(Const(0, format_.mantissa_bits), (exponent - 1)[: len(exponent)]) + kept + round_up),
+        below.eq(exponent - 1),
+        field.eq(Cat(Const(0, format_.mantissa_bits), below) + kept + round_up),
     ]
     return field
 
@@ -144,7 +156,9 @@ def shift_right_sticky(m: Module, value: Value, distance: Value, name: str) -> S
     return result
 
 
-def select_special(number: Value, nan: Value, inf: Value, negative: Value, format_: Format) -> Value:
-    """Put the canonical NaN or an infinity in the place of a number."""
-    infinity = Cat(Const(format_.infinity or 0, format_.width - 1), negative)
-    return Mux(nan, Const(format_.nan or 0, format_.width), Mux(inf, infinity, number))
+def select_special(
+    field: Value, sign: Value, *, nan: Value, inf: Value, negative: Value, format_: Format
+) -> Value:
+    """Put the canonical NaN or an infinity, perhaps negative, in the place of a number."""
+    magnitude = Mux(nan, format_.nan or 0, Mux(inf, format_.infinity or 0, field))
+    return Cat(magnitude[: format_.width - 1], Mux(inf, negative, sign) & ~nan)

@@ -45,12 +45,13 @@ class FloatConvert(Block):
         subnormals = "flush" if same_range else "full"
         x = Operand(m, self.raw, source, subnormals, "raw")
         rebias = target.bias - operand_offset(source, subnormals)
-        exponent = Signal(range((1 << target.exponent_bits) + 1))
+        exponent = Signal(target.exponent_bits)
         padding = Const(0, max(0, target.mantissa_bits - source.mantissa_bits) + GUARD_BITS)
         leading = x.nonzero if same_range else Const(1, 1)
         m.d.comb += exponent.eq(Mux(x.nonzero, x.exponent + rebias, 1))
         field = round_field(m, Cat(padding, x.mantissa, leading), exponent, target)
         zero = Const(0, 1) if same_range else ~x.nonzero
-        finite = field[: target.width - 1] & ~zero.replicate(target.width - 1)
-        m.d.comb += self.value.eq(select_special(Cat(finite, x.sign), x.nan, x.inf, x.sign, target))
+        finite = field & ~zero.replicate(target.width - 1)
+        special = {"nan": x.nan, "inf": x.inf, "negative": x.sign}
+        m.d.comb += self.value.eq(select_special(finite, x.sign, **special, format_=target))
         return m

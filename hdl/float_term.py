@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
 from lmul.golden.arithmetic import FLOAT_ACCUMULATORS
-from lmul.hdl.float_add import round_field, select_special, shift_right_sticky
+from lmul.hdl.float_add import limit, round_field, select_special, shift_right_sticky
 from lmul.hdl.hierarchy import Block
 from lmul.hdl.product import exponent_offset, has_special, largest_exponent
 
@@ -61,28 +61,32 @@ class FloatTerm(Block):
         smallest = Signal()
         distance = Signal(len(exponent))
         biased = Signal(len(exponent))
+        below = Signal(len(exponent))
         m.d.comb += [
-            smallest.eq(exponent < 1),
-            distance.eq(Mux(smallest, 1 - exponent, 0)),
+            smallest.eq(exponent[-1] | ~exponent.any()),
+            below.eq(1 - exponent),
+            distance.eq(Mux(smallest, below, 0)),
             biased.eq(Mux(smallest, 1, exponent)),
         ]
         shifted = shift_right_sticky(m, significand, distance, "shifted")
-        field = round_field(m, shifted, biased, format_)
-        infinity = format_.infinity or 0
-        finite = Mux(field >= infinity, Const(infinity, format_.width - 1), field[: format_.width - 1])
-        number = Cat(finite & self.significand.any().replicate(format_.width - 1), self.sign)
+        field: Value = limit(m, round_field(m, shifted, biased, format_), format_)
+        field &= self.significand.any().replicate(len(field))
         inf, nan = (getattr(self, n) if n in self._specials else Const(0, 1) for n in ("inf", "nan"))
-        m.d.comb += self.term.eq(select_special(number, nan, inf, self.sign, format_))
+        special = {"nan": nan, "inf": inf, "negative": self.sign}
+        m.d.comb += self.term.eq(select_special(field, self.sign, **special, format_=format_))
         return m
 
     def _rebias(self, m: Module) -> tuple[Value, Signal]:
         """Bring the leading one to the top, and the exponent to the accumulator's bias, signed."""
         bits = len(self.significand)
-        significand: Value = self.significand
+        significand = Signal(bits, name="normalised")
+        at_least_two = self.significand[-1]
         step: Value = Const(0, 1)
         if self._arithmetic.mul == "exact":
-            step = ~significand[-1]
-            significand = Mux(significand[-1], significand, significand << 1)[:bits]
+            step = ~at_least_two
+            m.d.comb += significand.eq(Mux(at_least_two, self.significand, self.significand << 1))
+        else:
+            m.d.comb += significand.eq(self.significand)
         # Zeros on the right, so that there is something to round off.
         padding = max(0, self._format.mantissa_bits + 3 - bits)
         bias = self._format.bias + bits - 1 - exponent_offset(self._arithmetic)

@@ -136,10 +136,19 @@ def _header(design: Design, name: str) -> str:
             "",
             "// One file holds the whole design.",
             "// verilator lint_off DECLFILENAME",
+            *_padding_comment(design),
             "`default_nettype none",
             "",
         ]
     )
+
+
+def _padding_comment(design: Design) -> list[str]:
+    """Say that input bits beyond the operands, up to whole bytes, are not looked at."""
+    sides = zip((design.rows, design.cols), design.formats, strict=True)
+    if design.kind != "array" or not any(size * design.lanes * f.width % 8 for size, f in sides):
+        return []
+    return ["// tdata is padded to whole bytes.", "// verilator lint_off UNUSEDSIGNAL"]
 
 
 def _sidecar(design: Design, name: str, top: Block) -> str:

@@ -28,12 +28,24 @@ DESIGNS = [
     make_design("array", rows=7, cols=1, lanes=2),
 ]
 
+CHOICES = [
+    *DESIGNS,
+    make_design("dot", format="e5m2", mul="addc", acc="fixed:24:-6", subnormals="full"),
+    make_design("dot", format="e5m2", mul="exact", acc="fixed:70:-40", out="bf16", lanes=3),
+    make_design("dot", format="bf16", mul="exact", acc="fixed:14:-4", out="raw", lanes=2),
+    make_design("dot", format_a="e4m3", format_b="e2m1", acc="fixed:9:3"),
+    make_design("dot", acc="fp32", lanes=3),
+    make_design("dot", format="e3m4", mul="exact", acc="bf16", subnormals="full", lanes=2),
+    make_design("array", format="e5m2", mul="mitchell", acc="fp16", out="bf16", rows=2, cols=2, lanes=1),
+    make_design("array", format="e3m2", mul="addc", rows=2, cols=3, lanes=2),
+]
+
 
 def name_of(design: Design) -> str:
     return f"{design.name}-{design.out}"
 
 
-@pytest.mark.parametrize("design", DESIGNS, ids=name_of)
+@pytest.mark.parametrize("design", CHOICES, ids=name_of)
 def test_verilator_and_yosys_have_nothing_to_say(design: Design, export_to: ExportTo) -> None:
     text, path = export_to(design)
     environment = verilator_environment()
