@@ -115,7 +115,7 @@ def against_ml_dtypes(format_: Format, dtype: Any, pairs: int, goal: float) -> R
     a, b = (values.view(format_.dtype) for values in (x, y))
     arithmetic = Arithmetic(format=format_)
     mine, theirs = seconds(lambda: multiply(a, b, arithmetic), lambda: x * y)
-    what = f"{format_.name} {arithmetic.mul}, {pairs:.0e} products / ml_dtypes"
+    what = f"{format_.name} {arithmetic.mul}, {pairs / 1e6:g} million products / ml_dtypes"
     return Result(what, "times its speed", theirs / mine, goal, at_most=False)
 
 
