@@ -111,7 +111,9 @@ def test_sums_are_right_for_codes_of_every_kind(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("options", pairwise(), ids=lambda options: "-".join(map(str, options.values())))
+@pytest.mark.parametrize(
+    "options", list(pairwise()), ids=lambda options: "-".join(map(str, options.values()))
+)
 def test_sums_are_right_for_every_two_choices(
     options: dict[str, Any], export_to: ExportTo, shared: Path
 ) -> None:
