@@ -139,13 +139,18 @@ class Arithmetic:
         return FLOAT_ACCUMULATORS.get(self.acc)
 
     @property
+    def saturates(self) -> bool:
+        """Whether the accumulator is `fixed`, which truncates products and saturates."""
+        return self.acc.startswith("fixed:")
+
+    @property
     def lsb_exponent(self) -> int:
         """A fixed-point accumulator's least significant bit weighs 2 to this power.
 
         Of the `exact` one it is the last significand bit of the smallest product: of two normal
         operands, or with full subnormals of two normalised subnormals.
         """
-        if self.acc.startswith("fixed:"):
+        if self.saturates:
             return int(self.acc.split(":")[2])
         return self.product_lsb_exponent
 
@@ -186,7 +191,7 @@ class Arithmetic:
     @property
     def clamps(self) -> bool:
         """Whether there are products that do not fit a `fixed` accumulator."""
-        return self.acc.startswith("fixed:") and self.largest_term >> (self.accumulator_bits - 1) > 0
+        return self.saturates and self.largest_term >> (self.accumulator_bits - 1) > 0
 
     @property
     def term_bits(self) -> int:
@@ -206,7 +211,7 @@ class Arithmetic:
         """
         if self.acc in FLOAT_ACCUMULATORS:
             return FLOAT_ACCUMULATORS[self.acc].width
-        if self.acc.startswith("fixed:"):
+        if self.saturates:
             return int(self.acc.split(":")[1])
         return max((self.depth * self.largest_product).bit_length() + 1, self.step_bits)
 

@@ -42,7 +42,6 @@ def fixed_sums(
     limit = 1 << (arithmetic.accumulator_bits - 1)
     register = np.zeros(shape, dtype=_integer_type(arithmetic))
     overflow = np.zeros(shape, dtype=np.bool_)
-    saturates = arithmetic.acc != "exact"
     for rows, cols in tiles(*shape):
         total, over = register[rows, cols], overflow[rows, cols]
         for step in _steps(a[rows], b[:, cols], arithmetic, _fixed_terms):
@@ -53,7 +52,7 @@ def fixed_sums(
                 total += terms
             outside = (total < -limit) | (total >= limit)
             over |= outside
-            if saturates:
+            if arithmetic.saturates:
                 np.clip(total, -limit, limit - 1, out=total)
             elif np.any(outside):
                 total[...] = (total + limit) % (2 * limit) - limit
@@ -119,7 +118,7 @@ def _integer_type(arithmetic: Arithmetic) -> np.dtype[Any]:
 def _fixed_terms(products: NDArray[np.float64], arithmetic: Arithmetic) -> Terms:
     """Truncate products to the register's unit; those that do not fit `fixed` become +-2^(BITS-1)."""
     units = np.trunc(np.where(np.isfinite(products), products, 0.0) * 2.0**-arithmetic.lsb_exponent)
-    if arithmetic.acc != "exact":
+    if arithmetic.saturates:
         limit = 2.0 ** (arithmetic.accumulator_bits - 1)
         units = np.clip(units, -limit, limit)
     terms: Terms = units.astype(_integer_type(arithmetic))

@@ -3,84 +3,26 @@
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib.wiring import In, Out
 
-from lmul.golden import Arithmetic
+from lmul.hdl.accumulator import Accumulator
 from lmul.hdl.align import Align
 from lmul.hdl.compressor import add_all
-from lmul.hdl.flags import flag_bits
-from lmul.hdl.hierarchy import Block, place
+from lmul.hdl.hierarchy import place
 from lmul.hdl.product import WideProduct, has_special
 
 
-class MultiplyAccumulate(Block):
-    """Add N products to a running sum every cycle.
-
-    Latency: one cycle. Throughput: one step of N products every cycle; a sum may begin in the
-    cycle after another one ended.
-
-    Parameters
-    ----------
-    arithmetic : Arithmetic
-
-    Members
-    -------
-    en : In(1)
-        Holds every register when low.
-    a, b : In(N*W)
-        Lane n at bits n*W to (n+1)*W - 1, W of each operand's format.
-    valid, first, last : In(1)
-        A step, and whether it begins or ends a sum. First and last count with valid only.
-    sum : Out(A)
-        The register, two's complement.
-    flags : Out(2), or Out(4) for formats with infinities
-        Of the sum so far: {minus infinity, plus infinity, nan, overflow}, or {nan, overflow}.
-    done : Out(1)
-        The sum is complete.
-    """
-
-    block_name = "mac"
-    sequential = True
-
-    en: Signal
-    a: Signal
-    b: Signal
-    valid: Signal
-    first: Signal
-    last: Signal
-    sum: Signal
-    flags: Signal
-    done: Signal
-
-    def __init__(self, arithmetic: Arithmetic) -> None:
-        self._arithmetic = arithmetic
-        first, second = arithmetic.formats
-        super().__init__(
-            {
-                "en": In(1),
-                "a": In(arithmetic.lanes * first.width),
-                "b": In(arithmetic.lanes * second.width),
-                "valid": In(1),
-                "first": In(1),
-                "last": In(1),
-                "sum": Out(arithmetic.accumulator_bits),
-                "flags": Out(flag_bits(arithmetic)),
-                "done": Out(1),
-            }
-        )
+class MultiplyAccumulate(Accumulator):
+    """Add N products to a running sum every cycle."""
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        first, second = self._arithmetic.formats
         products: list[WideProduct] = []
         aligns: list[Align] = []
         for lane in range(self._arithmetic.lanes):
-            product = place(m, platform, f"product_{lane}", WideProduct, self._arithmetic)
+            product = self.place_product(m, platform, lane)
             align = place(m, platform, f"align_{lane}", Align, self._arithmetic)
             m.d.comb += [
-                product.a.eq(self.a.word_select(lane, first.width)),
-                product.b.eq(self.b.word_select(lane, second.width)),
                 align.sign.eq(product.sign),
                 align.significand.eq(product.significand),
                 align.exponent.eq(product.exponent),
@@ -120,14 +62,13 @@ class MultiplyAccumulate(Block):
         m.d.comb += left_range.eq((total[bits - 1 : -1] ^ total[-1].replicate(wide - bits)).any())
         step = Signal()
         m.d.comb += step.eq(self.en & self.valid)
-        saturates = self._arithmetic.acc.startswith("fixed:")
+        kept = _saturated(total, left_range, bits) if self._arithmetic.saturates else total[:bits]
         with m.If(step):
             m.d.sync += [
-                accumulator.eq(_saturated(total, left_range, bits) if saturates else total[:bits]),
+                accumulator.eq(kept),
                 flags.eq((flags & ~self.first.replicate(len(flags))) | step_flags | left_range),
             ]
-        with m.If(self.en):
-            m.d.sync += self.done.eq(self.valid & self.last)
+        self.complete(m)
 
 
 def _saturated(total: Value, left_range: Value, bits: int) -> Value:

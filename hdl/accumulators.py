@@ -6,10 +6,9 @@ from amaranth import Const, Value
 
 from lmul.golden import Arithmetic
 from lmul.hdl.accumulate import MultiplyAccumulate
+from lmul.hdl.accumulator import Accumulator
 from lmul.hdl.flags import flag_bits
 from lmul.hdl.float_accumulate import FloatMultiplyAccumulate
-
-Accumulator = MultiplyAccumulate | FloatMultiplyAccumulate
 
 
 def accumulator(arithmetic: Arithmetic) -> type[Accumulator]:

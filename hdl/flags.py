@@ -3,6 +3,7 @@
 from amaranth import Cat, Const, Value
 
 from lmul.golden import Arithmetic
+from lmul.hdl.product import has_special
 
 OVERFLOW, NAN, PLUS_INFINITY, MINUS_INFINITY = range(4)
 """Bits of the flags that go with a fixed-point sum, as far as it can have them."""
@@ -15,7 +16,7 @@ def flag_bits(arithmetic: Arithmetic) -> int:
     """
     if arithmetic.accumulator_format:
         return 0
-    return 2 if all(format_.infinity is None for format_ in arithmetic.formats) else 4
+    return 4 if has_special("inf", arithmetic) else 2
 
 
 def nan_and_infinity(arithmetic: Arithmetic, raw: Value, flags: Value) -> tuple[Value, Value, Value]:
@@ -41,5 +42,5 @@ def output_flags(arithmetic: Arithmetic, raw: Value, flags: Value) -> Value:
 def possible_flags(arithmetic: Arithmetic) -> list[int]:
     """Give the places of the ports' flags that a design can ever set: {overflow, inf, nan}."""
     floating = arithmetic.accumulator_format is not None
-    infinite = floating or any(format_.infinity is not None for format_ in arithmetic.formats)
+    infinite = floating or has_special("inf", arithmetic)
     return [0, *([1] if infinite else []), *([] if floating else [2])]

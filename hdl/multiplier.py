@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
 from lmul.hdl.carry import correction
+from lmul.hdl.float_add import shift_right_sticky
 from lmul.hdl.hierarchy import Block
 from lmul.hdl.operand import Operand, operand_offset
 from lmul.hdl.pipeline import Pipeline
@@ -216,7 +217,7 @@ class Multiplier(Block):
                 Mux(exponent_sum < offset - bits, bits + 2, places & subnormal.replicate(len(places)))
             ),
         ]
-        shifted = _shift_right(m, significand, distance)
+        shifted = shift_right_sticky(m, significand, distance, "shifted")
         rest = len(shifted) - 1 - bits
         round_up = Signal()
         field = Signal(self._format.width)
@@ -286,17 +287,6 @@ def _classify(m: Module, x: Operand, y: Operand) -> dict[str, Value]:
         nan.eq(x.nan | y.nan | (special & ~nonzero)),
     ]
     return {"sign": x.sign ^ y.sign, "nonzero": nonzero, "special": special, "nan": nan}
-
-
-def _shift_right(m: Module, value: Value, distance: Signal) -> Value:
-    """Shift to the right; the last bit is high if any bit that was shifted out is."""
-    for power in range(len(distance)):
-        places = 1 << power
-        shifted = Signal(len(value), name=f"shifted_{power}")
-        kept = Cat(value[: places + 1].any(), value[places + 1 :], Const(0, len(value)))[: len(value)]
-        m.d.comb += shifted.eq(Mux(distance[power], kept, value))
-        value = shifted
-    return value
 
 
 def _even_if_tie(value: Value, bits: int) -> Value:
