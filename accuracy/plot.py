@@ -1,7 +1,6 @@
 """Errors over the mantissa square, as a picture."""
 
-import os
-import tempfile
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from lmul.accuracy.products import (
 )
 from lmul.accuracy.statistics import Errors, Reals
 from lmul.errors import UserError
+from lmul.files import write_files
 from lmul.golden import Format
 
 if TYPE_CHECKING:
@@ -61,22 +61,10 @@ def plot_errors(format_: Format, path: Path) -> None:
     check_plot_path(path)
     import matplotlib as mpl
 
-    figure = draw_errors(format_)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix.lower())
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    os.close(handle)
-    try:
-        with mpl.rc_context({"svg.hashsalt": "lmul"}):  # Names in an SVG that are the same every time.
-            figure.savefig(name, metadata=_metadata(path))
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    finally:
-        Path(name).unlink(missing_ok=True)
+    picture = BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "lmul"}):  # Names in an SVG that are the same every time.
+        draw_errors(format_).savefig(picture, format=path.suffix.lower()[1:], metadata=_metadata(path))
+    write_files(path.parent, {path.name: picture.getvalue()})
 
 
 def draw_errors(format_: Format) -> "Figure":
@@ -158,8 +146,3 @@ def error_square(mantissa: Mantissas, mul: str, mantissa_bits: int) -> Reals:
 def _metadata(path: Path) -> dict[str, None]:
     """Leave out dates: the same figures give the same file."""
     return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
-
-
-def _unwritable(path: Path, error: OSError) -> UserError:
-    reason = error.strerror or str(error)
-    return UserError(f"cannot write {path}: {reason}; name a file in a directory that can be written")

@@ -8,17 +8,17 @@ from pathlib import Path
 from lmul.errors import UserError
 
 
-def write_files(directory: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write text files under temporary names, then rename them.
+def write_files(directory: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
+    """Write files under temporary names, then rename them.
 
-    A file that already holds its text is left alone, so that what was built from it stays valid.
+    A file that already holds its content is left alone, so that what was built from it stays valid.
 
     Parameters
     ----------
     directory : Path
         Made if it is not there.
-    texts : mapping of str to str
-        Text by file name.
+    contents : mapping of str to str or bytes
+        By file name; text is written as UTF-8.
 
     Returns
     -------
@@ -29,17 +29,18 @@ def write_files(directory: Path, texts: Mapping[str, str]) -> list[Path]:
     UserError
         The directory cannot be made or written.
     """
-    paths = [directory / name for name in texts]
+    paths = [directory / name for name in contents]
     written: list[tuple[str, Path]] = []
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for path, text in zip(paths, texts.values(), strict=True):
-            if path.is_file() and path.read_bytes() == text.encode():
+        for path, content in zip(paths, contents.values(), strict=True):
+            data = content.encode() if isinstance(content, str) else content
+            if path.is_file() and path.read_bytes() == data:
                 continue
             handle, name = tempfile.mkstemp(dir=directory, prefix=".", suffix=".part")
             written.append((name, path))
-            with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123
-                file.write(text)
+            with open(handle, "wb") as file:  # noqa: PTH123
+                file.write(data)
             os.chmod(name, 0o644)  # noqa: PTH101
         for name, path in written:
             os.replace(name, path)  # noqa: PTH105
