@@ -4,7 +4,7 @@ The simulation is cycle by cycle with zero delay, so it sees no glitches. Sixty-
 the bits of a word: consecutive cycles where there are no flip-flops, else independent streams.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -33,10 +33,16 @@ class Activity:
     transitions : int
         Number of steps from one cycle to the next that were counted, over all streams.
     toggles : int64 array, shape (nets,)
-        Toggles of each net over all counted steps. The clock is not simulated: it has two a step.
-    states : tuple of int64 array, shape (2 ** pins,)
+        Toggles of each net over all counted steps. The clock is not simulated: it has two a step, and a
+        gated clock two in each step whose edge the gate lets through.
+    states : tuple of int64 array, shape (2, 2 ** pins)
         For each flip-flop of the netlist, how often its pins held each combination at the end of the
-        cycle before a step; bit ``j`` of the index is entry ``j`` of `state_pins`.
+        cycle before a step; bit ``j`` of the column is entry ``j`` of `state_pins`. Steps in which its
+        clock rests are in row 0, those with a clock edge in row 1.
+    clocked_toggles : tuple of int64 array, shape (pins - 1,)
+        For each flip-flop, the toggles of each input of its `state_pins` in steps with a clock edge.
+    gate_steps : tuple of int64 array, shape (2, 2)
+        For each clock gate, the steps by its enable before (row) and after (column).
     outputs : mapping of str to uint8 array, shape (cycles, streams, bits)
         Output ports, least significant bit first, for all cycles.
     """
@@ -44,6 +50,8 @@ class Activity:
     transitions: int
     toggles: Counts
     states: tuple[Counts, ...]
+    clocked_toggles: tuple[Counts, ...]
+    gate_steps: tuple[Counts, ...]
     outputs: Mapping[str, Bits]
 
 
@@ -70,7 +78,8 @@ def simulate(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int = 0) ->
     """Simulate a netlist and count toggles.
 
     Flip-flops start at 0. Outputs of a cycle follow its inputs at once and the flip-flops as the cycles
-    before left them; an asynchronous clear or preset acts in the cycle in which it is seen.
+    before left them; an asynchronous clear or preset acts in the cycle in which it is seen. A clock gate
+    lets the edge at the end of a cycle through if its enable is high in that cycle.
 
     Parameters
     ----------
@@ -193,11 +202,9 @@ class _Simulation:
             for group in level:
                 group.drive(values, group.read(values))
 
-    def _activity(self, states: tuple[Counts, ...]) -> Activity:
-        transitions = self._streams * (self._cycles - 1 - self._warmup)
-        if self._netlist.clock_net is not None:
-            self._toggles[self._netlist.clock_net] = 2 * transitions
-        return Activity(transitions, self._toggles, states, self._outputs)
+    @property
+    def _transitions(self) -> int:
+        return self._streams * (self._cycles - 1 - self._warmup)
 
 
 class _Combinational(_Simulation):
@@ -207,7 +214,7 @@ class _Combinational(_Simulation):
         block = min(self._streams, _BLOCK_WORDS)
         for first in range(0, self._streams, block):
             self._run_streams(slice(first, min(first + block, self._streams)))
-        return self._activity(())
+        return Activity(self._transitions, self._toggles, (), (), (), self._outputs)
 
     def _run_streams(self, streams: slice) -> None:
         count = streams.stop - streams.start
@@ -243,15 +250,22 @@ class _Combinational(_Simulation):
 
 
 class _Registers:
-    """The flip-flops of one cell type, with their states over the streams."""
+    """The flip-flops of one cell type, with their states over the streams.
 
-    def __init__(self, members: list[Instance], flip_flop: FlipFlop, words: int):
+    The net of a gated clock holds whether the gate lets the next edge through; net 1 stands for a clock
+    without a gate.
+    """
+
+    def __init__(self, members: list[Instance], flip_flop: FlipFlop, gated: Collection[int], words: int):
         self.members = members
         self._group = _group(members)
         self._flip_flop = flip_flop
+        clocks = (instance.nets[clock_pin(instance.cell)] for instance in members)
+        self._clocks = np.array([net if net in gated else 1 for net in clocks])
         self._state = np.zeros((len(members), words), dtype=np.uint64)
         self._pins = state_pins(members[0].cell)
-        self.counts = np.zeros((len(members), 1 << len(self._pins)), dtype=np.int64)
+        self.counts = np.zeros((len(members), 2, 1 << len(self._pins)), dtype=np.int64)
+        self.clocked_toggles = np.zeros((len(members), len(self._pins) - 1), dtype=np.int64)
 
     def _read(self, values: Words) -> dict[str, Words]:
         states = {self._flip_flop.state: self._state, self._flip_flop.complement: ~self._state}
@@ -261,8 +275,10 @@ class _Registers:
         self._group.drive(values, self._read(values))
 
     def clock(self, values: Words) -> None:
-        """Store; a clear or preset that holds at the edge is stronger."""
-        self._state = self._forced(self._flip_flop.next_state.evaluate(self._read(values)), values)
+        """Store where the clock has an edge; a clear or preset that holds then is stronger."""
+        edges = values[self._clocks]
+        stored = self._flip_flop.next_state.evaluate(self._read(values)) & edges
+        self._state = self._forced(stored | (self._state & ~edges), values)
 
     def reset(self, values: Words) -> bool:
         """Apply clear and preset; tell whether a state changed."""
@@ -279,15 +295,45 @@ class _Registers:
             state = state & ~self._flip_flop.clear.evaluate(pins)
         return np.broadcast_to(state, self._state.shape)
 
-    def count(self, values: Words, lanes: Words) -> None:
+    def count_states(self, values: Words, lanes: Words) -> None:
         """Add the cases of this cycle to the counts of pin combinations."""
         pins = self._read(values)
-        matches = [np.broadcast_to(lanes, self._state.shape)]
-        for pin in self._pins:
-            low = [match & ~pins[pin] for match in matches]
-            matches = low + [match & pins[pin] for match in matches]
-        for column, match in enumerate(matches):
-            self.counts[:, column] += _count(match)
+        edges = values[self._clocks]
+        for row, cases in enumerate((lanes & ~edges, lanes & edges)):
+            matches = [cases]
+            for pin in self._pins:
+                low = [match & ~pins[pin] for match in matches]
+                matches = low + [match & pins[pin] for match in matches]
+            for column, match in enumerate(matches):
+                self.counts[:, row, column] += _count(match)
+
+    def count_toggles(self, changes: Words, before: Words, lanes: Words) -> None:
+        """Add the toggles of data pins that follow an edge of the clock."""
+        edges = before[self._clocks] & lanes
+        for column, pin in enumerate(self._pins[:-1]):
+            self.clocked_toggles[:, column] += _count(changes[self._group.inputs[pin]] & edges)
+
+
+class _Gates:
+    """The clock gates of a netlist, and how often each lets the clock through."""
+
+    def __init__(self, gates: Sequence[Instance]):
+        roles = [(gate.nets, gate.cell.clock_gate) for gate in gates if gate.cell.clock_gate]
+        self._outputs = np.array([nets[role.output] for nets, role in roles], dtype=np.intp)
+        enables = [[nets[role.enables[0]], nets[role.enables[-1]]] for nets, role in roles]
+        self._enables = np.array(enables, dtype=np.intp).reshape(-1, 2)
+        self.steps = np.zeros((len(gates), 2, 2), dtype=np.int64)
+
+    def drive(self, values: Words) -> None:
+        """Put on each gated clock whether it has an edge at the end of this cycle."""
+        values[self._outputs] = values[self._enables[:, 0]] | values[self._enables[:, 1]]
+
+    def count(self, values: Words, before: Words, lanes: Words) -> None:
+        """Add a step to the counts of enables before and after."""
+        old, new = before[self._outputs], values[self._outputs]
+        for row, first in enumerate((~old, old)):
+            for column, second in enumerate((~new, new)):
+                self.steps[:, row, column] += _count(first & second & lanes)
 
 
 class _Sequential(_Simulation):
@@ -295,28 +341,63 @@ class _Sequential(_Simulation):
 
     def run(self) -> Activity:
         values = self._blank(-(-self._streams // _WORD))
-        lanes = _pack(np.ones(self._streams, dtype=np.uint8))
         before = values.copy()
         for cycle in range(self._cycles):
             self._settle(cycle, values)
             self._record(cycle, values)
             if cycle > self._warmup:
-                self._toggles += _count((values ^ before) & lanes)
+                self._count_step(values, before)
             before[:] = values
             for registers in self._registers:
                 if self._warmup <= cycle < self._cycles - 1:
-                    registers.count(values, lanes)
+                    registers.count_states(values, self._lanes)
                 registers.clock(values)
-        return self._activity(self._states())
+        return self._activity()
+
+    @cached_property
+    def _lanes(self) -> Words:
+        return _pack(np.ones(self._streams, dtype=np.uint8))
+
+    def _count_step(self, values: Words, before: Words) -> None:
+        changes = (values ^ before) & self._lanes
+        self._toggles += _count(changes)
+        self._gates.count(values, before, self._lanes)
+        for registers in self._registers:
+            registers.count_toggles(changes, before, self._lanes)
+
+    def _activity(self) -> Activity:
+        self._toggles[self._netlist.clock_net] = 2 * self._transitions
+        self._toggles[list(self._netlist.gated_clocks)] = 2 * self._gates.steps[:, 1].sum(axis=1)
+        order = [instance.name for instance in self._netlist.flip_flops]
+        rows = {
+            instance.name: (counts, toggles)
+            for registers in self._registers
+            for instance, counts, toggles in zip(
+                registers.members, registers.counts, registers.clocked_toggles, strict=True
+            )
+        }
+        return Activity(
+            self._transitions,
+            self._toggles,
+            tuple(rows[name][0] for name in order),
+            tuple(rows[name][1] for name in order),
+            tuple(self._gates.steps),
+            self._outputs,
+        )
+
+    @cached_property
+    def _gates(self) -> _Gates:
+        return _Gates(self._netlist.clock_gates)
 
     @cached_property
     def _registers(self) -> list[_Registers]:
         words = -(-self._streams // _WORD)
+        gated = frozenset(self._netlist.gated_clocks)
         by_cell: dict[str, list[Instance]] = {}
         for instance in self._netlist.flip_flops:
             by_cell.setdefault(instance.cell.name, []).append(instance)
         return [
-            _Registers(members, members[0].cell.flip_flop, words)
+            _Registers(members, members[0].cell.flip_flop, gated, words)
             for members in by_cell.values()
             if members[0].cell.flip_flop
         ]
@@ -329,6 +410,7 @@ class _Sequential(_Simulation):
             for registers in self._registers:
                 registers.drive(values)
             self._evaluate(values)
+            self._gates.drive(values)
             changed = [registers.reset(values) for registers in self._registers]
             if not any(changed):
                 return
@@ -341,11 +423,3 @@ class _Sequential(_Simulation):
     def _record(self, cycle: int, values: Words) -> None:
         for port in self._netlist.outputs:
             self._outputs[port.name][cycle] = _unpack(values[list(port.nets)], self._streams).T
-
-    def _states(self) -> tuple[Counts, ...]:
-        counts = {
-            instance.name: row
-            for registers in self._registers
-            for instance, row in zip(registers.members, registers.counts, strict=True)
-        }
-        return tuple(counts[instance.name] for instance in self._netlist.flip_flops)

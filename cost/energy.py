@@ -5,7 +5,7 @@ glitches and no wires: it is a lower bound on what a chip would take. Output por
 drive belongs to the energy of what comes next.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from lmul.cost.activity import Activity, Counts, state_pins
 from lmul.cost.boolean import ONES, Words, input_combinations
 from lmul.cost.liberty import Cell, InternalPower, Pin
 from lmul.cost.netlist import Instance, Netlist, clock_pin
-from lmul.cost.timing import INPUT_SLEW_NS, Timing
+from lmul.cost.timing import FALL, INPUT_SLEW_NS, RISE, Timing
 
 _FEMTOJOULE_PER_NW_PS = 1e-6
 
@@ -32,7 +32,7 @@ class Energy:
     internal : float
         Inside the cells when their signal pins toggle.
     clock : float
-        Charging of the clock pins, and inside the flip-flops at every clock edge.
+        Charging of the clock pins, and inside the flip-flops and clock gates at every edge of theirs.
     leakage : float
         Leakage power over the clock period.
     """
@@ -55,7 +55,8 @@ def energy_per_cycle(netlist: Netlist, activity: Activity, timing: Timing, clock
     tables at the load of its net and the slew of the input that caused it; causes share the toggles of an
     output in the ratio in which they toggle themselves, and tables that differ only by the state of other
     pins count alike. A toggle of a flip-flop's data pin and the two edges of its clock take the tables of
-    the states that were counted, with the clock high while data changes.
+    the states that were counted. Data and enables change just after the rising edge, so with the clock
+    high, unless a gate holds it low in that cycle.
 
     Parameters
     ----------
@@ -90,10 +91,11 @@ class _Estimate:
         internal += sum(self._inputs(instance) for instance in self._netlist.instances)
         data, clock = self._registers()
         leakage = self._netlist.leakage * clock_ps * _FEMTOJOULE_PER_NW_PS
+        gates = sum(map(self._gate, self._netlist.clock_gates, self._activity.gate_steps))
         return Energy(
             net=float(self._switching.sum()) - self._clock_switching,
             internal=internal + data,
-            clock=clock + self._clock_switching,
+            clock=clock + gates + self._clock_switching,
             leakage=leakage,
         )
 
@@ -104,9 +106,12 @@ class _Estimate:
     @property
     def _clock_switching(self) -> float:
         net = self._netlist.clock_net
-        return 0.0 if net is None else float(self._switching[net])
+        clocks = [] if net is None else [net, *self._netlist.gated_clocks]
+        return float(self._switching[clocks].sum())
 
     def _outputs(self, instance: Instance) -> float:
+        if instance.cell.clock_gate:
+            return 0.0
         return sum(self._output(instance, pin) for pin in instance.cell.outputs)
 
     def _output(self, instance: Instance, pin: Pin) -> float:
@@ -127,7 +132,7 @@ class _Estimate:
 
     def _inputs(self, instance: Instance) -> float:
         """Energy inside a combinational cell for the toggles of its inputs, whatever the outputs do."""
-        if instance.cell.flip_flop:
+        if instance.cell.flip_flop or instance.cell.clock_gate:
             return 0.0
         energy = 0.0
         for pin in instance.cell.inputs:
@@ -137,29 +142,72 @@ class _Estimate:
         return energy
 
     def _registers(self) -> tuple[float, float]:
-        """Energy inside the flip-flops for the toggles of their inputs, and for the clock's edges."""
-        states = {instance.cell.name: _States(instance.cell) for instance in self._netlist.flip_flops}
+        """Energy inside the flip-flops for the toggles of their inputs, and for their clock's edges."""
+        cells = {instance.cell.name: instance.cell for instance in self._netlist.flip_flops}
+        states = {name: (_States(cell, 0), _States(cell, 1)) for name, cell in cells.items()}
+        activity = self._activity
         data = clock = 0.0
-        for instance, counts in zip(self._netlist.flip_flops, self._activity.states, strict=True):
+        for instance, counts, clocked in zip(
+            self._netlist.flip_flops, activity.states, activity.clocked_toggles, strict=True
+        ):
+            low, high = states[instance.cell.name]
+            data_pins = dict(zip(state_pins(instance.cell)[:-1], clocked / activity.transitions, strict=True))
             for pin in instance.cell.inputs:
                 net = instance.nets[pin.name]
-                is_clock = pin.name == clock_pin(instance.cell)
-                slew = INPUT_SLEW_NS if is_clock else float(self._slews[net])
-                energy = float(self._rates[net]) * states[instance.cell.name].mean(pin, slew, counts)
-                clock += energy if is_clock else 0.0
-                data += 0.0 if is_clock else energy
+                rate = float(self._rates[net])
+                if pin.name not in data_pins:
+                    clock += rate * high.mean(pin, INPUT_SLEW_NS, counts[1])
+                    continue
+                slew = float(self._slews[net])
+                while_high = float(data_pins[pin.name])
+                data += while_high * high.mean(pin, slew, counts.sum(axis=0))
+                data += (rate - while_high) * low.mean(pin, slew, counts.sum(axis=0))
         return data, clock
+
+    def _gate(self, instance: Instance, steps: Counts) -> float:
+        """Energy inside a clock gate: the clock's edges and those of the enable, which falls in between."""
+        gate = instance.cell.clock_gate
+        if gate is None:
+            return 0.0
+        clock, output = instance.cell.pins[gate.clock], instance.cell.pins[gate.output]
+        enable = instance.cell.pins[gate.enables[0]]
+        load = float(self._netlist.loads[instance.nets[gate.output]])
+        slew = float(self._slews[instance.nets[enable.name]])
+        energy = 0.0
+        for before, after in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            old = {gate.clock: 1, gate.output: before, gate.enables[-1]: 0, enable.name: before}
+            new = old | {enable.name: after}
+            pin, capacitance = (output, load) if before else (clock, 0.0)
+            step = _edge(pin, RISE, old, INPUT_SLEW_NS, capacitance)
+            step += _edge(pin, FALL, new, INPUT_SLEW_NS, capacitance)
+            if before != after:
+                step += _edge(enable, FALL if before else RISE, new, slew, 0.0)
+            energy += int(steps[before, after]) * step
+        return energy / self._activity.transitions
+
+
+def _edge(pin: Pin, edge: int, values: Mapping[str, int], slew: float, load: float) -> float:
+    """Energy of one edge of a pin in fJ, the mean of the tables that hold while pins have these values."""
+    words: dict[str, Words] = {
+        name: np.asarray(ONES if value else 0, np.uint64) for name, value in values.items()
+    }
+    held = [
+        power.energy[edge]
+        for power in pin.powers
+        if power.when is None or (power.when.pins() <= set(words) and power.when.evaluate(words).any())
+    ]
+    return sum(table.at(slew, load) for table in held if table) / max(1, len(held))
 
 
 class _States:
-    """All combinations of a flip-flop's pins, to find the power tables that hold in each."""
+    """All combinations of a flip-flop's pins at one level of its clock, to find the tables that hold."""
 
-    def __init__(self, cell: Cell):
+    def __init__(self, cell: Cell, clock: int):
         pins = state_pins(cell)
         values: dict[str, Words] = dict(zip(pins, input_combinations(len(pins)), strict=True))
         if cell.flip_flop:
             values[cell.flip_flop.complement] = ~values[cell.flip_flop.state]
-            values[clock_pin(cell)] = np.full(1 << len(pins), ONES)
+            values[clock_pin(cell)] = np.full(1 << len(pins), ONES if clock else 0, np.uint64)
         outputs = {pin.name: pin.function.evaluate(values) for pin in cell.outputs if pin.function}
         self._values: dict[str, Words] = values | outputs
 
@@ -168,7 +216,7 @@ class _States:
         held = [(power, self._holds(power)) for power in pin.powers]
         ways = _add(holds for _, holds in held)
         energies = _add(power.mean(slew, 0.0) * holds for power, holds in held)
-        return float((energies / np.maximum(ways, 1.0) * counts).sum() / counts.sum())
+        return float((energies / np.maximum(ways, 1.0) * counts).sum() / max(1, counts.sum()))
 
     def _holds(self, power: InternalPower) -> NDArray[np.float64]:
         state = next(iter(self._values.values()))

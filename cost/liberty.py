@@ -24,6 +24,7 @@ _PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
 _ROWS = {"input_net_transition", "input_transition_time", "constrained_pin_transition"}
 _COLUMNS = {"total_output_net_capacitance", "related_pin_transition"}
 _MAX_DIMENSIONS = 2
+_CLOCK_GATES = {"latch_posedge", "latch_posedge_precontrol"}
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,26 @@ class FlipFlop:
 
 
 @dataclass(frozen=True)
+class ClockGate:
+    """Roles of the pins of an integrated clock-gating cell.
+
+    A latch that is open while the clock is low holds the enable while it is high; the gated clock is the
+    clock where the latch holds a one.
+
+    Parameters
+    ----------
+    clock, output : str
+        The clock and the gated clock, both active high.
+    enables : tuple of str
+        Pins that each let the clock through: the enable, then the test enable if there is one.
+    """
+
+    clock: str
+    output: str
+    enables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Cell:
     """A cell of the library.
 
@@ -224,8 +245,10 @@ class Cell:
         Signal pins by name, in the order of the file.
     flip_flop : FlipFlop or None
         Present in edge-triggered cells.
+    clock_gate : ClockGate or None
+        Present in clock-gating cells for rising edges.
     latch : bool
-        The cell keeps a state in another way: latches and clock gates.
+        The cell keeps a state in another way than a flip-flop: latches and clock gates.
     dont_use : bool
         The library asks synthesis to leave the cell alone.
     """
@@ -235,6 +258,7 @@ class Cell:
     leakage: float
     pins: Mapping[str, Pin]
     flip_flop: FlipFlop | None
+    clock_gate: ClockGate | None
     latch: bool
     dont_use: bool
 
@@ -440,6 +464,7 @@ class _Reader:
             leakage=self._cell_leakage(node),
             pins={pin.name: pin for pin in pins if pin.direction in {"input", "output"}},
             flip_flop=next((_flip_flop(group) for group in _groups(node, "ff")), None),
+            clock_gate=_clock_gate(node),
             latch=any(
                 child.id in {"latch", "statetable", "ff_bank", "latch_bank"} for child in node.children
             ),
@@ -536,3 +561,19 @@ def _flip_flop(node: Any) -> FlipFlop:
         clear=parse_function(clear) if clear else None,
         preset=parse_function(preset) if preset else None,
     )
+
+
+def _clock_gate(node: Any) -> ClockGate | None:
+    """Read the pin roles of a clock gate; those with pins to observe it or without a latch are left out."""
+    if _attribute(node, "clock_gating_integrated_cell") not in _CLOCK_GATES:
+        return None
+    roles = {
+        role: _bare(pin.args[0])
+        for pin in _groups(node, "pin")
+        for role in ("clock", "out", "enable", "test")
+        if _attribute(pin, f"clock_gate_{role}_pin").lower() == "true"
+    }
+    if not {"clock", "out", "enable"} <= set(roles):
+        return None
+    enables = tuple(roles[role] for role in ("enable", "test") if role in roles)
+    return ClockGate(roles["clock"], roles["out"], enables)

@@ -1,8 +1,7 @@
 """Technology mapping: Verilog to a netlist of library cells, with Yosys and ABC.
 
-ABC finds different netlists with different scripts, so every design is mapped with each script of a list
-and the smallest netlist is kept. Each run is a fresh process in a directory of its own, which makes
-results reproducible and lets runs share the machine.
+Every design is mapped with each recipe of a list, for none is best for all. Each run is a fresh process in
+a directory of its own, which makes results reproducible and lets runs share the machine.
 """
 
 import hashlib
@@ -17,48 +16,24 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from lmul.cost.liberty import liberty_text, read_liberty
+from lmul.cost.liberty import Library, liberty_text, read_liberty
 from lmul.cost.netlist import Netlist, read_netlist
+from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
 from lmul.errors import UserError
 from lmul.files import write_files
 from lmul.yosys import YosysError, run_yosys
 
-Script = tuple[str, str]
-
 CELLS = "cells"
 """Subdirectory of the build directory for mapped netlists."""
 
-_RESUBSTITUTE = (
-    "balance -l; resub -K 6 -l; rewrite -l; resub -K 6 -N 2 -l; refactor -l; resub -K 8 -l; "
-    "balance -l; resub -K 8 -N 2 -l; rewrite -l; resub -K 10 -l; rewrite -z -l; resub -K 10 -N 2 -l; "
-    "balance -l; resub -K 12 -l; refactor -z -l; resub -K 12 -N 2 -l; balance -l"
-)
-
-QUICK_SCRIPTS: tuple[Script, ...] = (
-    # Finds the library's full adders in the ripple-carry structure of adders.
-    ("emap", "strash; emap -a"),
-    ("resub", f"strash; ifraig; scorr; dc2; {_RESUBSTITUTE}; {_RESUBSTITUTE}; dch; amap -m"),
-    ("dch", "strash; ifraig; scorr; dc2; dch; amap -m"),
-)
-"""Names and ABC scripts for designs of thousands of gates."""
-
-# Limits of deepsyn are counts, not seconds, so that results do not depend on the machine.
-SCRIPTS: tuple[Script, ...] = (
-    *QUICK_SCRIPTS,
-    ("deepsyn-emap", "strash; &get -n; &deepsyn -I 4 -J 20; &put; emap -a"),
-    ("deepsyn-amap", "strash; &get -n; &deepsyn -I 8 -J 20; &put; dch; amap -m"),
-)
-"""Names and ABC scripts for designs of a few hundred gates, each some seconds."""
-
-_FLOW = (
-    "read_verilog -sv design.v",
-    "synth {flatten} -top {top}",
+_AFTER = (
     "setundef -zero -undriven",
     "dfflibmap -liberty cells.lib",
     "abc -liberty cells.lib -script script.abc",
     "flatten",
     "setundef -zero",
     "opt_clean -purge",
+    "delete =A:blackbox",
     "rename -enumerate",
     "write_verilog -noattr -simple-lhs -noexpr netlist.v",
     "write_json netlist.json",
@@ -69,24 +44,17 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
 @dataclass(frozen=True)
 class Mapped:
-    """The best of several mappings of one design.
+    """A design as cells of a library.
 
     Parameters
     ----------
     netlist : Netlist
-        The netlist that was kept.
     verilog : str
         The same netlist as Verilog, with the same instance names.
-    script : str
-        Name of the script that found it.
-    areas : mapping of str to float
-        Area in um2 that each script reached: the spread is what choosing a script can do.
     """
 
     netlist: Netlist
     verilog: str
-    script: str
-    areas: Mapping[str, float]
 
 
 def map_design(
@@ -94,12 +62,12 @@ def map_design(
     top: str,
     liberty: Path,
     *,
-    scripts: Sequence[Script] = SCRIPTS,
+    recipes: Sequence[Recipe] = RECIPES,
     flatten: bool = True,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Mapped:
-    """Map a design onto the cells of a library.
+) -> dict[str, Mapped]:
+    """Map a design onto the cells of a library, once with each recipe.
 
     Parameters
     ----------
@@ -109,20 +77,21 @@ def map_design(
         Name of its top module, a plain Verilog identifier.
     liberty : Path
         The library, plain or gzipped; any path will do, for Yosys sees only a copy of it.
-    scripts : sequence of (str, str)
-        Names and ABC scripts to try, run on as many processors as there are.
+    recipes : sequence of Recipe
+        What to try, on as many processors as there are. Those that need a full adder are left out for
+        libraries that have none.
     flatten : bool
         Map the design as one module. False maps each module by itself, faster by far for arrays, and
         flattens afterwards.
     cache : Path, optional
-        Directory of netlists by the content that they were made from: design, library, script, Yosys.
+        Directory of netlists by the content that they were made from: design, library, recipe, Yosys.
     progress : callable, optional
         Called with the numbers of finished and of all runs.
 
     Returns
     -------
-    Mapped
-        The smallest netlist.
+    dict of str to Mapped
+        Netlists by name of the recipe, in the order of `recipes`.
 
     Raises
     ------
@@ -132,22 +101,36 @@ def map_design(
     if _IDENTIFIER.fullmatch(top) is None:
         raise UserError(f"top module {top!r} is not a plain Verilog identifier")
     library = read_liberty(liberty)
-    flow = [command.format(top=top, flatten="-flatten" if flatten else "") for command in _FLOW]
-    texts = {"design.v": verilog, "cells.lib": liberty_text(liberty)}
+    files = library_files(library)
+    texts = {"design.v": verilog, "cells.lib": liberty_text(liberty)} | files
+    possible = [recipe for recipe in recipes if "full_adder.v" in files or not recipe.full_adders]
     outputs: dict[str, tuple[str, str]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = {
-            pool.submit(_cached, flow, texts | {"script.abc": script + "\n"}, cache): name
-            for name, script in scripts
+            pool.submit(
+                _cached,
+                _flow(recipe, library, top, flatten),
+                texts | {"script.abc": recipe.script + "\n"},
+                cache,
+            ): recipe.name
+            for recipe in possible
         }
         for done, job in enumerate(as_completed(jobs), start=1):
             outputs[jobs[job]] = job.result()
             if progress:
                 progress(done, len(jobs))
-    netlists = {name: read_netlist(outputs[name][0], library) for name, _ in scripts}
-    areas = {name: netlist.area for name, netlist in netlists.items()}
-    best = min(areas, key=lambda name: areas[name])
-    return Mapped(netlists[best], outputs[best][1], best, areas)
+    return {
+        recipe.name: Mapped(read_netlist(outputs[recipe.name][0], library), outputs[recipe.name][1])
+        for recipe in possible
+    }
+
+
+def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> list[str]:
+    synthesis = (
+        command.format(top=top, flatten="-flatten" if flatten else "") for command in recipe.synthesis
+    )
+    read = ("read_verilog -sv design.v", "read_verilog -lib black_boxes.v")
+    return [*read, *synthesis, *clock_gating(library), *_AFTER]
 
 
 def _cached(flow: Sequence[str], texts: Mapping[str, str], cache: Path | None) -> tuple[str, str]:

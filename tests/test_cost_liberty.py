@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lmul.cost.liberty import Library, Table, default_liberty, read_liberty
+from lmul.cost.liberty import ClockGate, Library, Table, default_liberty, read_liberty
 from lmul.cost.netlist import cell_models, nand2
 from lmul.errors import UserError
 
@@ -36,7 +36,8 @@ def test_kinds_of_cells(nangate: Library) -> None:
     assert flip_flop.clear is not None
     assert (flip_flop.clocked_on.pin, flip_flop.clear.verilog(), flip_flop.preset) == ("CK", "~RN", None)
     assert nangate.cells["DLH_X1"].latch
-    assert nangate.cells["CLKGATE_X1"].latch
+    assert nangate.cells["CLKGATE_X1"].clock_gate == ClockGate("CK", "GCK", ("E",))
+    assert nangate.cells["CLKGATETST_X1"].clock_gate == ClockGate("CK", "GCK", ("E", "SE"))
     assert nangate.cells["LOGIC1_X1"].dont_use
     assert nangate.cells["TBUF_X1"].outputs[0].function is None
     assert nand2(nangate).name == "NAND2_X1"
@@ -48,7 +49,7 @@ def test_internal_power_keeps_a_negative_edge(nangate: Library) -> None:
 
 
 def test_cells_without_a_model_are_refused(nangate: Library) -> None:
-    for name in ("DLH_X1", "CLKGATE_X1", "TBUF_X1"):
+    for name in ("DLH_X1", "TBUF_X1"):
         with pytest.raises(UserError, match=name):
             cell_models(nangate, [name])
 

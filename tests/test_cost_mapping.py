@@ -1,7 +1,9 @@
 """Mapping with Yosys: the netlists do what the designs say, twice the same, from any path."""
 
 import gzip
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from numpy.typing import NDArray
 
 from lmul.cost.activity import simulate
 from lmul.cost.energy import energy_per_cycle
-from lmul.cost.liberty import default_liberty
-from lmul.cost.mapping import SCRIPTS, Mapped, map_design
+from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.mapping import Mapped, map_design
+from lmul.cost.recipes import QUICK_RECIPES, RECIPES, full_adder
 from lmul.cost.timing import analyse_timing
 from lmul.errors import UserError
 
@@ -27,7 +30,23 @@ endmodule
 PAIR = (
     ADDER + "module pair(input [7:0] a, b, c, output [8:0] y, z); adder u(a, b, y), v(b, c, z); endmodule\n"
 )
-ONE = SCRIPTS[:1]
+SUM = """
+module sum(input clk, rst, en, input [7:0] d, output reg [7:0] q, output reg [1:0] n);
+  always @(posedge clk) if (en) q <= rst ? 8'd0 : q + d;
+  always @(posedge clk) if (rst) n <= 2'd0; else if (en) n <= n + 1;
+endmodule
+"""
+INVERTED = """
+library(l) {
+  nom_voltage : 1;
+  cell(AND) { area : 1; pin(A, B, C) { direction : input; } pin(M) { direction : output; function : "A B C"; }
+    pin(N) { direction : output; function : "A ^ B ^ C"; } }
+  cell(ODD) { area : 2; pin(P, Q, R) { direction : input; }
+    pin(M) { direction : output; function : "(P Q + R (P ^ Q))'"; }
+    pin(N) { direction : output; function : "(R ^ Q ^ P)'"; } }
+}
+"""
+ONE = QUICK_RECIPES[1:2]
 
 
 def to_bits(numbers: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
@@ -38,29 +57,52 @@ def operands(cycles: int, streams: int, width: int = 8) -> NDArray[np.int64]:
     return np.random.default_rng(width).integers(0, 1 << width, (cycles, streams))
 
 
+def map_one(verilog: str, top: str, liberty: Path | None = None, **options: Any) -> Mapped:
+    (mapped,) = map_design(verilog, top, liberty or default_liberty(), recipes=ONE, **options).values()
+    return mapped
+
+
+def check_sum(mapped: Mapped) -> None:
+    rng = np.random.default_rng(3)
+    reset, enable = (rng.integers(0, 100, (50, 70)) < share for share in (10, 70))
+    reset[0] = enable[0] = True
+    addends = operands(50, 70)
+    q, n = np.zeros((2, 51, 70), dtype=np.int64)
+    for cycle in range(50):
+        total = np.where(reset[cycle], 0, (q[cycle] + addends[cycle]) % 256)
+        q[cycle + 1] = np.where(enable[cycle], total, q[cycle])
+        n[cycle + 1] = np.where(reset[cycle], 0, (n[cycle] + enable[cycle]) % 4)
+    stimulus = {name: bit[..., np.newaxis].astype(np.uint8) for name, bit in [("rst", reset), ("en", enable)]}
+    outputs = simulate(mapped.netlist, stimulus | {"d": to_bits(addends, 8)}).outputs
+    np.testing.assert_array_equal(outputs["q"], to_bits(q[:50], 8))
+    np.testing.assert_array_equal(outputs["n"], to_bits(n[:50], 2))
+
+
 @pytest.fixture(scope="module")
-def adder() -> Mapped:
-    return map_design(ADDER, "adder", default_liberty())
+def adders() -> dict[str, Mapped]:
+    return map_design(ADDER, "adder", default_liberty(), recipes=RECIPES)
 
 
-def test_adder_adds(adder: Mapped) -> None:
+@pytest.mark.parametrize("recipe", [recipe.name for recipe in RECIPES])
+def test_adder_adds(adders: dict[str, Mapped], recipe: str) -> None:
+    netlist = adders[recipe].netlist
     a, b = operands(100, 20), operands(100, 20)[::-1]
-    activity = simulate(adder.netlist, {"a": to_bits(a, 8), "b": to_bits(b, 8)})
+    activity = simulate(netlist, {"a": to_bits(a, 8), "b": to_bits(b, 8)})
     np.testing.assert_array_equal(activity.outputs["y"], to_bits(a + b, 9))
-    energy = energy_per_cycle(adder.netlist, activity, analyse_timing(adder.netlist), 1000.0)
+    timing = analyse_timing(netlist)
+    energy = energy_per_cycle(netlist, activity, timing, 1000.0)
     assert 30 < energy.total < 150
     assert energy.clock == 0
+    assert 30 < netlist.area < 60
+    assert 150 < timing.delay_ps < 900
 
 
-def test_smallest_script_wins(adder: Mapped) -> None:
-    assert adder.netlist.area == min(adder.areas.values()) == adder.areas[adder.script]
-    assert list(adder.areas) == [name for name, _ in SCRIPTS]
-    assert 30 < adder.netlist.area < 60
-    assert 150 < analyse_timing(adder.netlist).delay_ps < 800
+def test_full_adders_of_the_library_are_used(adders: dict[str, Mapped]) -> None:
+    assert adders["full-adders/dch"].netlist.cell_counts["FA_X1"] == 7
 
 
 def test_counter_counts() -> None:
-    mapped = map_design(COUNTER, "counter", default_liberty(), scripts=ONE)
+    mapped = map_one(COUNTER, "counter")
     rng = np.random.default_rng(3)
     reset, enable = (rng.integers(0, 100, (50, 70)) < share for share in (10, 70))
     reset[0] = True
@@ -74,21 +116,59 @@ def test_counter_counts() -> None:
     assert energy.clock > energy.net > 0
 
 
-def test_hierarchy_is_flattened_after_mapping(adder: Mapped) -> None:
-    mapped = map_design(PAIR, "pair", default_liberty(), scripts=ONE, flatten=False)
-    assert mapped.netlist.area == pytest.approx(2 * adder.areas[ONE[0][0]])
+def test_enabled_register_gets_a_clock_gate_and_sums_right() -> None:
+    mapped = map_one(SUM, "sum")
+    assert [gate.cell.name for gate in mapped.netlist.clock_gates] == ["CLKGATE_X1"]
+    check_sum(mapped)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the library without its full adder and its clock gates."""
+    text = default_liberty().read_text(encoding="latin-1")
+    hidden, count = re.subn(r"(cell \((FA|CLKGATE)\w*\) \{)", r"\1\n\tdont_use : true;", text)
+    assert count == 9
+    path = tmp_path_factory.mktemp("bare") / "bare.lib"
+    path.write_text(hidden, encoding="latin-1")
+    return path
+
+
+def test_library_without_full_adder_and_clock_gate_maps_with_what_it_has(bare: Path) -> None:
+    found = map_design(SUM, "sum", bare, recipes=QUICK_RECIPES)
+    assert list(found) == ["ripple/emap", "ripple/resub"]
+    mapped = found["ripple/resub"]
+    assert not mapped.netlist.clock_gates
+    check_sum(mapped)
+
+
+def test_full_adder_is_known_by_its_function(tmp_path: Path, bare: Path) -> None:
+    adder = full_adder(read_liberty(default_liberty()))
+    assert adder is not None
+    assert (adder.cell.name, adder.total, adder.carry) == ("FA_X1", "S", "CO")
+    assert full_adder(read_liberty(bare)) is None
+    path = tmp_path / "inverted.lib"
+    path.write_text(INVERTED)
+    inverted = full_adder(read_liberty(path))
+    assert inverted is not None
+    assert (inverted.cell.name, inverted.total, inverted.carry) == ("ODD", "~N", "~M")
+
+
+def test_hierarchy_is_flattened_after_mapping(adders: dict[str, Mapped]) -> None:
+    mapped = map_one(PAIR, "pair", flatten=False)
+    assert mapped.netlist.area == pytest.approx(2 * adders[ONE[0].name].netlist.area)
 
 
 def test_mapping_twice_gives_the_same_bytes() -> None:
-    scripts = [script for script in SCRIPTS if script[0] in {"resub", "deepsyn-amap"}]
-    first, second = (map_design(ADDER, "adder", default_liberty(), scripts=scripts) for _ in range(2))
-    assert first.verilog == second.verilog
-    assert first.areas == second.areas
+    recipes = [recipe for recipe in RECIPES if recipe.name in {"full-adders/resub", "ripple/deepsyn-emap"}]
+    first, second = (map_design(ADDER, "adder", default_liberty(), recipes=recipes) for _ in range(2))
+    assert len(first) == 2
+    for name, mapped in first.items():
+        assert mapped.verilog == second[name].verilog
 
 
 def test_cached_netlist_is_the_same_and_a_damaged_one_is_made_again(tmp_path: Path) -> None:
     def mapped() -> str:
-        return map_design(ADDER, "adder", default_liberty(), scripts=ONE, cache=tmp_path).verilog
+        return map_one(ADDER, "adder", cache=tmp_path).verilog
 
     first = mapped()
     (entry,) = tmp_path.iterdir()
@@ -106,9 +186,7 @@ def test_hostile_path_and_progress(tmp_path: Path) -> None:
     liberty = folder / "cells; quit.lib.gz"
     liberty.write_bytes(gzip.compress(default_liberty().read_bytes(), 1))
     seen = []
-    mapped = map_design(
-        ADDER, "adder", liberty, scripts=ONE, progress=lambda done, total: seen.append((done, total))
-    )
+    mapped = map_one(ADDER, "adder", liberty, progress=lambda done, total: seen.append((done, total)))
     assert mapped.netlist.area > 0
     assert seen == [(1, 1)]
 
@@ -122,5 +200,5 @@ def test_hostile_top_is_refused(top: str) -> None:
 def test_errors_of_yosys_take_one_line() -> None:
     for verilog, top in [("module adder(", "adder"), (ADDER, "other")]:
         with pytest.raises(UserError, match=r"^Yosys: ") as caught:
-            map_design(verilog, top, default_liberty(), scripts=ONE)
+            map_one(verilog, top)
         assert "\n" not in str(caught.value)

@@ -12,6 +12,7 @@ import pytest
 from lmul.cost.activity import simulate
 from lmul.cost.liberty import default_liberty
 from lmul.cost.mapping import map_design
+from lmul.cost.recipes import Recipe
 from lmul.design import PIPELINE_LIMIT, Design, make_design
 from lmul.golden import FORMATS, MULTIPLIERS, OVERFLOWS, SUBNORMALS, find_format, multiply
 from lmul.golden.significand import ADDC_MANTISSA_BITS
@@ -21,7 +22,7 @@ from lmul.sim.simulate import simulate as simulate_verilog
 from lmul.sim.verilator import verilator_environment
 from lmul.yosys import run_yosys
 
-QUICK_MAPPING = (("quick", "strash; map"),)
+QUICK_MAPPING = Recipe("quick", ("synth {flatten} -top {top}",), "strash; map")
 
 PIPELINE_CYCLES = 16
 """Pairs that follow one another in one stream of a pipeline's simulation."""
@@ -106,7 +107,8 @@ def side_by_side(designs: list[Design]) -> str:
 
 def products(designs: list[Design], pairs: np.ndarray) -> list[np.ndarray]:
     """Compute products with a netlist of the exported Verilog, pipelines with a new pair every cycle."""
-    netlist = map_design(side_by_side(designs), "top", default_liberty(), scripts=QUICK_MAPPING).netlist
+    mapped = map_design(side_by_side(designs), "top", default_liberty(), recipes=[QUICK_MAPPING])
+    netlist = mapped[QUICK_MAPPING.name].netlist
     width, latency = designs[0].format.width, designs[0].latency
     cycles = PIPELINE_CYCLES if latency else len(pairs)
     sent = np.pad(pairs, [(0, -len(pairs) % cycles), (0, 0)]).reshape(-1, cycles, 2).swapaxes(0, 1)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 
 from lmul.console import console
@@ -10,6 +11,7 @@ from lmul.cost.liberty import default_liberty
 from lmul.cost.mapping import CELLS
 from lmul.cost.table import cost_table
 from lmul.design import Design
+from lmul.errors import UserError
 from lmul.files import write_files
 from lmul.progress import working
 from lmul.workloads import Operands
@@ -17,6 +19,8 @@ from lmul.workloads import Operands
 
 def run_cost(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Estimate the cost of designs side by side."""
+    if options.clock is not None and not 0 < options.clock < math.inf:
+        raise UserError(f"--clock must be a period in ps above 0, not {options.clock:g}")
     liberty = options.liberty or default_liberty()
     costs = []
     for design in designs:
@@ -25,6 +29,7 @@ def run_cost(designs: Sequence[Design], operands: Sequence[Operands], options: a
                 design,
                 operands,
                 liberty,
+                period_ps=options.clock,
                 cache=options.build / CELLS,
                 progress=progress,
             )

@@ -11,6 +11,7 @@ from lmul.cost.estimate import map_to_cells
 from lmul.cost.liberty import default_liberty
 from lmul.cost.mapping import CELLS
 from lmul.cost.netlist import cell_models
+from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design
 from lmul.files import write_files
 from lmul.hdl import Export, export
@@ -66,7 +67,10 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
 def _netlist(design: Design, text: Export, liberty: Path | None, cache: Path) -> dict[str, str]:
     """Map a design: the netlist and models of the cells in it."""
     with working(f"Mapping {text.name} to cells") as progress:
-        mapped = map_to_cells(text, design, liberty or default_liberty(), cache=cache, progress=progress)
+        library = liberty or default_liberty()
+        (mapped,) = map_to_cells(
+            text, design, library, recipes=[RIPPLE_EMAP], cache=cache, progress=progress
+        ).values()
     models = cell_models(mapped.netlist.library, mapped.netlist.cell_counts)
     return {f"{text.name}.v": mapped.verilog, "cells.v": models}
 

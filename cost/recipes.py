@@ -1,0 +1,296 @@
+"""Recipes of technology mapping: how Yosys builds adders and what ABC does with the rest.
+
+A library's full adders are several gates in one cell, which ABC's mappers seldom see. Yosys finds them among
+the gates and puts the cell in their place; ABC then maps what is left around them. Clock gates take the place
+of the multiplexers that would hold the value of a register.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+
+from lmul.cost.boolean import Words, input_combinations
+from lmul.cost.liberty import Cell, Library, Pin
+
+GATED_FLIP_FLOPS = 4
+"""Fewest flip-flops that a clock gate is worth."""
+
+_ALU = """
+(* techmap_celltype = "$alu" *)
+module alu (A, B, CI, BI, X, Y, CO);
+  parameter A_SIGNED = 0;
+  parameter B_SIGNED = 0;
+  parameter A_WIDTH = 1;
+  parameter B_WIDTH = 1;
+  parameter Y_WIDTH = 1;
+  input [A_WIDTH-1:0] A;
+  input [B_WIDTH-1:0] B;
+  input CI, BI;
+  output [Y_WIDTH-1:0] X, Y, CO;
+  wire [Y_WIDTH-1:0] first, second;
+  \\$pos #(.A_SIGNED(A_SIGNED), .A_WIDTH(A_WIDTH), .Y_WIDTH(Y_WIDTH)) a_conv (.A(A), .Y(first));
+  \\$pos #(.A_SIGNED(B_SIGNED), .A_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH)) b_conv (.A(B), .Y(second));
+  wire [Y_WIDTH-1:0] other = second ^ {Y_WIDTH{BI}};
+  wire [Y_WIDTH:0] carry;
+  assign carry[0] = CI;
+  assign CO = carry[Y_WIDTH:1];
+  assign X = first ^ other;
+"""
+
+RIPPLE_ADDER = (
+    _ALU
+    + """
+  genvar i;
+  for (i = 0; i < Y_WIDTH; i = i + 1)
+    \\$fa #(.WIDTH(1)) fa (.A(first[i]), .B(other[i]), .C(carry[i]), .X(carry[i+1]), .Y(Y[i]));
+endmodule
+"""
+)
+"""Adders as chains of full adders, in place of Yosys' Brent-Kung trees: small, and slow."""
+
+PREFIX_ADDER = (
+    _ALU
+    + """
+  assign Y = X ^ carry[Y_WIDTH-1:0];
+  \\$lcu #(.WIDTH(Y_WIDTH)) lcu (.P(X), .G(first & other), .CI(CI), .CO(carry[Y_WIDTH:1]));
+endmodule
+"""
+)
+"""Adders with carries from a tree that another map chooses."""
+
+_CELL = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+
+_PREFIX = ("synth {flatten} -top {top}",)
+_RIPPLE_BEGIN = ("synth {flatten} -top {top} -run begin:fine", "maccmap", "techmap -map ripple.v")
+_RIPPLE = (*_RIPPLE_BEGIN, "synth -run fine:")
+# Without ABC's first pass, which would rewrite full adders until nothing finds them.
+_RIPPLE_PLAIN = (*_RIPPLE_BEGIN, "synth -noabc -run fine:", "opt -full -purge")
+_TREE_BEGIN = (
+    "synth {flatten} -top {top} -run begin:fine",
+    "maccmap",
+    "techmap -map prefix.v",
+    "techmap -map +/choices/sklansky.v",
+)
+_TREE = (*_TREE_BEGIN, "synth -run fine:")
+_TREE_PLAIN = (*_TREE_BEGIN, "synth -noabc -run fine:", "opt -full -purge")
+_EXTRACT = ("extract_fa -fa", "techmap -map full_adder.v", "simplemap", "opt -fast")
+
+_OPTIMISE = "strash; ifraig; scorr; dc2"
+_RESUBSTITUTE = (
+    "balance -l; resub -K 6 -l; rewrite -l; resub -K 6 -N 2 -l; refactor -l; resub -K 8 -l; "
+    "balance -l; resub -K 8 -N 2 -l; rewrite -l; resub -K 10 -l; rewrite -z -l; resub -K 10 -N 2 -l; "
+    "balance -l; resub -K 12 -l; refactor -z -l; resub -K 12 -N 2 -l; balance -l"
+)
+_RESUB = f"{_OPTIMISE}; {_RESUBSTITUTE}; {_RESUBSTITUTE}; dch; amap -m"
+_EMAP = f"{_OPTIMISE}; {_RESUBSTITUTE}; {_RESUBSTITUTE}; emap -a"
+_DCH = f"{_OPTIMISE}; dch; amap -m"
+# Limits of deepsyn are counts, not seconds, so that results do not depend on the machine.
+_DEEP_EMAP = "strash; &get -n; &deepsyn -I 4 -J 20; &put; emap -a"
+_DEEP_AMAP = "strash; &get -n; &deepsyn -I 8 -J 20; &put; dch; amap -m"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to map a design.
+
+    Parameters
+    ----------
+    name : str
+    synthesis : tuple of str
+        Yosys commands from the design to gates, with ``{top}`` and ``{flatten}`` to fill in.
+    script : str
+        What ABC does with the gates.
+    """
+
+    name: str
+    synthesis: tuple[str, ...]
+    script: str
+
+    @property
+    def full_adders(self) -> bool:
+        """Whether the recipe needs a library with a full adder."""
+        return set(_EXTRACT) <= set(self.synthesis)
+
+
+# One addition among other logic, which cells in its midst would keep apart: multipliers of L-Mul.
+RIPPLE_EMAP = Recipe("ripple/emap", _RIPPLE, _EMAP)
+"""A recipe for any design and any library; it finds full adders of the library by itself."""
+
+QUICK_RECIPES = (
+    # Sums of several numbers: trees and chains of full adders.
+    Recipe("full-adders/resub", (*_RIPPLE_PLAIN, *_EXTRACT), _RESUB),
+    # Wide products, where resubstitution only moves area into toggles.
+    Recipe("full-adders/dch", (*_RIPPLE_PLAIN, *_EXTRACT), _DCH),
+    RIPPLE_EMAP,
+    # Libraries without a full adder.
+    Recipe("ripple/resub", _RIPPLE, _RESUB),
+)
+"""Recipes for designs of thousands of gates."""
+
+RECIPES = (
+    # Multipliers of a few hundred gates, each some seconds.
+    Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP),
+    Recipe("ripple/deepsyn-amap", _RIPPLE, _DEEP_AMAP),
+    # The carry of `addc`, which is no chain.
+    Recipe("prefix/deepsyn-emap", _PREFIX, _DEEP_EMAP),
+    *QUICK_RECIPES,
+)
+"""Recipes for designs of a few hundred gates."""
+
+
+def timed_recipes(period_ps: float) -> tuple[Recipe, ...]:
+    """Give recipes for a short clock period, for designs of any size.
+
+    ABC sees neither the delay of flip-flops and full adders nor setup times, so it is given less than the
+    period.
+
+    Parameters
+    ----------
+    period_ps : float
+    """
+    usual, tight = 0.8 * period_ps, 0.6 * period_ps
+    full_adders = (*_TREE_PLAIN, *_EXTRACT)
+    return (
+        # Full adders and a fast tree at their end: small where the period is not the shortest.
+        Recipe("fast-full-adders/area", full_adders, f"{_RESUB}; {_size(usual)}"),
+        Recipe("fast-full-adders/map", full_adders, _map(usual)),
+        Recipe("fast-full-adders/depth", full_adders, _map_depth(usual)),
+        Recipe("fast-full-adders/tight", full_adders, _map_depth(tight)),
+        # Gates alone, which ABC may rearrange across adders: the shortest periods.
+        Recipe("fast-tree/map", _TREE, _map(usual)),
+        Recipe("fast-tree/depth", _TREE, _map_depth(usual)),
+        Recipe("fast-ripple/depth", _RIPPLE, _map_depth(usual)),
+        Recipe("fast-ripple/tight", _RIPPLE, _map_depth(tight)),
+    )
+
+
+def _size(delay_ps: float) -> str:
+    return f"topo; buffer -c; topo; upsize -D {delay_ps:.0f}; dnsize -D {delay_ps:.0f}"
+
+
+def _map(delay_ps: float) -> str:
+    mapped = f"dch -f; map -B 0.9 -D {delay_ps:.0f}; topo"
+    return f"{_OPTIMISE}; {mapped}; strash; {mapped}; {_size(delay_ps)}"
+
+
+def _map_depth(delay_ps: float) -> str:
+    mapped = f"dch -f; map -B 0.9 -D {delay_ps:.0f}; topo"
+    return f"{_OPTIMISE}; strash; if -g -K 6; strash; {mapped}; strash; {mapped}; {_size(delay_ps)}"
+
+
+def library_files(library: Library) -> dict[str, str]:
+    """Write the Verilog that tells Yosys of a library's full adder and clock gate.
+
+    Parameters
+    ----------
+    library : Library
+
+    Returns
+    -------
+    dict of str to str
+        By file name: `black_boxes.v`, `ripple.v`, `prefix.v` and, for libraries with a full adder,
+        `full_adder.v`.
+    """
+    adder, gate = full_adder(library), clock_gate(library)
+    cells = [*([adder.cell] if adder else []), *([gate] if gate else [])]
+    files = {
+        "black_boxes.v": "".join(map(_black_box, cells)),
+        "ripple.v": RIPPLE_ADDER,
+        "prefix.v": PREFIX_ADDER,
+    }
+    return files | ({"full_adder.v": _full_adder_map(adder)} if adder else {})
+
+
+def clock_gating(library: Library) -> tuple[str, ...]:
+    """Give the Yosys commands that put clock gates in, none without such a cell."""
+    cell = clock_gate(library)
+    if cell is None or cell.clock_gate is None:
+        return ()
+    gate = cell.clock_gate
+    tied = "".join(f" -tie_lo {pin}" for pin in gate.enables[1:])
+    ports = f"{gate.enables[0]}:{gate.clock}:{gate.output}"
+    return (f"clockgate -pos {cell.name} {ports}{tied} -min_net_size {GATED_FLIP_FLOPS}",)
+
+
+def clock_gate(library: Library) -> Cell | None:
+    """Find the smallest clock gate of a library, one without a test pin if there is any."""
+    found = [cell for cell in _usable(library) if cell.clock_gate and len(cell.outputs) == 1]
+    return min(found, key=lambda cell: (len(cell.inputs), cell.area), default=None)
+
+
+@dataclass(frozen=True)
+class FullAdder:
+    """A full adder of a library.
+
+    Parameters
+    ----------
+    cell : Cell
+    total, carry : str
+        What the outputs are of sum and carry in Verilog: a name, or its inversion.
+    """
+
+    cell: Cell
+    total: str
+    carry: str
+
+
+def full_adder(library: Library) -> FullAdder | None:
+    """Find the smallest full adder of a library by what its outputs compute, inverted or not."""
+    found = [
+        FullAdder(cell, total, carry)
+        for cell in _usable(library)
+        if len(cell.inputs) == 3 and len(cell.outputs) == 2
+        for pins in permutations(cell.outputs)
+        for total, carry in [(_polarity(cell, pins[0], _ODD), _polarity(cell, pins[1], _MAJORITY))]
+        if total and carry
+    ]
+    return min(found, key=lambda adder: adder.cell.area, default=None)
+
+
+_INPUTS = input_combinations(3)
+_ODD = _INPUTS[0] ^ _INPUTS[1] ^ _INPUTS[2]
+_MAJORITY = (_INPUTS[0] & _INPUTS[1]) | (_INPUTS[2] & (_INPUTS[0] | _INPUTS[1]))
+
+
+def _polarity(cell: Cell, output: Pin, expected: Words) -> str:
+    """Write the expected function as the output or its inversion; empty if it is neither."""
+    names = [pin.name for pin in cell.inputs]
+    if output.function is None or not output.function.pins() <= set(names):
+        return ""
+    values = output.function.evaluate(dict(zip(names, _INPUTS, strict=True)))
+    for prefix, wanted in (("", expected), ("~", ~expected)):
+        if np.array_equal(np.broadcast_to(values, wanted.shape), wanted):
+            return prefix + output.name
+    return ""
+
+
+def _usable(library: Library) -> list[Cell]:
+    return [cell for cell in library.cells.values() if not cell.dont_use and _CELL.fullmatch(cell.name)]
+
+
+def _black_box(cell: Cell) -> str:
+    ports = ", ".join(f"{pin.direction} {pin.name}" for pin in cell.pins.values())
+    return f"(* blackbox *) module {cell.name} ({ports}); endmodule\n"
+
+
+def _full_adder_map(adder: FullAdder) -> str:
+    cell = adder.cell
+    first, second, third = (pin.name for pin in cell.inputs)
+    one, other = (pin.name for pin in cell.outputs)
+    return f"""
+(* techmap_celltype = "$fa" *)
+module full_adder (A, B, C, X, Y);
+  parameter WIDTH = 1;
+  input [WIDTH-1:0] A, B, C;
+  output [WIDTH-1:0] X, Y;
+  genvar i;
+  for (i = 0; i < WIDTH; i = i + 1) begin : bits
+    wire {one}, {other};
+    {cell.name} adder (.{first}(A[i]), .{second}(B[i]), .{third}(C[i]), .{one}({one}), .{other}({other}));
+    assign X[i] = {adder.carry};
+    assign Y[i] = {adder.total};
+  end
+endmodule
+"""
