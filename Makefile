@@ -6,7 +6,7 @@ VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
 ROOMS  := hdl sim golden cost accuracy workloads tests bench src
 
-.PHONY: all demo test test-long bench lint format clean distclean
+.PHONY: all demo test test-long test-full bench lint format clean distclean
 
 all: demo
 
@@ -28,11 +28,15 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@touch $@
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -n 2 -m "not long" tests
+	$(VENV)/bin/python -m pytest -n 2 -m "not long and not full" tests
 
 # Every pair of every 8-bit format and policy, millions of pairs of wider ones.
 test-long: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -n 2 -m long tests
+
+# Every dot product that the options can make of nine formats.
+test-full: $(VENV)/ready
+	$(VENV)/bin/python -m pytest -n 2 -m full tests
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python bench/golden.py

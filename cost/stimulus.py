@@ -45,10 +45,10 @@ def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
 
 
 def warmup(design: Design) -> int:
-    """Give the first cycles of a stimulus that are not operation: the reset and the first step."""
+    """Give the first cycles of a stimulus that are not operation: the reset, first weights, first step."""
     if design.kind == "mul":
         return RESET_CYCLES + design.pipeline if design.pipeline else 0
-    return RESET_CYCLES + 1
+    return RESET_CYCLES + _cycles_ahead(design) + 1
 
 
 def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
@@ -69,21 +69,31 @@ def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, 
 
 
 def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
-    """Send tiles back to back into a sink that is always ready."""
+    """Send tiles back to back into a sink that is always ready, weights a tile ahead."""
     jobs = list(tiles(a, b, design))
-    steps = len(jobs[0].a)
-    per_stream = -(-cycles // steps)
+    interval = max(len(jobs[0].a), len(jobs[0].b), design.rows)
+    per_stream = -(-cycles // interval)
     starts = _spread(len(jobs), min(STREAMS, len(jobs)))
     chosen = [[jobs[(start + n) % len(jobs)] for n in range(per_stream)] for start in starts]
+    ahead = _cycles_ahead(design)
     ports: dict[str, Bits] = {}
     for name, size, format_ in zip("ab", (design.rows, design.cols), design.formats, strict=True):
         width = whole_bytes(size * design.lanes * format_.width)
+        length = len(getattr(jobs[0], name))
+        cycle = np.arange(cycles + ahead) - (ahead if name == "a" else 0)
+        tile, beat = np.divmod(np.maximum(cycle, 0), interval)
+        # Between two tiles the last beat stays.
+        index = np.minimum(tile, per_stream - 1) * length + np.minimum(beat, length - 1)
         beats = [[beat for tile in stream for beat in getattr(tile, name)] for stream in chosen]
-        ports[f"s_axis_{name}_tdata"] = np.stack([_words(stream, width)[:cycles] for stream in beats], axis=1)
-    step = np.arange(cycles) % steps
-    always, last = _level(step >= 0, len(chosen)), _level(step == steps - 1, len(chosen))
-    ports |= dict.fromkeys(("s_axis_a_tvalid", "s_axis_b_tvalid", "m_axis_c_tready"), always)
-    return ports | dict.fromkeys(("s_axis_a_tlast", "s_axis_b_tlast"), last)
+        ports[f"s_axis_{name}_tdata"] = np.stack([_words(stream, width)[index] for stream in beats], axis=1)
+        ports[f"s_axis_{name}_tvalid"] = _level((cycle >= 0) & (beat < length), len(chosen))
+        ports[f"s_axis_{name}_tlast"] = _level(beat == length - 1, len(chosen))
+    return ports | {"m_axis_c_tready": _level(np.ones(cycles + ahead, np.bool_), len(chosen))}
+
+
+def _cycles_ahead(design: Design) -> int:
+    """Count the cycles by which the weights of a tile come before its rows."""
+    return design.rows if design.kind == "array" and design.dataflow == "ws" else 0
 
 
 def _spread(size: int, count: int) -> NDArray[np.int64]:

@@ -1,74 +1,128 @@
 """The multiply-accumulate of N lanes into a fixed-point register."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
 from lmul.hdl.accumulator import Accumulator
 from lmul.hdl.align import Align
-from lmul.hdl.compressor import add_all
+from lmul.hdl.compressor import add_all, compress
 from lmul.hdl.hierarchy import place
-from lmul.hdl.product import WideProduct, has_special
+from lmul.hdl.pipeline import Pipeline, sum_cuts
+from lmul.hdl.product import has_special
 
 
 class MultiplyAccumulate(Accumulator):
-    """Add N products to a running sum every cycle."""
+    """Add N products to a sum every cycle."""
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        products: list[WideProduct] = []
-        aligns: list[Align] = []
-        for lane in range(self._arithmetic.lanes):
-            product = self.place_product(m, platform, lane)
-            align = place(m, platform, f"align_{lane}", Align, self._arithmetic)
-            m.d.comb += [
-                align.sign.eq(product.sign),
-                align.significand.eq(product.significand),
-                align.exponent.eq(product.exponent),
-            ]
-            products.append(product)
-            aligns.append(align)
-        step_flags = self._step_flags(aligns, products)
-        terms: list[Value] = [align.term for align in aligns]
-        signs: list[Value] = [product.sign for product in products]
-        self._accumulate(m, terms, signs, step_flags)
+        pipeline, operands, step = self.front(m)
+        lanes = self.multiply(m, platform, operands)
+        special = self._special_flags([SimpleNamespace(**lane) for lane in lanes])
+        products, step = pipeline.cut_lanes("products", _without(lanes, "inf", "nan"), step | special)
+        lanes = [self._align(m, platform, lane, product) for lane, product in enumerate(products)]
+        clamped = Cat(lane.get("clamped", Const(0, 1)) for lane in lanes).any()
+        overflow = {"overflow": clamped if self._design.clamps else Const(0, 1)}
+        terms, step = pipeline.cut_lanes("terms", _without(lanes, "clamped"), step | overflow)
+        signs = [lane.sign for lane in terms]
+        rows = signed_rows([lane.term for lane in terms], signs, self._wide)
+        if "step" in sum_cuts(self._design):
+            # Two numbers, which are added with the running sum: no carry is waited for twice.
+            rows, ones = compress(m, rows, signs, self._wide, "step")
+            rows, signs, step = _cut_step(pipeline, rows, ones, step)
+        if self._design.carry == "save":
+            self._accumulate_saved(m, rows, signs, step)
+        else:
+            self._accumulate(m, rows, signs, step)
         return m
 
-    def _step_flags(self, aligns: list[Align], products: list[WideProduct]) -> Value:
-        """Give the flags that a step sets, as far as there are any."""
-        no = Const(0, 1)
-        clamped = Cat(align.clamped for align in aligns).any() if self._arithmetic.clamps else no
-        nan = Cat(p.nan for p in products).any() if has_special("nan", self._arithmetic) else no
-        if not has_special("inf", self._arithmetic):
-            return Cat(clamped, nan)
+    @property
+    def _wide(self) -> int:
+        """One bit more than the register, or a step's sum if that is wider: enough for the true sum."""
+        return max(self._design.accumulator_bits, self._design.step_bits) + 1
+
+    def _align(self, m: Module, platform: Any, lane: int, product: SimpleNamespace) -> dict[str, Value]:
+        align = place(m, platform, f"align_{lane}", Align, self._design)
+        m.d.comb += [
+            align.sign.eq(product.sign),
+            align.nonzero.eq(product.nonzero),
+            align.significand.eq(product.significand),
+            align.exponent.eq(product.exponent),
+        ]
+        clamped = {"clamped": align.clamped} if self._design.clamps else {}
+        return {"term": align.term, "sign": product.sign} | clamped
+
+    def _special_flags(self, products: list[SimpleNamespace]) -> dict[str, Value]:
+        """Give the flags that the products of a step set, as far as there are any."""
+        nan = Cat(p.nan for p in products).any() if has_special("nan", self._design) else Const(0, 1)
+        if not has_special("inf", self._design):
+            return {"nan": nan}
         plus = Cat(p.inf & ~p.sign for p in products).any()
         minus = Cat(p.inf & p.sign for p in products).any()
-        return Cat(clamped, nan, plus, minus)
+        return {"nan": nan, "plus": plus, "minus": minus}
 
-    def _accumulate(self, m: Module, terms: list[Value], signs: list[Value], step_flags: Value) -> None:
-        """Add a step to the running sum, or to zero in the first step."""
-        bits = self._arithmetic.accumulator_bits
-        accumulator = Signal(bits, reset_less=True)
-        flags = Signal(len(step_flags), reset_less=True)
-        m.d.comb += [self.sum.eq(accumulator), self.flags.eq(flags)]
-        augend = Signal(bits)
-        m.d.comb += augend.eq(accumulator & ~self.first.replicate(bits))
-        # One bit more than the register, or a step's sum if that is wider: the true sum.
-        wide = max(bits, self._arithmetic.step_bits) + 1
-        rows = [*signed_rows(terms, signs, wide), sign_extend(augend, wide)]
-        total = add_all(m, rows, signs, wide, "total")
+    def _accumulate(self, m: Module, rows: list[Value], ones: list[Value], step: dict[str, Value]) -> None:
+        """Add a step to the sum."""
+        own = Signal(len(self.sum), name="accumulator", reset_less=True)
+        augend = sign_extend(self.augend(m, own, step), self._wide)
+        total = add_all(m, [*rows, augend], ones, self._wide, "total")
+        self._register_sum(m, own, total, step)
+        self.complete(m, step)
+
+    def _accumulate_saved(
+        self, m: Module, rows: list[Value], ones: list[Value], step: dict[str, Value]
+    ) -> None:
+        """Add a step to a sum of two numbers, and those to one number in the next cycle."""
+        bits = self._wide
+        pair = [Signal(bits, name=f"accumulator_{name}", reset_less=True) for name in ("sum", "carry")]
+        augends = [self.augend(m, register, step) for register in pair]
+        load = Signal(name="accumulator_load")
+        m.d.comb += load.eq(self.en & step["valid"])
+        # There are as many places as single bits: none is left.
+        saved, _ = compress(m, [*rows, *augends], ones, bits, "saved")
+        after = Pipeline(m, ("saved",), ("valid",), self.en).cut("saved", **step)
+        with m.If(load):
+            m.d.sync += [register.eq(row) for register, row in zip(pair, saved, strict=True)]
+        total = add_all(m, list(pair), [], bits, "total")
+        own = Signal(len(self.sum), name="accumulator", reset_less=True)
+        self._register_sum(m, own, total, vars(after))
+        self.complete(m, vars(after))
+
+    def _register_sum(self, m: Module, own: Signal, total: Value, step: dict[str, Value]) -> None:
+        """Keep a true sum as far as the register goes, and the flags of all its steps."""
+        bits = len(own)
         left_range = Signal()
-        m.d.comb += left_range.eq((total[bits - 1 : -1] ^ total[-1].replicate(wide - bits)).any())
-        step = Signal()
-        m.d.comb += step.eq(self.en & self.valid)
-        kept = _saturated(total, left_range, bits) if self._arithmetic.saturates else total[:bits]
-        with m.If(step):
+        m.d.comb += left_range.eq((total[bits - 1 : -1] ^ total[-1].replicate(len(total) - bits)).any())
+        flags = Signal(len(self.flags), name="sum_flags", reset_less=True)
+        step_flags = Cat(step[name] for name in ("overflow", "nan", "plus", "minus") if name in step)
+        before = self.flags_in if self._travels else flags & ~step["first"].replicate(len(flags))
+        m.d.comb += [self.sum.eq(own), self.flags.eq(flags)]
+        load = Signal(name="sum_load")
+        m.d.comb += load.eq(self.en & step["valid"])
+        with m.If(load):
             m.d.sync += [
-                accumulator.eq(kept),
-                flags.eq((flags & ~self.first.replicate(len(flags))) | step_flags | left_range),
+                own.eq(_saturated(total, left_range, bits) if self._design.saturates else total[:bits]),
+                flags.eq(before | step_flags | left_range),
             ]
-        self.complete(m)
+
+
+def _without(lanes: list[dict[str, Value]], *names: str) -> list[dict[str, Value]]:
+    """Leave values of every lane out."""
+    return [{name: value for name, value in lane.items() if name not in names} for lane in lanes]
+
+
+def _cut_step(
+    pipeline: Pipeline, rows: list[Value], ones: list[Value], step: dict[str, Value]
+) -> tuple[list[Value], list[Value], dict[str, Value]]:
+    """Cut the datapath where a step is a few rows and single bits."""
+    values = {f"row_{index}": row for index, row in enumerate(rows)}
+    values |= {f"one_{index}": one for index, one in enumerate(ones)}
+    after = vars(pipeline.cut("step", **values, **step))
+    ordered = [after[name] for name in values]
+    return ordered[: len(rows)], ordered[len(rows) :], {name: after[name] for name in step}
 
 
 def _saturated(total: Value, left_range: Value, bits: int) -> Value:

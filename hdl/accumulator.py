@@ -1,25 +1,30 @@
 """What the blocks that accumulate have in common: their ports and their lanes of products."""
 
+from types import SimpleNamespace
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from lmul.golden import Arithmetic
+from lmul.design import Design
 from lmul.hdl.flags import flag_bits
 from lmul.hdl.hierarchy import Block, place
-from lmul.hdl.product import WideProduct
+from lmul.hdl.pipeline import Pipeline, stages_before_sum, sum_cuts
+from lmul.hdl.product import WideProduct, has_special
 
 
 class Accumulator(Block):
-    """Add N products to a running sum every cycle.
+    """Add N products to a sum every cycle.
 
-    Latency: one cycle. Throughput: one step of N products every cycle; a sum may begin in the
-    cycle after another one ended.
+    The sum is the block's own, or in a weight-stationary array one that comes with the products and
+    goes on.
+
+    Latency: one cycle, and one for each register stage before the sum. Throughput: one step of N
+    products every cycle; a sum may begin in the cycle after another one ended.
 
     Parameters
     ----------
-    arithmetic : Arithmetic
+    design : Design
 
     Members
     -------
@@ -27,15 +32,19 @@ class Accumulator(Block):
         Holds every register when low.
     a, b : In(N*W)
         Lane n at bits n*W to (n+1)*W - 1, W of each operand's format.
-    valid, first, last : In(1)
-        A step, and whether it begins or ends a sum. First and last count with valid only.
+    valid : In(1)
+        A step.
+    first, last : In(1)
+        Whether it begins or ends a sum; they count with valid only. Not where sums travel.
+    sum_in, flags_in : In
+        The sum to add to, where sums travel: one cycle before the result, whatever the pipeline.
     sum : Out(A)
         The register: two's complement, or a number of the accumulator's format.
     flags : Out(2), or Out(4) for formats with infinities
         Of the sum so far: {minus infinity, plus infinity, nan, overflow}, or {nan, overflow}. Only in
         fixed point: a floating-point sum is itself infinite or NaN.
     done : Out(1)
-        The sum is complete.
+        The sum is complete. Not where sums travel.
     """
 
     block_name = "mac"
@@ -47,37 +56,64 @@ class Accumulator(Block):
     valid: Signal
     first: Signal
     last: Signal
+    sum_in: Signal
+    flags_in: Signal
     sum: Signal
     flags: Signal
     done: Signal
 
-    def __init__(self, arithmetic: Arithmetic) -> None:
-        self._arithmetic = arithmetic
-        first, second = arithmetic.formats
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        self._travels = design.dataflow == "ws"
+        self.has_reset = not self._travels or stages_before_sum(design) > 0
+        first, second = design.formats
+        sums = {"sum": design.accumulator_bits} | ({"flags": flag_bits(design)} if flag_bits(design) else {})
         members: dict[str, Any] = {
             "en": In(1),
-            "a": In(arithmetic.lanes * first.width),
-            "b": In(arithmetic.lanes * second.width),
+            "a": In(design.lanes * first.width),
+            "b": In(design.lanes * second.width),
             "valid": In(1),
-            "first": In(1),
-            "last": In(1),
-            "sum": Out(arithmetic.accumulator_bits),
         }
-        if flag_bits(arithmetic):
-            members["flags"] = Out(flag_bits(arithmetic))
-        super().__init__(members | {"done": Out(1)})
+        if self._travels:
+            members |= {f"{name}_in": In(bits) for name, bits in sums.items()}
+        else:
+            members |= {"first": In(1), "last": In(1)}
+        members |= {name: Out(bits) for name, bits in sums.items()}
+        super().__init__(members | ({} if self._travels else {"done": Out(1)}))
 
-    def place_product(self, m: Module, platform: Any, lane: int) -> WideProduct:
-        """Multiply the operands of a lane."""
-        first, second = self._arithmetic.formats
-        product = place(m, platform, f"product_{lane}", WideProduct, self._arithmetic)
-        m.d.comb += [
-            product.a.eq(self.a.word_select(lane, first.width)),
-            product.b.eq(self.b.word_select(lane, second.width)),
-        ]
-        return product
+    def front(self, m: Module) -> tuple[Pipeline, SimpleNamespace, dict[str, Value]]:
+        """Give the register stages before the sum, the operands, and what else belongs to a step."""
+        pipeline = Pipeline(m, sum_cuts(self._design), ("valid",), self.en)
+        names = ["valid"] if self._travels else ["valid", "first", "last"]
+        control = {name: getattr(self, name) for name in names}
+        operands = pipeline.cut("inputs", a=self.a, b=self.b, **control)
+        return pipeline, operands, {name: getattr(operands, name) for name in names}
 
-    def complete(self, m: Module) -> None:
+    def multiply(self, m: Module, platform: Any, operands: SimpleNamespace) -> list[dict[str, Value]]:
+        """Multiply the operands of every lane: give the outputs of `WideProduct`."""
+        first, second = self._design.formats
+        names = ["sign", "nonzero", "significand", "exponent"]
+        names += [name for name in ("inf", "nan") if has_special(name, self._design)]
+        lanes: list[dict[str, Value]] = []
+        for lane in range(self._design.lanes):
+            product = place(m, platform, f"product_{lane}", WideProduct, self._design)
+            m.d.comb += [
+                product.a.eq(operands.a.word_select(lane, first.width)),
+                product.b.eq(operands.b.word_select(lane, second.width)),
+            ]
+            lanes.append({name: getattr(product, name) for name in names})
+        return lanes
+
+    def augend(self, m: Module, own: Signal, step: dict[str, Value]) -> Value:
+        """Give what a step is added to: the sum that comes in, or this one's, zero in the first step."""
+        if self._travels:
+            return self.sum_in
+        augend = Signal(len(own), name=f"{own.name}_augend")
+        m.d.comb += augend.eq(own & ~step["first"].replicate(len(own)))
+        return augend
+
+    def complete(self, m: Module, step: dict[str, Value]) -> None:
         """Say, in the cycle after the last step, that the sum is complete."""
-        with m.If(self.en):
-            m.d.sync += self.done.eq(self.valid & self.last)
+        if not self._travels:
+            with m.If(self.en):
+                m.d.sync += self.done.eq(step["valid"] & step["last"])

@@ -4,19 +4,19 @@ from typing import Any
 
 from amaranth import Const, Value
 
-from lmul.golden import Arithmetic
+from lmul.design import Design
 from lmul.hdl.accumulate import MultiplyAccumulate
 from lmul.hdl.accumulator import Accumulator
 from lmul.hdl.flags import flag_bits
 from lmul.hdl.float_accumulate import FloatMultiplyAccumulate
 
 
-def accumulator(arithmetic: Arithmetic) -> type[Accumulator]:
+def accumulator(design: Design) -> type[Accumulator]:
     """Give the class of the block that accumulates."""
-    return FloatMultiplyAccumulate if arithmetic.accumulator_format else MultiplyAccumulate
+    return FloatMultiplyAccumulate if design.accumulator_format else MultiplyAccumulate
 
 
-def sum_flags(mac: Any, arithmetic: Arithmetic) -> Value:
+def sum_flags(mac: Any, design: Design) -> Value:
     """Give the flags that go with the sum of a placed block, of no bits in floating point."""
-    flags: Value = mac.flags if flag_bits(arithmetic) else Const(0, 0)
+    flags: Value = mac.flags if flag_bits(design) else Const(0, 0)
     return flags

@@ -23,10 +23,10 @@ class Align(Block):
 
     Members
     -------
-    sign : In(1)
+    sign, nonzero : In(1)
     significand : In(M+1), or In(2M+2) for `exact`
     exponent : In(X)
-        At least 2, unless the significand is zero.
+        As `WideProduct` gives them.
     term : Out(T)
         In accumulator LSBs; its sign is `sign`.
     clamped : Out(1)
@@ -37,6 +37,7 @@ class Align(Block):
     sequential = False
 
     sign: Signal
+    nonzero: Signal
     significand: Signal
     exponent: Signal
     term: Signal
@@ -46,6 +47,7 @@ class Align(Block):
         self._arithmetic = arithmetic
         members: dict[str, Any] = {
             "sign": In(1),
+            "nonzero": In(1),
             "significand": In(arithmetic.significand_bits),
             "exponent": In(largest_exponent(arithmetic).bit_length()),
             "term": Out(arithmetic.term_bits),
@@ -96,7 +98,8 @@ class Align(Block):
             positions = range(max(first, kept.start), min(last, kept.stop))
             if positions:
                 select = Signal(name=f"place_{place}")
-                m.d.comb += select.eq(upper == place if place else ~upper.any())
+                here = upper == place if place else ~upper.any()
+                m.d.comb += select.eq(here & self.nonzero)
             for position in positions:
                 terms[position - kept.start].append(value[position - first] & select)
         return Cat(Cat(*bit_terms).any() if bit_terms else Const(0, 1) for bit_terms in terms)
@@ -107,14 +110,16 @@ class Align(Block):
         last = unit + bits - 1
         distance = Signal(range(last - (1 << len(self.exponent)), last + 1), name="distance")
         above = Signal()
+        reaches = Signal()
         near = Signal(width)
         shifted = Signal(bits + width - 1)
         places = distance[: (bits + width - 2).bit_length()]
         m.d.comb += [
             # From the last exponent at which the significand begins inside.
             distance.eq(last - self.exponent),
-            above.eq(distance[-1] & self.significand.any()),
-            near.eq(self.significand & ~distance[len(places) :].any().replicate(width)),
+            above.eq(distance[-1] & self.nonzero),
+            reaches.eq(self.nonzero & ~distance[len(places) :].any()),
+            near.eq(self.significand & reaches.replicate(width)),
             shifted.eq(Cat(Const(0, bits - 1), near) >> places),
         ]
         return Cat(shifted, above)

@@ -26,6 +26,10 @@ def check_built(design: Design) -> None:
         if format_.width > SUM_FORMAT_BITS:
             most = f"{design.kind} takes at most {SUM_FORMAT_BITS}"
             raise UserError(f"--format {format_.name} has {format_.width} bits: {most}")
+    if design.carry == "save" and (design.acc != "exact" or design.dataflow == "ws"):
+        raise UserError(
+            "--carry save is for --acc exact and --dataflow os: other sums must be one number in every cycle"
+        )
     if design.accumulator_format:
         return
     if design.acc == "exact" and design.accumulator_bits > EXACT_BITS:

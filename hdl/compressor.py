@@ -6,9 +6,6 @@ from amaranth import Cat, Const, Module, Signal, Value
 def add_all(m: Module, rows: list[Value], ones: list[Value], bits: int, name: str) -> Signal:
     """Add numbers modulo 2^bits.
 
-    Every row of full adders turns three numbers into two. Its carries move up one place, which
-    leaves the last place for a single bit: N numbers take N - 1 single bits for nothing.
-
     Parameters
     ----------
     m : Module
@@ -19,6 +16,38 @@ def add_all(m: Module, rows: list[Value], ones: list[Value], bits: int, name: st
     bits : int
     name : str
         Of the sum, and prefix of the signals' names.
+    """
+    pair, left = compress(m, rows, ones, bits, name)
+    total = Signal(bits, name=name)
+    without_carry = Signal(bits, name=f"{name}_without_carry")
+    m.d.comb += [without_carry.eq(sum(pair, Const(0, 0))), total.eq(without_carry + sum(left, Const(0, 0)))]
+    return total
+
+
+def compress(
+    m: Module, rows: list[Value], ones: list[Value], bits: int, name: str
+) -> tuple[list[Value], list[Value]]:
+    """Turn numbers into at most two that have the same sum modulo 2^bits.
+
+    Every row of full adders turns three numbers into two. Its carries move up one place, which
+    leaves the last place for a single bit: N numbers take N - 1 single bits for nothing.
+
+    Parameters
+    ----------
+    m : Module
+    rows : list of Value
+        The numbers, unsigned, of at most `bits` bits.
+    ones : list of Value
+        Single bits of weight 1.
+    bits : int
+    name : str
+        Prefix of the signals' names.
+
+    Returns
+    -------
+    rows : list of Value
+    ones : list of Value
+        The single bits that are left to add: one fewer for every row of full adders.
     """
     spare = list(ones)
     level = 0
@@ -31,14 +60,7 @@ def add_all(m: Module, rows: list[Value], ones: list[Value], bits: int, name: st
             reduced += _full_adders(m, rows[place : place + 3], carry_in, bits, label)
         rows = reduced + rows[whole:]
         level += 1
-    total = Signal(bits, name=name)
-    if len(rows) == 1:
-        m.d.comb += total.eq(rows[0])
-        return total
-    carry_in = spare.pop(0) if spare else Const(0, 1)
-    without_carry = Signal(bits, name=f"{name}_without_carry")
-    m.d.comb += [without_carry.eq(rows[0] + rows[1]), total.eq(without_carry + carry_in)]
-    return total
+    return rows, spare
 
 
 def _full_adders(m: Module, rows: list[Value], carry_in: Value, bits: int, name: str) -> list[Value]:

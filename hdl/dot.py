@@ -2,24 +2,26 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from lmul.golden import Arithmetic
+from lmul.design import Design
 from lmul.hdl.accumulators import accumulator, sum_flags
-from lmul.hdl.flags import output_flags
+from lmul.hdl.flags import FLAGS, output_flags
 from lmul.hdl.hierarchy import Block, place
+from lmul.hdl.pipeline import Pipeline, sum_cuts
 from lmul.hdl.rounding import output_element
 
 
-class DotProduct(Block):
+class DotProductBlock(Block):
     """Dot products of any length, N lanes at a time. Valid-only: there is no backpressure.
 
-    Latency: two cycles from the last step to the result. Throughput: one step every cycle.
+    Latency: one cycle from the last step to a result that is the accumulator itself, two to any
+    other, and one more for each register stage between. Throughput: one step every cycle.
 
     Parameters
     ----------
-    arithmetic : Arithmetic
+    design : Design
 
     Members
     -------
@@ -28,7 +30,7 @@ class DotProduct(Block):
     in_valid, in_first, in_last : In(1)
         A step, and whether it begins or ends a dot product.
     c : Out(A)
-        The result, while c_valid is high.
+        The result while c_valid is high, anything else otherwise.
     c_valid : Out(1)
     c_flags : Out(3)
         {overflow, inf, nan}.
@@ -46,17 +48,17 @@ class DotProduct(Block):
     c_valid: Signal
     c_flags: Signal
 
-    def __init__(self, arithmetic: Arithmetic) -> None:
-        self._arithmetic = arithmetic
-        first, second = arithmetic.formats
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        first, second = design.formats
         super().__init__(
             {
-                "a": In(arithmetic.lanes * first.width),
-                "b": In(arithmetic.lanes * second.width),
+                "a": In(design.lanes * first.width),
+                "b": In(design.lanes * second.width),
                 "in_valid": In(1),
                 "in_first": In(1),
                 "in_last": In(1),
-                "c": Out(arithmetic.output_bits),
+                "c": Out(design.output_bits),
                 "c_valid": Out(1),
                 "c_flags": Out(3),
             }
@@ -65,8 +67,8 @@ class DotProduct(Block):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        mac = place(m, platform, "mac", accumulator(self._arithmetic), self._arithmetic)
-        mac_flags = sum_flags(mac, self._arithmetic)
+        mac = place(m, platform, "mac", accumulator(self._design), self._design)
+        mac_flags = sum_flags(mac, self._design)
         m.d.comb += [
             mac.en.eq(1),
             mac.a.eq(self.a),
@@ -75,19 +77,27 @@ class DotProduct(Block):
             mac.first.eq(self.in_first),
             mac.last.eq(self.in_last),
         ]
-        # Partial sums are kept away from the output logic, which would follow every one of them.
-        complete_sum = Signal(self._arithmetic.accumulator_bits)
-        m.d.comb += complete_sum.eq(mac.sum & mac.done.replicate(len(complete_sum)))
-        result = output_element(m, platform, "round", self._arithmetic, raw=complete_sum, flags=mac_flags)
-        m.d.sync += self.c_valid.eq(mac.done)
-        element = Signal(len(self.c), reset_less=True)
-        nan = Signal(reset_less=True)
-        inf = Signal(reset_less=True)
-        overflow = Signal(reset_less=True)
-        with m.If(mac.done):
-            m.d.sync += [
-                element.eq(result),
-                Cat(nan, inf, overflow).eq(output_flags(self._arithmetic, mac.sum, mac_flags)),
-            ]
-        m.d.comb += [self.c.eq(element), self.c_flags.eq(Cat(nan, inf, overflow))]
+        found = dict(zip(FLAGS, output_flags(self._design, mac.sum, mac_flags), strict=True))
+        result = {"c": mac.sum, "valid": mac.done} | found
+        if self._design.converts:
+            result = self._convert(m, platform, mac_flags, result)
+        m.d.comb += [
+            self.c.eq(result["c"]),
+            self.c_valid.eq(result["valid"]),
+            self.c_flags.eq(Cat(result[name] for name in FLAGS)),
+        ]
         return m
+
+    def _convert(
+        self, m: Module, platform: Any, mac_flags: Value, complete: dict[str, Value]
+    ) -> dict[str, Value]:
+        """Bring complete sums into another form, in a register."""
+        # Partial sums are kept away from this logic, which would follow every one of them.
+        raw = Signal(self._design.accumulator_bits, name="complete_sum")
+        m.d.comb += raw.eq(complete.pop("c") & complete["valid"].replicate(len(raw)))
+        operands = {"raw": raw, "flags": mac_flags, "en": Const(1, 1)}
+        element = output_element(m, platform, "round", self._design, **operands)
+        pipeline = Pipeline(m, (*sum_cuts(self._design), "result"), ("valid",))
+        for point in ("magnitude", "normalised"):
+            complete = vars(pipeline.cut(point, **complete))
+        return vars(pipeline.cut("result", c=element, **complete))

@@ -1,24 +1,26 @@
-"""One element of the array: a multiply-accumulate, and a result register on the way out."""
+"""One element of the array, of each dataflow."""
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
-from lmul.golden import Arithmetic
+from lmul.design import Design
 from lmul.hdl.accumulators import accumulator, sum_flags
 from lmul.hdl.flags import flag_bits
 from lmul.hdl.hierarchy import Block, place
+from lmul.hdl.pipeline import stages_before_sum
 
 
 class Element(Block):
     """Accumulate a sum and keep the previous one until it has left down the column.
 
-    Latency: a complete sum is in the result register two cycles after its last step.
+    Latency: a complete sum is in the result register two cycles after its last step, and one more
+    for each register stage before the sum. Throughput: one step of N products every cycle.
 
     Parameters
     ----------
-    arithmetic : Arithmetic
+    design : Design
 
     Members
     -------
@@ -28,9 +30,9 @@ class Element(Block):
     valid, first, last : In(1)
         A step, and whether it begins or ends a sum.
     shift : In(1)
-        Takes the result of the element above. A sum that completes in the same cycle comes first.
+        Takes the result of the element below. No sum completes in the same cycle.
     result_in, result : In, Out
-        {flags, sum}, from the element above and of this one.
+        {flags, sum}, from the element below and of this one.
     """
 
     block_name = "element"
@@ -46,15 +48,15 @@ class Element(Block):
     result_in: Signal
     result: Signal
 
-    def __init__(self, arithmetic: Arithmetic) -> None:
-        self._arithmetic = arithmetic
-        first, second = arithmetic.formats
-        result_bits = arithmetic.accumulator_bits + flag_bits(arithmetic)
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        first, second = design.formats
+        result_bits = design.accumulator_bits + flag_bits(design)
         super().__init__(
             {
                 "en": In(1),
-                "a": In(arithmetic.lanes * first.width),
-                "b": In(arithmetic.lanes * second.width),
+                "a": In(design.lanes * first.width),
+                "b": In(design.lanes * second.width),
                 "valid": In(1),
                 "first": In(1),
                 "last": In(1),
@@ -67,7 +69,7 @@ class Element(Block):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        mac = place(m, platform, "mac", accumulator(self._arithmetic), self._arithmetic)
+        mac = place(m, platform, "mac", accumulator(self._design), self._design)
         m.d.comb += [
             mac.en.eq(self.en),
             mac.a.eq(self.a),
@@ -77,10 +79,88 @@ class Element(Block):
             mac.last.eq(self.last),
         ]
         result = Signal(len(self.result), reset_less=True)
-        m.d.comb += self.result.eq(result)
-        with m.If(self.en):
-            with m.If(mac.done):
-                m.d.sync += result.eq(Cat(mac.sum, sum_flags(mac, self._arithmetic)))
-            with m.Elif(self.shift):
-                m.d.sync += result.eq(self.result_in)
+        load = Signal()
+        m.d.comb += [self.result.eq(result), load.eq(self.en & (mac.done | self.shift))]
+        with m.If(load):
+            m.d.sync += result.eq(Mux(mac.done, Cat(mac.sum, sum_flags(mac, self._design)), self.result_in))
+        return m
+
+
+class WeightElement(Block):
+    """Add products with the weights that are kept here to a sum that travels.
+
+    Latency: one cycle, and one for each register stage before the sum. Throughput: one step of N
+    products every cycle.
+
+    Parameters
+    ----------
+    design : Design
+
+    Members
+    -------
+    en : In(1)
+        Holds the sum when low.
+    a, b : In(N*W)
+    write : In(1)
+        Takes b as the next weights.
+    swap : In(1)
+        Makes the next weights those in use, from the next cycle.
+    valid : In(1)
+        A step.
+    sum_in, sum : In, Out
+        {flags, sum}, from the element above one cycle before the sum of this one, whatever the
+        pipeline.
+    """
+
+    block_name = "element"
+    sequential = True
+
+    en: Signal
+    a: Signal
+    b: Signal
+    write: Signal
+    swap: Signal
+    valid: Signal
+    sum_in: Signal
+    sum: Signal
+
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        self.has_reset = stages_before_sum(design) > 0
+        first, second = design.formats
+        sum_bits = design.accumulator_bits + flag_bits(design)
+        super().__init__(
+            {
+                "en": In(1),
+                "a": In(design.lanes * first.width),
+                "b": In(design.lanes * second.width),
+                "write": In(1),
+                "swap": In(1),
+                "valid": In(1),
+                "sum_in": In(sum_bits),
+                "sum": Out(sum_bits),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        mac = place(m, platform, "mac", accumulator(self._design), self._design)
+        weights = Signal(len(self.b), reset_less=True)
+        next_weights = Signal(len(self.b), reset_less=True)
+        with m.If(self.write):
+            m.d.sync += next_weights.eq(self.b)
+        with m.If(self.swap):
+            m.d.sync += weights.eq(next_weights)
+        bits = self._design.accumulator_bits
+        m.d.comb += [
+            mac.en.eq(self.en),
+            mac.a.eq(self.a),
+            mac.b.eq(weights),
+            mac.valid.eq(self.valid),
+            mac.sum_in.eq(self.sum_in[:bits]),
+            self.sum.eq(Cat(mac.sum, sum_flags(mac, self._design))),
+        ]
+        if flag_bits(self._design):
+            m.d.comb += mac.flags_in.eq(self.sum_in[bits:])
         return m

@@ -1,12 +1,15 @@
 """Flags of sums in hardware: how they travel, and what they say in the end."""
 
-from amaranth import Cat, Const, Value
+from amaranth import Const, Value
 
 from lmul.golden import Arithmetic
 from lmul.hdl.product import has_special
 
 OVERFLOW, NAN, PLUS_INFINITY, MINUS_INFINITY = range(4)
 """Bits of the flags that go with a fixed-point sum, as far as it can have them."""
+
+FLAGS = ("nan", "inf", "overflow")
+"""The flags of a result, from the lowest."""
 
 
 def flag_bits(arithmetic: Arithmetic) -> int:
@@ -32,11 +35,11 @@ def nan_and_infinity(arithmetic: Arithmetic, raw: Value, flags: Value) -> tuple[
     return nan, (plus | minus) & ~nan, minus
 
 
-def output_flags(arithmetic: Arithmetic, raw: Value, flags: Value) -> Value:
-    """Give the flags in the order of the ports: {overflow, inf, nan}."""
+def output_flags(arithmetic: Arithmetic, raw: Value, flags: Value) -> tuple[Value, Value, Value]:
+    """Give the flags in the order of the ports, from the lowest: nan, inf, overflow."""
     nan, inf, _ = nan_and_infinity(arithmetic, raw, flags)
     overflow = Const(0, 1) if arithmetic.accumulator_format else flags[OVERFLOW]
-    return Cat(nan, inf, overflow)
+    return nan, inf, overflow
 
 
 def possible_flags(arithmetic: Arithmetic) -> list[int]:

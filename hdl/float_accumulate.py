@@ -1,5 +1,6 @@
 """The multiply-accumulate of N lanes into a floating-point register."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from amaranth import Module, Signal, Value
@@ -9,7 +10,6 @@ from lmul.hdl.accumulator import Accumulator
 from lmul.hdl.float_add import FloatAdd
 from lmul.hdl.float_term import FloatTerm
 from lmul.hdl.hierarchy import place
-from lmul.hdl.product import has_special
 
 
 class FloatMultiplyAccumulate(Accumulator):
@@ -22,21 +22,21 @@ class FloatMultiplyAccumulate(Accumulator):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        accumulator = Signal(len(self.sum), reset_less=True)
-        augend = Signal(len(self.sum))
-        m.d.comb += [
-            self.sum.eq(accumulator),
-            augend.eq(accumulator & ~self.first.replicate(len(augend))),
-        ]
-        step_sum = self._add_lanes(m, platform)
-        total = self._add(m, platform, "add_step", augend, step_sum)
-        with m.If(self.en & self.valid):
-            m.d.sync += accumulator.eq(total)
-        self.complete(m)
+        pipeline, operands, step = self.front(m)
+        products, step = pipeline.cut_lanes("products", self.multiply(m, platform, operands), step)
+        terms = [{"term": self._term(m, platform, lane, product)} for lane, product in enumerate(products)]
+        lanes, step = pipeline.cut_lanes("terms", terms, step)
+        step_sum = self._add_lanes(m, platform, [lane.term for lane in lanes])
+        stage = pipeline.cut("step", number=step_sum, **step)
+        own = Signal(len(self.sum), name="accumulator", reset_less=True)
+        total = self._add(m, platform, "add_step", self.augend(m, own, vars(stage)), stage.number)
+        m.d.comb += self.sum.eq(own)
+        with m.If(self.en & stage.valid):
+            m.d.sync += own.eq(total)
+        self.complete(m, vars(stage))
         return m
 
-    def _add_lanes(self, m: Module, platform: Any) -> Value:
-        terms: list[Value] = [self._term(m, platform, lane) for lane in range(self._arithmetic.lanes)]
+    def _add_lanes(self, m: Module, platform: Any, terms: list[Value]) -> Value:
         level = 0
         while len(terms) > 1:
             half = (len(terms) + 1) // 2
@@ -46,20 +46,12 @@ class FloatMultiplyAccumulate(Accumulator):
             level += 1
         return terms[0]
 
-    def _term(self, m: Module, platform: Any, lane: int) -> Value:
-        product = self.place_product(m, platform, lane)
-        term = place(m, platform, f"term_{lane}", FloatTerm, self._arithmetic)
-        m.d.comb += [
-            term.sign.eq(product.sign),
-            term.significand.eq(product.significand),
-            term.exponent.eq(product.exponent),
-        ]
-        for name in ("inf", "nan"):
-            if has_special(name, self._arithmetic):
-                m.d.comb += getattr(term, name).eq(getattr(product, name))
+    def _term(self, m: Module, platform: Any, lane: int, product: SimpleNamespace) -> Value:
+        term = place(m, platform, f"term_{lane}", FloatTerm, self._design)
+        m.d.comb += [getattr(term, name).eq(value) for name, value in vars(product).items()]
         return term.term
 
     def _add(self, m: Module, platform: Any, name: str, x: Value, y: Value) -> Value:
-        add = place(m, platform, name, FloatAdd, FLOAT_ACCUMULATORS[self._arithmetic.acc])
+        add = place(m, platform, name, FloatAdd, FLOAT_ACCUMULATORS[self._design.acc])
         m.d.comb += [add.a.eq(x), add.b.eq(y)]
         return add.c

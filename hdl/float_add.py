@@ -84,14 +84,14 @@ class FloatAdd(Block):
         places = Signal(max(len(exponent), len(zeros)))
         shifted_left = Signal(len(total) - 1)
         significand = Signal(len(total) - 1)
-        final = Signal(len(exponent) + 1)
+        final_exponent = Signal(len(exponent) + 1)
         m.d.comb += [
             places.eq(Mux(zeros < exponent, zeros, exponent - 1)),
             shifted_left.eq(total[:-1] << places[: len(zeros)]),
             significand.eq(Mux(carry, shifted_right, shifted_left)),
-            final.eq(Mux(carry, exponent + 1, exponent - places)),
+            final_exponent.eq(Mux(carry, exponent + 1, exponent - places)),
         ]
-        return significand, final
+        return significand, final_exponent
 
     def _round(self, m: Module, significand: Value, exponent: Value) -> Value:
         """Round the guard bits off: exponent and mantissa as one number, infinity if it is too large."""

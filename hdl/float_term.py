@@ -22,7 +22,7 @@ class FloatTerm(Block):
 
     Members
     -------
-    sign : In(1)
+    sign, nonzero : In(1)
     inf, nan : In(1)
         Only for formats that have them.
     significand : In(M+1), or In(2M+2) for `exact`
@@ -35,6 +35,7 @@ class FloatTerm(Block):
     sequential = False
 
     sign: Signal
+    nonzero: Signal
     inf: Signal
     nan: Signal
     significand: Signal
@@ -47,6 +48,7 @@ class FloatTerm(Block):
         self._specials = [name for name in ("inf", "nan") if has_special(name, arithmetic)]
         members: dict[str, Any] = {
             "sign": In(1),
+            "nonzero": In(1),
             "significand": In(arithmetic.significand_bits),
             "exponent": In(largest_exponent(arithmetic).bit_length()),
             "term": Out(self._format.width),
@@ -70,7 +72,7 @@ class FloatTerm(Block):
         ]
         shifted = shift_right_sticky(m, significand, distance, "shifted")
         field: Value = limit(m, round_field(m, shifted, biased, format_), format_)
-        field &= self.significand.any().replicate(len(field))
+        field &= self.nonzero.replicate(len(field))
         inf, nan = (getattr(self, n) if n in self._specials else Const(0, 1) for n in ("inf", "nan"))
         special = {"nan": nan, "inf": inf, "negative": self.sign}
         m.d.comb += self.term.eq(select_special(field, self.sign, **special, format_=format_))

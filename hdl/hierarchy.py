@@ -1,9 +1,10 @@
 """Placing one component in another: as an Amaranth submodule, or as an instance of its own Verilog module."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
 
-from amaranth import ClockSignal, Instance, Module, ResetSignal, Signal
+from amaranth import ClockSignal, Instance, Module, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 
 
@@ -11,10 +12,20 @@ class Block(wiring.Component):  # type: ignore[type-arg]
     """A component that becomes one Verilog module, however often it is placed.
 
     Every placement of a block class in a design has the same parameters.
+
+    Attributes
+    ----------
+    block_name : str
+        Of its Verilog module, behind the design's name.
+    sequential : bool
+        Whether it has registers, and so a clock.
+    has_reset : bool
+        Whether a reset clears any of them.
     """
 
     block_name: ClassVar[str]
     sequential: bool
+    has_reset: bool = True
 
 
 class ModulePerBlock:
@@ -41,14 +52,58 @@ class ModulePerBlock:
         if module not in self.blocks:
             self.blocks[module] = block_class(*args)
         block = self.blocks[module]
-        ports: dict[str, Any] = {}
-        signals: dict[str, Signal] = {}
-        for (port,), member, _ in block.signature.flatten(block):
-            signals[port] = Signal(member.shape, name=f"{name}_{port}")
-            ports[("i_" if member.flow is wiring.In else "o_") + port] = signals[port]
+        connections: dict[str, Any] = {}
+        signals = SimpleNamespace()
+        for path, member, _ in block.signature.flatten(block):
+            port = port_name(path)
+            signal = Signal(member.shape, name=f"{name}_{port}")
+            connections[("i_" if member.flow is wiring.In else "o_") + port] = signal
+            _set(signals, path, signal)
         if block.sequential:
-            ports |= {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
-        return Instance(module, **ports), SimpleNamespace(**signals)
+            connections["i_clk"] = ClockSignal()
+        if block.sequential and block.has_reset:
+            connections["i_rst"] = ResetSignal()
+        return Instance(module, **connections), signals
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of a block, as its Verilog module has it.
+
+    Parameters
+    ----------
+    name : str
+        A stream's ports begin with the stream's name: `a_payload`.
+    flow : In or Out
+    value : Value
+    """
+
+    name: str
+    flow: wiring.Flow
+    value: Value
+
+
+def ports_of(block: Block) -> list[Port]:
+    """Give the ports of a block but its clock and reset, streams as plain vectors."""
+    return [
+        Port(port_name(path), member.flow, Value.cast(value))
+        for path, member, value in block.signature.flatten(block)
+    ]
+
+
+def port_name(path: tuple[str | int, ...]) -> str:
+    """Join the names of a port and of the streams that it is in."""
+    return "_".join(map(str, path))
+
+
+def _set(signals: SimpleNamespace, path: tuple[str | int, ...], signal: Any) -> None:
+    """Set the attribute that a path leads to."""
+    *outer, name = map(str, path)
+    for attribute in outer:
+        if not hasattr(signals, attribute):
+            setattr(signals, attribute, SimpleNamespace())
+        signals = getattr(signals, attribute)
+    setattr(signals, name, signal)
 
 
 BlockT = TypeVar("BlockT", bound=Block)

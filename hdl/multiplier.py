@@ -39,7 +39,7 @@ class _Case:
     clears: int = 0
 
 
-class Multiplier(Block):
+class MultiplierBlock(Block):
     """Multiply into the operands' format.
 
     Latency: `pipeline` cycles, 0 for a combinational multiplier. Throughput: one product every

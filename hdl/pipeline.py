@@ -1,9 +1,48 @@
 """Register stages between the steps of a datapath."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import SimpleNamespace
+from typing import Any
 
 from amaranth import Const, Module, Signal, Value
+
+from lmul.design import Design
+
+Values = Mapping[str, Any]
+
+RAW_CUTS = (
+    (),
+    ("products",),
+    ("products", "step"),
+    ("products", "terms", "step"),
+    ("inputs", "products", "terms", "step"),
+)
+"""Where the registers of a sum are, beside the sum and the result, by their number."""
+
+ROUNDED_CUTS = (
+    (),
+    ("products",),
+    ("products", "step"),
+    ("products", "step", "normalised"),
+    ("products", "step", "magnitude", "normalised"),
+)
+"""The same for a fixed-point sum that becomes a floating-point result."""
+
+
+def sum_cuts(design: Design) -> tuple[str, ...]:
+    """Give the points at which the datapath of a sum is cut."""
+    rounded = design.converts and not design.accumulator_format
+    return (ROUNDED_CUTS if rounded else RAW_CUTS)[design.pipeline]
+
+
+def stages_before_sum(design: Design) -> int:
+    """Count the register stages between the operands and the sum."""
+    return len({"inputs", "products", "terms", "step"}.intersection(sum_cuts(design)))
+
+
+def stages_after_sum(design: Design) -> int:
+    """Count the register stages between the sum and the result."""
+    return design.pipeline - stages_before_sum(design)
 
 
 class Pipeline:
@@ -17,22 +56,45 @@ class Pipeline:
         The points at which there are any.
     reset : collection of str
         Values that a reset clears; the others only follow.
+    enable : Value, optional
+        Holds every register when low.
     """
 
-    def __init__(self, m: Module, cuts: Collection[str], reset: Collection[str]) -> None:
+    def __init__(
+        self, m: Module, cuts: Collection[str], reset: Collection[str], enable: Value | None = None
+    ) -> None:
         self._m = m
         self._cuts = cuts
         self._reset = reset
+        self._enable = Const(1, 1) if enable is None else enable
 
     def cut(self, point: str, **values: Value) -> SimpleNamespace:
-        """Give the values as the next step of the datapath sees them, registered or not."""
+        """Give the values as the next step of the datapath sees them, registered or not.
+
+        Where one of them is `valid`, those that a reset does not clear are held while it is low.
+        """
         if point in self._cuts:
-            values = {name: self._register(point, name, value) for name, value in values.items()}
+            load = Signal(name=f"{point}_load")
+            self._m.d.comb += load.eq(self._enable & values.get("valid", Const(1, 1)))
+            values = {name: self._register(point, name, value, load) for name, value in values.items()}
         return SimpleNamespace(**values)
 
-    def _register(self, point: str, name: str, value: Value) -> Value:
+    def cut_lanes(
+        self, point: str, lanes: list[dict[str, Value]], step: Values
+    ) -> tuple[list[SimpleNamespace], dict[str, Value]]:
+        """Do the same with the values of every lane, and with those of the whole step."""
+        flat = {f"{name}_{index}": value for index, lane in enumerate(lanes) for name, value in lane.items()}
+        after = vars(self.cut(point, **flat, **step))
+        return [
+            SimpleNamespace(**{name: after[f"{name}_{index}"] for name in lane})
+            for index, lane in enumerate(lanes)
+        ], {name: after[name] for name in step}
+
+    def _register(self, point: str, name: str, value: Value, load: Value) -> Value:
         if isinstance(value, Const):
             return value
-        register = Signal(value.shape(), name=f"{point}_{name}", reset_less=name not in self._reset)
-        self._m.d.sync += register.eq(value)
+        cleared = name in self._reset
+        register = Signal(value.shape(), name=f"{point}_{name}", reset_less=not cleared)
+        with self._m.If(self._enable if cleared else load):
+            self._m.d.sync += register.eq(value)
         return register

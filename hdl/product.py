@@ -14,8 +14,8 @@ from lmul.hdl.operand import Operand, operand_offset
 class WideProduct(Block):
     """Multiply without rounding, without bounds on the exponent. Combinational.
 
-    A finite product is (-1)^sign * significand * 2^(exponent - exponent_offset): the exponent is the
-    sum of the operands' exponent fields, so it takes no subtraction.
+    A finite product that is not zero is (-1)^sign * significand * 2^(exponent - exponent_offset): the
+    exponent is the sum of the operands' exponent fields, so it takes no subtraction.
 
     Parameters
     ----------
@@ -26,10 +26,11 @@ class WideProduct(Block):
     a, b : In(W)
         W of each operand's format.
     sign : Out(1)
+    nonzero : Out(1)
+        Low for products that are zero, infinite or NaN; what follows then means nothing.
     significand : Out(M+1), or Out(2M+2) for `exact`
-        Zero for products that are zero, infinite or NaN.
     exponent : Out(X)
-        At least 2 where the significand is not zero.
+        At least 2.
     inf, nan : Out(1)
         Only for formats that have them.
     """
@@ -40,6 +41,7 @@ class WideProduct(Block):
     a: Signal
     b: Signal
     sign: Signal
+    nonzero: Signal
     significand: Signal
     exponent: Signal
     inf: Signal
@@ -52,6 +54,7 @@ class WideProduct(Block):
             "a": In(first.width),
             "b": In(second.width),
             "sign": Out(1),
+            "nonzero": Out(1),
             "significand": Out(arithmetic.significand_bits),
             "exponent": Out(largest_exponent(arithmetic).bit_length()),
         }
@@ -72,27 +75,24 @@ class WideProduct(Block):
         if has_special("inf", self._arithmetic):
             m.d.comb += self.inf.eq((x.inf | y.inf) & ~self.nan)
             special = self.nan | self.inf
-        finite_nonzero = Signal()
         m.d.comb += [
             self.sign.eq(x.sign ^ y.sign),
-            finite_nonzero.eq(x.nonzero & y.nonzero & ~special),
+            self.nonzero.eq(x.nonzero & y.nonzero & ~special),
         ]
-        significand = Signal(len(self.significand), name="any_significand")
-        m.d.comb += self.significand.eq(significand & finite_nonzero.replicate(len(significand)))
         if self._arithmetic.mul == "exact":
-            self._multiply(m, x, y, significand)
+            self._multiply(m, x, y)
         else:
-            self._add_fields(m, x, y, significand)
+            self._add_fields(m, x, y)
         return m
 
-    def _multiply(self, m: Module, x: Operand, y: Operand, significand: Signal) -> None:
+    def _multiply(self, m: Module, x: Operand, y: Operand) -> None:
         bits = self._arithmetic.mantissa_bits
         m.d.comb += [
-            significand.eq(Cat(x.aligned(bits), 1) * Cat(y.aligned(bits), 1)),
+            self.significand.eq(Cat(x.aligned(bits), 1) * Cat(y.aligned(bits), 1)),
             self.exponent.eq(x.exponent + y.exponent),
         ]
 
-    def _add_fields(self, m: Module, x: Operand, y: Operand, significand: Signal) -> None:
+    def _add_fields(self, m: Module, x: Operand, y: Operand) -> None:
         """Add exponents and mantissas as one number; the mantissa's carry runs into the exponent."""
         bits = self._arithmetic.mantissa_bits
         mantissas = x.aligned(bits), y.aligned(bits)
@@ -102,7 +102,7 @@ class WideProduct(Block):
             field_sum.eq(Cat(mantissas[0], x.exponent) + Cat(mantissas[1], y.exponent)),
             field.eq(field_sum + correction(m, *mantissas, self._arithmetic)),
             self.exponent.eq(field[bits:]),
-            significand.eq(Cat(field[:bits], 1)),
+            self.significand.eq(Cat(field[:bits], 1)),
         ]
 
 

@@ -5,26 +5,31 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from lmul.golden import FORMATS, Arithmetic
+from lmul.design import Design
+from lmul.golden import FORMATS
 from lmul.hdl.flags import nan_and_infinity
 from lmul.hdl.float_convert import FloatConvert
 from lmul.hdl.hierarchy import Block, place
 from lmul.hdl.operand import normalise
+from lmul.hdl.pipeline import Pipeline, stages_after_sum, sum_cuts
 
 
 class RoundToFloat(Block):
-    """Round the accumulator to binary32 or bf16, ties to even. Combinational.
+    """Round the accumulator to binary32 or bf16, ties to even.
 
-    The accumulator's last bit weighs at least as much as the smallest normal number of the output,
-    so that there are no subnormal results.
+    Combinational, or with as many register stages as `stages_after_sum` says. The accumulator's last
+    bit weighs at least as much as the smallest normal number of the output, so that there are no
+    subnormal results.
 
     Parameters
     ----------
-    arithmetic : Arithmetic
+    design : Design
         `out` is fp32 or bf16.
 
     Members
     -------
+    en : In(1)
+        Holds every register when low; only where there are registers.
     raw : In(A)
         Two's complement, last bit weighing 2^lsb_exponent.
     nan, inf, negative : In(1)
@@ -33,54 +38,60 @@ class RoundToFloat(Block):
     """
 
     block_name = "round"
-    sequential = False
 
+    en: Signal
     raw: Signal
     nan: Signal
     inf: Signal
     negative: Signal
     value: Signal
 
-    def __init__(self, arithmetic: Arithmetic) -> None:
-        self._arithmetic = arithmetic
-        super().__init__(
-            {
-                "raw": In(arithmetic.accumulator_bits),
-                "nan": In(1),
-                "inf": In(1),
-                "negative": In(1),
-                "value": Out(arithmetic.output_bits),
-            }
-        )
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        self.sequential = stages_after_sum(design) > 0
+        members = {
+            "raw": In(design.accumulator_bits),
+            "nan": In(1),
+            "inf": In(1),
+            "negative": In(1),
+            "value": Out(design.output_bits),
+        }
+        super().__init__(({"en": In(1)} if self.sequential else {}) | members)
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        format_ = FORMATS[self._arithmetic.out]
+        format_ = FORMATS[self._design.out]
+        enable = self.en if self.sequential else None
+        pipeline = Pipeline(m, sum_cuts(self._design), ("nan",), enable)
         sign = self.raw[-1]
         magnitude = Signal(len(self.raw))
         m.d.comb += magnitude.eq((self.raw ^ sign.replicate(len(self.raw))) + sign)
-        normalised, zeros = normalise(m, magnitude, "magnitude")
-        field, too_large = self._round(m, normalised, zeros)
+        special = {"nan": self.nan, "inf": self.inf, "negative": self.negative}
+        s = pipeline.cut("magnitude", magnitude=magnitude, sign=sign, **special)
+        normalised, zeros = normalise(m, s.magnitude, "magnitude")
+        special = {"nan": s.nan, "inf": s.inf, "negative": s.negative}
+        s = pipeline.cut("normalised", normalised=normalised, zeros=zeros, sign=s.sign, **special)
+        field, too_large = self._round(m, s.normalised, s.zeros)
         infinity = format_.infinity or 0
-        with m.If(self.nan):
+        with m.If(s.nan):
             m.d.comb += self.value.eq(format_.nan or 0)
-        with m.Elif(self.inf):
-            m.d.comb += self.value.eq(Cat(Const(infinity, len(field)), self.negative))
-        with m.Elif(normalised[-1]):
-            m.d.comb += self.value.eq(Cat(Mux(too_large, infinity, field), sign))
+        with m.Elif(s.inf):
+            m.d.comb += self.value.eq(Cat(Const(infinity, len(field)), s.negative))
+        with m.Elif(s.normalised[-1]):
+            m.d.comb += self.value.eq(Cat(Mux(too_large, infinity, field), s.sign))
         return m
 
     def _round(self, m: Module, normalised: Value, zeros: Value) -> tuple[Value, Value]:
         """Give exponent and mantissa as one number, and whether the exponent is too large."""
-        format_ = FORMATS[self._arithmetic.out]
+        format_ = FORMATS[self._design.out]
         bits = len(normalised)
         # Zeros on the right, so that there is something to round off.
         wide = Cat(Const(0, max(0, format_.mantissa_bits + 3 - bits)), normalised)
         rest = len(wide) - 1 - format_.mantissa_bits
         mantissa = wide[rest:-1]
         round_up = Signal()
-        largest_exponent = self._arithmetic.lsb_exponent + bits - 1 + format_.bias
+        largest_exponent = self._design.lsb_exponent + bits - 1 + format_.bias
         exponent = Signal(range(largest_exponent + 1))
         infinity = format_.infinity or 0
         fits = largest_exponent + 1 < infinity >> format_.mantissa_bits
@@ -95,22 +106,24 @@ class RoundToFloat(Block):
 
 
 def output_element(
-    m: Module, platform: Any, name: str, arithmetic: Arithmetic, *, raw: Value, flags: Value
+    m: Module, platform: Any, name: str, design: Design, *, en: Value, raw: Value, flags: Value
 ) -> Value:
-    """Bring a complete sum into the form of `arithmetic.out`. Combinational."""
-    if arithmetic.out in {"raw", arithmetic.acc}:
+    """Bring a complete sum into the form of `design.out`, `stages_after_sum` cycles of `en` later."""
+    if not design.converts:
         return raw
-    if arithmetic.accumulator_format:
-        formats = arithmetic.accumulator_format, FORMATS[arithmetic.out]
+    if design.accumulator_format:
+        formats = design.accumulator_format, FORMATS[design.out]
         convert = place(m, platform, name, FloatConvert, *formats)
         m.d.comb += convert.raw.eq(raw)
         return convert.value
-    rounding = place(m, platform, name, RoundToFloat, arithmetic)
-    nan, inf, negative = nan_and_infinity(arithmetic, raw, flags)
+    rounding = place(m, platform, name, RoundToFloat, design)
+    nan, inf, negative = nan_and_infinity(design, raw, flags)
     m.d.comb += [
         rounding.raw.eq(raw),
         rounding.nan.eq(nan),
         rounding.inf.eq(inf),
         rounding.negative.eq(negative),
     ]
+    if stages_after_sum(design):
+        m.d.comb += rounding.en.eq(en)
     return rounding.value

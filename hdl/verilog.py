@@ -7,23 +7,27 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from amaranth import ClockDomain, Fragment
 from amaranth.back import rtlil  # type: ignore[attr-defined]
+from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
-from lmul.design import Design
+from lmul.design import DATAFLOWS, Design
 from lmul.hdl.axi import ArrayAxiStream
 from lmul.hdl.built import check_built
-from lmul.hdl.dot import DotProduct
-from lmul.hdl.hierarchy import Block, ModulePerBlock
-from lmul.hdl.multiplier import Multiplier
+from lmul.hdl.dot import DotProductBlock
+from lmul.hdl.hierarchy import Block, ModulePerBlock, ports_of
+from lmul.hdl.multiplier import MultiplierBlock
 from lmul.hdl.readable import readable
 from lmul.yosys import run_yosys
 
 TITLES = {
     "mul": "{mul} multiplier, {format} operands and result",
     "dot": "dot product of {lanes} lanes, {format} operands, {mul} products, {acc} accumulator",
-    "array": "{rows} x {cols} array of {lanes}-lane elements, {format} operands, {mul} products",
+    "array": "{rows} x {cols} {dataflow} array of {lanes}-lane elements, {format} operands, {mul} products",
 }
+
+DIRECTIONS = {wiring.In: PortDirection.Input, wiring.Out: PortDirection.Output}
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,10 @@ def component(design: Design) -> Block:
     """
     check_built(design)
     if design.kind == "mul":
-        return Multiplier(design, design.pipeline)
+        return MultiplierBlock(design, design.pipeline)
     if design.kind == "dot":
-        return DotProduct(design)
-    return ArrayAxiStream(design, design.rows, design.cols)
+        return DotProductBlock(design)
+    return ArrayAxiStream(design)
 
 
 def export(design: Design, name: str | None = None) -> Export:
@@ -86,7 +90,13 @@ def export(design: Design, name: str | None = None) -> Export:
 
 
 def _rtlil(block: Block, name: str, platform: ModulePerBlock) -> str:
-    text: str = rtlil.convert(block, name=name, platform=platform, emit_src=False)
+    ports = {port.name: (port.value, DIRECTIONS[port.flow]) for port in ports_of(block)}
+    fragment = Fragment.get(block, platform)  # type: ignore[no-untyped-call]
+    if block.sequential and not block.has_reset:
+        domain = ClockDomain("sync", reset_less=True)
+        fragment.add_domains(domain)
+        ports["clk"] = (domain.clk, PortDirection.Input)  # type: ignore[attr-defined]
+    text: str = rtlil.convert(fragment, name=name, ports=ports, emit_src=False)
     return text
 
 
@@ -103,7 +113,10 @@ def _structural_verilog(text: str, top: str) -> str:
                 "opt_expr",
                 "wreduce",
                 "opt_clean -purge",
-                "opt_dff -simple-dffe",
+                # Synchronous resets only where there is one: other zeros are logic.
+                "select -set reset i:rst %co3 t:$dff %i",
+                "opt_dff -simple-dffe @reset",
+                "opt_dff -simple-dffe -nosdff",
                 "opt_expr",
                 "opt_clean -purge",
                 # Registers begin with a reset, not with a value that only an FPGA can load.
@@ -116,8 +129,9 @@ def _structural_verilog(text: str, top: str) -> str:
 
 
 def _port_names(block: Block) -> list[str]:
-    names = [path[0] for path, _, _ in block.signature.flatten(block)]
-    return [*(["clk", "rst"] if block.sequential else []), *map(str, names)]
+    names = [port.name for port in ports_of(block)]
+    clock = ["clk", "rst"] if block.has_reset else ["clk"]
+    return [*(clock if block.sequential else []), *names]
 
 
 def _comment(block: Block) -> str:
@@ -126,7 +140,8 @@ def _comment(block: Block) -> str:
 
 def _header(design: Design, name: str) -> str:
     latency, throughput = design.latency, design.products_per_cycle
-    parameters = design.parameters() | {"format": design.format_names}
+    dataflow, _, _ = DATAFLOWS[design.dataflow].partition(":")
+    parameters = design.parameters() | {"format": design.format_names, "dataflow": dataflow}
     return "\n".join(
         [
             f"// {name}: {TITLES[design.kind].format(**parameters)}.",
@@ -169,11 +184,11 @@ def _ports(design: Design, top: Block) -> list[dict[str, Any]]:
     if top.sequential:
         ports += [{"name": name, "direction": "in", "width": 1} for name in ("clk", "rst")]
     layouts = _layouts(design)
-    for (port,), member, value in top.signature.flatten(top):
-        direction = "in" if member.flow is wiring.In else "out"
-        ports.append({"name": str(port), "direction": direction, "width": len(value)})
-        if port in layouts:
-            ports[-1]["layout"] = layouts[port]
+    for port in ports_of(top):
+        direction = "in" if port.flow is wiring.In else "out"
+        ports.append({"name": port.name, "direction": direction, "width": len(port.value)})
+        if port.name in layouts:
+            ports[-1]["layout"] = layouts[port.name]
     return ports
 
 
@@ -188,9 +203,12 @@ def _layouts(design: Design) -> dict[str, str]:
             "c_flags": "{overflow, inf, nan}",
         }
     if design.kind == "array":
+        travels = design.dataflow == "ws"
+        a = f"product k = r*{lanes}+n" if travels else "row r, lane n"
+        b = f"beat i: product k = i*{lanes}+n of column c" if travels else "column c, lane n"
         return {
-            "s_axis_a_tdata": f"row r, lane n at bits (r*{lanes}+n)*{first} +: {first}",
-            "s_axis_b_tdata": f"column c, lane n at bits (c*{lanes}+n)*{second} +: {second}",
+            "s_axis_a_tdata": f"{a} at bits (r*{lanes}+n)*{first} +: {first}",
+            "s_axis_b_tdata": f"{b} at bits (c*{lanes}+n)*{second} +: {second}",
             "m_axis_c_tdata": f"column c at bits c*{out} +: {out}",
             "m_axis_c_tuser": "{mismatch, overflow, inf, nan}",
         }

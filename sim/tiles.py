@@ -20,7 +20,7 @@ class Tile:
     Parameters
     ----------
     a, b : list of int
-        tdata of every K-step.
+        tdata of every beat.
     rows : list of int
         Expected tdata of every row of the result.
     flags : list of int
@@ -41,8 +41,13 @@ def tiles(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
     a : ndarray of codes, shape (M, K)
     b : ndarray of codes, shape (K, N)
     design : Design
-        An `array`.
+        An `array`. In a weight-stationary one K is cut too: results are those of R*N products.
     """
+    cut = _weight_stationary if design.dataflow == "ws" else _output_stationary
+    return cut(a, b, design)
+
+
+def _output_stationary(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
     a = _pad(a, design.rows, design.lanes)
     b = _pad(b.T, design.cols, design.lanes)
     first, second = design.formats
@@ -57,6 +62,24 @@ def tiles(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
             row_flags = np.bitwise_or.reduce(flags[rows, cols], axis=1)
             b_beats = pack(_steps(b[cols], design.lanes), second.width)
             yield Tile(a_beats, b_beats, pack(elements[rows, cols], design.output_bits), row_flags.tolist())
+
+
+def _weight_stationary(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
+    depth = design.rows * design.lanes
+    a = _pad(a, 1, depth)
+    b = _pad(b.T, design.cols, depth)
+    first, second = design.formats
+    for start in range(0, a.shape[1], depth):
+        products = slice(start, start + depth)
+        a_beats = pack(a[:, products], first.width)
+        sums = matmul_codes(a[:, products], b[:, products].T, design)
+        elements = sums.output()
+        flags = flag_bits(sums)
+        for left in range(0, len(b), design.cols):
+            cols = slice(left, left + design.cols)
+            row_flags = np.bitwise_or.reduce(flags[:, cols], axis=1)
+            b_beats = pack(_steps(b[cols, products], design.lanes), second.width)
+            yield Tile(a_beats, b_beats, pack(elements[:, cols], design.output_bits), row_flags.tolist())
 
 
 def flag_bits(sums: Sums) -> NDArray[np.int64]:

@@ -15,7 +15,8 @@ DESIGNS = {
     "array, defaults": make_design("array"),
     "mul": make_design("mul", mul="exact", subnormals="full", overflow="ieee", pipeline=2),
     "dot": make_design("dot", mul="exact", out="raw", lanes=5, depth=77),
-    "array": make_design("array", mul="exact", out="raw", lanes=2, rows=3, cols=5, depth=77),
+    "array": make_design("array", mul="exact", out="raw", lanes=2, rows=3, cols=5, depth=77, share=2),
+    "array, ws": make_design("array", dataflow="ws", pipeline=2, acc="fp16", rows=3),
     "dot, two formats": make_design("dot", format_b="e2m1", acc="fixed:24:-8", subnormals="full"),
 }
 
@@ -96,9 +97,12 @@ def test_parameters_are_only_those_that_count() -> None:
         "lanes": 5,
         "depth": 77,
         "subnormals": "flush",
+        "pipeline": 0,
+        "carry": "propagate",
     }
     assert DESIGNS["dot"].parameters() == dot
-    assert DESIGNS["array"].parameters() == dot | {"kind": "array", "lanes": 2, "rows": 3, "cols": 5}
+    sizes = {"lanes": 2, "rows": 3, "cols": 5, "share": 2}
+    assert DESIGNS["array"].parameters() == dot | {"kind": "array", "dataflow": "os"} | sizes
 
 
 @pytest.mark.parametrize("label", DESIGNS)
@@ -134,6 +138,7 @@ def test_names_are_identifiers_that_tell_multipliers_and_sizes_apart() -> None:
         make_design("dot", lanes=3),
         *(make_design("array", **size) for size in sizes),
         *(make_design("mul", pipeline=stages) for stages in range(1, PIPELINE_LIMIT + 1)),
+        *(make_design("array", **choice) for choice in ({"dataflow": "ws"}, {"share": 1}, {"carry": "save"})),
         *(make_design("mul", **policy) for policy in ({"subnormals": "full"}, {"overflow": "ieee"})),
     ]
     names = [design.name for design in designs]
@@ -151,12 +156,41 @@ def test_one_format_or_two() -> None:
 
 
 @pytest.mark.parametrize("wrong", [-1, PIPELINE_LIMIT + 1, 1.0, True])
-def test_pipeline_is_for_mul_and_has_a_limit(wrong: Any) -> None:
-    assert message("mul", pipeline=wrong) == (
+@pytest.mark.parametrize("kind", KINDS)
+def test_pipeline_has_a_limit(kind: str, wrong: Any) -> None:
+    assert message(kind, pipeline=wrong) == (
         f"--pipeline must be a whole number from 0 to {PIPELINE_LIMIT}, not {wrong!r}"
     )
-    assert message("dot", pipeline=1).startswith("--pipeline means nothing to dot")
-    assert make_design("mul", pipeline=PIPELINE_LIMIT).latency == PIPELINE_LIMIT
+    longest, shortest = (make_design(kind, pipeline=stages).latency for stages in (PIPELINE_LIMIT, 0))
+    assert longest - shortest == PIPELINE_LIMIT
+
+
+def test_choices_of_an_array_take_one_line_with_the_known_ones() -> None:
+    assert message("array", dataflow="is") == "--dataflow 'is' is unknown: it must be one of os, ws"
+    assert message("dot", carry="skip") == "--carry 'skip' is unknown: it must be one of propagate, save"
+    for name in ("dataflow", "share", "rows", "cols"):
+        assert message("dot", **{name: 1}).startswith(f"--{name} means nothing to dot")
+
+
+@pytest.mark.parametrize(
+    ("options", "latency"),
+    [
+        ({"share": 1}, 4 + 6 + 2),
+        ({"share": 2}, 1 + 2 + 4),
+        ({"share": 32}, 4),
+        ({"share": 1, "pipeline": 3, "carry": "save"}, 4 + 6 + 2 + 4),
+        ({"dataflow": "ws", "share": 1}, 4 + 6 + 1),
+        ({"dataflow": "ws", "share": 5, "pipeline": 3}, 4 + 1 + 2 + 3),
+    ],
+)
+def test_latency_of_arrays_is_the_way_of_their_waves(options: dict[str, Any], latency: int) -> None:
+    assert make_design("array", rows=4, cols=6, **options).latency == latency
+
+
+def test_weight_stationary_accumulator_is_as_deep_as_the_array() -> None:
+    assert make_design("array", dataflow="ws", rows=3, lanes=5).depth == 15
+    assert make_design("array", dataflow="ws", rows=3, depth=77).depth == 77
+    assert make_design("array", rows=3, lanes=5).depth == 2048
 
 
 def test_parameters_that_contradict_each_other_are_refused() -> None:

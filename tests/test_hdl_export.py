@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lmul.cli import main
 from lmul.design import Design, make_design
 from lmul.hdl import Export, export
 from lmul.sim.verilator import verilator_environment
@@ -22,10 +24,15 @@ DESIGNS = [
     *(make_design("dot", mul=mul, out=out) for mul in ("lmul", "exact") for out in ("fp32", "raw")),
     make_design("dot", lanes=1, depth=1),
     make_design("dot", lanes=3, mul="exact"),
+    make_design("dot", pipeline=4),
+    make_design("dot", out="raw", pipeline=4, carry="save", lanes=3),
     *(make_design("array", mul=mul) for mul in ("lmul", "exact")),
     make_design("array", rows=1, cols=1, lanes=1),
     make_design("array", rows=2, cols=5, lanes=3, out="raw", mul="exact"),
     make_design("array", rows=7, cols=1, lanes=2),
+    make_design("array", rows=6, cols=6, lanes=1, share=2, carry="save", pipeline=1),
+    make_design("array", dataflow="ws", rows=3, cols=6, lanes=2, share=2),
+    make_design("array", dataflow="ws", rows=1, cols=1, lanes=1, out="raw"),
 ]
 
 CHOICES = [
@@ -35,6 +42,9 @@ CHOICES = [
     make_design("dot", format="bf16", mul="exact", acc="fixed:14:-4", out="raw", lanes=2),
     make_design("dot", format_a="e4m3", format_b="e2m1", acc="fixed:9:3"),
     make_design("dot", acc="fp32", lanes=3),
+    make_design("dot", format="e5m2", acc="fp16", lanes=3, pipeline=4),
+    make_design("dot", format="e5m2", carry="save", lanes=2, pipeline=2),
+    make_design("dot", acc="fixed:24:1", out="raw", pipeline=3),
     make_design("dot", format="e3m4", mul="exact", acc="bf16", subnormals="full", lanes=2),
     make_design("array", format="e5m2", mul="mitchell", acc="fp16", out="bf16", rows=2, cols=2, lanes=1),
     make_design("array", format="e3m2", mul="addc", rows=2, cols=3, lanes=2),
@@ -59,12 +69,21 @@ def test_verilator_and_yosys_have_nothing_to_say(design: Design, export_to: Expo
     run_yosys([*check, "proc", "check -assert", "synth -run begin:fine", "check -assert"], path.parent)
 
 
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
+@pytest.mark.parametrize("design", CHOICES, ids=name_of)
+def test_icarus_has_nothing_to_say(design: Design, export_to: ExportTo) -> None:
+    _, path = export_to(design)
+    command = ["iverilog", "-Wall", "-g2005", "-t", "null", str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout + result.stderr == ""
+
+
 @pytest.mark.parametrize("design", DESIGNS, ids=name_of)
 def test_every_signal_has_a_name_and_every_kind_of_block_one_module(design: Design) -> None:
     text = export(design).verilog
     assert not re.findall(r"\b_\d+_\b|\\|\$\d", text)
     modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
-    kinds = {"mul": 1, "dot": 5, "array": 7}[design.kind] - (design.out == "raw")
+    kinds = {"mul": 1, "dot": 5, "array": 8}[design.kind] - (design.out == "raw")
     assert len(modules) == len(set(modules)) == kinds + (design.kind == "mul" and design.out == "raw")
 
 
@@ -88,6 +107,25 @@ def test_sidecar_describes_the_ports_that_the_verilog_has(design: Design) -> Non
     assert sidecar["latency_cycles"] == design.latency
 
 
+def test_prefix_begins_the_names_of_all_modules_and_files(tmp_path: Path) -> None:
+    assert main(["verilog", "dot", "--name-prefix", "mine_", "-o", str(tmp_path)]) == 0
+    name = "mine_lmul_e4m3_dot8"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.json", f"{name}.v"]
+    text = (tmp_path / f"{name}.v").read_text()
+    modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
+    assert len(modules) > 1
+    assert all(module.startswith("mine_") for module in modules)
+
+
+@pytest.mark.parametrize("prefix", ["9a", "a-", "a b", "\u00e4_"])
+def test_prefix_that_is_no_verilog_name_is_refused(
+    prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verilog", "mul", "--name-prefix", prefix, "-o", str(tmp_path)]) == 2
+    assert "take letters, digits and _" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_header_names_the_command_that_makes_the_file_again() -> None:
     design = make_design("array", rows=2, cols=3, mul="exact")
     command = re.search(r"lmul verilog (.*)", export(design).verilog)
@@ -108,4 +146,4 @@ def test_exports_are_the_same_bytes_in_another_process() -> None:
         for seed in ("0", "1")
     ]  # fmt: skip
     assert outputs[0] == outputs[1]
-    assert outputs[0].count(b"\nmodule ") == 7
+    assert outputs[0].count(b"\nmodule ") == 8

@@ -1,8 +1,8 @@
 """Dot products and arrays of every format, multiplier, accumulator and output equal the golden model."""
 
 import json
-from collections.abc import Callable, Iterator
-from itertools import combinations
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations, cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from lmul.hdl.built import check_built
 from lmul.sim.simulate import simulate
 from tests.conftest import Matrices
 from tests.golden_cases import edge_codes
+from tests.matrix.batch import simulate_batch
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
 
@@ -28,20 +29,20 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "out": ("fp32", "bf16", "raw"),
     "lanes": (1, 2, 3, 5, 8),
     "subnormals": ("flush", "full"),
+    "pipeline": (0, 1, 2, 3, 4),
+    "carry": ("propagate", "save"),
 }
 
-QUICK = [
-    ("dot", {}),
-    ("dot", {"format_a": "e5m2", "mul": "addc", "acc": "fixed:24:-6", "out": "raw", "lanes": 3}),
-    ("dot", {"format_a": "e3m4", "mul": "exact", "acc": "fp16", "out": "bf16", "subnormals": "full"}),
-    ("dot", {"format_a": "bf16", "format_b": "e2m1", "acc": "bf16", "lanes": 5}),
-    ("dot", {"format_a": "fp16", "mul": "mitchell", "acc": "fixed:9:3", "lanes": 1, "subnormals": "full"}),
-    ("dot", {"format_a": "e2m3", "format_b": "e3m2", "mul": "addc", "out": "bf16", "subnormals": "full"}),
-    ("dot", {"format_a": "e6m5", "mul": "exact", "acc": "fp32", "out": "raw", "lanes": 2}),
+ARRAYS = [
     ("array", {"format_a": "e5m2", "mul": "exact", "acc": "fp32", "lanes": 2, "rows": 2, "cols": 3}),
     ("array", {"format_a": "e3m2", "format_b": "e2m1", "acc": "fixed:9:3", "lanes": 1, "rows": 3, "cols": 2}),
     ("array", {"format_a": "e5m2", "subnormals": "full", "out": "raw", "lanes": 3, "rows": 1, "cols": 2}),
+    ("array", {"format_a": "e5m2", "acc": "fixed:9:3", "dataflow": "ws", "pipeline": 2, "cols": 2}),
 ]
+
+
+BATCH = 30
+"""Designs in one simulation."""
 
 
 def pairwise() -> Iterator[dict[str, Any]]:
@@ -63,6 +64,29 @@ def pairwise() -> Iterator[dict[str, Any]]:
         seen |= pairs
         misses = 0
         yield drawn
+
+
+def all_choices(format_a: str, format_b: str | None) -> Iterator[Design]:
+    """Give all designs with hardware of two formats; the choices of structure take turns."""
+    numeric = ("mul", "acc", "out", "subnormals")
+    structures = [
+        {"lanes": lanes, "pipeline": pipeline, "carry": carry}
+        for lanes in CHOICES["lanes"]
+        for pipeline in CHOICES["pipeline"]
+        for carry in CHOICES["carry"]
+    ]
+    turn = cycle(np.random.default_rng(1).permutation(len(structures)).tolist())
+    for choice in product(*(CHOICES[name] for name in numeric)):
+        options: dict[str, Any] = dict(zip(numeric, choice, strict=True))
+        structure = structures[next(turn)]
+        carry = structure["carry"] if options["acc"] == "exact" else "propagate"
+        options |= structure | {"carry": carry, "format_a": format_a, "format_b": format_b}
+        try:
+            design = make_design("dot", **options)
+            check_built(design)
+        except UserError:
+            continue
+        yield design
 
 
 def matrices(design: Design) -> Matrices:
@@ -103,21 +127,33 @@ def compare(design: Design, export_to: ExportTo, shared: Path) -> None:
     assert result.compared >= 3 * (25 + 24 + 16)
 
 
-@pytest.mark.parametrize(("kind", "options"), QUICK)
-def test_sums_are_right_for_codes_of_every_kind(
+@pytest.mark.parametrize(("kind", "options"), ARRAYS)
+def test_sums_of_arrays_are_right_for_codes_of_every_kind(
     kind: str, options: dict[str, Any], export_to: ExportTo, shared: Path
 ) -> None:
     compare(make_design(kind, **options), export_to, shared)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "options", list(pairwise()), ids=lambda options: "-".join(map(str, options.values()))
-)
-def test_sums_are_right_for_every_two_choices(
-    options: dict[str, Any], export_to: ExportTo, shared: Path
+def compare_batch(designs: Sequence[Design], tmp_path: Path, shared: Path) -> None:
+    products = [matrices(design) for design in designs]
+    compared = simulate_batch(designs, products, tmp_path, shared / "verilator")
+    assert compared == len(designs) * 3 * (25 + 24 + 16)
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_dot_products_are_right_for_every_two_choices(batch: int, tmp_path: Path, shared: Path) -> None:
+    compare_batch([make_design("dot", **options) for options in pairwise()][batch::4], tmp_path, shared)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("format_b", CHOICES["format_b"])
+@pytest.mark.parametrize("format_a", CHOICES["format_a"])
+def test_dot_products_are_right_for_all_choices(
+    format_a: str, format_b: str | None, tmp_path: Path, shared: Path
 ) -> None:
-    compare(make_design("dot", **options), export_to, shared)
+    designs = list(all_choices(format_a, format_b))
+    for first in range(0, len(designs), BATCH):
+        compare_batch(designs[first : first + BATCH], tmp_path / str(first), shared)
 
 
 def test_designs_without_hardware_are_refused() -> None:

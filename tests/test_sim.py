@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pylibfst import get_scopes_signals2, lib  # type: ignore[import-untyped]
 
+from lmul.cli import main
 from lmul.design import Design, make_design
 from lmul.hdl import Export
 from lmul.sim.simulate import Simulation, SimulationError, simulate
@@ -79,10 +80,11 @@ def test_dot_product_is_right_for_codes_of_every_kind(
     "design",
     [
         make_design("array", rows=4, cols=4, lanes=4, mul="lmul"),
-        make_design("array", rows=2, cols=3, lanes=2, mul="exact"),
-        make_design("array", rows=3, cols=1, lanes=1, mul="lmul", out="raw", depth=4),
-        make_design("array", rows=1, cols=4, lanes=3, mul="exact", out="raw"),
-        make_design("array", rows=1, cols=1, lanes=1, mul="lmul"),
+        make_design("array", rows=3, cols=4, lanes=2, mul="exact", share=1, carry="save", pipeline=1),
+        make_design("array", rows=5, cols=6, lanes=1, share=2, pipeline=4, out="bf16", depth=4),
+        make_design("array", rows=1, cols=1, lanes=1, mul="lmul", out="raw"),
+        make_design("array", dataflow="ws", rows=4, cols=5, lanes=2, share=2),
+        make_design("array", dataflow="ws", rows=3, cols=1, lanes=2, acc="fp16", pipeline=2, out="bf16"),
     ],
     ids=lambda design: f"{design.name}-{design.out}",
 )
@@ -94,8 +96,9 @@ def test_array_is_right_for_codes_of_every_kind(
     exported = export_to(design)
     for result in run(design, exported, matrices, ["operands", "pauses", "mismatch"]):
         assert result.compared >= 35 + 45 + 16 + 64
-    # A hundred of the shortest tiles that may keep the array busy: K / N = R.
-    shape = (10 * design.rows, design.rows * design.lanes, 10 * design.cols)
+    # A hundred of the shortest tiles that may keep the array busy: R steps, or R rows.
+    steps, cols = design.rows * design.lanes, 10 * design.cols
+    shape = (design.rows, 10 * steps, cols) if design.dataflow == "ws" else (10 * design.rows, steps, cols)
     (result,) = run(design, exported, draw_codes(shape))
     assert result.busy == 100 * design.rows
     assert result.busy / result.window >= 0.99
@@ -109,6 +112,20 @@ def test_register_that_leaves_its_range_is_flagged(run: Run, export_to: ExportTo
     assert result.compared == 8
 
 
+def test_weight_stationary_array_takes_operands_longer_than_its_sums(
+    tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sim").mkdir()
+    (shared / "verilator").mkdir(exist_ok=True)
+    (tmp_path / "sim" / "verilator").symlink_to(shared / "verilator")
+    rng = np.random.default_rng(1)
+    np.savez(tmp_path / "operands.npz", a=rng.normal(size=(3, 11)), b=rng.normal(size=(11, 3)))
+    options = ["--dataflow", "ws", "--rows", "2", "--cols", "2", "--lanes", "2", "--build", str(tmp_path)]
+    assert main(["sim", "array", *options, "--operands", str(tmp_path / "operands.npz")]) == 0
+    # Three parts of the sums, and two blocks of columns.
+    assert "36 outputs of 99 products" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("design", "right", "wrong"),
     [
@@ -116,9 +133,10 @@ def test_register_that_leaves_its_range_is_flagged(run: Run, export_to: ExportTo
         (make_design("dot", lanes=2), " = total_0_0_half ^ ", " = total_0_0_half | "),
         (make_design("dot", lanes=2), "valid & last", "valid & ~last & last"),
         (make_design("array", rows=2, cols=2, lanes=1), "take & last", "take & ~take"),
-        (make_design("array", rows=2, cols=2, lanes=1), "c_c0_align0 <= ", "c_c0_align0 <= ~"),
-        (make_design("array", rows=2, cols=2, lanes=1), "(core_last & remaining)", "(1'h0)"),
-        (make_design("array", rows=2, cols=2, lanes=1), "| s_axis_b_tlast;", "& s_axis_b_tlast;"),
+        (make_design("array", rows=2, cols=2, lanes=1, share=1), "c_c0_align0 <= ", "c_c0_align0 <= ~"),
+        (make_design("array", rows=3, cols=2, lanes=1), "(last & drain_busy)", "(1'h0)"),
+        (make_design("array", rows=2, cols=2, lanes=1), "| b_last;", "& b_last;"),
+        (make_design("array", rows=2, cols=2, lanes=1, dataflow="ws"), "marked <= ~b_last |", "marked <= "),
     ],
 )
 def test_bench_notices_a_fault(

@@ -13,6 +13,7 @@ from lmul.sim.benches import bench
 from lmul.sim.tiles import Tile, tiles
 
 SETTLING_CYCLES = 4
+MISMATCH = 0b1000
 PATIENCE = 50
 """Cycles to wait for each step of a tile."""
 
@@ -93,7 +94,7 @@ class Bench:
         self.compared += len(tile.rows)
 
     async def count(self) -> None:
-        """Count cycles, and those in which a step was taken; note when the first tile ends and comes out."""
+        """Count cycles, and those in which `a` was taken; note when the first tile ends and comes out."""
         dut, edge = self.dut, RisingEdge(self.dut.clk)
         valid, ready, last = dut.s_axis_a_tvalid, dut.s_axis_a_tready, dut.s_axis_a_tlast
         while True:
@@ -125,7 +126,9 @@ async def operands(dut: Any) -> None:
     """Send every tile of the operands back to back, nothing pausing."""
     environment = Bench(dut)
     await environment.run(all_tiles())
-    latency = environment.first_row - environment.first_end
+    # Output-stationary results need a whole tile, the others one row of it.
+    needed = environment.first_step if bench.design().dataflow == "ws" else environment.first_end
+    latency = environment.first_row - needed
     if latency != bench.design().latency:
         raise AssertionError(f"the first row came after {latency} cycles, not {bench.design().latency}")
 
@@ -140,17 +143,33 @@ async def pauses(dut: Any) -> None:
 
 @cocotb.test
 async def mismatch(dut: Any) -> None:
-    """Make every third tile longer on one side: it is marked, and the next tile is right again."""
+    """Let both streams of some tiles disagree: they are marked, and the next tile is right again."""
     environment = Bench(dut)
-    jobs = []
-    for index, tile in enumerate(all_tiles()):
-        surplus = [random.getrandbits(8) for _ in range(random.randint(1, 9))]
-        marked = [flags | 0b1000 for flags in tile.flags]
-        if index % 6 == 0:
-            jobs.append(Tile(tile.a + surplus, tile.b, tile.rows, marked))
-        elif index % 6 == 3:
-            jobs.append(Tile(tile.a, tile.b + surplus, tile.rows, marked))
-        else:
-            jobs.append(tile)
+    spoil = _spoil_weights if bench.design().dataflow == "ws" else _spoil_steps
+    jobs = [job for index, tile in enumerate(all_tiles()) for job in spoil(index, tile)]
     environment.pause(0.2)
     await environment.run(jobs)
+
+
+def _spoil_steps(index: int, tile: Tile) -> list[Tile]:
+    """Make every third tile longer on one side."""
+    marked = [flags | MISMATCH for flags in tile.flags]
+    if index % 6 == 0:
+        return [Tile(tile.a + _surplus(), tile.b, tile.rows, marked)]
+    if index % 6 == 3:
+        return [Tile(tile.a, tile.b + _surplus(), tile.rows, marked)]
+    return [tile]
+
+
+def _spoil_weights(index: int, tile: Tile) -> list[Tile]:
+    """Make the weights of every third tile too many, or send them again but not all of them."""
+    marked = [flags | MISMATCH for flags in tile.flags]
+    if index % 6 == 0:
+        return [Tile(tile.a, tile.b + _surplus(), tile.rows, marked)]
+    if index % 6 == 3 and len(tile.b) > 1:
+        return [tile, Tile(tile.a, tile.b[: random.randrange(1, len(tile.b))], tile.rows, marked)]
+    return [tile]
+
+
+def _surplus() -> list[int]:
+    return [random.getrandbits(8) for _ in range(random.randint(1, 9))]

@@ -1,6 +1,7 @@
 """The command line: names to parameters, results to people and programs."""
 
 import argparse
+import re
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -28,7 +29,10 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "depth": (int, "products of the longest dot product"),
     "subnormals": (str, "subnormal operands and results: flush or full"),
     "overflow": (str, "results above the largest number: saturate or ieee"),
-    "pipeline": (int, "register stages of a multiplier"),
+    "dataflow": (str, "of an array: os or ws"),
+    "share": (int, "rows and columns of an array with an operand register in common"),
+    "pipeline": (int, "register stages inside the datapath"),
+    "carry": (str, "running sum of the exact accumulator: propagate or save"),
 }
 
 
@@ -108,6 +112,9 @@ def _add_operands(parser: argparse.ArgumentParser) -> None:
 def _verilog_parser(parser: argparse.ArgumentParser) -> None:
     _add_design(parser)
     parser.add_argument("-o", "--output", default=".", metavar="DIR", help="where to; - for standard output")
+    parser.add_argument(
+        "--name-prefix", default="", metavar="P", help="of all modules and files, for several exports at once"
+    )
     parser.set_defaults(run=_verilog)
 
 
@@ -127,6 +134,7 @@ def _cost_parser(parser: argparse.ArgumentParser) -> None:
     _add_operands(parser)
     parser.add_argument("--compare", metavar="MUL,MUL", help="multipliers side by side, such as lmul,exact")
     parser.add_argument("--liberty", type=Path, metavar="FILE", help="cell library; default: Nangate 45 nm")
+    parser.add_argument("--clock", type=float, metavar="PS", help="clock period to map for, in ps")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.set_defaults(run=_cost)
 
@@ -181,8 +189,10 @@ def _operands(options: argparse.Namespace, design: Design) -> tuple["Operands", 
     from lmul.workloads import default_operands, load_operands
 
     operands = (load_operands(options.operands),) if options.operands else default_operands()
+    # A weight-stationary array adds rows * lanes products at most, whatever K is.
+    limited = design.kind != "mul" and design.dataflow != "ws"
     for pair in operands:
-        if design.kind != "mul" and pair.a.shape[1] > design.depth:
+        if limited and pair.a.shape[1] > design.depth:
             raise UserError(
                 f"operands {pair.name} have K = {pair.a.shape[1]}, more than --depth {design.depth}: "
                 f"ask for --depth {pair.a.shape[1]} or more"
@@ -193,7 +203,12 @@ def _operands(options: argparse.Namespace, design: Design) -> tuple["Operands", 
 def _verilog(options: argparse.Namespace) -> int:
     from lmul.hdl import export
 
-    text = export(_design(options))
+    design, prefix = _design(options), options.name_prefix
+    if prefix and not re.fullmatch(r"[A-Za-z_]\w*", prefix, re.ASCII):
+        raise UserError(
+            f"--name-prefix {prefix!r} begins no Verilog name: take letters, digits and _, no digit first"
+        )
+    text = export(design, prefix + design.name)
     if options.output == "-":
         sys.stdout.write(text.verilog)
         sys.stdout.flush()

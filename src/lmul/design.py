@@ -1,5 +1,6 @@
 """The parameters of a design, from which its model, hardware, simulation and cost are derived."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,20 +10,32 @@ from lmul.golden import Arithmetic, find_format
 KINDS = {
     "mul": "multiplier with a result in its operands' format; combinational, or a pipeline",
     "dot": "N-lane dot product; one step of N products every cycle",
-    "array": "R x C output-stationary array of N-lane elements with AXI4-Stream ports",
+    "array": "R x C array of N-lane elements with AXI4-Stream ports",
+}
+
+DATAFLOWS = {
+    "os": "output-stationary: both operands travel, sums stay",
+    "ws": "weight-stationary: the second operand stays, the first one and the sums travel",
+}
+
+CARRIES = {
+    "propagate": "the running sum is one number",
+    "save": "the running sum of the exact accumulator is two numbers, added a cycle later: a faster clock",
 }
 
 _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth", "subnormals")
 
 PARAMETERS = {
     "mul": ("format", "mul", "subnormals", "overflow", "pipeline"),
-    "dot": _SUMS,
-    "array": (*_SUMS, "rows", "cols"),
+    "dot": (*_SUMS, "pipeline", "carry"),
+    "array": (*_SUMS, "pipeline", "carry", "rows", "cols", "share", "dataflow"),
 }
 
 DEFAULT_LANES = {"mul": 1, "dot": 8, "array": 4}
 
-LIMITS = {"lanes": 32, "rows": 32, "cols": 32, "depth": 1 << 16}
+DEFAULT_SHARE = 4
+
+LIMITS = {"lanes": 32, "rows": 32, "cols": 32, "share": 32, "depth": 1 << 16}
 
 PIPELINE_LIMIT = 4
 
@@ -37,8 +50,14 @@ class Design(Arithmetic):
         A name of `KINDS`.
     rows, cols : int
         Elements of an `array`.
+    share : int
+        Rows, and columns, of an `array` whose elements have an operand register in common.
+    dataflow : str
+        Of an `array`: a name of `DATAFLOWS`.
     pipeline : int
-        Register stages of a `mul`.
+        Register stages of a `mul`; of a sum, those beyond its accumulator and its result.
+    carry : str
+        Of a sum: a name of `CARRIES`.
 
     Raises
     ------
@@ -49,7 +68,10 @@ class Design(Arithmetic):
     kind: str
     rows: int = 4
     cols: int = 4
+    share: int = DEFAULT_SHARE
+    dataflow: str = "os"
     pipeline: int = 0
+    carry: str = "propagate"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -57,6 +79,8 @@ class Design(Arithmetic):
         for name, limit in LIMITS.items():
             self._check_number(name, 1, limit)
         self._check_number("pipeline", 0, PIPELINE_LIMIT)
+        self._check_name("dataflow", DATAFLOWS)
+        self._check_name("carry", CARRIES)
         try:
             super().__post_init__()
         except ValueError as error:
@@ -66,6 +90,11 @@ class Design(Arithmetic):
         value = getattr(self, name)
         if type(value) is not int or not first <= value <= last:
             raise UserError(f"--{name} must be a whole number from {first} to {last}, not {value!r}")
+
+    def _check_name(self, name: str, known: Mapping[str, str]) -> None:
+        value = getattr(self, name)
+        if value not in known:
+            raise UserError(f"--{name} {value!r} is unknown: it must be one of {', '.join(known)}")
 
     @property
     def name(self) -> str:
@@ -77,14 +106,30 @@ class Design(Arithmetic):
             return "_".join([base, "mul", *policies, *stages])
         size = f"{self.lanes}" if self.kind == "dot" else f"{self.rows}x{self.cols}x{self.lanes}"
         acc = self.acc.replace(":-", "m").replace(":", "", 1).replace(":", "p")
-        choices = (f"acc_{acc}", "acc_exact"), (f"out_{self.out}", "out_fp32"), (self.subnormals, "flush")
+        choices = [(f"acc_{acc}", "acc_exact"), (f"out_{self.out}", "out_fp32"), (self.subnormals, "flush")]
+        choices += [(f"p{self.pipeline}", "p0"), (f"carry_{self.carry}", "carry_propagate")]
+        if self.kind == "array":
+            choices += [(self.dataflow, "os"), (f"share{self.share}", f"share{DEFAULT_SHARE}")]
         others = [name for name, usual in choices if name != usual]
         return "_".join([base, f"{self.kind}{size}", *others])
 
     @property
+    def converts(self) -> bool:
+        """Whether a result has another form than the sum, and so a register of its own."""
+        return self.out not in {"raw", self.acc}
+
+    @property
     def latency(self) -> int:
-        """Cycles from the last operands of a result to its first output."""
-        return {"mul": self.pipeline, "dot": 2, "array": self.rows + self.cols + 2}[self.kind]
+        """Cycles from the last operands of a result to its first output, if nothing pauses."""
+        if self.kind == "mul":
+            return self.pipeline
+        stages = 1 + self.pipeline + (self.carry == "save")
+        if self.kind == "dot":
+            return stages + self.converts
+        cols = (self.cols - 1) // self.share
+        if self.dataflow == "ws":
+            return self.rows + cols + stages + 1
+        return (self.rows - 1) // self.share + cols + stages + 3
 
     @property
     def products_per_cycle(self) -> int:
@@ -141,7 +186,8 @@ def make_design(
     lanes : int, optional
         Default: 8 for `dot`, 4 for `array`.
     **options
-        The other parameters of `Design`.
+        The other parameters of `Design`. `depth` is rows * lanes by default in a weight-stationary
+        array.
 
     Raises
     ------
@@ -158,6 +204,9 @@ def make_design(
     except ValueError as error:
         raise UserError(f"--{error}") from None
     lanes = DEFAULT_LANES.get(kind, 1) if lanes is None else lanes
+    if options.get("dataflow") == "ws" and options.get("depth") is None:
+        # No more products than that are added in the array.
+        options["depth"] = options.get("rows", Design.rows) * lanes
     return Design(
         kind=kind, format=first, format_b=None if first == second else second, lanes=lanes, **options
     )

@@ -1,0 +1,110 @@
+"""Multiplier and dot product with stream interfaces, for designs in Amaranth."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import stream
+from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.wiring import In, Out
+
+from lmul.design import Design
+from lmul.hdl.component import DesignComponent
+from lmul.hdl.dot import DotProductBlock
+from lmul.hdl.flags import FLAGS
+from lmul.hdl.multiplier import MultiplierBlock
+
+
+class Multiplier(DesignComponent):
+    """Multiply into the operands' format.
+
+    Latency: `design.pipeline` cycles, 0 for a combinational multiplier. Throughput: one product every
+    cycle, without backpressure.
+
+    Parameters
+    ----------
+    design : Design
+        Of the kind `mul`.
+
+    Members
+    -------
+    operands : In(stream of {a: W, b: W}), always ready
+    products : Out(stream of W bits), to be taken at once
+    """
+
+    kind = "mul"
+
+    operands: stream.Interface
+    products: stream.Interface
+
+    def __init__(self, design: Design) -> None:
+        width = design.format.width
+        operands = StructLayout({"a": width, "b": width})
+        members = {
+            "operands": In(stream.Signature(operands, always_ready=True)),
+            "products": Out(stream.Signature(width, always_ready=True)),
+        }
+        super().__init__(design, members)
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        m.submodules.block = block = MultiplierBlock(self.design, self.design.pipeline)
+        valid: Value = self.operands.valid
+        for stage in range(self.latency):
+            register = Signal(name=f"valid_{stage}")
+            m.d.sync += register.eq(valid)
+            valid = register
+        m.d.comb += [
+            block.a.eq(self.operands.payload.a),
+            block.b.eq(self.operands.payload.b),
+            self.products.payload.eq(block.p),
+            self.products.valid.eq(valid),
+        ]
+        return m
+
+
+class DotProduct(DesignComponent):
+    """Dot products of any length, N lanes at a time.
+
+    Latency: `latency` cycles from the last step to the result. Throughput: one step every cycle,
+    without backpressure; a dot product may begin in the cycle after another one ended.
+
+    Parameters
+    ----------
+    design : Design
+        Of the kind `dot`.
+
+    Members
+    -------
+    steps : In(stream of {a: N codes, b: N codes, first: 1, last: 1}), always ready
+        `first` and `last` begin and end a dot product.
+    sums : Out(stream of {c: A, flags: {nan: 1, inf: 1, overflow: 1}}), to be taken at once
+    """
+
+    kind = "dot"
+
+    steps: stream.Interface
+    sums: stream.Interface
+
+    def __init__(self, design: Design) -> None:
+        first, second = (ArrayLayout(format_.width, design.lanes) for format_ in design.formats)
+        step = StructLayout({"a": first, "b": second, "first": 1, "last": 1})
+        result = StructLayout({"c": design.output_bits, "flags": StructLayout(dict.fromkeys(FLAGS, 1))})
+        members = {
+            "steps": In(stream.Signature(step, always_ready=True)),
+            "sums": Out(stream.Signature(result, always_ready=True)),
+        }
+        super().__init__(design, members)
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        m.submodules.block = block = DotProductBlock(self.design)
+        step, result = self.steps.payload, self.sums.payload
+        m.d.comb += [
+            block.in_valid.eq(self.steps.valid),
+            Cat(block.a, block.b, block.in_first, block.in_last).eq(step),
+            result.eq(Cat(block.c, block.c_flags)),
+            self.sums.valid.eq(block.c_valid),
+        ]
+        return m
