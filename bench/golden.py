@@ -3,23 +3,16 @@
 `python bench/golden.py`; machines differ and are noisy, so that only the ratios mean something.
 """
 
-import argparse
-import json
 import time
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
-from rich.table import Column, Table
+from results import Result, show
 
-from lmul.console import console
-from lmul.files import write_files
 from lmul.golden import BF16, E4M3, E5M2, Arithmetic, Format, matmul_codes, multiply, quantise, wide_product
 from lmul.progress import working
 
@@ -31,30 +24,6 @@ LOOP_COLUMNS = 32
 PAIRS = 100_000_000
 MEMORY_SIZE = 4096
 GIB = 1 << 30
-
-
-@dataclass(frozen=True)
-class Result:
-    """A figure beside its goal.
-
-    Parameters
-    ----------
-    what, unit : str
-    figure, goal : float
-    at_most : bool
-        Whether the figure must not exceed the goal, or not fall below it.
-    """
-
-    what: str
-    unit: str
-    figure: float
-    goal: float
-    at_most: bool
-
-    @property
-    def reached(self) -> bool:
-        """Whether the goal is."""
-        return self.figure <= self.goal if self.at_most else self.figure >= self.goal
 
 
 def operands(format_: Format) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -156,25 +125,5 @@ def measure() -> list[Result]:
     return results
 
 
-def main() -> None:
-    """Print the figures beside their goals."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    options = parser.parse_args()
-    results = measure()
-    table = Table(
-        "", Column("figure", justify="right"), "unit", Column("goal", justify="right"), "", box=SIMPLE_HEAD
-    )
-    for result in results:
-        goal = f"{'<=' if result.at_most else '>='} {result.goal:g}"
-        table.add_row(
-            result.what, f"{result.figure:.2f}", result.unit, goal, "" if result.reached else "missed"
-        )
-    console().print(table)
-    if options.json:
-        content = json.dumps([asdict(result) for result in results], indent=2) + "\n"
-        write_files(options.json.parent, {options.json.name: content})
-
-
 if __name__ == "__main__":
-    main()
+    show(__doc__, measure)

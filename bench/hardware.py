@@ -1,0 +1,135 @@
+"""Area, energy and clock of the hardware in Nangate 45 nm, beside what was aimed at.
+
+`python bench/hardware.py`; the netlists are kept in `build/cells`. Energy is zero-delay, on operands of
+SmolLM2.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from results import Result, show
+
+from lmul.cost.estimate import Cost, Measured, estimate, measure_netlist
+from lmul.cost.liberty import default_liberty
+from lmul.cost.mapping import CELLS, map_design
+from lmul.cost.recipes import QUICK_RECIPES, RECIPES
+from lmul.cost.stimulus import stimulus
+from lmul.design import make_design
+from lmul.hdl import export
+from lmul.progress import working
+from lmul.workloads import default_operands
+
+BUILD = Path("build") / CELLS
+FIXED = {"acc": "fixed:24:1", "out": "raw"}
+CLOCK_PS = 1000.0
+ARRAY = {"rows": 8, "cols": 8, "lanes": 8}
+
+
+@cache
+def cost(kind: str, mul: str, period_ps: float | None = None, **options: Any) -> Cost:
+    """Measure a design as `lmul cost` does."""
+    design = make_design(kind, mul=mul, **options)
+    with working(f"Measuring {design.name}") as progress:
+        return estimate(
+            design, default_operands(), default_liberty(), period_ps=period_ps, cache=BUILD, progress=progress
+        )
+
+
+def ratio(
+    what: str, kind: str, muls: tuple[str, str], goals: Mapping[str, float], **options: Any
+) -> list[Result]:
+    """Compare two multipliers in the same design."""
+    first, second = (cost(kind, mul, **options) for mul in muls)
+    figures = {
+        "area": first.mapped.netlist.area / second.mapped.netlist.area,
+        "energy": first.energy.total / second.energy.total,
+    }
+    names = f"{muls[0]} / {muls[1]}"
+    return [
+        Result(f"{what}, {name}", names, figures[name], goal, at_most=True) for name, goal in goals.items()
+    ]
+
+
+def wide_products() -> list[Result]:
+    """Compare the multipliers inside an element: the module of the exported dot product, by itself."""
+    best = {mul: _wide_product(mul) for mul in ("lmul", "exact")}
+    areas = {mul: found.mapped.netlist.area for mul, found in best.items()}
+    energies = {mul: found.energy.total for mul, found in best.items()}
+    what = "e4m3 multiplier in an element"
+    return [
+        Result(f"{what}, area", "lmul / exact", areas["lmul"] / areas["exact"], 0.50, at_most=True),
+        Result(f"{what}, energy", "lmul / exact", energies["lmul"] / energies["exact"], 0.40, at_most=True),
+    ]
+
+
+def _wide_product(mul: str) -> Measured:
+    text = export(make_design("dot", mul=mul))
+    name = f"{text.name}_product"
+    module = re.search(rf"^module {name} .*?^endmodule", text.verilog, re.MULTILINE | re.DOTALL)
+    if module is None:
+        raise LookupError(name)
+    design = make_design("mul", mul=mul)
+    ports = stimulus(design, default_operands())
+    netlists = map_design(module[0], name, default_liberty(), recipes=RECIPES, cache=BUILD)
+    measured = [measure_netlist(mapped, design, ports) for mapped in netlists.values()]
+    return min(measured, key=lambda found: found.area_energy)
+
+
+def array_overhead() -> Result:
+    """Compare the area of an array with that of its elements."""
+    text = export(make_design("array", **ARRAY))
+    areas = []
+    for top in (text.name, f"{text.name}_element"):
+        with working(f"Mapping {top}") as progress:
+            netlists = map_design(
+                text.verilog,
+                top,
+                default_liberty(),
+                recipes=QUICK_RECIPES[:1],
+                flatten=False,
+                cache=BUILD,
+                progress=progress,
+            )
+        areas += [mapped.netlist.area for mapped in netlists.values()]
+    size = "{rows} x {cols} array of {lanes} lanes".format(**ARRAY)
+    elements = ARRAY["rows"] * ARRAY["cols"] * areas[1]
+    return Result(f"{size}, area", "elements' area", areas[0] / elements, 1.06, at_most=True)
+
+
+def clock() -> list[Result]:
+    """Map the pipelined dot product for 1 GHz, and with no clock in mind."""
+    fast, relaxed = (cost("dot", "lmul", period, pipeline=2, **FIXED) for period in (CLOCK_PS, None))
+    growth = fast.mapped.netlist.area / relaxed.mapped.netlist.area
+    what = "8 lanes, two stages"
+    return [
+        Result(f"{what}, clock", "GHz", 1000 / fast.timing.delay_ps, 1.0, at_most=False),
+        Result(f"{what}, area at 1 GHz", "relaxed area", growth, 1.25, at_most=True),
+    ]
+
+
+def measure() -> list[Result]:
+    """Measure everything there is a goal for."""
+    pair = ("lmul", "exact")
+    dot = cost("dot", "lmul", **FIXED)
+    exact = cost("dot", "lmul")
+    return [
+        *wide_products(),
+        *ratio("bf16 multiplier", "mul", pair, {"area": 0.28, "energy": 0.12}, format="bf16"),
+        *ratio("fp32 multiplier", "mul", pair, {"area": 0.075, "energy": 0.023}, format="fp32"),
+        *ratio("e4m3 multiplier", "mul", ("addc", "exact"), {"area": 0.82}),
+        *ratio("1 lane", "dot", ("addc", "lmul"), {"area": 1.03, "energy": 1.03}, lanes=1, **FIXED),
+        *ratio("1 lane", "dot", pair, {"area": 0.80, "energy": 0.72}, lanes=1, **FIXED),
+        *ratio("8 lanes", "dot", pair, {"area": 0.72, "energy": 0.70}, **FIXED),
+        Result("8 lanes, area of one", "um2", dot.mapped.netlist.area / 8, 220, at_most=True),
+        Result("8 lanes, energy of a product", "fJ", dot.energy_per_product.total, 550, at_most=True),
+        Result("8 lanes, exact sum", "fJ", exact.energy_per_product.total, 750, at_most=True),
+        array_overhead(),
+        *clock(),
+    ]
+
+
+if __name__ == "__main__":
+    show(__doc__, measure)

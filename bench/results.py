@@ -1,0 +1,56 @@
+"""Figures beside their goals, for people and as JSON."""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Column, Table
+
+from lmul.console import console
+from lmul.files import write_files
+
+
+@dataclass(frozen=True)
+class Result:
+    """A figure beside its goal.
+
+    Parameters
+    ----------
+    what, unit : str
+    figure, goal : float
+    at_most : bool
+        Whether the figure must not exceed the goal, or not fall below it.
+    """
+
+    what: str
+    unit: str
+    figure: float
+    goal: float
+    at_most: bool
+
+    @property
+    def reached(self) -> bool:
+        """Whether the goal is."""
+        return self.figure <= self.goal if self.at_most else self.figure >= self.goal
+
+
+def show(description: str | None, measure: Callable[[], list[Result]]) -> None:
+    """Measure, print the figures beside their goals, and write them where the command line says."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args()
+    results = measure()
+    table = Table(
+        "", Column("figure", justify="right"), "unit", Column("goal", justify="right"), "", box=SIMPLE_HEAD
+    )
+    for result in results:
+        goal = f"{'<=' if result.at_most else '>='} {result.goal:g}"
+        verdict = "" if result.reached else "missed"
+        table.add_row(result.what, f"{result.figure:.3g}", result.unit, goal, verdict)
+    console().print(table)
+    if options.json:
+        content = json.dumps([asdict(result) for result in results], indent=2) + "\n"
+        write_files(options.json.parent, {options.json.name: content})
