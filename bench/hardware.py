@@ -25,7 +25,7 @@ from lmul.workloads import default_operands
 BUILD = Path("build") / CELLS
 FIXED = {"acc": "fixed:24:1", "out": "raw"}
 CLOCK_PS = 1000.0
-ARRAY = {"rows": 8, "cols": 8, "lanes": 8}
+ARRAY = {"rows": 16, "cols": 16, "lanes": 8}
 
 
 @cache
@@ -54,7 +54,7 @@ def ratio(
 
 
 def wide_products() -> list[Result]:
-    """Compare the multipliers inside an element: the module of the exported dot product, by itself."""
+    """Compare the multipliers inside an array's elements: the module of the export, by itself."""
     best = {mul: _wide_product(mul) for mul in ("lmul", "exact")}
     areas = {mul: found.mapped.netlist.area for mul, found in best.items()}
     energies = {mul: found.energy.total for mul, found in best.items()}
@@ -66,7 +66,7 @@ def wide_products() -> list[Result]:
 
 
 def _wide_product(mul: str) -> Measured:
-    text = export(make_design("dot", mul=mul))
+    text = export(make_design("array", mul=mul))
     name = f"{text.name}_product"
     module = re.search(rf"^module {name} .*?^endmodule", text.verilog, re.MULTILINE | re.DOTALL)
     if module is None:

@@ -10,7 +10,7 @@ from lmul.hdl.align import Align
 from lmul.hdl.compressor import add_all, compress
 from lmul.hdl.hierarchy import place
 from lmul.hdl.pipeline import Pipeline, sum_cuts
-from lmul.hdl.product import has_special
+from lmul.hdl.product import product_specials
 
 
 class MultiplyAccumulate(Accumulator):
@@ -22,7 +22,7 @@ class MultiplyAccumulate(Accumulator):
         pipeline, operands, step = self.front(m)
         lanes = self.multiply(m, platform, operands)
         special = self._special_flags([SimpleNamespace(**lane) for lane in lanes])
-        products, step = pipeline.cut_lanes("products", _without(lanes, "inf", "nan"), step | special)
+        products, step = pipeline.cut_lanes("products", _without(lanes, "inf", "nan"), special | step)
         lanes = [self._align(m, platform, lane, product) for lane, product in enumerate(products)]
         clamped = Cat(lane.get("clamped", Const(0, 1)) for lane in lanes).any()
         overflow = {"overflow": clamped if self._design.clamps else Const(0, 1)}
@@ -57,8 +57,9 @@ class MultiplyAccumulate(Accumulator):
 
     def _special_flags(self, products: list[SimpleNamespace]) -> dict[str, Value]:
         """Give the flags that the products of a step set, as far as there are any."""
-        nan = Cat(p.nan for p in products).any() if has_special("nan", self._design) else Const(0, 1)
-        if not has_special("inf", self._design):
+        specials = product_specials(self._design)
+        nan = Cat(p.nan for p in products).any() if "nan" in specials else Const(0, 1)
+        if "inf" not in specials:
             return {"nan": nan}
         plus = Cat(p.inf & ~p.sign for p in products).any()
         minus = Cat(p.inf & p.sign for p in products).any()

@@ -3,14 +3,14 @@
 from types import SimpleNamespace
 from typing import Any
 
-from amaranth import Module, Signal, Value
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
 from lmul.hdl.flags import flag_bits
 from lmul.hdl.hierarchy import Block, place
 from lmul.hdl.pipeline import Pipeline, stages_before_sum, sum_cuts
-from lmul.hdl.product import WideProduct, has_special
+from lmul.hdl.product import WideProduct, product_specials, splits_nan, step_bits
 
 
 class Accumulator(Block):
@@ -30,8 +30,9 @@ class Accumulator(Block):
     -------
     en : In(1)
         Holds every register when low.
-    a, b : In(N*W)
-        Lane n at bits n*W to (n+1)*W - 1, W of each operand's format.
+    a, b : In(N*W), or one more
+        Lane n at bits n*W to (n+1)*W - 1, W of each operand's format; above them whether one of them
+        was NaN, where `splits_nan` says so.
     valid : In(1)
         A step.
     first, last : In(1)
@@ -66,12 +67,12 @@ class Accumulator(Block):
         self._design = design
         self._travels = design.dataflow == "ws"
         self.has_reset = not self._travels or stages_before_sum(design) > 0
-        first, second = design.formats
+        first, second = step_bits(design)
         sums = {"sum": design.accumulator_bits} | ({"flags": flag_bits(design)} if flag_bits(design) else {})
         members: dict[str, Any] = {
             "en": In(1),
-            "a": In(design.lanes * first.width),
-            "b": In(design.lanes * second.width),
+            "a": In(first),
+            "b": In(second),
             "valid": In(1),
         }
         if self._travels:
@@ -87,13 +88,16 @@ class Accumulator(Block):
         names = ["valid"] if self._travels else ["valid", "first", "last"]
         control = {name: getattr(self, name) for name in names}
         operands = pipeline.cut("inputs", a=self.a, b=self.b, **control)
-        return pipeline, operands, {name: getattr(operands, name) for name in names}
+        step = {name: getattr(operands, name) for name in names}
+        if splits_nan(self._design):
+            pairs = zip((operands.a, operands.b), self._design.formats, strict=True)
+            step["nan"] = Cat(codes[-1] for codes, format_ in pairs if format_.nan is not None).any()
+        return pipeline, operands, step
 
     def multiply(self, m: Module, platform: Any, operands: SimpleNamespace) -> list[dict[str, Value]]:
         """Multiply the operands of every lane: give the outputs of `WideProduct`."""
         first, second = self._design.formats
-        names = ["sign", "nonzero", "significand", "exponent"]
-        names += [name for name in ("inf", "nan") if has_special(name, self._design)]
+        names = ["sign", "nonzero", "significand", "exponent", *product_specials(self._design)]
         lanes: list[dict[str, Value]] = []
         for lane in range(self._design.lanes):
             product = place(m, platform, f"product_{lane}", WideProduct, self._design)

@@ -10,6 +10,7 @@ from lmul.hdl.accumulators import accumulator, sum_flags
 from lmul.hdl.flags import flag_bits
 from lmul.hdl.hierarchy import Block, place
 from lmul.hdl.pipeline import stages_before_sum
+from lmul.hdl.product import step_bits
 
 
 class Element(Block):
@@ -26,7 +27,8 @@ class Element(Block):
     -------
     en : In(1)
         Holds every register when low.
-    a, b : In(N*W)
+    a, b : In(N*W), or one more
+        As `Accumulator` has them.
     valid, first, last : In(1)
         A step, and whether it begins or ends a sum.
     shift : In(1)
@@ -50,13 +52,13 @@ class Element(Block):
 
     def __init__(self, design: Design) -> None:
         self._design = design
-        first, second = design.formats
+        first, second = step_bits(design)
         result_bits = design.accumulator_bits + flag_bits(design)
         super().__init__(
             {
                 "en": In(1),
-                "a": In(design.lanes * first.width),
-                "b": In(design.lanes * second.width),
+                "a": In(first),
+                "b": In(second),
                 "valid": In(1),
                 "first": In(1),
                 "last": In(1),
@@ -100,7 +102,8 @@ class WeightElement(Block):
     -------
     en : In(1)
         Holds the sum when low.
-    a, b : In(N*W)
+    a, b : In(N*W), or one more
+        As `Accumulator` has them.
     write : In(1)
         Takes b as the next weights.
     swap : In(1)
@@ -127,13 +130,13 @@ class WeightElement(Block):
     def __init__(self, design: Design) -> None:
         self._design = design
         self.has_reset = stages_before_sum(design) > 0
-        first, second = design.formats
+        first, second = step_bits(design)
         sum_bits = design.accumulator_bits + flag_bits(design)
         super().__init__(
             {
                 "en": In(1),
-                "a": In(design.lanes * first.width),
-                "b": In(design.lanes * second.width),
+                "a": In(first),
+                "b": In(second),
                 "write": In(1),
                 "swap": In(1),
                 "valid": In(1),

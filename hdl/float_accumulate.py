@@ -10,6 +10,7 @@ from lmul.hdl.accumulator import Accumulator
 from lmul.hdl.float_add import FloatAdd
 from lmul.hdl.float_term import FloatTerm
 from lmul.hdl.hierarchy import place
+from lmul.hdl.product import splits_nan
 
 
 class FloatMultiplyAccumulate(Accumulator):
@@ -24,6 +25,9 @@ class FloatMultiplyAccumulate(Accumulator):
         m = Module()
         pipeline, operands, step = self.front(m)
         products, step = pipeline.cut_lanes("products", self.multiply(m, platform, operands), step)
+        if splits_nan(self._design):
+            # One is enough to make the sum NaN.
+            products[0].nan = step.pop("nan")
         terms = [{"term": self._term(m, platform, lane, product)} for lane, product in enumerate(products)]
         lanes, step = pipeline.cut_lanes("terms", terms, step)
         step_sum = self._add_lanes(m, platform, [lane.term for lane in lanes])

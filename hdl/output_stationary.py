@@ -64,8 +64,7 @@ class OutputStationary(Systolic):
     def _move_up(self, m: Module, col: int, loads: Grid) -> list[Value]:
         """Give the registers that hold a column's operands, one for each group of rows."""
         col_wave = self._wave_of_column(col)
-        operands = Signal(self._b_bits, name=f"b_c{col}")
-        m.d.comb += operands.eq(self.b.word_select(col, self._b_bits))
+        operands = self._enter(m, self.b.word_select(col, self._b_bits), f"b_c{col}", 1)
         skewed = [operands, *self._chain(m, operands, f"b_c{col}_skew", loads[0][:col_wave])][-1]
         return self._chain(m, skewed, f"b_c{col}_g", [load[col_wave] for load in loads])
 

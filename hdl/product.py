@@ -5,7 +5,8 @@ from typing import Any
 from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from lmul.golden import Arithmetic
+from lmul.design import Design
+from lmul.golden import Arithmetic, Format
 from lmul.hdl.carry import correction
 from lmul.hdl.hierarchy import Block
 from lmul.hdl.operand import Operand, operand_offset
@@ -19,7 +20,7 @@ class WideProduct(Block):
 
     Parameters
     ----------
-    arithmetic : Arithmetic
+    design : Design
 
     Members
     -------
@@ -32,7 +33,7 @@ class WideProduct(Block):
     exponent : Out(X)
         At least 2.
     inf, nan : Out(1)
-        Only for formats that have them.
+        Only those of `product_specials`.
     """
 
     block_name = "product"
@@ -47,19 +48,19 @@ class WideProduct(Block):
     inf: Signal
     nan: Signal
 
-    def __init__(self, arithmetic: Arithmetic) -> None:
-        self._arithmetic = arithmetic
-        first, second = arithmetic.formats
+    def __init__(self, design: Design) -> None:
+        self._arithmetic = design
+        self._specials = product_specials(design)
+        first, second = design.formats
         members: dict[str, Any] = {
             "a": In(first.width),
             "b": In(second.width),
             "sign": Out(1),
             "nonzero": Out(1),
-            "significand": Out(arithmetic.significand_bits),
-            "exponent": Out(largest_exponent(arithmetic).bit_length()),
+            "significand": Out(design.significand_bits),
+            "exponent": Out(largest_exponent(design).bit_length()),
         }
-        specials = [name for name in ("inf", "nan") if has_special(name, arithmetic)]
-        super().__init__(members | {name: Out(1) for name in specials})
+        super().__init__(members | {name: Out(1) for name in self._specials})
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
@@ -69,10 +70,10 @@ class WideProduct(Block):
         y = Operand(m, self.b, second, self._arithmetic.subnormals, "b")
         nan = x.nan | y.nan | (x.inf & ~y.nonzero) | (y.inf & ~x.nonzero)
         special: Value = Const(0, 1)
-        if has_special("nan", self._arithmetic):
+        if "nan" in self._specials:
             m.d.comb += self.nan.eq(nan)
             special = self.nan
-        if has_special("inf", self._arithmetic):
+        if "inf" in self._specials:
             m.d.comb += self.inf.eq((x.inf | y.inf) & ~self.nan)
             special = self.nan | self.inf
         m.d.comb += [
@@ -110,6 +111,50 @@ def has_special(name: str, arithmetic: Arithmetic) -> bool:
     """Tell whether products can be infinite (`inf`) or NaN (`nan`)."""
     attribute = "infinity" if name == "inf" else "nan"
     return any(getattr(format_, attribute) is not None for format_ in arithmetic.formats)
+
+
+def splits_nan(design: Design) -> bool:
+    """Tell whether NaN is taken out of the operands where they enter an array, once for all elements.
+
+    Infinities stay, since what they make depends on the other operand.
+    """
+    return design.kind == "array" and has_special("nan", design) and not has_special("inf", design)
+
+
+def product_specials(design: Design) -> list[str]:
+    """Give the special values that the products of an element are looked through for."""
+    return [name for name in ("inf", "nan") if has_special(name, design) and not splits_nan(design)]
+
+
+def step_bits(design: Design) -> tuple[int, int]:
+    """Give the bits of both operands of a step: N codes, and NaN where it is split from a format's codes."""
+    first, second = (
+        design.lanes * format_.width + (splits_nan(design) and format_.nan is not None)
+        for format_ in design.formats
+    )
+    return first, second
+
+
+def split_nan(m: Module, codes: Value, design: Design, format_: Format, name: str) -> Value:
+    """Put zeros in the place of NaN, and above them whether there was one, where an array does so.
+
+    Parameters
+    ----------
+    m : Module
+    codes : Value
+        N codes.
+    design : Design
+    format_ : Format
+    name : str
+        Of the signal.
+    """
+    if not splits_nan(design) or format_.nan is None:
+        return codes
+    words = [codes.word_select(lane, format_.width) for lane in range(design.lanes)]
+    numbers = [word & ~word[:-1].all().replicate(len(word)) for word in words]
+    operands = Signal(len(codes) + 1, name=name)
+    m.d.comb += operands.eq(Cat(*numbers, Cat(word[:-1].all() for word in words).any()))
+    return operands
 
 
 def exponent_offset(arithmetic: Arithmetic) -> int:

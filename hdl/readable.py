@@ -18,7 +18,7 @@ _TERNARY = re.compile(rf"({_OPERAND}) \? ({_OPERAND}) : ({_OPERAND})")
 _DECLARATION = re.compile(rf"  (input|output|wire|reg) (?:signed )?(?:\[(\d+):0\] )?({_NAME});")
 _ASSIGN = re.compile(r"  assign (.+?) = (.+);")
 _BRANCH = re.compile(r"    (?:(if|else if) \((.+?)\) |else )?(\S+|\\\S+ ) +<= (.+);")
-_NUMBERED = re.compile(r"_\d+_")
+_NUMBERED = re.compile(r"(?<![\w$])_\d+_(?![\w$])")
 
 _BITWISE = ("&", "|", "^")
 _MODULAR = ("+", "-", "*", "~")
@@ -162,26 +162,62 @@ def readable(verilog: str, ports: Mapping[str, Sequence[str]]) -> dict[str, str]
     return modules
 
 
+class _Readers:
+    """The statements that read each numbered wire, and how often it is read."""
+
+    def __init__(self, module: _ModuleText) -> None:
+        self._counts = Counter(_NUMBERED.findall("\n".join(module.instances + _target_texts(module))))
+        self._statements: dict[str, dict[int, _Assignment]] = {}
+        for statement in module.statements():
+            self.add(statement)
+
+    def add(self, statement: _Assignment) -> None:
+        """Count what a statement reads."""
+        for name in _numbered_names(statement):
+            self._counts[name] += 1
+            self._statements.setdefault(name, {})[id(statement)] = statement
+
+    def remove(self, statement: _Assignment) -> None:
+        """Count it no more."""
+        for name in _numbered_names(statement):
+            self._counts[name] -= 1
+            self._statements[name].pop(id(statement), None)
+
+    def count(self, name: str) -> int:
+        """Give how often a wire is read."""
+        return self._counts[name]
+
+    def of(self, name: str) -> list[_Assignment]:
+        """Give the statements that read a wire."""
+        return list(self._statements.get(name, {}).values())
+
+
+def _numbered_names(statement: _Assignment) -> list[str]:
+    leaves = [leaf.text for expression in statement.expressions() for leaf in expression.leaves()]
+    return _NUMBERED.findall("\n".join(leaves))
+
+
 def _inline(module: _ModuleText) -> None:
     """Replace numbered wires that have one reader, and inversions, by their expressions."""
+    readers = _Readers(module)
+    numbered = [assign for assign in module.assigns if _NUMBERED.fullmatch(assign.target)]
+    gone: set[str] = set()
     replaced = True
     while replaced:
         replaced = False
-        readers = Counter(_names_read(module))
-        for assign in list(module.assigns):
+        for assign in (assign for assign in numbered if assign.target not in gone):
             inversion = assign.value.operator == "~" and not assign.value.operands[0].operator
-            if not _NUMBERED.fullmatch(assign.target) or not (readers[assign.target] == 1 or inversion):
+            if not (readers.count(assign.target) == 1 or inversion):
                 continue
-            for statement in module.statements():
+            for statement in readers.of(assign.target):
+                readers.remove(statement)
                 replaced |= _substitute(module, statement, assign)
-            if assign.target not in _names_read(module):
-                module.assigns.remove(assign)
+                readers.add(statement)
+            if not readers.count(assign.target):
+                readers.remove(assign)
+                gone.add(assign.target)
                 del module.widths[assign.target]
-
-
-def _names_read(module: _ModuleText) -> list[str]:
-    text = [leaf.text for s in module.statements() for e in s.expressions() for leaf in e.leaves()]
-    return re.findall(_NAME, "\n".join(text + module.instances + _target_texts(module)))
+    module.assigns = [assign for assign in module.assigns if assign.target not in gone]
 
 
 def _target_texts(module: _ModuleText) -> list[str]:

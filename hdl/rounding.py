@@ -49,6 +49,7 @@ class RoundToFloat(Block):
     def __init__(self, design: Design) -> None:
         self._design = design
         self.sequential = stages_after_sum(design) > 0
+        self.has_reset = False
         members = {
             "raw": In(design.accumulator_bits),
             "nan": In(1),
@@ -63,7 +64,7 @@ class RoundToFloat(Block):
         m = Module()
         format_ = FORMATS[self._design.out]
         enable = self.en if self.sequential else None
-        pipeline = Pipeline(m, sum_cuts(self._design), ("nan",), enable)
+        pipeline = Pipeline(m, sum_cuts(self._design), (), enable)
         sign = self.raw[-1]
         magnitude = Signal(len(self.raw))
         m.d.comb += magnitude.eq((self.raw ^ sign.replicate(len(self.raw))) + sign)

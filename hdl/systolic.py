@@ -10,6 +10,7 @@ from lmul.design import Design
 from lmul.hdl.flags import output_flags, possible_flags
 from lmul.hdl.hierarchy import Block
 from lmul.hdl.pipeline import stages_after_sum, stages_before_sum
+from lmul.hdl.product import split_nan
 from lmul.hdl.rounding import output_element
 
 Grid = list[list[Value]]
@@ -125,11 +126,15 @@ class Systolic(Block):
 
     def _move_right(self, m: Module, row: int, row_wave: int, loads: Grid) -> list[Value]:
         """Give the registers that hold a row's operands, one for each group of columns."""
-        operands = Signal(self._a_bits, name=f"a_r{row}")
-        m.d.comb += operands.eq(self.a.word_select(row, self._a_bits))
+        codes = self.a.word_select(row, self._a_bits)
+        operands = self._enter(m, codes, f"a_r{row}", 0)
         skew = [load[0] for load in loads[:row_wave]]
         skewed = [operands, *self._chain(m, operands, f"a_r{row}_skew", skew)][-1]
         return self._chain(m, skewed, f"a_r{row}_g", loads[row_wave])
+
+    def _enter(self, m: Module, codes: Value, name: str, side: int) -> Value:
+        """Give the operands of a row (side 0) or column (side 1) as they go through the array."""
+        return split_nan(m, codes, self._design, self._design.formats[side], name)
 
     def _align_columns(self, m: Module, platform: Any, sums: Sequence[Value], status: Value) -> None:
         """Bring what leaves the columns into its output form, and undo the skew of the columns.

@@ -153,8 +153,7 @@ class WeightStationary(Systolic):
         m.d.comb += [load.eq(self.en & beat[0]) for load, beat in zip(loads, beats, strict=False)]
         b = []
         for col in range(self._cols):
-            weights = Signal(self._b_bits, name=f"b_c{col}")
-            m.d.comb += weights.eq(self.b.word_select(col, self._b_bits))
+            weights = self._enter(m, self.b.word_select(col, self._b_bits), f"b_c{col}", 1)
             skew = loads[: self._wave_of_column(col)]
             b.append([weights, *self._chain(m, weights, f"b_c{col}_skew", skew)][-1])
         writes: Grid = []

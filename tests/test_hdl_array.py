@@ -272,15 +272,18 @@ def register_bits(verilog: str, module: str, pattern: str) -> int:
 @pytest.mark.parametrize("share", [1, 2, 3, 8])
 def test_operand_registers_shrink_by_the_share(share: int) -> None:
     verilog = export(make_design("array", rows=5, cols=6, lanes=1, share=share)).verilog
-    assert register_bits(verilog, "core", r"a_r\d+_g\d+") == 8 * 5 * -(-6 // share)
-    assert register_bits(verilog, "core", r"b_c\d+_g\d+") == 8 * 6 * -(-5 // share)
+    # A code, and whether it was NaN.
+    bits = 8 + 1
+    assert register_bits(verilog, "core", r"a_r\d+_g\d+") == bits * 5 * -(-6 // share)
+    assert register_bits(verilog, "core", r"b_c\d+_g\d+") == bits * 6 * -(-5 // share)
     skew = sum(place // share for size in (5, 6) for place in range(size))
-    assert register_bits(verilog, "core", r"\w+_skew\d+") == 8 * skew
+    assert register_bits(verilog, "core", r"\w+_skew\d+") == bits * skew
 
 
 def test_weights_are_kept_twice_and_nothing_else_of_them() -> None:
     verilog = export(make_design("array", dataflow="ws", rows=2, cols=2, lanes=3)).verilog
-    assert register_bits(verilog, "element", r"\w+") == 2 * 3 * 8
+    # Three codes, and whether one of them was NaN.
+    assert register_bits(verilog, "element", r"\w+") == 2 * (3 * 8 + 1)
     assert register_bits(verilog, "core", r"b_\w+") == 0
 
 

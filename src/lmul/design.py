@@ -33,7 +33,7 @@ PARAMETERS = {
 
 DEFAULT_LANES = {"mul": 1, "dot": 8, "array": 4}
 
-DEFAULT_SHARE = 4
+DEFAULT_SHARE = 8
 
 LIMITS = {"lanes": 32, "rows": 32, "cols": 32, "share": 32, "depth": 1 << 16}
 
