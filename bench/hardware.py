@@ -5,6 +5,10 @@ SmolLM2.
 """
 
 import re
+import resource
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -99,6 +103,22 @@ def array_overhead() -> Result:
     return Result(f"{size}, area", "elements' area", areas[0] / elements, 1.06, at_most=True)
 
 
+def generation() -> list[Result]:
+    """Write the Verilog of the array in a process of its own."""
+    sizes = [part for name, size in ARRAY.items() for part in (f"--{name}", str(size))]
+    command = [sys.executable, "-m", "lmul", "verilog", "array", *sizes, "-o", "-"]
+    start = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+    seconds = time.perf_counter() - start
+    # Linux counts in KiB; the largest child so far, and so an upper bound.
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    what = "{rows} x {cols} array of {lanes} lanes".format(**ARRAY)
+    return [
+        Result(f"{what}, Verilog", "s", seconds, 20, at_most=True),
+        Result(f"{what}, memory", "GB", memory, 1, at_most=True),
+    ]
+
+
 def clock() -> list[Result]:
     """Map the pipelined dot product for 1 GHz, and with no clock in mind."""
     fast, relaxed = (cost("dot", "lmul", period, pipeline=2, **FIXED) for period in (CLOCK_PS, None))
@@ -116,6 +136,7 @@ def measure() -> list[Result]:
     dot = cost("dot", "lmul", **FIXED)
     exact = cost("dot", "lmul")
     return [
+        *generation(),
         *wide_products(),
         *ratio("bf16 multiplier", "mul", pair, {"area": 0.28, "energy": 0.12}, format="bf16"),
         *ratio("fp32 multiplier", "mul", pair, {"area": 0.075, "energy": 0.023}, format="fp32"),
