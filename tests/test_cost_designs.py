@@ -144,12 +144,11 @@ def test_operands_that_never_change_take_no_switching_energy(cells: Path) -> Non
 
 
 def test_array_is_measured_with_every_element_in_it(cells: Path) -> None:
-    small, large = (
-        cost_of(make_design("array", rows=size, cols=size, lanes=1, out="raw"), cells, (draw(8, 8, 8),))
-        for size in (1, 2)
-    )
-    assert large.mapped.netlist.area > 3 * small.mapped.netlist.area
-    assert large.energy_per_product.total > 0
+    design = make_design("array", rows=2, cols=3, lanes=1, out="raw")
+    cost = cost_of(design, cells, (draw(8, 8, 8),))
+    # The running sum and the result of every element.
+    assert len(cost.mapped.netlist.flip_flops) > 6 * 2 * design.accumulator_bits
+    assert cost.energy_per_product.total > 0
 
 
 def test_two_estimates_give_the_same_digits(tmp_path: Path, cells: Path) -> None:
