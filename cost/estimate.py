@@ -17,7 +17,7 @@ from lmul.design import Design
 from lmul.hdl import Export, export
 from lmul.workloads import Operands
 
-SMALL_FORMAT_BITS = 8
+SMALL_FORMAT_BITS = 16
 """Multipliers of formats up to this width are mapped with every recipe."""
 
 METHOD = "zero-delay toggles, no glitches, no wires; leakage over one {period}"
