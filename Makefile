@@ -34,7 +34,7 @@ test: $(VENV)/ready
 test-long: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -n 2 -m long tests
 
-# Every dot product that the options can make of nine formats.
+# All combinations of options, of every kind of design, against the golden model: an hour or two.
 test-full: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -n 2 -m full tests
 

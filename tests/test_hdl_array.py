@@ -169,7 +169,7 @@ def test_stages_inside_the_elements_keep_the_results(options: dict[str, Any]) ->
         check_tiles(design, draw_tiles(design), pause)
 
 
-@pytest.mark.long
+@pytest.mark.full
 @pytest.mark.parametrize(("dataflow", "rows", "cols", "share", "acc", "pipeline"), LONG)
 def test_array_of_every_combination_equals_the_model(
     dataflow: str, rows: int, cols: int, share: int, acc: str, pipeline: int

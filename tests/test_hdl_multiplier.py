@@ -137,7 +137,7 @@ def test_products_are_the_model_s(label: str) -> None:
     assert_equal_the_model(QUICK[label])
 
 
-@pytest.mark.long
+@pytest.mark.full
 @pytest.mark.parametrize("pipeline", range(PIPELINE_LIMIT + 1))
 @pytest.mark.parametrize("format_", [*FORMATS, *ODD_FORMATS])
 def test_products_are_the_model_s_for_every_policy_and_pipeline(format_: str, pipeline: int) -> None:
