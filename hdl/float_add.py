@@ -67,9 +67,13 @@ class FloatAdd(Block):
         narrow = Cat(Const(0, GUARD_BITS), y.mantissa, y.nonzero)
         exponent = Signal(len(x.exponent))
         distance = Signal(len(x.exponent))
+        larger_subnormal = Signal()
+        smaller_subnormal = Signal()
         m.d.comb += [
-            exponent.eq(x.exponent | ~x.nonzero),
-            distance.eq(exponent - (y.exponent | ~y.nonzero)),
+            larger_subnormal.eq(~x.nonzero),
+            smaller_subnormal.eq(~y.nonzero),
+            exponent.eq(x.exponent | larger_subnormal),
+            distance.eq(exponent - (y.exponent | smaller_subnormal)),
         ]
         aligned = shift_right_sticky(m, narrow, distance, "aligned")
         total = Signal(len(wide) + 1)
