@@ -19,7 +19,6 @@ from lmul.sim.tiles import Tile, pack, tiles
 from lmul.workloads import Operands
 from tests.conftest import Matrices
 
-pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 
 PATIENCE_CYCLES = 60
 SETTLING_CYCLES = 40

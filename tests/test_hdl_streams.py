@@ -141,7 +141,6 @@ def test_streams_connect_to_those_of_a_users_design() -> None:
     assert found == [(1, int(dut.dot.model(codes, codes).output()[0, 0]))]
 
 
-@pytest.mark.filterwarnings("ignore:.*created but never used")
 def test_components_refuse_designs_that_they_are_not() -> None:
     with pytest.raises(ValueError, match="kind 'dot', not 'mul'"):
         DotProduct(make_design("mul"))
