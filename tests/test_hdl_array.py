@@ -19,7 +19,6 @@ from lmul.sim.tiles import Tile, pack, tiles
 from lmul.workloads import Operands
 from tests.conftest import Matrices
 
-
 PATIENCE_CYCLES = 60
 SETTLING_CYCLES = 40
 MISMATCH = 0b1000
