@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import UnusedElaboratable
+from amaranth.hdl import Elaboratable
 from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.hdl import Export, export
 
 # Components that are only asked for their ports would warn in whichever test collects them.
-UnusedElaboratable._MustUse__silence = True  # type: ignore[attr-defined]
+Elaboratable._MustUse__silence = True
 
 Matrices = list[tuple[NDArray[Any], NDArray[Any]]]
 
