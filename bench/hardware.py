@@ -16,7 +16,7 @@ from typing import Any
 
 from results import Result, show
 
-from lmul.cost.estimate import Cost, Measured, estimate, measure_netlist
+from lmul.cost.estimate import Cost, estimate, measure_netlist
 from lmul.cost.liberty import default_liberty
 from lmul.cost.mapping import CELLS, map_design
 from lmul.cost.recipes import QUICK_RECIPES, RECIPES
@@ -69,7 +69,7 @@ def wide_products() -> list[Result]:
     ]
 
 
-def _wide_product(mul: str) -> Measured:
+def _wide_product(mul: str) -> Cost:
     text = export(make_design("array", mul=mul))
     name = f"{text.name}_product"
     module = re.search(rf"^module {name} .*?^endmodule", text.verilog, re.MULTILINE | re.DOTALL)
@@ -78,8 +78,7 @@ def _wide_product(mul: str) -> Measured:
     design = make_design("mul", mul=mul)
     ports = stimulus(design, default_operands())
     netlists = map_design(module[0], name, default_liberty(), recipes=RECIPES, cache=BUILD)
-    measured = [measure_netlist(mapped, design, ports) for mapped in netlists.values()]
-    return min(measured, key=lambda found: found.area_energy)
+    return Cost(design, {recipe: measure_netlist(found, design, ports) for recipe, found in netlists.items()})
 
 
 def array_overhead() -> Result:

@@ -10,7 +10,7 @@ from lmul.design import Design
 from lmul.hdl.flags import flag_bits
 from lmul.hdl.hierarchy import Block, place
 from lmul.hdl.pipeline import Pipeline, stages_before_sum, sum_cuts
-from lmul.hdl.product import WideProduct, product_specials, splits_nan, step_bits
+from lmul.hdl.product import WideProduct, operand_bits, product_specials, splits_nan
 
 
 class Accumulator(Block):
@@ -67,7 +67,7 @@ class Accumulator(Block):
         self._design = design
         self._travels = design.dataflow == "ws"
         self.has_reset = not self._travels or stages_before_sum(design) > 0
-        first, second = step_bits(design)
+        first, second = operand_bits(design)
         sums = {"sum": design.accumulator_bits} | ({"flags": flag_bits(design)} if flag_bits(design) else {})
         members: dict[str, Any] = {
             "en": In(1),

@@ -10,7 +10,7 @@ from lmul.hdl.accumulators import accumulator, sum_flags
 from lmul.hdl.flags import flag_bits
 from lmul.hdl.hierarchy import Block, place
 from lmul.hdl.pipeline import stages_before_sum
-from lmul.hdl.product import step_bits
+from lmul.hdl.product import operand_bits
 
 
 class Element(Block):
@@ -52,7 +52,7 @@ class Element(Block):
 
     def __init__(self, design: Design) -> None:
         self._design = design
-        first, second = step_bits(design)
+        first, second = operand_bits(design)
         result_bits = design.accumulator_bits + flag_bits(design)
         super().__init__(
             {
@@ -130,7 +130,7 @@ class WeightElement(Block):
     def __init__(self, design: Design) -> None:
         self._design = design
         self.has_reset = stages_before_sum(design) > 0
-        first, second = step_bits(design)
+        first, second = operand_bits(design)
         sum_bits = design.accumulator_bits + flag_bits(design)
         super().__init__(
             {

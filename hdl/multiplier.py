@@ -10,7 +10,7 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from lmul.golden import Arithmetic
+from lmul.design import Design
 from lmul.hdl.carry import correction
 from lmul.hdl.float_add import shift_right_sticky
 from lmul.hdl.hierarchy import Block
@@ -42,14 +42,12 @@ class _Case:
 class MultiplierBlock(Block):
     """Multiply into the operands' format.
 
-    Latency: `pipeline` cycles, 0 for a combinational multiplier. Throughput: one product every
+    Latency: `design.pipeline` cycles, 0 for a combinational multiplier. Throughput: one product every
     cycle. A pipeline gives +0 once `rst` was high for as many cycles.
 
     Parameters
     ----------
-    arithmetic : Arithmetic
-    pipeline : int
-        Register stages.
+    design : Design
 
     Members
     -------
@@ -63,12 +61,12 @@ class MultiplierBlock(Block):
     b: Signal
     p: Signal
 
-    def __init__(self, arithmetic: Arithmetic, pipeline: int = 0) -> None:
-        self._arithmetic = arithmetic
-        self._format = arithmetic.format
-        self._cuts = CUTS[pipeline]
-        self.sequential = pipeline > 0
-        width = arithmetic.format.width
+    def __init__(self, design: Design) -> None:
+        self._arithmetic = design
+        self._format = design.format
+        self._cuts = CUTS[design.pipeline]
+        self.sequential = design.pipeline > 0
+        width = design.format.width
         super().__init__({"a": In(width), "b": In(width), "p": Out(width)})
 
     def elaborate(self, platform: Any) -> Module:

@@ -126,7 +126,7 @@ def product_specials(design: Design) -> list[str]:
     return [name for name in ("inf", "nan") if has_special(name, design) and not splits_nan(design)]
 
 
-def step_bits(design: Design) -> tuple[int, int]:
+def operand_bits(design: Design) -> tuple[int, int]:
     """Give the bits of both operands of a step: N codes, and NaN where it is split from a format's codes."""
     first, second = (
         design.lanes * format_.width + (splits_nan(design) and format_.nan is not None)

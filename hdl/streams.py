@@ -48,7 +48,7 @@ class Multiplier(DesignComponent):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        m.submodules.block = block = MultiplierBlock(self.design, self.design.pipeline)
+        m.submodules.block = block = MultiplierBlock(self.design)
         valid: Value = self.operands.valid
         for stage in range(self.latency):
             register = Signal(name=f"valid_{stage}")

@@ -58,7 +58,7 @@ def component(design: Design) -> Block:
     """
     check_built(design)
     if design.kind == "mul":
-        return MultiplierBlock(design, design.pipeline)
+        return MultiplierBlock(design)
     if design.kind == "dot":
         return DotProductBlock(design)
     return ArrayAxiStream(design)
