@@ -18,6 +18,8 @@ Words = NDArray[np.uint64]
 
 ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _TOKEN = re.compile(r"\s*([A-Za-z_]\w*|[01!'^&*|+()])")
+# A function within Python's depth of recursion; libraries need half a dozen.
+_DEEPEST = 64
 _PLAIN = {"*": "&", "+": "|"}
 
 
@@ -140,6 +142,7 @@ class _Parser:
 
     def __init__(self, text: str):
         self._text = text
+        self._depth = 0
         self._tokens = self._tokenise(text)
 
     def _tokenise(self, text: str) -> list[str]:
@@ -187,21 +190,28 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Expression("^", tuple(parts))
 
     def _inversion(self) -> Expression:
-        if self._next() == "!":
-            self._tokens.pop()
-            return Expression("!", (self._inversion(),))
+        inverted = self._inversions("!")
         operand = self._primary()
-        while self._next() == "'":
+        inverted ^= self._inversions("'")
+        return Expression("!", (operand,)) if inverted else operand
+
+    def _inversions(self, mark: str) -> bool:
+        inverted = False
+        while self._next() == mark:
             self._tokens.pop()
-            operand = Expression("!", (operand,))
-        return operand
+            inverted = not inverted
+        return inverted
 
     def _primary(self) -> Expression:
         word = self._tokens.pop() if self._tokens else ""
         if word in {"0", "1"}:
             return Expression(word)
         if word == "(":
+            self._depth += 1
+            if self._depth > _DEEPEST:
+                raise self._error()
             inner = self._disjunction()
+            self._depth -= 1
             if self._next() != ")":
                 raise self._error()
             self._tokens.pop()

@@ -19,6 +19,7 @@ from lmul.errors import UserError
         ("!A", (1, 0)),
         ("A'", (1, 0)),
         ("A''", (0, 1)),
+        ("!" * 10_001 + "A" + "'" * 10_000, (1, 0)),
         ("!(A B)'", (0, 0, 0, 1)),
         ("A' B", (0, 0, 1, 0)),
         ("!A !B", (1, 0, 0, 0)),
@@ -38,7 +39,7 @@ def test_verilog() -> None:
     assert parse_function("!(A1 * A2) + B' ^ 1").verilog() == "(~(A1 & A2) | (~B ^ 1'b1))"
 
 
-@pytest.mark.parametrize("text", ["", "A &", "(A", "A)", "A $ B", "!", "2"])
+@pytest.mark.parametrize("text", ["", "A &", "(A", "A)", "A $ B", "!", "2", "(" * 5000 + "A" + ")" * 5000])
 def test_what_is_no_function_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="not a Boolean function"):
         parse_function(text)
