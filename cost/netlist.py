@@ -215,7 +215,9 @@ def nand2(library: Library) -> Cell:
     UserError
         If the library has none.
     """
-    found = [cell for cell in library.cells.values() if not cell.dont_use and _is_nand2(cell)]
+    found = [
+        cell for cell in library.cells.values() if not (cell.dont_use or cell.unusable) and _is_nand2(cell)
+    ]
     if not found:
         raise UserError(f"library {library.name} has no two-input NAND")
     return min(found, key=lambda cell: cell.area)
@@ -312,6 +314,8 @@ def _usable_cell(library: Library, name: str) -> Cell:
     cell = library.cells.get(name)
     if cell is None:
         raise UserError(f"{name} is no cell of library {library.name}")
+    if cell.unusable:
+        raise UserError(f"cell {name} cannot be used: {cell.unusable}")
     if cell.clock_gate is None and (cell.latch or any(pin.function is None for pin in cell.outputs)):
         raise UserError(f"cell {name} is a latch or three-state, which cannot be simulated here")
     return cell

@@ -267,7 +267,11 @@ def _polarity(cell: Cell, output: Pin, expected: Words) -> str:
 
 
 def _usable(library: Library) -> list[Cell]:
-    return [cell for cell in library.cells.values() if not cell.dont_use and _CELL.fullmatch(cell.name)]
+    return [
+        cell
+        for cell in library.cells.values()
+        if not (cell.dont_use or cell.unusable) and _CELL.fullmatch(cell.name)
+    ]
 
 
 def _black_box(cell: Cell) -> str:
