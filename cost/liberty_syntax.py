@@ -17,8 +17,7 @@ _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _SLASH = r"/(?![*/])"
 _NAME = r"[A-Za-z_][\w.]*+"
 _BARE = rf'(?:[^\s;"{{}}\\/]|{_SLASH})(?:[^\n;"{{}}\\/]++|{_SLASH})*+'
-# Text right behind a string is that of the next one, where a quote is missing.
-_ARGUMENTS = rf'(?:[^()"/;{{}}]++|{_STRING}(?=[\s,)\\/])|{_COMMENT}|{_SLASH})*+'
+_ARGUMENTS = rf'(?:[^()"/;{{}}]++|{_STRING}|{_COMMENT}|{_SLASH})*+'
 _STATEMENT = re.compile(
     rf"{_GAP}(?:(?P<end>\}})|(?P<stop>;)|(?P<name>{_NAME}){_GAP}(?:"
     rf":{_GAP}(?P<value>{_STRING}|{_BARE})|\((?P<arguments>{_ARGUMENTS})\)(?:{_GAP}(?P<open>\{{))?+"

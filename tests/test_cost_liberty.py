@@ -19,6 +19,7 @@ from lmul.cost.liberty import (
     read_liberty,
 )
 from lmul.cost.netlist import cell_models, nand2
+from lmul.cost.recipes import full_adder
 from lmul.errors import UserError
 
 Read = Callable[[str], Library]
@@ -181,7 +182,9 @@ two lines";
   cell
     (X)
   {
-    area : "2.5"; home:here;
+    area \\
+      : \\
+      "2.5"; home:here;
     pin("A") { direction : "input" ; capacitance : 3 } ;
     pin(Y) { direction : output; function : "!A & \\
       A" ; }
@@ -259,8 +262,11 @@ def test_unit_of_loads_and_energies(tmp_path: Path, unit: str, load: float) -> N
     file = tmp_path / "units.lib"
     power = 'internal_power() { power(scalar) { values("1"); } }'
     file.write_text(f"""library(units) {{ capacitive_load_unit({unit}); voltage_unit : "2V"; nom_voltage : 1;
+      wire_load(w) {{ capacitance : 1; slope : 1; }}
       cell(X) {{ area : 1; pin(A) {{ direction : input; capacitance : 1; {power} }} }} }}""")
-    pin = read_liberty(file).cells["X"].pins["A"]
+    library = read_liberty(file)
+    pin = library.cells["X"].pins["A"]
+    assert library.wire_loads["w"].capacitance(1) == pytest.approx(load)
     assert pin.capacitance == pytest.approx(load)
     assert pin.powers[0].mean(0.0, 0.0) == pytest.approx(4.0 * load)
 
@@ -320,7 +326,8 @@ def test_delays_and_energies_may_have_templates_of_one_name(read: Read) -> None:
 
 def test_groups_of_current_source_models_are_passed_over(read_cell: ReadCell) -> None:
     cell = read_cell(f"""
-      {INPUTS} ccsn_first_stage() {{ dc_current(ccsn_dc) {{ index_1("x"); values("unread"); }} }}
+      {INPUTS} vendor(x) {{ # 1 = 2 }}
+      ccsn_first_stage() {{ dc_current(ccsn_dc) {{ index_1("x"); values("unread"); }} }}
       pin(Y) {{ direction : output; function : "A";
         receiver_capacitance() {{ receiver_capacitance1_rise(x) {{ values("}}"); }} }}
         timing() {{
@@ -564,15 +571,25 @@ def test_a_cell_that_cannot_be_used_says_why_and_leaves_the_others(read: Read, c
         cell_models(library, ["X"])
 
 
+def test_a_full_adder_that_cannot_be_used_is_not_chosen(read: Read) -> None:
+    body = """pin(A, B, C) { direction : input; } pin(S) { direction : output; function : "A ^ B ^ C"; }
+      pin(Y) { direction : output; function : "A B | C (A | B)"; }"""
+    library = read(f"""cell(SMALL) {{ area : 1; {body} pin(P) {{ direction : inout; }} }}
+      cell(LARGE) {{ area : 2; {body} }}""")
+    adder = full_adder(library)
+    assert adder is not None
+    assert adder.cell.name == "LARGE"
+
+
 def test_a_cell_without_area_cannot_be_used(read: Read) -> None:
     assert read(f"cell(X) {{ {gate()} }}").cells["X"].unusable == "it has no area"
 
 
 def test_requests_to_leave_a_cell_alone(read: Read) -> None:
-    library = read("""cell(X) { area : 1; dont_use : true; dont_touch : "TRUE"; }
-      cell(Z) { area : 1; dont_use : false; }""")
-    assert (library.cells["X"].dont_use, library.cells["X"].dont_touch) == (True, True)
-    assert (library.cells["Z"].dont_use, library.cells["Z"].dont_touch) == (False, False)
+    library = read("""cell(X) { area : 1; dont_use : "TRUE"; dont_touch : false; }
+      cell(Z) { area : 1; dont_touch : true; }""")
+    assert (library.cells["X"].dont_use, library.cells["X"].dont_touch) == (True, False)
+    assert (library.cells["Z"].dont_use, library.cells["Z"].dont_touch) == (False, True)
 
 
 def test_wire_load_lengths(read: Read) -> None:
