@@ -248,7 +248,10 @@ class _CellReader:
             self._problems.append(f"{attribute} {shortened(text)!r} is not a Boolean function")
             return None
         if not pins <= known:
-            self._problems.append(f"{attribute} {shortened(text)!r} needs {min(pins - known)}, no pin of its")
+            missing = min(pins - known)
+            self._problems.append(
+                f"{attribute} {shortened(text)!r} depends on {missing}, which is no pin of it"
+            )
             return None
         return function
 
@@ -257,8 +260,8 @@ class _CellReader:
 
     def _related_pins(self, node: Node) -> list[str]:
         names: list[str] = node.value("related_pin").split()
-        unknown = [name for name in names if name not in self._known]
-        self._problems += [f"{node.name} is related to {shortened(name)}, no pin of its" for name in unknown]
+        unknown = [shortened(name) for name in names if name not in self._known]
+        self._problems += [f"{node.name} is related to {name}, which is no pin of it" for name in unknown]
         return names
 
     def _leakage_states(self) -> Iterator[LeakageState]:

@@ -539,12 +539,15 @@ def gate(function: str = "!(A B)", more: str = "") -> str:
 UNUSABLE = {
     "a function of no syntax": (gate("A ? B : 1"), "not a Boolean function"),
     "a function too deep": (gate("(" * 5000 + "A" + ")" * 5000), "not a Boolean function"),
-    "a function of a node inside": (gate("!n1") + "pin(n1) { direction : internal; }", "needs n1"),
+    "a function of a node inside": (gate("!n1") + "pin(n1) { direction : internal; }", "depends on n1"),
     "a condition of no syntax": (gate(more='timing() { related_pin : "A"; when : "B=="; }'), "'B=='"),
-    "a condition on no pin": (gate(more='internal_power() { related_pin : "A"; when : "C"; }'), "needs C"),
+    "a condition on no pin": (
+        gate(more='internal_power() { related_pin : "A"; when : "C"; }'),
+        "depends on C",
+    ),
     "an arc from no pin": (gate(more='timing() { related_pin : "C"; }'), "related to C"),
     "power caused by no pin": (gate(more='internal_power() { related_pin : "C"; }'), "related to C"),
-    "a leakage state of no pin": (gate() + 'leakage_power() { value : 1; when : "C"; }', "needs C"),
+    "a leakage state of no pin": (gate() + 'leakage_power() { value : 1; when : "C"; }', "depends on C"),
     "a pad": (gate() + "pin(P) { direction : inout; }", "pin P is inout"),
     "a pin without a direction": (gate() + "pin(P) { }", "pin P is without direction"),
     "two flip-flops": (
