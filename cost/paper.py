@@ -2,8 +2,8 @@
 
 The paper counts gates of 8- and 16-bit multipliers from a handful of numbers: 11 for a full adder, 5 for a
 half adder, 4 for an XOR, 1 for a NAND, an AND or an OR. It publishes these numbers and five totals; the terms
-below were chosen because all five follow from them. They leave out zeros, subnormals, overflow, NaN, depth and
-wires.
+below were chosen because all five follow from them. They leave out zeros, subnormals, overflow, NaN, depth
+and wires.
 """
 
 from collections.abc import Callable
