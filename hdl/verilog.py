@@ -89,6 +89,18 @@ def export(design: Design, name: str | None = None) -> Export:
     )
 
 
+def block_verilog(block: Block, name: str) -> str:
+    """Write the Verilog of one block that places no others, without header and sidecar.
+
+    Parameters
+    ----------
+    block : Block
+    name : str
+        Of its module.
+    """
+    return _structural_verilog(_rtlil(block, name, ModulePerBlock(name)), name)
+
+
 def _rtlil(block: Block, name: str, platform: ModulePerBlock) -> str:
     ports = {port.name: (port.value, DIRECTIONS[port.flow]) for port in ports_of(block)}
     fragment = Fragment.get(block, platform)  # type: ignore[no-untyped-call]

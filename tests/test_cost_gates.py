@@ -144,6 +144,7 @@ def test_flip_flops_of_a_sum_are_counted_apart(cells: Path) -> None:
     assert cost.flip_flops == design.accumulator_bits + 3
 
 
+@pytest.mark.long
 def test_array_is_mapped_block_by_block(cells: Path) -> None:
     cost = estimate_gates(make_design("array", rows=1, cols=2, lanes=1, depth=16), cache=cells)
     assert cost.flip_flops > 0

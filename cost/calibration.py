@@ -1,0 +1,192 @@
+"""Calibration: the operations of Horowitz's table through our own flow, side by side with the table.
+
+Nothing is fitted. The point is to see by which factor our figures differ from widely used ones, whether it is
+the same for all operations, and what share of a multiply-accumulate is its accumulator.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lmul.cost.activity import simulate
+from lmul.cost.calibration_circuits import CYCLES, SEED, STREAMS, Circuit, accumulations, operations
+from lmul.cost.energy import energy_per_cycle
+from lmul.cost.estimate import METHOD
+from lmul.cost.horowitz import PROVENANCE, TABLE, VOLTAGE
+from lmul.cost.liberty import read_liberty
+from lmul.cost.mapping import map_design
+from lmul.cost.paper_claims import DOT, PRODUCT, Saving
+from lmul.cost.recipes import QUICK_RECIPES
+from lmul.cost.timing import analyse_timing
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a circuit takes.
+
+    Parameters
+    ----------
+    area_um2, delay_ps : float
+    energy_fj : float
+        Of a mean cycle.
+    recipe : str
+        What found the netlist, the one of the least product of area and energy.
+    """
+
+    area_um2: float
+    delay_ps: float
+    energy_fj: float
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A circuit and its figures.
+
+    Parameters
+    ----------
+    detail : str
+        How it computes.
+    figures : Figures
+    table_pj : float or None
+        Energy in Horowitz's table, in pJ.
+    provenance : str
+        Where that is from, a key of `PROVENANCE`.
+    accumulator : str
+        Name of its accumulator alone, empty where there is none.
+    """
+
+    detail: str
+    figures: Figures
+    table_pj: float | None = None
+    provenance: str = ""
+    accumulator: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """Our energy over the table's."""
+        return None if self.table_pj is None else self.figures.energy_fj / (1e3 * self.table_pj)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """All circuits, by name.
+
+    Parameters
+    ----------
+    library : str
+    voltage : float
+        In V.
+    operations : mapping of str to Calibrated
+        Those of the table.
+    accumulations : mapping of str to Calibrated
+        Multiply-accumulates and accumulators alone.
+    """
+
+    library: str
+    voltage: float
+    operations: Mapping[str, Calibrated]
+    accumulations: Mapping[str, Calibrated]
+
+    @property
+    def voltage_factor(self) -> float:
+        """How much more energy a charge takes at the library's voltage than at the table's."""
+        return (self.voltage / VOLTAGE) ** 2
+
+    def accumulator_share(self, name: str) -> float | None:
+        """Energy of the accumulator alone over that of the multiply-accumulate; None for others."""
+        whole = self.accumulations[name]
+        if not whole.accumulator:
+            return None
+        return self.accumulations[whole.accumulator].figures.energy_fj / whole.figures.energy_fj
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the figures as plain values."""
+        operations = {name: asdict(found) | {"ratio": found.ratio} for name, found in self.operations.items()}
+        accumulations = {
+            name: asdict(found) | {"accumulator_share": self.accumulator_share(name)}
+            for name, found in self.accumulations.items()
+        }
+        return {
+            "library": self.library,
+            "voltage_v": self.voltage,
+            "table_voltage_v": VOLTAGE,
+            "voltage_factor": self.voltage_factor,
+            "energy_method": energy_method(),
+            "seed": SEED,
+            "cycles": CYCLES,
+            "streams": STREAMS,
+            "provenance": PROVENANCE,
+            "operations": operations,
+            "accumulations": accumulations,
+            "paper_savings": {row.what: row.share for row in paper_savings(self)},
+        }
+
+
+def calibrate(
+    liberty: Path, *, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> Calibration:
+    """Put the operations of Horowitz's table, and multiply-accumulates, through the flow.
+
+    Parameters
+    ----------
+    liberty : Path
+    cache : Path, optional
+        Directory where netlists are kept.
+    progress : callable, optional
+        Called with the numbers of finished and of all circuits.
+
+    Raises
+    ------
+    UserError
+        The library cannot be used.
+    """
+    library = read_liberty(liberty)
+    table, sums = list(operations()), list(accumulations())
+    found = {}
+    for done, circuit in enumerate([*table, *sums], start=1):
+        found[circuit.name] = _calibrated(circuit, liberty, cache)
+        if progress:
+            progress(done, len(table) + len(sums))
+    return Calibration(
+        library.name,
+        library.voltage,
+        {circuit.name: found[circuit.name] for circuit in table},
+        {circuit.name: found[circuit.name] for circuit in sums},
+    )
+
+
+def paper_savings(calibration: Calibration) -> tuple[Saving, ...]:
+    """Work out the paper's savings for fp32 operands with our figures in place of the table's."""
+    pj = {name: found.figures.energy_fj / 1e3 for name, found in calibration.operations.items()}
+    add, mul, fp32 = pj["int32 add"], pj["fp32 mul"], pj["fp32 add"]
+    return (
+        Saving("fp32", PRODUCT, "", "", (add,), (mul,)),
+        Saving("fp32", DOT, "fp32 sum", "", (add, fp32), (mul, fp32)),
+    )
+
+
+def energy_method() -> str:
+    """Say how the energy of a calibrated circuit is found."""
+    return METHOD.format(period="critical delay")
+
+
+def _calibrated(circuit: Circuit, liberty: Path, cache: Path | None) -> Calibrated:
+    figures = measure(circuit, liberty, cache)
+    entry = TABLE.get(circuit.name)
+    if entry is None:
+        return Calibrated(circuit.detail, figures, accumulator=circuit.accumulator)
+    return Calibrated(circuit.detail, figures, entry.picojoules, entry.provenance)
+
+
+def measure(circuit: Circuit, liberty: Path, cache: Path | None = None) -> Figures:
+    """Map a circuit with the recipes for any size, and measure the netlist that the cells' estimate keeps."""
+    mapped = map_design(circuit.verilog, circuit.top, liberty, recipes=QUICK_RECIPES, cache=cache)
+    found = []
+    for recipe, result in mapped.items():
+        timing = analyse_timing(result.netlist)
+        activity = simulate(result.netlist, circuit.ports, circuit.warmup)
+        energy = energy_per_cycle(result.netlist, activity, timing, timing.delay_ps)
+        found.append(Figures(result.netlist.area, timing.delay_ps, energy.total, recipe))
+    return min(found, key=lambda figures: figures.area_um2 * figures.energy_fj)
