@@ -10,7 +10,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
@@ -153,8 +153,10 @@ class FpgaCost:
         Bits of carry chains.
     dsps, brams : int
         Multiplier blocks and block RAMs.
-    luts_by_script : mapping of str to int
-        LUTs after each script of `SCRIPTS`; the fewest are kept.
+    script : str
+        Name of the script whose netlist is kept: that of the least product of LUTs and clock period.
+    scripts : mapping of str to mapping of str to float
+        LUTs (``luts``) and highest clock frequency (``fmax_mhz``) of each script of `SCRIPTS`.
     fmax_by_seed_mhz : mapping of int to float
         Highest clock frequency of each placement.
     wrapper_limits : bool
@@ -171,15 +173,11 @@ class FpgaCost:
     carries: int
     dsps: int
     brams: int
-    luts_by_script: Mapping[str, int]
+    script: str
+    scripts: Mapping[str, Mapping[str, float]]
     fmax_by_seed_mhz: Mapping[int, float]
     wrapper_limits: bool
     versions: Mapping[str, str]
-
-    @property
-    def script(self) -> str:
-        """Name of the script whose netlist is kept: that of the fewest LUTs, the first of equals."""
-        return min(self.luts_by_script, key=lambda name: self.luts_by_script[name])
 
     @property
     def fmax_mhz(self) -> float:
@@ -199,7 +197,7 @@ class FpgaCost:
             "device": self.device,
             **{resource: getattr(self, resource) for resource in RESOURCES},
             "script": self.script,
-            "luts_by_script": dict(self.luts_by_script),
+            "scripts": {name: dict(figures) for name, figures in self.scripts.items()},
             "fmax_mhz": round(self.fmax_mhz, 2),
             "fmax_lowest_mhz": round(self.fmax_lowest_mhz, 2),
             "fmax_by_seed_mhz": {str(seed): round(mhz, 2) for seed, mhz in self.fmax_by_seed_mhz.items()},
@@ -242,7 +240,9 @@ def estimate_fpga(
     versions = {name: version(name) for name in ("pyosys", package(family))}
     text = export(design)
     files = {"design.v": text.verilog, "wrapper.v": wrapper(text)}
-    key = json.dumps([versions, asdict(chosen), SCRIPTS, SEEDS, TARGET_MHZ, files], sort_keys=True)
+    kinds = [figure.name for figure in fields(FpgaCost)]
+    made_from = [versions, asdict(chosen), SCRIPTS, SEEDS, TARGET_MHZ, files, kinds]
+    key = json.dumps(made_from, sort_keys=True)
     found = _read_entry(cache, key)
     if found is None:
         found = _measure(text.name, files, chosen, progress)
@@ -405,23 +405,31 @@ def _measure(
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
     """Find the figures of `FpgaCost` that come from the tools."""
-    runs = len(SCRIPTS) + len(SEEDS)
     report = progress or (lambda _done, _total: None)
-    synthesised = {}
-    for done, script in enumerate(SCRIPTS, start=1):
-        synthesised[script] = synthesise(name, files, family, script)
-        report(done, runs)
-    counts = {script: family.count(cells) for script, (cells, _) in synthesised.items()}
-    kept = min(counts, key=lambda script: counts[script]["luts"])
-    placed = {}
-    for done, seed in enumerate(SEEDS, start=len(SCRIPTS) + 1):
-        placed[seed] = _place(name, synthesised[kept][1], family, seed)
-        report(done, runs)
+    each = 1 + len(SEEDS)
+    found = {}
+    for done, script in enumerate(SCRIPTS):
+        cells, netlist = synthesise(name, files, family, script)
+        report(done * each + 1, len(SCRIPTS) * each)
+        placed = {}
+        for number, seed in enumerate(SEEDS, start=2):
+            placed[seed] = _place(name, netlist, family, seed)
+            report(done * each + number, len(SCRIPTS) * each)
+        found[script] = _figures(family.count(cells), placed)
+    best = {script: max(figures["fmax_by_seed_mhz"].values()) for script, figures in found.items()}
+    kept = min(found, key=lambda script: found[script]["luts"] / best[script])
+    scripts = {
+        script: {"luts": found[script]["luts"], "fmax_mhz": round(best[script], 2)} for script in found
+    }
+    return found[kept] | {"script": kept, "scripts": scripts}
+
+
+def _figures(counts: Mapping[str, int], placed: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Find the figures of one netlist, from its resources and its placements by seed."""
     fastest = max(placed.values(), key=_fmax_mhz)
     return {
-        **counts[kept],
-        "luts_by_script": {script: found["luts"] for script, found in counts.items()},
-        "fmax_by_seed_mhz": {str(seed): _fmax_mhz(found) for seed, found in placed.items()},
+        **counts,
+        "fmax_by_seed_mhz": {str(seed): _fmax_mhz(report) for seed, report in placed.items()},
         "wrapper_limits": not _passes_design(fastest),
     }
 
@@ -517,13 +525,17 @@ def _notes(costs: Sequence[FpgaCost]) -> str:
     last = costs[-1]
     tools = ", ".join(f"{name} {number}" for name, number in last.versions.items())
     lines = [
-        f"Logic in LUTs alone, fewest of {len(SCRIPTS)} syntheses, without the wrapper's; "
-        f"clock from register to register, placed and routed, best of {len(SEEDS)} seeds, "
-        f"asked for {TARGET_MHZ} MHz. Estimates, not measured on a device.",
+        f"Logic in LUTs, none in DSP blocks; the design alone, without its wrapper. Clock: register to "
+        f"register, placed and routed, best of {len(SEEDS)} seeds, {TARGET_MHZ} MHz asked for. Kept of "
+        f"{len(SCRIPTS)} netlists: the least LUTs x period. Estimates, not measured on a device.",
         f"Made by {tools}.",
     ]
     for cost in costs:
-        spread = f"{min(cost.luts_by_script.values())} to {max(cost.luts_by_script.values())} LUTs"
-        limit = "; the wrapper limits the clock, the design is faster" if cost.wrapper_limits else ""
-        lines.append(f"{cost.design.mul}: {cost.script} kept, {spread}{limit}.")
+        others = ", ".join(
+            f"{name} {figures['luts']:.0f} LUTs at {figures['fmax_mhz']:.1f} MHz"
+            for name, figures in cost.scripts.items()
+            if name != cost.script
+        )
+        limit = "; the wrapper limits the clock" if cost.wrapper_limits else ""
+        lines.append(f"{cost.design.mul}: {cost.script} kept{limit}. Other: {others}.")
     return "\n".join(lines)
