@@ -24,7 +24,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV), about a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[sim,cost,plot,dev]'
+	    --constraint constraints.txt --editable '.[sim,cost,fpga,plot,dev]'
 	@touch $@
 
 test: $(VENV)/ready

@@ -1,6 +1,7 @@
 """Switching activity: how often each net of a netlist toggles under given operands.
 
-The simulation is cycle by cycle with zero delay, so it sees no glitches. Sixty-four cases run at once in
+The simulation is cycle by cycle with zero delay, so it sees no glitches; `lmul.cost.timed` adds them for
+steps that are drawn here. Sixty-four cases run at once in
 the bits of a word: consecutive cycles where there are no flip-flops, else independent streams.
 """
 
@@ -22,6 +23,21 @@ Counts = NDArray[np.int64]
 
 _WORD = 64
 _BLOCK_WORDS = 1024
+_SEED = 1
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps from one cycle to the next.
+
+    Parameters
+    ----------
+    cycles, streams : int array, shape (steps,)
+        The cycle that each step leaves, and its stream.
+    """
+
+    cycles: NDArray[np.intp]
+    streams: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,8 @@ class Activity:
     toggles : int64 array, shape (nets,)
         Toggles of each net over all counted steps. The clock is not simulated: it has two a step, and a
         gated clock two in each step whose edge the gate lets through.
+    ones : int64 array, shape (nets,)
+        In how many of these steps each net ends high. A clock is high for half of a step with an edge.
     states : tuple of int64 array, shape (2, 2 ** pins)
         For each flip-flop of the netlist, how often its pins held each combination at the end of the
         cycle before a step; bit ``j`` of the column is entry ``j`` of `state_pins`. Steps in which its
@@ -45,14 +63,36 @@ class Activity:
         For each clock gate, the steps by its enable before (row) and after (column).
     outputs : mapping of str to uint8 array, shape (cycles, streams, bits)
         Output ports, least significant bit first, for all cycles.
+    before, after : uint8 array, shape (steps, sources)
+        Values of `Netlist.sources` at both ends of the steps that were asked for.
     """
 
     transitions: int
     toggles: Counts
+    ones: Counts
     states: tuple[Counts, ...]
     clocked_toggles: tuple[Counts, ...]
     gate_steps: tuple[Counts, ...]
     outputs: Mapping[str, Bits]
+    before: Bits
+    after: Bits
+
+
+def draw_steps(stimulus: Mapping[str, Bits], warmup: int, most: int) -> Steps:
+    """Draw steps of a stimulus without putting any back, the same ones every time.
+
+    Parameters
+    ----------
+    stimulus : mapping of str to uint8 array, shape (cycles, streams, bits)
+    warmup : int
+        Number of first cycles that are left out.
+    most : int
+        Number of steps, unless there are fewer.
+    """
+    cycles, streams, _ = next(iter(stimulus.values())).shape
+    population = (cycles - 1 - warmup) * streams
+    drawn = np.random.default_rng(_SEED).permutation(population)[:most]
+    return Steps(warmup + drawn // streams, drawn % streams)
 
 
 def state_pins(cell: Cell) -> tuple[str, ...]:
@@ -74,7 +114,9 @@ def state_pins(cell: Cell) -> tuple[str, ...]:
     return (*(pin.name for pin in cell.inputs if pin.name != clock), cell.flip_flop.state)
 
 
-def simulate(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int = 0) -> Activity:
+def simulate(
+    netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int = 0, steps: Steps | None = None
+) -> Activity:
     """Simulate a netlist and count toggles.
 
     Flip-flops start at 0. Outputs of a cycle follow its inputs at once and the flip-flops as the cycles
@@ -91,6 +133,8 @@ def simulate(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int = 0) ->
     warmup : int
         Number of first cycles to leave out of the counts: the first step counted leads from cycle `warmup`
         to the next.
+    steps : Steps, optional
+        Steps whose ends are wanted.
 
     Returns
     -------
@@ -104,7 +148,8 @@ def simulate(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int = 0) ->
     """
     cycles, streams = _check_stimulus(netlist, stimulus, warmup)
     simulation = _Sequential if netlist.flip_flops else _Combinational
-    return simulation(netlist, stimulus, warmup, cycles, streams).run()
+    none = np.zeros(0, dtype=np.intp)
+    return simulation(netlist, stimulus, warmup, cycles, streams, steps or Steps(none, none)).run()
 
 
 def _check_stimulus(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int) -> tuple[int, int]:
@@ -180,14 +225,22 @@ class _Simulation:
     """What both ways of packing cases share: the stimulus, the groups of cells, the counts."""
 
     def __init__(
-        self, netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int, cycles: int, streams: int
+        self,
+        netlist: Netlist,
+        stimulus: Mapping[str, Bits],
+        warmup: int,
+        cycles: int,
+        streams: int,
+        steps: Steps,
     ):
         self._netlist = netlist
         self._stimulus = stimulus
         self._warmup = warmup
         self._cycles, self._streams = cycles, streams
         self._levels = [_groups(level) for level in netlist.levels]
+        self._steps = steps
         self._toggles = np.zeros(netlist.nets, dtype=np.int64)
+        self._ones = np.zeros(netlist.nets, dtype=np.int64)
         self._outputs = {
             port.name: np.empty((cycles, streams, len(port.nets)), dtype=np.uint8) for port in netlist.outputs
         }
@@ -214,7 +267,14 @@ class _Combinational(_Simulation):
         block = min(self._streams, _BLOCK_WORDS)
         for first in range(0, self._streams, block):
             self._run_streams(slice(first, min(first + block, self._streams)))
-        return Activity(self._transitions, self._toggles, (), (), (), self._outputs)
+        sources = [self._stimulus[port.name] for port in self._netlist.inputs]
+        before, after = (
+            np.concatenate([bits[self._steps.cycles + end, self._steps.streams] for bits in sources], axis=-1)
+            for end in (0, 1)
+        )
+        return Activity(
+            self._transitions, self._toggles, self._ones, (), (), (), self._outputs, before, after
+        )
 
     def _run_streams(self, streams: slice) -> None:
         count = streams.stop - streams.start
@@ -232,21 +292,27 @@ class _Combinational(_Simulation):
             values[list(port.nets)] = _pack(bits).reshape(len(port.nets), -1)
         self._evaluate(values)
         by_stream = values.reshape(self._netlist.nets, -1, width)
-        self._toggles += _count(self._changes(by_stream, last, cycles.start).reshape(values.shape))
+        counted = self._counted(cycles.start, width)
+        changes = self._changes(by_stream, last) & counted
+        self._toggles += _count(changes.reshape(values.shape))
+        self._ones += _count((by_stream & counted).reshape(values.shape))
         for port in self._netlist.outputs:
             bits = _unpack(by_stream[list(port.nets)], cycles.stop - cycles.start)
             self._outputs[port.name][cycles, streams] = bits.transpose(2, 1, 0)
         return by_stream[:, :, -1] >> np.uint64(_WORD - 1)
 
-    def _changes(self, values: Words, last: Words, start: int) -> Words:
+    def _changes(self, values: Words, last: Words) -> Words:
         """Mark the cycles in which a net differs from the cycle before."""
         before = values << np.uint64(1)
         before[:, :, 0] |= last
         before[:, :, 1:] |= values[:, :, :-1] >> np.uint64(_WORD - 1)
         before ^= values
-        cycle = start + np.arange(values.shape[2] * _WORD)
-        before &= _pack(((cycle > self._warmup) & (cycle < self._cycles)).astype(np.uint8))
         return before
+
+    def _counted(self, start: int, width: int) -> Words:
+        """Mark the cycles that end a counted step, in words from cycle `start` on."""
+        cycle = start + np.arange(width * _WORD)
+        return _pack(((cycle > self._warmup) & (cycle < self._cycles)).astype(np.uint8))
 
 
 class _Registers:
@@ -342,6 +408,8 @@ class _Sequential(_Simulation):
     def run(self) -> Activity:
         values = self._blank(-(-self._streams // _WORD))
         before = values.copy()
+        shape = (len(self._steps.cycles), len(self._netlist.sources))
+        self._ends = np.zeros((2, *shape), dtype=np.uint8)
         for cycle in range(self._cycles):
             self._settle(cycle, values)
             self._record(cycle, values)
@@ -361,6 +429,7 @@ class _Sequential(_Simulation):
     def _count_step(self, values: Words, before: Words) -> None:
         changes = (values ^ before) & self._lanes
         self._toggles += _count(changes)
+        self._ones += _count(values & self._lanes)
         self._gates.count(values, before, self._lanes)
         for registers in self._registers:
             registers.count_toggles(changes, before, self._lanes)
@@ -368,6 +437,8 @@ class _Sequential(_Simulation):
     def _activity(self) -> Activity:
         self._toggles[self._netlist.clock_net] = 2 * self._transitions
         self._toggles[list(self._netlist.gated_clocks)] = 2 * self._gates.steps[:, 1].sum(axis=1)
+        clocks = list(self._netlist.clock_nets)
+        self._ones[clocks] = self._toggles[clocks] // 4
         order = [instance.name for instance in self._netlist.flip_flops]
         rows = {
             instance.name: (counts, toggles)
@@ -379,10 +450,12 @@ class _Sequential(_Simulation):
         return Activity(
             self._transitions,
             self._toggles,
+            self._ones,
             tuple(rows[name][0] for name in order),
             tuple(rows[name][1] for name in order),
             tuple(self._gates.steps),
             self._outputs,
+            *self._ends,
         )
 
     @cached_property
@@ -423,3 +496,8 @@ class _Sequential(_Simulation):
     def _record(self, cycle: int, values: Words) -> None:
         for port in self._netlist.outputs:
             self._outputs[port.name][cycle] = _unpack(values[list(port.nets)], self._streams).T
+        sources = values[list(self._netlist.sources)]
+        for end in (0, 1):
+            steps = np.flatnonzero(self._steps.cycles + end == cycle)
+            words, places = np.divmod(self._steps.streams[steps], _WORD)
+            self._ends[end, steps] = ((sources[:, words] >> places.astype(np.uint64)) & np.uint64(1)).T

@@ -1,18 +1,26 @@
-"""The cost of a design: area, delay and energy in a library's cells under real operands."""
+"""The cost of a design: area, delay and energy in a library's cells under real operands.
 
+A design is mapped with several recipes, several times each, and every netlist is measured under the same
+operands; the best one is kept. An array larger than `PART` is not simulated whole: a part of that size is,
+every block of which then counts as often as the whole array has it.
+"""
+
+import hashlib
+import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.activity import Bits, simulate
-from lmul.cost.energy import Energy, energy_per_cycle
+from lmul.cost.energy import Energy
+from lmul.cost.library import Library
 from lmul.cost.mapping import Mapped, map_design
-from lmul.cost.recipes import QUICK_RECIPES, RECIPES, Recipe, timed_recipes
+from lmul.cost.measure import DEFAULT_CONDITIONS, Conditions, Measured, measure_all
+from lmul.cost.recipes import QUICK_RECIPES, RECIPES, Recipe, timed_recipes, with_seeds
 from lmul.cost.stimulus import stimulus, warmup
-from lmul.cost.timing import Timing, analyse_timing
 from lmul.design import Design
 from lmul.hdl import Export, export
 from lmul.workloads import Operands
@@ -20,29 +28,10 @@ from lmul.workloads import Operands
 SMALL_FORMAT_BITS = 16
 """Multipliers of formats up to this width are mapped with every recipe."""
 
-METHOD = "zero-delay toggles, no glitches, no wires; leakage over one {period}"
+PART = 4
+"""Rows and columns of an array that are simulated at most."""
 
-
-@dataclass(frozen=True)
-class Measured:
-    """A netlist and its figures.
-
-    Parameters
-    ----------
-    mapped : Mapped
-    timing : Timing
-    energy : Energy
-        Of a mean cycle at full throughput, in fJ.
-    """
-
-    mapped: Mapped
-    timing: Timing
-    energy: Energy
-
-    @property
-    def area_energy(self) -> float:
-        """Product of area and energy of a cycle, in um2 fJ."""
-        return self.mapped.netlist.area * self.energy.total
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -52,88 +41,127 @@ class Cost:
     Parameters
     ----------
     design : Design
+    library : Library
+    conditions : Conditions
     candidates : mapping of str to Measured
-        The netlist of each recipe.
-    period_ps : float or None
-        Clock period that was asked for.
+        The figures of each netlist, by recipe and seed.
+    netlists : mapping of str to Mapped
+        The netlists; those of a `part` where the array is larger.
+    part : Design or None
+        What was simulated in place of a large array.
     """
 
     design: Design
+    library: Library
+    conditions: Conditions
     candidates: Mapping[str, Measured]
-    period_ps: float | None = None
+    netlists: Mapping[str, Mapped]
+    part: Design | None = None
 
     @cached_property
     def recipe(self) -> str:
-        """Name of the recipe whose netlist is kept.
+        """Recipe and seed whose netlist is kept.
 
         That is the netlist of the least product of area and energy of those that meet the period, or the
         fastest one if none does.
         """
-        period = math.inf if self.period_ps is None else self.period_ps
-        meet = [name for name, found in self.candidates.items() if found.timing.delay_ps <= period]
+        period = math.inf if self.conditions.period_ps is None else self.conditions.period_ps
+        meet = [name for name, found in self.candidates.items() if found.delay_ps <= period]
         if meet:
             return min(meet, key=lambda name: self.candidates[name].area_energy)
-        return min(self.candidates, key=lambda name: self.candidates[name].timing.delay_ps)
+        return min(self.candidates, key=lambda name: self.candidates[name].delay_ps)
+
+    @property
+    def measured(self) -> Measured:
+        """Figures of that netlist."""
+        return self.candidates[self.recipe]
+
+    @property
+    def mapped(self) -> Mapped:
+        """That netlist, or the one of the part that was simulated."""
+        return self.netlists[self.recipe]
+
+    @property
+    def area_um2(self) -> float:
+        """Area of the cells."""
+        return self.measured.area_um2
 
     @property
     def slack_ps(self) -> float | None:
         """What is left of the period after the slowest path, negative if the path is too slow."""
-        return None if self.period_ps is None else self.period_ps - self.timing.delay_ps
+        period = self.conditions.period_ps
+        return None if period is None else period - self.measured.delay_ps
 
     @property
-    def method(self) -> str:
-        """How the energy was found."""
-        return METHOD.format(period="critical delay" if self.period_ps is None else "clock period")
-
-    @property
-    def mapped(self) -> Mapped:
-        """The netlist that is kept."""
-        return self.candidates[self.recipe].mapped
-
-    @property
-    def timing(self) -> Timing:
-        """Timing of that netlist."""
-        return self.candidates[self.recipe].timing
-
-    @property
-    def energy(self) -> Energy:
-        """Energy of that netlist in a mean cycle at full throughput, in fJ."""
-        return self.candidates[self.recipe].energy
+    def clock_ps(self) -> float:
+        """Period that the energy is of: the one asked for, or the critical delay where that is longer."""
+        return max(self.conditions.period_ps or 0.0, self.measured.delay_ps)
 
     @property
     def energy_per_product(self) -> Energy:
-        """Energy of one product at full throughput, in fJ."""
-        parts = asdict(self.energy)
-        return Energy(**{name: value / self.design.products_per_cycle for name, value in parts.items()})
+        """Energy of one product at full throughput, glitches included, in fJ."""
+        return self.measured.energy.scaled(1 / self.design.products_per_cycle)
+
+    @property
+    def zero_delay_per_product(self) -> Energy:
+        """The same without glitches."""
+        return self.measured.zero_delay.scaled(1 / self.design.products_per_cycle)
+
+    @property
+    def glitches_per_product(self) -> float:
+        """Energy of the glitches of one product, in fJ."""
+        return self.energy_per_product.total - self.zero_delay_per_product.total
+
+    @property
+    def interval_per_product(self) -> float:
+        """Half of the 95 % confidence interval of the energy of one product, in fJ."""
+        return self.measured.interval_fj / self.design.products_per_cycle
+
+    @property
+    def area_spread(self) -> tuple[float, float]:
+        """Least and largest area of all netlists, in um2."""
+        areas = [found.area_um2 for found in self.candidates.values()]
+        return min(areas), max(areas)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures as plain values, units in the names."""
-        netlist = self.mapped.netlist
+        measured = self.measured
         return {
             "design": self.design.parameters(),
-            "library": netlist.library.name,
-            "voltage_v": netlist.library.voltage,
-            "area_um2": round(netlist.area, 4),
-            "area_nand2": round(netlist.nand2_equivalents, 2),
-            "cells": netlist.cell_counts,
+            "estimate": "cells",
+            "library": self.library.name,
+            "voltage_v": self.library.voltage,
+            "area_um2": round(measured.area_um2, 4),
+            "area_nand2": round(measured.area_um2 / measured.nand2_um2, 2),
+            "cells": measured.cells,
+            "blocks": {name or "top": asdict(block) for name, block in measured.blocks.items()},
+            "simulated_part": None if self.part is None else self.part.parameters(),
             "recipe": self.recipe,
             "recipes": {name: self._figures(found) for name, found in self.candidates.items()},
-            "critical_delay_ps": round(self.timing.delay_ps, 2),
-            "clock_period_ps": self.period_ps,
+            "critical_delay_ps": round(measured.delay_ps, 2),
+            "clock_period_ps": self.conditions.period_ps,
             "slack_ps": None if self.slack_ps is None else round(self.slack_ps, 2),
-            "critical_path": [asdict(step) for step in self.timing.path],
-            "energy_method": self.method,
-            "energy_per_cycle_fj": asdict(self.energy) | {"total": self.energy.total},
+            "critical_path": [asdict(step) for step in measured.path],
+            "energy_per_cycle_fj": _parts(measured.energy),
+            "energy_per_cycle_zero_delay_fj": _parts(measured.zero_delay),
+            "energy_interval_95_fj": measured.interval_fj,
+            "timed_cycles": measured.cycles,
+            "cycles": measured.population,
             "energy_per_product_fj": self.energy_per_product.total,
+            "energy_per_product_zero_delay_fj": self.zero_delay_per_product.total,
             "products_per_cycle": self.design.products_per_cycle,
         }
 
     def _figures(self, found: Measured) -> dict[str, float]:
         return {
-            "area_um2": round(found.mapped.netlist.area, 4),
+            "area_um2": round(found.area_um2, 4),
             "energy_per_product_fj": found.energy.total / self.design.products_per_cycle,
-            "critical_delay_ps": round(found.timing.delay_ps, 2),
+            "critical_delay_ps": round(found.delay_ps, 2),
         }
+
+
+def _parts(energy: Energy) -> dict[str, float]:
+    return asdict(energy) | {"total": energy.total}
 
 
 def estimate(
@@ -141,9 +169,9 @@ def estimate(
     operands: Sequence[Operands],
     liberty: Path,
     *,
-    period_ps: float | None = None,
+    conditions: Conditions = DEFAULT_CONDITIONS,
     cache: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Cost:
     """Map a design to a library's cells and measure it.
 
@@ -153,52 +181,113 @@ def estimate(
     operands : sequence of Operands
         Matrix products; each counts as much as any other.
     liberty : Path
-    period_ps : float, optional
-        Clock period to map for; without it nothing is made faster than its least product of area and
-        energy asks for.
+    conditions : Conditions
     cache : Path, optional
-        Directory where netlists are kept.
+        Directory where netlists and figures are kept.
     progress : callable, optional
-        Called with the numbers of finished and of all mapping runs.
+        Called with the numbers of finished and of all pieces of work: mapping runs, then measurements.
 
     Raises
     ------
     UserError
         The library cannot be used.
     """
-    found = map_to_cells(
-        export(design),
-        design,
+    part = part_of(design)
+    recipes = with_seeds(recipes_for(design, conditions.period_ps), conditions.seeds)
+    netlists = map_to_cells(
+        export(part),
+        part,
         liberty,
-        recipes=recipes_for(design, period_ps),
+        recipes=recipes,
         cache=cache,
-        progress=progress,
+        progress=progress and (lambda done, total: progress(done, 2 * total)),
     )
-    ports = stimulus(design, operands)
-    measured = {name: measure_netlist(mapped, design, ports, period_ps) for name, mapped in found.items()}
-    return Cost(design, measured, period_ps)
+    candidates = {}
+    measuring = measure_all(
+        netlists,
+        lambda: stimulus(part, operands),
+        _made_from(part, operands),
+        warmup=warmup(part),
+        conditions=conditions,
+        cache=cache,
+    )
+    for name, found in measuring:
+        candidates[name] = found
+        if progress:
+            progress(len(netlists) + len(candidates), 2 * len(netlists))
+    library = next(iter(netlists.values())).library
+    if part == design:
+        return Cost(design, library, conditions, candidates, netlists)
+    kept = Cost(design, library, conditions, candidates, netlists, part).recipe
+    (recipe,) = (recipe for recipe in recipes if recipe.name == kept)
+    whole = map_to_cells(export(design), design, liberty, recipes=[recipe], cache=cache)[kept]
+    scaled = scale_blocks(candidates[kept], module_areas(whole))
+    return Cost(design, library, conditions, {kept: scaled}, netlists, part)
 
 
-def measure_netlist(
-    mapped: Mapped, design: Design, ports: Mapping[str, Bits], period_ps: float | None = None
-) -> Measured:
-    """Measure timing and energy of a netlist.
+def part_of(design: Design) -> Design:
+    """Give the array that is simulated in place of a larger one; other designs are simulated whole."""
+    if design.kind != "array":
+        return design
+    return replace(design, rows=min(design.rows, PART), cols=min(design.cols, PART))
+
+
+def _made_from(design: Design, operands: Sequence[Operands]) -> list[Any]:
+    """Give what a stimulus depends on as JSON values."""
+    matrices = [
+        [pair.name, *(hashlib.sha256(matrix.tobytes()).hexdigest() for matrix in (pair.a, pair.b))]
+        for pair in operands
+    ]
+    return [design.parameters(), matrices]
+
+
+def scale_blocks(part: Measured, areas: Mapping[str, float]) -> Measured:
+    """Give the figures of a whole whose blocks are those of a part, in other numbers.
+
+    Parameters
+    ----------
+    part : Measured
+    areas : mapping of str to float
+        Area that each block takes in the whole, in um2.
+    """
+    blocks = {
+        name: block.scaled(areas[name] / block.area_um2)
+        for name, block in part.blocks.items()
+        if block.area_um2
+    }
+    growth = sum(block.energy.total for block in blocks.values()) / part.energy.total
+    return replace(part, blocks=blocks, interval_fj=part.interval_fj * growth)
+
+
+def module_areas(mapped: Mapped) -> dict[str, float]:
+    """Give the area of all cells that lie directly in each module of a hierarchy, in um2.
 
     Parameters
     ----------
     mapped : Mapped
-    design : Design
-        What the netlist is of.
-    ports : mapping of str to ndarray
-        Its input ports in every cycle, as `stimulus` gives them.
-    period_ps : float, optional
-        Clock period; default: the critical delay.
+
+    Returns
+    -------
+    dict of str to float
+        By the name of the module without that of the design.
     """
-    timing = analyse_timing(mapped.netlist)
-    activity = simulate(mapped.netlist, ports, warmup(design))
-    # A netlist too slow for the period would run at its own.
-    clock_ps = max(period_ps or 0.0, timing.delay_ps)
-    return Measured(mapped, timing, energy_per_cycle(mapped.netlist, activity, timing, clock_ps))
+    modules = json.loads(mapped.json)["modules"]
+    (top,) = (name for name, module in modules.items() if "top" in module["attributes"])
+    placed: Counter[str] = Counter()
+
+    def place(module: str, times: int) -> None:
+        placed[module] += times
+        for kind, count in Counter(cell["type"] for cell in modules[module]["cells"].values()).items():
+            if kind in modules:
+                place(kind, times * count)
+
+    place(top, 1)
+    cells = mapped.library.cells
+    return {
+        name.removeprefix(top).lstrip("_"): placed[name]
+        * sum(cells[cell["type"]].area for cell in module["cells"].values() if cell["type"] in cells)
+        for name, module in modules.items()
+    }
 
 
 def recipes_for(design: Design, period_ps: float | None = None) -> tuple[Recipe, ...]:
@@ -215,7 +304,7 @@ def map_to_cells(
     *,
     recipes: Sequence[Recipe],
     cache: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Mapped]:
     """Map a design's export: an array one kind of block at a time, the other designs as a whole.
 

@@ -5,11 +5,9 @@ apart, so that the cells counted are the design's own. nextpnr then places and r
 frequency is that of the result: from the wrapper's registers through the design and back.
 """
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatch
 from importlib.metadata import version
@@ -21,9 +19,9 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
+from lmul.cost.cache import cached
 from lmul.design import Design
 from lmul.errors import UserError
-from lmul.files import write_files
 from lmul.hdl import Export, export
 from lmul.nextpnr import DoesNotFitError, NextpnrError, package, run_nextpnr
 from lmul.yosys import YosysError, run_yosys
@@ -242,11 +240,7 @@ def estimate_fpga(
     files = {"design.v": text.verilog, "wrapper.v": wrapper(text)}
     kinds = [figure.name for figure in fields(FpgaCost)]
     made_from = [versions, asdict(chosen), SCRIPTS, SEEDS, TARGET_MHZ, files, kinds]
-    key = json.dumps(made_from, sort_keys=True)
-    found = _read_entry(cache, key)
-    if found is None:
-        found = _measure(text.name, files, chosen, progress)
-        _write_entry(cache, key, found)
+    found = cached(cache, made_from, lambda: _measure(text.name, files, chosen, progress))
     fmax = {int(seed): mhz for seed, mhz in found.pop("fmax_by_seed_mhz").items()}
     return FpgaCost(design, family, chosen.device, fmax_by_seed_mhz=fmax, versions=versions, **found)
 
@@ -457,31 +451,6 @@ def _passes_design(report: Mapping[str, Any]) -> bool:
     """Tell whether the slowest path between flip-flops has a cell of the design in it."""
     (path,) = (path["path"] for path in report["critical_paths"] if path["from"] == path["to"])
     return any(step["to"]["cell"].startswith(f"{INSTANCE}.") for step in path)
-
-
-def _entry(cache: Path, key: str) -> Path:
-    return cache / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
-
-
-def _checksum(figures: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()
-
-
-def _read_entry(cache: Path | None, key: str) -> dict[str, Any] | None:
-    """Give the figures that the cache holds, if it has them whole."""
-    if cache is not None:
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            found = json.loads(_entry(cache, key).read_text())
-            figures: dict[str, Any] = found["figures"]
-            if found["sha256"] == _checksum(figures):
-                return figures
-    return None
-
-
-def _write_entry(cache: Path | None, key: str, figures: Mapping[str, Any]) -> None:
-    if cache is not None:
-        content = json.dumps({"sha256": _checksum(figures), "figures": figures})
-        write_files(cache, {_entry(cache, key).name: content})
 
 
 ROWS: tuple[tuple[str, Callable[[FpgaCost], float]], ...] = (

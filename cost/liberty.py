@@ -164,7 +164,6 @@ def _library(node: Node) -> Library:
     return Library(
         name=node.bare,
         voltage=node.number("nom_voltage") * conventions.volt,
-        slew_derate=node.number("slew_derate_from_library", 1.0),
         cells=cells,
         wire_loads={wire_load.name: wire_load for wire_load in wire_loads},
         default_wire_load=node.value("default_wire_load"),
@@ -234,7 +233,6 @@ class _CellReader:
             clock_gate=self._clock_gate,
             latch=any(self._node.all(kind) for kind in _LATCHES),
             dont_use=self._node.flag("dont_use"),
-            dont_touch=self._node.flag("dont_touch"),
             unusable=self._problems[0] if self._problems else "",
         )
 
@@ -308,6 +306,7 @@ class _CellReader:
             name=name,
             direction=direction,
             capacitance=self._capacitance([node], direction),
+            edge_capacitances=self._edge_capacitances(node, direction),
             function=None if no_function else self._expression(node, "function", self._sources),
             arcs=tuple(self._arcs(node)) if direction == "output" else (),
             constraints=tuple(self._constraints(node)) if direction == "input" else (),
@@ -322,6 +321,15 @@ class _CellReader:
                 if found:
                     return sum(found) / len(found) * self._conventions.load
         return self._conventions.default_load if direction == "input" else 0.0
+
+    def _edge_capacitances(self, node: Node, direction: str) -> tuple[float, float]:
+        load = self._conventions.load
+        other = self._capacitance([node], direction)
+        rise, fall = (
+            node.number(name) * load if name in node.children else other
+            for name in ("rise_capacitance", "fall_capacitance")
+        )
+        return rise, fall
 
     def _arcs(self, node: Node) -> Iterator[TimingArc]:
         for group in node.all("timing"):
@@ -359,7 +367,7 @@ class _CellReader:
                 direction = next(filter(None, (each.value("direction") for each in nodes)), "")
                 if direction in {"input", "output"}:
                     capacitance = self._capacitance(nodes, direction)
-                    yield Pin(name, direction, capacitance, None, (), (), ())
+                    yield Pin(name, direction, capacitance, (capacitance, capacitance), None, (), (), ())
 
 
 def _mean_leakage(states: list[LeakageState]) -> float:

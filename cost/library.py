@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lmul.cost.boolean import Expression
+
+Points = NDArray[np.float64]
+
+_Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,25 @@ class Table:
         high = _blend(self.values[upper][j], self.values[upper][right], column_share)
         return _blend(low, high, row_share)
 
+    def at_all(self, rows: Points, columns: Points) -> Points:
+        """Interpolate as `at` does, for many points at once.
+
+        Parameters
+        ----------
+        rows, columns : float64 array, shape (points,)
+
+        Returns
+        -------
+        float64 array, shape (points,)
+        """
+        values = np.array(self.values)
+        i, upper, row_share = _segments(self.rows, rows)
+        j, right, column_share = _segments(self.columns, columns)
+        low = values[i, j] + (values[i, right] - values[i, j]) * column_share
+        high = values[upper, j] + (values[upper, right] - values[upper, j]) * column_share
+        blended: Points = low + (high - low) * row_share
+        return blended
+
 
 def _blend(start: float, end: float, share: float) -> float:
     return start + (end - start) * share
@@ -61,6 +87,15 @@ def _segment(axis: tuple[float, ...], point: float) -> tuple[int, int, float]:
         return 0, 0, 0.0
     start = min(max(bisect_right(axis, point) - 1, 0), len(axis) - 2)
     return start, start + 1, (point - axis[start]) / (axis[start + 1] - axis[start])
+
+
+def _segments(axis: tuple[float, ...], points: Points) -> tuple[_Places, _Places, Points]:
+    if len(axis) == 1:
+        first = np.zeros(len(points), dtype=np.intp)
+        return first, first, np.zeros(len(points))
+    marks = np.array(axis)
+    start = np.clip(np.searchsorted(marks, points, side="right") - 1, 0, len(axis) - 2)
+    return start, start + 1, (points - marks[start]) / (marks[start + 1] - marks[start])
 
 
 Edges = tuple[Table | None, Table | None]
@@ -153,6 +188,10 @@ class InternalPower:
         """
         return 0.5 * sum(table.at(slew, load) for table in self.energy if table)
 
+    def mean_at(self, slews: Points, loads: Points) -> Points:
+        """Energy of one toggle for many slews (ns) and loads (fF) at once, in fJ."""
+        return 0.5 * sum((table.at_all(slews, loads) for table in self.energy if table), np.zeros(len(slews)))
+
 
 @dataclass(frozen=True)
 class Pin:
@@ -166,6 +205,8 @@ class Pin:
         ``"input"`` or ``"output"``.
     capacitance : float
         Load that the pin puts on its net, in fF.
+    edge_capacitances : tuple of two floats
+        The same for rising and falling edges, where delays tell them apart.
     function : Expression or None
         What an output carries; None where the library gives no function, the output is three-state or the
         cell is a clock gate.
@@ -180,6 +221,7 @@ class Pin:
     name: str
     direction: str
     capacitance: float
+    edge_capacitances: tuple[float, float]
     function: Expression | None
     arcs: tuple[TimingArc, ...]
     constraints: tuple[Constraint, ...]
@@ -274,8 +316,6 @@ class Cell:
         The cell keeps a state in another way than a flip-flop: latches and clock gates.
     dont_use : bool
         The library asks synthesis to leave the cell alone.
-    dont_touch : bool
-        The library asks optimisation to leave instances of the cell alone.
     unusable : str
         Why nothing can be mapped to the cell; empty if it can.
     """
@@ -289,7 +329,6 @@ class Cell:
     clock_gate: ClockGate | None
     latch: bool
     dont_use: bool
-    dont_touch: bool
     unusable: str
 
     @property
@@ -372,9 +411,6 @@ class Library:
         Name of the library.
     voltage : float
         Nominal supply voltage in V.
-    slew_derate : float
-        What the slews of the tables are multiplied by to be those between the thresholds that were measured:
-        below 1 where the tables hold slews from rail to rail.
     cells : mapping of str to Cell
         Cells by name, in the order of the file.
     wire_loads : mapping of str to WireLoad
@@ -385,7 +421,6 @@ class Library:
 
     name: str
     voltage: float
-    slew_derate: float
     cells: Mapping[str, Cell]
     wire_loads: Mapping[str, WireLoad]
     default_wire_load: str

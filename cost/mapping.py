@@ -4,23 +4,21 @@ Every design is mapped with each recipe of a list, for none is best for all. Eac
 a directory of its own, which makes results reproducible and lets runs share the machine.
 """
 
-import hashlib
-import json
 import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
+from lmul.cost.cache import cached
 from lmul.cost.liberty import Library, liberty_text, read_liberty
 from lmul.cost.netlist import Netlist, read_netlist
 from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
 from lmul.errors import UserError
-from lmul.files import write_files
 from lmul.yosys import YosysError, run_yosys
 
 CELLS = "cells"
@@ -28,12 +26,13 @@ CELLS = "cells"
 
 _AFTER = (
     "setundef -zero -undriven",
-    "dfflibmap -liberty cells.lib",
-    "abc -liberty cells.lib -script script.abc",
-    "flatten",
+    "dfflibmap -liberty cells.lib{avoided}",
+    "abc -liberty cells.lib{avoided} -script script.abc",
     "setundef -zero",
     "opt_clean -purge",
     "delete =A:blackbox",
+    # Names that no tool has to escape, for those of Verilog's hierarchy hold dots.
+    "rename -hide w:*",
     "rename -enumerate",
     "write_verilog -noattr -simple-lhs -noexpr netlist.v",
     "write_json netlist.json",
@@ -48,13 +47,21 @@ class Mapped:
 
     Parameters
     ----------
-    netlist : Netlist
+    library : Library
+    json : str
+        The netlist as Yosys writes it.
     verilog : str
-        The same netlist as Verilog, with the same instance names.
+        The same netlist as Verilog, with the same names.
     """
 
-    netlist: Netlist
+    library: Library
+    json: str
     verilog: str
+
+    @cached_property
+    def netlist(self) -> Netlist:
+        """The netlist, flattened."""
+        return read_netlist(self.json, self.library)
 
 
 def map_design(
@@ -104,14 +111,15 @@ def map_design(
     files = library_files(library)
     texts = {"design.v": verilog, "cells.lib": liberty_text(liberty)} | files
     possible = [recipe for recipe in recipes if "full_adder.v" in files or not recipe.full_adders]
-    outputs: dict[str, tuple[str, str]] = {}
+    outputs: dict[str, Mapped] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = {
             pool.submit(
-                _cached,
+                _map,
                 _flow(recipe, library, top, flatten),
                 texts | {"script.abc": recipe.script + "\n"},
                 cache,
+                library,
             ): recipe.name
             for recipe in possible
         }
@@ -119,10 +127,7 @@ def map_design(
             outputs[jobs[job]] = job.result()
             if progress:
                 progress(done, len(jobs))
-    return {
-        recipe.name: Mapped(read_netlist(outputs[recipe.name][0], library), outputs[recipe.name][1])
-        for recipe in possible
-    }
+    return {recipe.name: outputs[recipe.name] for recipe in possible}
 
 
 def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> list[str]:
@@ -130,21 +135,17 @@ def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> list[str
         command.format(top=top, flatten="-flatten" if flatten else "") for command in recipe.synthesis
     )
     read = ("read_verilog -sv design.v", "read_verilog -lib black_boxes.v")
-    return [*read, *synthesis, *clock_gating(library), *_AFTER]
+    # Yosys reads the file itself, and may see cells in it that cannot be simulated here.
+    unusable = (cell.name for cell in library.cells.values() if cell.unusable)
+    avoided = "".join(f" -dont_use {name}" for name in unusable if _IDENTIFIER.fullmatch(name))
+    after = (command.format(avoided=avoided) for command in _AFTER)
+    return [*read, *synthesis, *clock_gating(library), *after]
 
 
-def _cached(flow: Sequence[str], texts: Mapping[str, str], cache: Path | None) -> tuple[str, str]:
-    """Give the netlist as JSON and as Verilog, from the cache if it has them whole."""
-    if cache is None:
-        return _map_once(flow, texts)
-    key = json.dumps([version("pyosys"), flow, texts], sort_keys=True)
-    entry = cache / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
-    with suppress(OSError, ValueError, KeyError):
-        found = json.loads(entry.read_text())
-        return found["json"], found["verilog"]
-    netlist, text = _map_once(flow, texts)
-    write_files(cache, {entry.name: json.dumps({"json": netlist, "verilog": text})})
-    return netlist, text
+def _map(flow: Sequence[str], texts: Mapping[str, str], directory: Path | None, library: Library) -> Mapped:
+    key = [version("pyosys"), flow, dict(texts)]
+    netlist, text = cached(directory, key, lambda: _map_once(flow, texts))
+    return Mapped(library, netlist, text)
 
 
 def _map_once(flow: Sequence[str], texts: Mapping[str, str]) -> tuple[str, str]:
@@ -156,4 +157,6 @@ def _map_once(flow: Sequence[str], texts: Mapping[str, str]) -> tuple[str, str]:
             run_yosys(flow, directory)
         except YosysError as error:
             raise UserError(f"Yosys: {error}") from None
-        return (directory / "netlist.json").read_text(), (directory / "netlist.v").read_text()
+        text = (directory / "netlist.v").read_text()
+        # The first line is a comment with the machine that built Yosys.
+        return (directory / "netlist.json").read_text(), text.partition("\n\n")[2]

@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.cost.boolean import Expression
-from lmul.cost.liberty import Cell, ClockGate, FlipFlop, Library
+from lmul.cost.library import Cell, ClockGate, FlipFlop, Library, Pin, WireLoad
 from lmul.errors import UserError
 
 CONSTANT_NETS = 2
 """Net 0 is always low and net 1 always high, in every netlist."""
+
+_CONSTANTS: dict[Any, int] = {"0": 0, "x": 0, "z": 0, "1": 1}
+"""Undefined bits are low."""
 
 _NAND2 = (True, True, True, False)
 
@@ -51,11 +54,14 @@ class Instance:
         What it is an instance of.
     nets : mapping of str to int
         Net of every pin of the cell.
+    module : str
+        Name of the module that it is in, before flattening.
     """
 
     name: str
     cell: Cell
     nets: Mapping[str, int]
+    module: str
 
 
 @dataclass(frozen=True)
@@ -72,15 +78,24 @@ class Netlist:
         In the order of the design.
     instances : tuple of Instance
         In the order of the netlist file.
-    nets : int
-        Number of nets, the two constant ones included.
+    names : tuple of str
+        Name of every net, the two constant ones first; empty where it has none. A bit of a vector is
+        ``name[bit]``.
+    wire_load : WireLoad or None
+        What the wires of nets are guessed to be; nothing if None.
     """
 
     name: str
     library: Library
     ports: tuple[Port, ...]
     instances: tuple[Instance, ...]
-    nets: int
+    names: tuple[str, ...]
+    wire_load: WireLoad | None = None
+
+    @property
+    def nets(self) -> int:
+        """Number of nets, the two constant ones included."""
+        return len(self.names)
 
     @property
     def area(self) -> float:
@@ -120,6 +135,12 @@ class Netlist:
         return tuple(instance for instance in self.instances if instance.cell.flip_flop)
 
     @cached_property
+    def sources(self) -> tuple[int, ...]:
+        """Nets that all others follow from: input ports but the clock, then outputs of flip-flops."""
+        ports = [net for port in self.inputs for net in port.nets]
+        return (*ports, *(net for instance in self.flip_flops for net in output_nets(instance)))
+
+    @cached_property
     def clock_gates(self) -> tuple[Instance, ...]:
         """Clock-gating instances."""
         return tuple(instance for instance in self.instances if instance.cell.clock_gate)
@@ -152,6 +173,16 @@ class Netlist:
         return nets.pop()
 
     @cached_property
+    def clock_nets(self) -> tuple[int, ...]:
+        """Nets that carry the clock, gated or not."""
+        return () if self.clock_net is None else (self.clock_net, *self.gated_clocks)
+
+    @property
+    def clock_port(self) -> str:
+        """Name of the clock's port, empty without flip-flops."""
+        return next((port.name for port in self.ports if port.nets == (self.clock_net,)), "")
+
+    @cached_property
     def levels(self) -> tuple[tuple[Instance, ...], ...]:
         """Combinational instances in order of evaluation: each level reads only from those before it.
 
@@ -168,12 +199,33 @@ class Netlist:
         return tuple(_levels(self.name, waiting, known))
 
     @cached_property
+    def wires(self) -> NDArray[np.float64]:
+        """Capacitance of the wire of each net in fF, shape (nets,); the two constant nets have none."""
+        if self.wire_load is None:
+            return np.zeros(self.nets)
+        pins = [net for port in self.outputs for net in port.nets]
+        pins += [i.nets[pin.name] for i in self.instances for pin in i.cell.inputs]
+        fanouts = np.bincount(pins, minlength=self.nets)
+        fanouts[:CONSTANT_NETS] = 0
+        return np.array([self.wire_load.capacitance(fanout) for fanout in range(fanouts.max() + 1)])[fanouts]
+
+    @cached_property
     def loads(self) -> NDArray[np.float64]:
-        """Capacitance of the input pins on each net in fF, shape (nets,)."""
-        loads = np.zeros(self.nets)
+        """Capacitance of the input pins and the wire of each net in fF, shape (nets,)."""
+        return self._loads(lambda pin: pin.capacitance)
+
+    @cached_property
+    def edge_loads(self) -> NDArray[np.float64]:
+        """The same for rising and falling edges, shape (nets, 2)."""
+        rise = self._loads(lambda pin: pin.edge_capacitances[0])
+        fall = self._loads(lambda pin: pin.edge_capacitances[1])
+        return np.stack([rise, fall], axis=1)
+
+    def _loads(self, capacitance: Callable[[Pin], float]) -> NDArray[np.float64]:
+        loads = self.wires.copy()
         for instance in self.instances:
             for pin in instance.cell.inputs:
-                loads[instance.nets[pin.name]] += pin.capacitance
+                loads[instance.nets[pin.name]] += capacitance(pin)
         return loads
 
 
@@ -223,6 +275,12 @@ def nand2(library: Library) -> Cell:
     return min(found, key=lambda cell: cell.area)
 
 
+def nand2_load(library: Library) -> float:
+    """Give the mean load of an input of the smallest two-input NAND, in fF."""
+    loads = [pin.capacitance for pin in nand2(library).inputs]
+    return sum(loads) / len(loads)
+
+
 def _is_nand2(cell: Cell) -> bool:
     functions = [pin.function for pin in cell.outputs]
     if len(functions) != 1 or len(cell.inputs) != 2 or functions[0] is None:
@@ -261,53 +319,110 @@ def read_netlist(text: str, library: Library) -> Netlist:
     Parameters
     ----------
     text : str
-        What ``write_json`` wrote: one flat module whose cells are all in the library.
+        What ``write_json`` wrote: a top module of library cells and of other modules, which are flattened.
     library : Library
         The cells.
 
     Returns
     -------
     Netlist
-        The netlist.
+        The netlist; names inside modules have the instance in front, as ``core.round``.
 
     Raises
     ------
     UserError
-        If the design is not one flat module of library cells, each a plain gate, a flip-flop or a clock
-        gate, or an input pin is left open.
+        If a cell is not in the library, is not a plain gate, a flip-flop or a clock gate, or an input pin
+        is left open.
     """
     modules = json.loads(text)["modules"]
-    if len(modules) != 1:
-        raise UserError(f"the netlist holds {len(modules)} modules, not one flat one")
-    ((name, module),) = modules.items()
-    nets = _NetNumbers()
-    ports = tuple(
-        Port(port_name, port["direction"], tuple(nets[bit] for bit in port["bits"]))
-        for port_name, port in module["ports"].items()
-    )
-    instances = tuple(
-        Instance(instance_name, cell, _pin_nets(instance_name, cell, node["connections"], nets))
-        for instance_name, node in module["cells"].items()
-        for cell in [_usable_cell(library, node["type"])]
-    )
-    return Netlist(name, library, ports, instances, nets.count)
+    tops = [name for name, module in modules.items() if "top" in module["attributes"]] or list(modules)
+    if len(tops) != 1:
+        raise UserError(f"the netlist has {len(tops)} top modules, not one")
+    return _Flattener(modules, library).netlist(tops[0])
 
 
-class _NetNumbers(dict[Any, int]):
-    """Numbers nets from 0 without gaps as they are met; constants come first, undefined bits are low."""
+class _Flattener:
+    """Numbers the nets of a hierarchy of modules while its cells are placed; constants come first."""
 
-    def __init__(self) -> None:
-        super().__init__({"0": 0, "x": 0, "z": 0, "1": 1})
-        self.count = CONSTANT_NETS
+    def __init__(self, modules: Mapping[str, Any], library: Library):
+        self._modules = modules
+        self._library = library
+        self._names = [""] * CONSTANT_NETS
+        self._joined = {net: net for net in range(CONSTANT_NETS)}
+        self._instances: list[Instance] = []
 
-    def __missing__(self, bit: Any) -> int:
-        self[bit] = self.fresh()
-        return self[bit]
+    def netlist(self, top: str) -> Netlist:
+        ports = self._modules[top]["ports"]
+        bits = self._place(top, "", {})
+        root = {net: self._root(net) for net in self._joined}
+        # Nets that are one are numbered as one, without gaps.
+        number = {net: place for place, net in enumerate(sorted(set(root.values())))}
+        placed = [
+            Port(name, port["direction"], tuple(number[root[bits[bit]]] for bit in port["bits"]))
+            for name, port in ports.items()
+        ]
+        instances = [
+            replace(instance, nets={pin: number[root[net]] for pin, net in instance.nets.items()})
+            for instance in self._instances
+        ]
+        names = tuple(self._names[net] for net in number)
+        return Netlist(top, self._library, tuple(placed), tuple(instances), names)
 
-    def fresh(self) -> int:
-        """Give a number to a net that only one pin is on."""
-        self.count += 1
-        return self.count - 1
+    def _root(self, net: int) -> int:
+        while self._joined[net] != net:
+            net = self._joined[net]
+        return net
+
+    def _fresh(self, name: str) -> int:
+        net = len(self._names)
+        self._names.append(name)
+        self._joined[net] = net
+        return net
+
+    def _place(self, module: str, path: str, outside: Mapping[Any, int]) -> dict[Any, int]:
+        """Place the cells of a module whose ports are connected; give the net of each of its bits."""
+        body = self._modules[module]
+        nets: dict[Any, int] = _CONSTANTS | dict(outside)
+        # A net of several names goes by that of its port.
+        for name in sorted(body["netnames"], key=lambda name: name not in body["ports"]):
+            bits = body["netnames"][name]["bits"]
+            for place, bit in enumerate(bits):
+                if bit not in nets:
+                    nets[bit] = self._fresh(path + (name if len(bits) == 1 else f"{name}[{place}]"))
+        for name, node in body["cells"].items():
+            if node["type"] in self._modules:
+                self._descend(path + name, node, nets)
+            else:
+                cell = _usable_cell(self._library, node["type"])
+                pins = self._pins(path + name, cell, node["connections"], nets)
+                self._instances.append(Instance(path + name, cell, pins, module))
+        return nets
+
+    def _descend(self, path: str, node: Mapping[str, Any], nets: Mapping[Any, int]) -> None:
+        ports = self._modules[node["type"]]["ports"]
+        outside: dict[Any, int] = {}
+        for name, port in ports.items():
+            for inner, outer in zip(port["bits"], node["connections"].get(name, []), strict=False):
+                # An output may be constant, or the same net as another port.
+                known = _CONSTANTS[inner] if inner in _CONSTANTS else outside.setdefault(inner, nets[outer])
+                self._join(known, nets[outer])
+        self._place(node["type"], f"{path}.", outside)
+
+    def _join(self, one: int, other: int) -> None:
+        first, second = sorted((self._root(one), self._root(other)))
+        self._joined[second] = first
+
+    def _pins(
+        self, instance: str, cell: Cell, connections: Mapping[str, list[Any]], nets: Mapping[Any, int]
+    ) -> dict[str, int]:
+        found = {}
+        for pin in cell.pins.values():
+            bits = connections.get(pin.name, [])
+            if not bits and pin.direction == "input":
+                raise UserError(f"instance {instance}: input pin {pin.name} is open")
+            # an open output toggles all the same, and takes internal power
+            found[pin.name] = nets[bits[0]] if bits else self._fresh("")
+        return found
 
 
 def _usable_cell(library: Library, name: str) -> Cell:
@@ -321,20 +436,7 @@ def _usable_cell(library: Library, name: str) -> Cell:
     return cell
 
 
-def _pin_nets(
-    instance: str, cell: Cell, connections: Mapping[str, list[Any]], nets: _NetNumbers
-) -> dict[str, int]:
-    found = {}
-    for pin in cell.pins.values():
-        bits = connections.get(pin.name, [])
-        if not bits and pin.direction == "input":
-            raise UserError(f"instance {instance}: input pin {pin.name} is open")
-        # an open output toggles all the same, and takes internal power
-        found[pin.name] = nets[bits[0]] if bits else nets.fresh()
-    return found
-
-
-def cell_models(library: Library, cells: Iterable[str]) -> str:
+def cell_models(library: Library, cells: Iterable[str], *, paths: bool = False) -> str:
     """Write Verilog models of cells from their Liberty functions, without delays.
 
     Flip-flops start at 0, as in the simulation of `lmul.cost.activity`; clear is stronger than preset.
@@ -347,6 +449,8 @@ def cell_models(library: Library, cells: Iterable[str]) -> str:
         The cells.
     cells : iterable of str
         Names of the cells to model, for example ``netlist.cell_counts``.
+    paths : bool
+        Declare a path from each input to each output, for an SDF file to give delays to.
 
     Returns
     -------
@@ -358,17 +462,24 @@ def cell_models(library: Library, cells: Iterable[str]) -> str:
     UserError
         If a cell is not in the library or has no function that can be written.
     """
-    models = (_cell_model(_usable_cell(library, name)) for name in sorted(cells))
+    models = (_cell_model(_usable_cell(library, name), paths) for name in sorted(cells))
     return "// verilator lint_off DECLFILENAME\n" + "".join(models)
 
 
-def _cell_model(cell: Cell) -> str:
+def _cell_model(cell: Cell, paths: bool) -> str:
     ports = ", ".join(f"{pin.direction} {pin.name}" for pin in cell.pins.values())
     state = _state_model(cell, cell.flip_flop) if cell.flip_flop else []
     assigns = [f"assign {pin.name} = {pin.function.verilog()};" for pin in cell.outputs if pin.function]
     gate = _gate_model(cell.clock_gate) if cell.clock_gate else []
-    body = "".join(f"  {line}\n" for line in [*state, *assigns, *gate])
+    declared = _path_declarations(cell) if paths and not cell.clock_gate else []
+    body = "".join(f"  {line}\n" for line in [*state, *assigns, *gate, *declared])
     return f"\nmodule {cell.name}({ports});\n{body}endmodule\n"
+
+
+def _path_declarations(cell: Cell) -> list[str]:
+    starts = {pin.name: {arc.related_pin for arc in pin.arcs} for pin in cell.outputs}
+    ends = [f"({start} => {end}) = 0;" for end in starts for start in sorted(starts[end])]
+    return ["specify", *(f"  {path}" for path in ends), "endspecify"] if ends else []
 
 
 def _gate_model(gate: ClockGate) -> list[str]:

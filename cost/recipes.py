@@ -6,7 +6,8 @@ of the multiplexers that would hold the value of a register.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
@@ -112,6 +113,25 @@ class Recipe:
     def full_adders(self) -> bool:
         """Whether the recipe needs a library with a full adder."""
         return set(_EXTRACT) <= set(self.synthesis)
+
+
+def with_seeds(recipes: Sequence[Recipe], seeds: int) -> tuple[Recipe, ...]:
+    """Give each recipe several times, with the inputs and outputs of the gates in another order each time.
+
+    What ABC finds depends on that order, which has no meaning: the best of several is less a matter of luck.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+    seeds : int
+        How often; seed 1 leaves the order as it is. The names get ``:SEED`` behind them.
+    """
+    return tuple(_seeded(recipe, seed) for recipe in recipes for seed in range(1, seeds + 1))
+
+
+def _seeded(recipe: Recipe, seed: int) -> Recipe:
+    shuffle = f"strash; permute -i -o -S {seed}; " if seed > 1 else ""
+    return replace(recipe, name=f"{recipe.name}:{seed}", script=shuffle + recipe.script)
 
 
 # One addition among other logic, which cells in its midst would keep apart: multipliers of L-Mul.

@@ -1,28 +1,37 @@
 """Costs of designs side by side, for people."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
 from lmul.cost.estimate import Cost
-from lmul.cost.timing import LARGEST_LOAD_FF
+from lmul.cost.timing import LARGEST_FANOUT
 
 Row = tuple[str, str, Callable[[Cost], float]]
 
+DOT_PRODUCT = 1024
+"""Products of the dot product whose energy is shown, unless the design's depth is less."""
+
 ROWS: tuple[Row, ...] = (
-    ("Area", "um2", lambda cost: cost.mapped.netlist.area),
-    ("", "NAND2", lambda cost: cost.mapped.netlist.nand2_equivalents),
-    ("Cells", "", lambda cost: float(sum(cost.mapped.netlist.cell_counts.values()))),
-    ("Critical delay", "ps", lambda cost: cost.timing.delay_ps),
-    ("Energy per product", "fJ", lambda cost: cost.energy_per_product.total),
+    ("Area", "um2", lambda cost: cost.area_um2),
+    ("", "NAND2", lambda cost: cost.area_um2 / cost.measured.nand2_um2),
+    ("Cells", "", lambda cost: float(sum(cost.measured.cells.values()))),
+    ("Critical delay", "ps", lambda cost: cost.measured.delay_ps),
+    ("Energy of a product", "fJ", lambda cost: cost.energy_per_product.total),
     ("  net switching", "fJ", lambda cost: cost.energy_per_product.net),
     ("  cell-internal", "fJ", lambda cost: cost.energy_per_product.internal),
     ("  clock", "fJ", lambda cost: cost.energy_per_product.clock),
     ("  leakage", "fJ", lambda cost: cost.energy_per_product.leakage),
+    ("  of it, glitches", "fJ", lambda cost: cost.glitches_per_product),
+    ("  95 % interval, +-", "fJ", lambda cost: cost.interval_per_product),
+    ("Zero delay instead", "fJ", lambda cost: cost.zero_delay_per_product.total),
 )
+
+COMPARED = {"Area", "Critical delay", "Energy of a product", "Zero delay instead"}
+"""Rows in which the least figure wins."""
 
 
 def cost_table(costs: Sequence[Cost]) -> Group:
@@ -34,42 +43,118 @@ def cost_table(costs: Sequence[Cost]) -> Group:
         Of one kind of design and one library.
     """
     last = costs[-1]
-    library = last.mapped.netlist.library
     size = " ".join(option for option in last.design.arguments() if not option.startswith("--mul"))
+    heading = f"{size}: cells of {last.library.name}, {last.library.voltage:g} V"
+    rows = [(label, unit, [figure(cost) for cost in costs]) for label, unit, figure in _rows(last)]
+    rows = [row for row in rows if any(row[2])]
+    parts: list[RenderableType] = [Text(heading, style="bold"), _figures(costs, rows)]
+    if len(costs) > 1:
+        parts.append(_ratios(costs, [row for row in rows if row[0] in COMPARED]))
+    return Group(*parts, Text(_notes(costs)))
+
+
+def path_table(cost: Cost) -> Group:
+    """Lay out the critical path of a cost, cell by cell.
+
+    Parameters
+    ----------
+    cost : Cost
+    """
+    table = Table(
+        "instance",
+        "cell",
+        "from",
+        "to",
+        "edge",
+        Column("delay, ps", justify="right"),
+        Column("at, ps", justify="right"),
+        box=SIMPLE_HEAD,
+    )
+    for step in cost.measured.path:
+        table.add_row(
+            step.instance,
+            step.cell,
+            step.start,
+            step.end,
+            step.edge,
+            f"{step.delay_ps:.1f}",
+            f"{step.arrival_ps:.1f}",
+        )
+    return Group(Text(f"Critical path of {cost.design.mul}", style="bold"), table)
+
+
+def _rows(cost: Cost) -> Iterable[Row]:
+    for row in ROWS:
+        yield row
+        period = cost.conditions.period_ps
+        if row[0] == "Critical delay" and period:
+            yield f"Slack of {period / 1e3:g} ns", "ps", lambda found: found.slack_ps or 0.0
+        if row[0] == "Energy of a product" and cost.design.kind != "mul":
+            yield f"  a dot product of {_products(cost)}", "pJ", _dot_product_pj
+
+
+def _products(cost: Cost) -> int:
+    return min(DOT_PRODUCT, cost.design.depth)
+
+
+def _dot_product_pj(cost: Cost) -> float:
+    """Energy of a dot product, whose last step is whole even if it is not full."""
+    lanes = cost.design.lanes
+    return cost.energy_per_product.total * lanes * -(-_products(cost) // lanes) / 1e3
+
+
+def _figures(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]) -> Table:
     table = Table("", "unit", *(Column(cost.design.mul, justify="right") for cost in costs), box=SIMPLE_HEAD)
-    for cost in costs[:-1]:
-        table.add_column(f"{cost.design.mul}/{last.design.mul}", justify="right")
-    for label, unit, figure in ROWS:
-        figures = [figure(cost) for cost in costs]
-        if any(figures):
-            ratios = [f"{value / figures[-1]:.2f}" if figures[-1] else "" for value in figures[:-1]]
-            table.add_row(label, unit, *(_number(value, unit) for value in figures), *ratios)
-        if label == "Critical delay" and last.period_ps:
-            slacks = [cost.slack_ps for cost in costs if cost.slack_ps is not None]
-            table.add_row(
-                f"Slack of {last.period_ps:g} ps", "ps", *(_number(slack, "ps") for slack in slacks)
-            )
-    heading = f"{size}: {library.name}, {library.voltage:g} V"
-    buffered = f"Nets above {LARGEST_LOAD_FF:g} fF count as buffered."
-    notes = f"Mapped for {_goal(last)}. Energy: {last.method}. {buffered}\n{_recipes(costs)}"
-    return Group(Text(heading, style="bold"), table, Text(notes))
+    for label, unit, figures in rows:
+        winner = min(figures) if label in COMPARED and len(costs) > 1 else None
+        table.add_row(
+            label, unit, *(f"{_number(value, unit)}{' *' if value == winner else '  '}" for value in figures)
+        )
+    return table
+
+
+def _ratios(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]) -> Table:
+    table = Table(
+        f"over {costs[-1].design.mul}",
+        *(Column(cost.design.mul, justify="right") for cost in costs[:-1]),
+        box=SIMPLE_HEAD,
+    )
+    for label, _, figures in rows:
+        table.add_row(label, *(f"{value / figures[-1]:.3f}" for value in figures[:-1]))
+    return table
+
+
+def _notes(costs: Sequence[Cost]) -> str:
+    last = costs[-1]
+    period = "clock period" if last.conditions.period_ps else "critical delay"
+    wires = f"wires by {last.conditions.wires}" if last.conditions.wires else "no wires"
+    drawn = " and ".join(f"{cycles:,}" for cycles in sorted({cost.measured.cycles for cost in costs}))
+    lines = [
+        f"Mapped for {_goal(last)}; * is the least.",
+        f"Delay: the library's tables, {wires}; above {LARGEST_FANOUT} NAND inputs a net counts as buffered.",
+        f"Energy: {last.measured.population:,} cycles, {drawn} of them with delays;",
+        f"leakage over one {period}.",
+    ]
+    if last.part:
+        lines.append(f"Simulated: {last.part.rows} x {last.part.cols}, each block as often as it is there.")
+    return "\n".join([*lines, *map(_recipe, costs)])
 
 
 def _goal(cost: Cost) -> str:
     least = "the least area x energy"
-    return least if cost.period_ps is None else f"{least} that meets {cost.period_ps:g} ps, or else for speed"
+    period = cost.conditions.period_ps
+    return least if period is None else f"{least} that meets {period / 1e3:g} ns, or else for speed"
 
 
-def _recipes(costs: Sequence[Cost]) -> str:
-    """Say which recipe found each netlist, and what the others reached."""
-    lines = []
-    for cost in costs:
-        areas = [found.mapped.netlist.area for found in cost.candidates.values()]
-        spread = f"{min(areas):.1f} to {max(areas):.1f} um2"
-        missed = cost.slack_ps is not None and cost.slack_ps < 0
-        verdict = f"misses the period by {-(cost.slack_ps or 0):.1f} ps; the fastest" if missed else "best"
-        lines.append(f"{cost.design.mul}: {verdict} of {len(areas)} recipes is {cost.recipe}, {spread}.")
-    return "\n".join(lines)
+def _recipe(cost: Cost) -> str:
+    """Say which recipe found a netlist, and what the others reached."""
+    smallest, largest = cost.area_spread
+    missed = cost.slack_ps is not None and cost.slack_ps < 0
+    verdict = f"misses the period by {-(cost.slack_ps or 0):.1f} ps; the fastest" if missed else "best"
+    return (
+        f"{cost.design.mul}: {verdict} of {len(cost.candidates)} netlists is {cost.recipe}, "
+        f"{smallest:.1f} to {largest:.1f} um2."
+    )
 
 
 def _number(value: float, unit: str) -> str:

@@ -2,8 +2,8 @@
 
 Wires have no load and no delay; the clock arrives everywhere at once, behind clock gates too. Input ports
 change at time 0 with `INPUT_SLEW_NS`, as does the clock, and each bit of an output port drives
-`OUTPUT_LOAD_FF`. A net with a load above `LARGEST_LOAD_FF`, such as an array's enable, is taken to be
-buffered and counts as that load.
+`OUTPUT_LOAD_FF`. A net with the load of more than `LARGEST_FANOUT` NAND inputs, such as an array's enable, is
+taken to be buffered and counts as that many.
 """
 
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.cost.liberty import Constraint, TimingArc
-from lmul.cost.netlist import Instance, Netlist, clock_pin
+from lmul.cost.netlist import Instance, Netlist, clock_pin, nand2_load
 
 INPUT_SLEW_NS = 0.02
 OUTPUT_LOAD_FF = 5.0
-LARGEST_LOAD_FF = 100.0
+LARGEST_FANOUT = 64
 
 RISE, FALL = 0, 1
-_BOTH = (RISE, FALL)
+BOTH = (RISE, FALL)
 _START_EDGES = {"rising_edge": (RISE,), "falling_edge": (FALL,)}
 _COMBINATIONAL = {
-    "combinational": _BOTH,
+    "combinational": BOTH,
     "combinational_rise": (RISE,),
     "combinational_fall": (FALL,),
 }
@@ -69,12 +69,15 @@ class Timing:
         Latest arrival of the rising and the falling edge in ns; minus infinity where a net never changes.
     slews : float64 array, shape (nets, 2)
         Slowest slew of either edge in ns.
+    loads : float64 array, shape (nets, 2)
+        Load that each net was taken to have for either edge, in fF.
     """
 
     delay_ps: float
     path: tuple[Step, ...]
     arrivals: NDArray[np.float64]
     slews: NDArray[np.float64]
+    loads: NDArray[np.float64]
 
 
 def analyse_timing(netlist: Netlist) -> Timing:
@@ -117,7 +120,7 @@ def edges_before(arc: TimingArc, edge: int) -> tuple[int, ...]:
         return _START_EDGES[arc.kind]
     if edge not in _COMBINATIONAL.get(arc.kind, ()):
         return ()
-    return {"positive_unate": (edge,), "negative_unate": (1 - edge,)}.get(arc.sense, _BOTH)
+    return {"positive_unate": (edge,), "negative_unate": (1 - edge,)}.get(arc.sense, BOTH)
 
 
 class _Propagation:
@@ -128,15 +131,14 @@ class _Propagation:
         self._arrivals = np.full((netlist.nets, 2), -np.inf)
         self._slews = np.full((netlist.nets, 2), INPUT_SLEW_NS)
         self._causes: dict[tuple[int, int], tuple[tuple[int, int], Step]] = {}
-        self._loads = netlist.loads.copy()
+        self._loads = netlist.edge_loads.copy()
         for net in (net for port in netlist.outputs for net in port.nets):
             self._loads[net] += OUTPUT_LOAD_FF
-        self._loads = np.minimum(self._loads, LARGEST_LOAD_FF)
+        self._loads = np.minimum(self._loads, LARGEST_FANOUT * nand2_load(netlist.library))
 
     def timing(self) -> Timing:
         starts = [net for port in self._netlist.inputs for net in port.nets]
-        if self._netlist.clock_net is not None:
-            starts += [self._netlist.clock_net, *self._netlist.gated_clocks]
+        starts += self._netlist.clock_nets
         self._arrivals[starts] = 0.0
         for instance in self._netlist.flip_flops:
             self._pass(instance)
@@ -144,12 +146,12 @@ class _Propagation:
             for instance in level:
                 self._pass(instance)
         delay, path = self._slowest()
-        return Timing(delay * 1e3, path, self._arrivals, self._slews)
+        return Timing(delay * 1e3, path, self._arrivals, self._slews, self._loads)
 
     def _pass(self, instance: Instance) -> None:
         for pin in instance.cell.outputs:
             for arc in pin.arcs:
-                for edge in _BOTH:
+                for edge in BOTH:
                     for before in edges_before(arc, edge):
                         self._follow(instance, pin.name, arc, before, edge)
 
@@ -158,7 +160,7 @@ class _Propagation:
         delay_table, slew_table = arc.delay[edge], arc.slew[edge]
         if delay_table is None or slew_table is None or self._arrivals[start, before] == -np.inf:
             return
-        point = float(self._slews[start, before]), float(self._loads[end])
+        point = float(self._slews[start, before]), float(self._loads[end, edge])
         delay = delay_table.at(*point)
         arrival = float(self._arrivals[start, before]) + delay
         known = self._arrivals[end, edge] > -np.inf
@@ -182,7 +184,7 @@ class _Propagation:
 
     def _ends(self) -> Iterator[tuple[float, tuple[int, int], Step | None]]:
         for net in (net for port in self._netlist.outputs for net in port.nets):
-            for edge in _BOTH:
+            for edge in BOTH:
                 yield float(self._arrivals[net, edge]), (net, edge), None
         for instance in (*self._netlist.flip_flops, *self._netlist.clock_gates):
             for pin in instance.cell.inputs:
@@ -195,7 +197,7 @@ class _Propagation:
         if constraint.kind != "setup_rising" or constraint.related_pin != clock_pin(instance.cell):
             return
         net = instance.nets[pin]
-        for edge in _BOTH:
+        for edge in BOTH:
             table = constraint.limit[edge]
             if table is not None:
                 setup = table.at(float(self._slews[net, edge]), INPUT_SLEW_NS)

@@ -99,7 +99,6 @@ def test_kinds_of_cells(nangate: Library) -> None:
     assert nangate.cells["CLKGATE_X1"].clock_gate == ClockGate("CK", "GCK", ("E",))
     assert nangate.cells["CLKGATETST_X1"].clock_gate == ClockGate("CK", "GCK", ("E", "SE"))
     assert nangate.cells["LOGIC1_X1"].dont_use
-    assert nangate.cells["LOGIC1_X1"].dont_touch
     assert nangate.cells["TBUF_X1"].outputs[0].function is None
     assert nand2(nangate).name == "NAND2_X1"
 
@@ -589,10 +588,8 @@ def test_a_cell_without_area_cannot_be_used(read: Read) -> None:
 
 
 def test_requests_to_leave_a_cell_alone(read: Read) -> None:
-    library = read("""cell(X) { area : 1; dont_use : "TRUE"; dont_touch : false; }
-      cell(Z) { area : 1; dont_touch : true; }""")
-    assert (library.cells["X"].dont_use, library.cells["X"].dont_touch) == (True, False)
-    assert (library.cells["Z"].dont_use, library.cells["Z"].dont_touch) == (False, True)
+    library = read("""cell(X) { area : 1; dont_use : "TRUE"; } cell(Z) { area : 1; dont_use : false; }""")
+    assert (library.cells["X"].dont_use, library.cells["Z"].dont_use) == (True, False)
 
 
 def test_wire_load_lengths(read: Read) -> None:
@@ -615,8 +612,3 @@ def test_wire_load_lengths(read: Read) -> None:
 def test_a_library_without_wire_loads_names_none(read: Read) -> None:
     library = read("cell(X) { area : 1; }")
     assert (library.wire_loads, library.default_wire_load) == ({}, "")
-
-
-@pytest.mark.parametrize(("text", "derate"), [("", 1.0), ("slew_derate_from_library : 0.5;", 0.5)])
-def test_derating_of_slews(read: Read, text: str, derate: float) -> None:
-    assert read(f"{text} cell(X) {{ area : 1; }}").slew_derate == derate

@@ -90,8 +90,14 @@ def _parser() -> _Parser:
     return parser
 
 
-def _add_design(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("design", metavar="DESIGN", choices=list(KINDS), help=f"one of {', '.join(KINDS)}")
+def _add_design(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    parser.add_argument(
+        "design",
+        metavar="DESIGN",
+        choices=list(KINDS),
+        help=f"one of {', '.join(KINDS)}",
+        nargs="?" if optional else None,
+    )
     for name, (kind, text) in DESIGN_OPTIONS.items():
         parser.add_argument(f"--{name}", type=kind, metavar=name[0].upper(), help=text)
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="options of the same names")
@@ -130,12 +136,32 @@ def _sim_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _cost_parser(parser: argparse.ArgumentParser) -> None:
-    _add_design(parser)
+    _add_design(parser, optional=True)
     _add_operands(parser)
-    parser.add_argument("--compare", metavar="MUL,MUL", help="multipliers side by side, such as lmul,exact")
-    parser.add_argument("--liberty", type=Path, metavar="FILE", help="cell library; default: Nangate 45 nm")
-    parser.add_argument("--clock", type=float, metavar="PS", help="clock period to map for, in ps")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    add = parser.add_argument
+    add("--compare", metavar="MUL,MUL", help="multipliers side by side, such as lmul,exact")
+    add(
+        "--estimate",
+        choices=["cells", "gates", "paper", "ice40", "ecp5"],
+        default="cells",
+        help="by a library's cells (default), in two-input gates, by the paper's rule, or in an FPGA",
+    )
+    add("--liberty", type=Path, metavar="FILE", help="cell library, may be gzipped; default: Nangate 45 nm")
+    add("--clock", type=float, metavar="NS", help="clock period to map for, in ns")
+    add(
+        "--wires",
+        metavar="NAME",
+        help="wire load model of the library, or default for its own; else no wires",
+    )
+    add("--seeds", type=int, metavar="N", help="times that each recipe is tried; default: 3")
+    add("--precision", type=float, metavar="PERCENT", help="of an energy, 95 %% of the time; default: 0.5")
+    add("--path", action="store_true", help="print the critical path, cell by cell")
+    add("--json", type=Path, metavar="FILE", help="write the figures there too")
+    add("--csv", type=Path, metavar="FILE", help="write a row of figures a design")
+    add("--accelergy", type=Path, metavar="DIR", help="write ERT.yaml and ART.yaml")
+    add("--netlist", type=Path, metavar="DIR", help="write netlist, SDF, SAIF, SDC and a script for OpenSTA")
+    add("--claims", action="store_true", help="recompute the paper's gate counts and energies instead")
+    add("--calibration", action="store_true", help="put published operations through the same flow instead")
     parser.set_defaults(run=_cost)
 
 
@@ -229,8 +255,12 @@ def _sim(options: argparse.Namespace) -> int:
 
 
 def _cost(options: argparse.Namespace) -> int:
-    from lmul.commands.cost import run_cost
+    from lmul.commands.cost import run_calibration, run_claims, run_cost
 
+    if options.claims or options.calibration:
+        return run_claims(options) if options.claims else run_calibration(options)
+    if options.design is None:
+        raise UserError(f"DESIGN is missing: name {', '.join(KINDS)}, or ask for --claims or --calibration")
     design = _design(options)
     muls = options.compare.split(",") if options.compare else [design.mul]
     return run_cost([design.with_mul(mul) for mul in muls], _operands(options, design), options)

@@ -1,42 +1,169 @@
-"""`lmul cost`: area, delay and energy of designs side by side."""
+"""`lmul cost`: what designs take, by one of several estimates that are never mixed."""
 
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import RenderableType
 
 from lmul.console import console
-from lmul.cost.estimate import estimate
 from lmul.cost.liberty import default_liberty
 from lmul.cost.mapping import CELLS
-from lmul.cost.table import cost_table
 from lmul.design import Design
 from lmul.errors import UserError
 from lmul.files import write_files
 from lmul.progress import working
 from lmul.workloads import Operands
 
+if TYPE_CHECKING:
+    from lmul.cost.measure import Conditions
+
+Found = TypeVar("Found")
+
+FPGA = "fpga"
+"""Subdirectory of the build directory for designs placed in an FPGA."""
+
+MOST_SEEDS = 100
+
+MOST_PERCENT = 20
+
+OF_CELLS = ("operands", "clock", "wires", "seeds", "precision", "path", "csv", "accelergy", "netlist")
+"""Options that mean nothing to the other estimates."""
+
 
 def run_cost(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Estimate the cost of designs side by side."""
-    if options.clock is not None and not 0 < options.clock < math.inf:
-        raise UserError(f"--clock must be a period in ps above 0, not {options.clock:g}")
-    liberty = options.liberty or default_liberty()
-    costs = []
-    for design in designs:
-        with working(f"Mapping and measuring {design.name}") as progress:
-            cost = estimate(
-                design,
-                operands,
-                liberty,
-                period_ps=options.clock,
-                cache=options.build / CELLS,
-                progress=progress,
-            )
-        costs.append(cost)
-    console().print(cost_table(costs))
-    if options.json:
-        content = json.dumps([cost.as_dict() for cost in costs], indent=2) + "\n"
-        write_files(options.json.parent, {options.json.name: content})
-        print(f"Figures: {options.json}")
+    if options.estimate != "cells":
+        for name in OF_CELLS:
+            if getattr(options, name) not in (None, False):
+                raise UserError(f"--{name} means nothing to --estimate {options.estimate}: it is for cells")
+    ESTIMATES[options.estimate](designs, operands, options)
     return 0
+
+
+def run_claims(options: argparse.Namespace) -> int:
+    """Recompute what the paper says of gates and energy."""
+    from lmul.cost.paper_claims import paper_claims
+    from lmul.cost.paper_table import paper_claims_table
+
+    claims = paper_claims()
+    _show(paper_claims_table(claims), claims.as_dict(), options)
+    return 0
+
+
+def run_calibration(options: argparse.Namespace) -> int:
+    """Put operations that were published for this technology through our own flow."""
+    from lmul.cost.calibration import calibrate
+    from lmul.cost.calibration_table import calibration_table
+
+    with working("Mapping and measuring the operations of the table") as progress:
+        found = calibrate(
+            options.liberty or default_liberty(), cache=options.build / CELLS, progress=progress
+        )
+    _show(calibration_table(found), found.as_dict(), options)
+    return 0
+
+
+def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
+    from lmul.cost.estimate import estimate
+    from lmul.cost.handover import handover_files
+    from lmul.cost.interchange import accelergy_files, csv_text
+    from lmul.cost.table import cost_table, path_table
+
+    liberty = options.liberty or default_liberty()
+    conditions, cache = _conditions(options, liberty), options.build / CELLS
+    costs = [
+        _measured(design, partial(estimate, design, operands, liberty, conditions=conditions, cache=cache))
+        for design in designs
+    ]
+    _show(cost_table(costs), [cost.as_dict() for cost in costs], options)
+    for cost in costs if options.path else []:
+        console().print(path_table(cost))
+    files: list[tuple[Path, Mapping[str, str]]] = []
+    if options.csv:
+        files.append((options.csv.parent, {options.csv.name: csv_text(costs)}))
+    if options.accelergy:
+        files.append((options.accelergy, accelergy_files(costs)))
+    if options.netlist:
+        files += [(options.netlist, handover_files(cost, operands)) for cost in costs]
+    for directory, texts in files:
+        for path in write_files(directory, texts):
+            print(path)
+
+
+def _conditions(options: argparse.Namespace, liberty: Path) -> "Conditions":
+    from lmul.cost.liberty import read_liberty
+    from lmul.cost.measure import Conditions
+
+    given: dict[str, Any] = {}
+    if options.clock is not None:
+        if not 0 < options.clock < math.inf:
+            raise UserError(f"--clock must be a period in ns above 0, not {options.clock:g}")
+        given["period_ps"] = options.clock * 1e3
+    if options.seeds is not None:
+        if not 1 <= options.seeds <= MOST_SEEDS:
+            raise UserError(f"--seeds must be from 1 to {MOST_SEEDS}, not {options.seeds}")
+        given["seeds"] = options.seeds
+    if options.precision is not None:
+        if not 0 < options.precision <= MOST_PERCENT:
+            raise UserError(
+                f"--precision must be above 0 and at most {MOST_PERCENT} %, not {options.precision:g}"
+            )
+        given["precision"] = options.precision / 100
+    if options.wires is not None:
+        library = read_liberty(liberty)
+        name = library.default_wire_load if options.wires == "default" else options.wires
+        if name not in library.wire_loads:
+            models = ", ".join(library.wire_loads) or "none"
+            raise UserError(
+                f"--wires {options.wires!r} is no wire load model of the library: it has {models}"
+            )
+        given["wires"] = name
+    return Conditions(**given)
+
+
+def _gates(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
+    from lmul.cost.gates import estimate_gates
+    from lmul.cost.gates_table import gates_table
+
+    costs = [
+        _measured(design, partial(estimate_gates, design, cache=options.build / CELLS)) for design in designs
+    ]
+    _show(gates_table(costs), [cost.as_dict() for cost in costs], options)
+
+
+def _paper(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
+    from lmul.cost.paper import estimate_paper
+    from lmul.cost.paper_table import paper_table
+
+    costs = [estimate_paper(design).as_dict() for design in designs]
+    _show(paper_table(designs), costs, options)
+
+
+def _fpga(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
+    from lmul.cost.fpga import estimate_fpga, fpga_table
+
+    cache = options.build / FPGA
+    costs = [
+        _measured(design, partial(estimate_fpga, design, options.estimate, cache=cache)) for design in designs
+    ]
+    _show(fpga_table(costs), [cost.as_dict() for cost in costs], options)
+
+
+def _measured(design: Design, estimate: Callable[..., Found]) -> Found:
+    with working(f"Mapping and measuring {design.name}") as progress:
+        return estimate(progress=progress)
+
+
+def _show(table: RenderableType, figures: Any, options: argparse.Namespace) -> None:
+    console().print(table)
+    if options.json:
+        write_files(options.json.parent, {options.json.name: json.dumps(figures, indent=2) + "\n"})
+        print(f"Figures: {options.json}")
+
+
+ESTIMATES = {"cells": _cells, "gates": _gates, "paper": _paper, "ice40": _fpga, "ecp5": _fpga}

@@ -1,0 +1,52 @@
+"""Results kept by the content they were made from, each with a checksum of its own."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lmul.files import write_files
+
+
+def cached(directory: Path | None, key: Any, make: Callable[[], Any]) -> Any:
+    """Give a result from a directory, or make it and keep it there.
+
+    Entries are written whole or not at all, so runs may share a directory, and what an interrupted run had
+    finished stays. An entry that is not what its checksum says is made again.
+
+    Parameters
+    ----------
+    directory : Path or None
+        None keeps nothing.
+    key : JSON value
+        All that the result depends on, versions of tools and of this program among it.
+    make : callable
+        Gives the result, a JSON value.
+    """
+    if directory is None:
+        return make()
+    name = f"{digest(json.dumps(key, sort_keys=True))}.json"
+    with suppress(OSError, ValueError):
+        checksum, _, content = (directory / name).read_text(encoding="utf-8").partition("\n")
+        if checksum == digest(content):
+            return json.loads(content)
+    value = make()
+    content = json.dumps(value)
+    write_files(directory, {name: f"{digest(content)}\n{content}"})
+    return value
+
+
+@cache
+def program_digest() -> str:
+    """Give a checksum of the source of this program, which results depend on as much as on their input."""
+    package = Path(__file__).parent.parent
+    sources = sorted(path for depth in ("*.py", "*/*.py", "*/*/*.py") for path in package.glob(depth))
+    return digest("\0".join(path.read_text(encoding="utf-8") for path in sources))
+
+
+def digest(text: str) -> str:
+    """Give the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()

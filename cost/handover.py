@@ -1,0 +1,100 @@
+"""A measured netlist as files for other tools, so that its figures can be repeated there.
+
+The netlist, its delays (SDF), its activity (SAIF), its constraints (SDC) and a script for OpenSTA that prints
+the critical path and the power. The cells come from the library, which stays where it is.
+"""
+
+from collections.abc import Sequence
+
+from lmul.cost.estimate import Cost
+from lmul.cost.measure import Simulated, simulate_netlist
+from lmul.cost.saif import saif_text
+from lmul.cost.sdf import sdf_text
+from lmul.cost.stimulus import stimulus, warmup
+from lmul.cost.timing import INPUT_SLEW_NS, OUTPUT_LOAD_FF
+from lmul.workloads import Operands
+
+_SDC = """\
+# Times in ns, loads in fF, whatever the library counts in.
+set_units -time ns -capacitance fF
+create_clock -name clock -period {period:.6f}{clock}
+{transition}set_input_transition {slew:g} [all_inputs]
+set_input_delay 0 -clock clock {inputs}
+set_output_delay 0 -clock clock [all_outputs]
+set_load {load:g} [all_outputs]
+# Wires, in place of the library's default model.
+{wires}
+"""
+
+_NO_WIRES = "set_load 0 [get_nets -hierarchical *]"
+
+_SCRIPT = """\
+# LIBERTY=cells.lib sta -exit {name}.tcl, in this directory: the critical path, then the power.
+read_liberty $::env(LIBERTY)
+read_verilog {name}.v
+link_design {name}
+read_sdc {name}.sdc
+report_checks -path_delay max -fields {{slew cap}} -digits 4
+# What the outputs drive belongs to the energy of what comes next.
+set_load 0 [all_outputs]
+read_saif -scope {name} {name}.saif
+report_power -digits 6
+"""
+
+
+def handover_files(cost: Cost, operands: Sequence[Operands]) -> dict[str, str]:
+    """Write the kept netlist and all that its figures depend on.
+
+    Parameters
+    ----------
+    cost : Cost
+        Of an array: the part that was simulated is written.
+    operands : sequence of Operands
+        Those that the cost was measured with.
+
+    Returns
+    -------
+    dict of str to str
+        By file name: Verilog, SDF, SAIF, SDC and a script for OpenSTA. The power of the SAIF file includes
+        glitches; energy of a cycle is power times the clock period.
+    """
+    design = cost.part or cost.design
+    simulated = simulate_netlist(
+        cost.mapped.netlist,
+        stimulus(design, operands),
+        warmup=warmup(design),
+        conditions=cost.conditions,
+    )
+    name = simulated.netlist.name
+    return {
+        f"{name}.v": cost.mapped.verilog,
+        f"{name}.sdf": sdf_text(simulated.netlist, simulated.timing),
+        f"{name}.saif": activity_text(simulated),
+        f"{name}.sdc": constraints_text(simulated),
+        f"{name}.tcl": _SCRIPT.format(name=name),
+    }
+
+
+def activity_text(simulated: Simulated) -> str:
+    """Write the activity with glitches as SAIF."""
+    activity = simulated.activity
+    glitches = simulated.glitches.timed
+    rates = activity.toggles / activity.transitions + glitches.glitches / glitches.cycles
+    ones = activity.ones / activity.transitions
+    return saif_text(simulated.netlist, ones, rates, simulated.clock_ps, activity.transitions)
+
+
+def constraints_text(simulated: Simulated) -> str:
+    """Write clock, slews and loads as SDC."""
+    netlist = simulated.netlist
+    clock = netlist.clock_port
+    inputs = [port.name if len(port.nets) == 1 else f"{port.name}[*]" for port in netlist.inputs]
+    return _SDC.format(
+        period=simulated.clock_ps / 1e3,
+        clock=f" [get_ports {clock}]" if clock else "",
+        transition=f"set_clock_transition {INPUT_SLEW_NS:g} [get_clocks clock]\n" if clock else "",
+        slew=INPUT_SLEW_NS,
+        inputs=f"[get_ports {{{' '.join(inputs)}}}]",
+        load=OUTPUT_LOAD_FF,
+        wires=f"set_wire_load_model -name {netlist.wire_load.name}" if netlist.wire_load else _NO_WIRES,
+    )
