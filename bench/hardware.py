@@ -1,6 +1,6 @@
 """Area, energy and clock of the hardware in Nangate 45 nm, beside what was aimed at.
 
-`python bench/hardware.py`; netlists and figures are kept in `build/cells`. Energy includes glitches, on operands
+`python bench/hardware.py`; netlists and figures are kept in `build/cells`. Energy has glitches, on operands
 of SmolLM2.
 """
 

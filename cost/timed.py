@@ -9,6 +9,8 @@ of times for each net; gate after gate merges those of its inputs.
 The period is long enough for all nets to settle, so cycles are independent of each other and can be drawn.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,9 @@ _PINS = 10
 """Most inputs of one output; the widest gates of the libraries we know have nine."""
 
 _NEVER = np.int32(np.iinfo(np.int32).max)
+
+_CYCLES_A_THREAD = 256
+"""Fewer are not worth a thread."""
 
 _EVENTS_PER_NET = 64
 """Room for the events of a cycle, grown when a cycle needs more."""
@@ -157,6 +162,15 @@ class TimedNetlist:
             When the clock falls.
         """
         half = np.int32(min(int(half_period_ps * 1e3), int(_NEVER)))
+        parts = min(os.cpu_count() or 1, max(1, len(before) // _CYCLES_A_THREAD))
+        with ThreadPoolExecutor(parts) as pool:
+            counts = pool.map(
+                lambda ends: self._count(ends[0], ends[1], (toggle_energy, self._data_nets, half)),
+                zip(np.array_split(before, parts), np.array_split(after, parts), strict=True),
+            )
+            return sum(counts, TimedCount.nothing(self._nets))
+
+    def _count(self, before: Bits, after: Bits, weighting: Any) -> TimedCount:
         events = _EVENTS_PER_NET * self._nets
         while True:
             toggles, late, glitches = np.zeros((3, self._nets), dtype=np.int64)
@@ -165,7 +179,7 @@ class TimedNetlist:
                 (self._outputs, self._inputs, self._widths, self._tables, self._functions, self._delays),
                 (self._sources, self._source_delays, before, after),
                 (np.empty(events, dtype=np.int32), np.empty(events, dtype=np.int32)),
-                (toggle_energy, self._data_nets, half),
+                weighting,
                 (toggles, late, glitches),
                 energy,
             ):

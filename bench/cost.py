@@ -1,0 +1,127 @@
+"""Speed of the cost estimate: the timed simulation beside Icarus Verilog with SDF, and a large array.
+
+`python bench/cost.py`; Icarus is Debian's package iverilog, without which its rows are left out.
+"""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from results import Result, show
+
+from lmul.cost.activity import Steps, simulate
+from lmul.cost.estimate import estimate, map_to_cells
+from lmul.cost.liberty import default_liberty
+from lmul.cost.mapping import CELLS, Mapped
+from lmul.cost.netlist import cell_models
+from lmul.cost.recipes import QUICK_RECIPES
+from lmul.cost.sdf import sdf_text
+from lmul.cost.stimulus import stimulus
+from lmul.cost.timed import TimedNetlist
+from lmul.cost.timing import analyse_timing
+from lmul.design import make_design
+from lmul.hdl import export
+from lmul.progress import working
+from lmul.sim.icarus import GateLevelBench
+from lmul.workloads import default_operands
+
+DESIGN = make_design("mul", mul="exact", format="e8m8")
+"""A multiplier of some 350 cells."""
+
+TIMED_CYCLES = 100_000
+ICARUS_CYCLES = 4_000
+RUNS = 3
+ARRAY = {"rows": 16, "cols": 16, "lanes": 4}
+
+
+def mapped_design() -> Mapped:
+    """Map the multiplier with one recipe."""
+    with working(f"Mapping {DESIGN.name}"):
+        (mapped,) = map_to_cells(
+            export(DESIGN),
+            DESIGN,
+            default_liberty(),
+            recipes=QUICK_RECIPES[:1],
+            cache=Path("build") / CELLS,
+        ).values()
+    return mapped
+
+
+def timed_speed(mapped: Mapped, ports: dict[str, np.ndarray]) -> tuple[float, float]:
+    """Measure the cycles a second of our timed simulation: by time of the processor, and by the clock."""
+    netlist = mapped.netlist
+    cycles = min(TIMED_CYCLES, len(next(iter(ports.values()))) - 1)
+    steps = Steps(np.arange(cycles), np.zeros(cycles, dtype=np.intp))
+    activity = simulate(netlist, ports, 0, steps)
+    timed, weights = TimedNetlist(netlist, analyse_timing(netlist)), np.ones(netlist.nets)
+    timed.count(activity.before[:10], activity.after[:10], weights, 1e6)
+    seconds = []
+    for _ in range(RUNS):
+        start = time.process_time(), time.perf_counter()
+        timed.count(activity.before, activity.after, weights, 1e6)
+        seconds.append((time.process_time() - start[0], time.perf_counter() - start[1]))
+    processor, clock = map(min, zip(*seconds, strict=True))
+    return cycles / processor, cycles / clock
+
+
+def icarus_speed(mapped: Mapped, ports: dict[str, np.ndarray], dump: str) -> float:
+    """Measure the cycles a second of Icarus with the same delays, its start left out."""
+    netlist = mapped.netlist
+    seconds = {}
+    for cycles in (2, ICARUS_CYCLES):
+        bench = GateLevelBench(
+            netlist.name,
+            mapped.verilog,
+            cell_models(netlist.library, netlist.cell_counts, paths=True),
+            sdf_text(netlist, analyse_timing(netlist)),
+            {name: bits[:cycles, 0] for name, bits in ports.items()},
+            netlist.clock_port,
+            period_ps=20_000,
+        )
+        with tempfile.TemporaryDirectory() as name:
+            bench.build(Path(name), dump)
+            runs = []
+            for _ in range(RUNS):
+                start = time.perf_counter()
+                bench.run(Path(name))
+                runs.append(time.perf_counter() - start)
+        seconds[cycles] = min(runs)
+    return (ICARUS_CYCLES - 2) / (seconds[ICARUS_CYCLES] - seconds[2])
+
+
+def one_stream() -> dict[str, np.ndarray]:
+    """Lay the streams of the workload one after the other."""
+    ports = stimulus(DESIGN, default_operands())
+    return {
+        name: bits.transpose(1, 0, 2).reshape(-1, 1, bits.shape[2])[: TIMED_CYCLES + 1]
+        for name, bits in ports.items()
+    }
+
+
+def array_seconds() -> float:
+    """Time the cost of an array from an empty cache."""
+    design = make_design("array", **ARRAY)
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as name, working(f"Measuring {design.name}") as progress:
+        estimate(design, default_operands(), default_liberty(), cache=Path(name), progress=progress)
+    return time.perf_counter() - start
+
+
+def measure() -> list[Result]:
+    """Measure everything there is a goal for."""
+    mapped, ports = mapped_design(), one_stream()
+    cells = len(mapped.netlist.instances)
+    one_core, all_cores = timed_speed(mapped, ports)
+    what = f"Timed simulation, {cells} cells, one core"
+    results = [Result(what, "cycles/s", one_core, 100_000, at_most=False)]
+    for name, dump in (("dump", "dump.vcd"), ("no dump", "")) if shutil.which("iverilog") else ():
+        ratio = all_cores / icarus_speed(mapped, ports, dump)
+        results.append(Result(f"All cores over Icarus with SDF, {name}", "ratio", ratio, 20, at_most=False))
+    what = "{rows} x {cols} array of {lanes} lanes, empty cache".format(**ARRAY)
+    return [*results, Result(what, "s", array_seconds(), 120, at_most=True)]
+
+
+if __name__ == "__main__":
+    show(__doc__, measure)
