@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import RenderableType
 
 from lmul.console import console
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_liberty, liberty_text
 from lmul.cost.mapping import CELLS
 from lmul.design import Design
 from lmul.errors import UserError
@@ -31,7 +31,18 @@ MOST_SEEDS = 100
 
 MOST_PERCENT = 20
 
-OF_CELLS = ("operands", "clock", "wires", "seeds", "precision", "path", "csv", "accelergy", "netlist")
+OF_CELLS = (
+    "operands",
+    "liberty",
+    "clock",
+    "wires",
+    "seeds",
+    "precision",
+    "path",
+    "csv",
+    "accelergy",
+    "netlist",
+)
 """Options that mean nothing to the other estimates."""
 
 
@@ -75,6 +86,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.table import cost_table, path_table
 
     liberty = options.liberty or default_liberty()
+    liberty_text(liberty)  # a file that is not there is said before anything else
     conditions, cache = _conditions(options, liberty), options.build / CELLS
     costs = [
         _measured(design, partial(estimate, design, operands, liberty, conditions=conditions, cache=cache))

