@@ -16,7 +16,7 @@ from typing import Any
 
 from results import Result, show
 
-from lmul.cost.estimate import Cost, estimate
+from lmul.cost.estimate import Cost, estimate, module_areas
 from lmul.cost.liberty import default_liberty
 from lmul.cost.mapping import CELLS, map_design
 from lmul.cost.measure import DEFAULT_CONDITIONS, Conditions, Measured, measure_all
@@ -113,7 +113,7 @@ def array_overhead() -> Result:
                 cache=BUILD,
                 progress=progress,
             )
-        areas += [mapped.netlist.area for mapped in netlists.values()]
+        areas += [sum(module_areas(mapped).values()) for mapped in netlists.values()]
     size = "{rows} x {cols} array of {lanes} lanes".format(**ARRAY)
     elements = ARRAY["rows"] * ARRAY["cols"] * areas[1]
     return Result(f"{size}, area", "elements' area", areas[0] / elements, 1.06, at_most=True)

@@ -5,12 +5,11 @@ Where several arcs lead from one pin to one edge of an output (both edges of the
 low), there are a least, a mean and a largest delay; simulations use the mean.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lmul.cost.netlist import Instance, Netlist
-from lmul.cost.timing import BOTH, Timing, edges_before
+from lmul.cost.netlist import Instance
+from lmul.cost.timing import BOTH, Timing
 
 FEMTOSECONDS_PER_NS = 1_000_000
 
@@ -41,44 +40,35 @@ class PathDelay:
     fall: Spread
 
 
-def path_delays(netlist: Netlist, timing: Timing, instance: Instance) -> list[PathDelay]:
+def path_delays(timing: Timing, instance: Instance) -> list[PathDelay]:
     """Find the delays through an instance.
 
     Parameters
     ----------
-    netlist : Netlist
-        What the instance is in.
     timing : Timing
-        Its slews and loads.
+        Of the netlist that the instance is in.
     instance : Instance
 
     Returns
     -------
     list of PathDelay
         In the order of the cell's pins. The clock of a flip-flop is a start. A clock gate has no delay,
-        as the clock arrives everywhere at once.
+        as the clock arrives everywhere at once, and neither have pins that never change.
     """
     if instance.cell.clock_gate:
         return []
     found = []
     for output in instance.cell.outputs:
         for start in dict.fromkeys(arc.related_pin for arc in output.arcs):
-            rise, fall = (_spread(list(_delays(timing, instance, start, output.name, edge))) for edge in BOTH)
+            rise, fall = (
+                _spread(timing.delays.get((instance.name, start, output.name, edge), [])) for edge in BOTH
+            )
             if rise or fall:
                 found.append(PathDelay(start, output.name, rise or fall or _NONE, fall or rise or _NONE))
     return found
 
 
 _NONE = Spread(0, 0, 0)
-
-
-def _delays(timing: Timing, instance: Instance, start: str, output: str, edge: int) -> Iterator[float]:
-    load = float(timing.loads[instance.nets[output], edge])
-    for arc in instance.cell.pins[output].arcs:
-        table = arc.delay[edge]
-        if arc.related_pin == start and table is not None:
-            for before in edges_before(arc, edge):
-                yield table.at(float(timing.slews[instance.nets[start], before]), load)
 
 
 def _spread(delays: list[float]) -> Spread | None:

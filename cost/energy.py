@@ -115,7 +115,7 @@ class EnergyModel:
         for members in self._members.values():
             net, internal = self._gates(members, rates)
             parts[members, :2] = np.stack([net, internal], axis=1)
-        parts[:, 2] = self._clocks(rates)
+        parts[:, 2] = self._clocks
         parts[self._flip_flops, 1] += self._data(rates, timed)
         parts[:, 3] = self._leakages
         modules = np.array([instance.module for instance in self._netlist.instances])
@@ -247,9 +247,10 @@ class EnergyModel:
                 leakage = leakage + (state.power - rest) * share
         return leakage
 
-    def _clocks(self, rates: Rates) -> NDArray[np.float64]:
+    @cached_property
+    def _clocks(self) -> NDArray[np.float64]:
         """Energy of the clock in every instance: its pins' charge, and inside flip-flops and gates."""
-        energy = np.zeros(len(self._netlist.instances))
+        rates, energy = self._rates(None), np.zeros(len(self._netlist.instances))
         gate_steps = dict(
             zip((gate.name for gate in self._netlist.clock_gates), self._activity.gate_steps, strict=True)
         )

@@ -28,7 +28,7 @@ def sdf_text(netlist: Netlist, timing: Timing) -> str:
         "  (TIMESCALE 1ps)",
     ]
     for instance in netlist.instances:
-        paths = path_delays(netlist, timing, instance)
+        paths = path_delays(timing, instance)
         if paths:
             lines.append(f'  (CELL (CELLTYPE "{instance.cell.name}") (INSTANCE {instance.name})')
             lines.append("    (DELAY (ABSOLUTE")

@@ -131,7 +131,7 @@ class TimedNetlist:
             self._tables[number] = places[key]
             self._widths[number] = len(pins)
             self._inputs[number, : len(pins)] = [instance.nets[pin] for pin in pins]
-            for path in path_delays(self._netlist, self._timing, instance):
+            for path in path_delays(self._timing, instance):
                 if path.end == output.name and path.start in pins:
                     self._delays[number, pins.index(path.start)] = path.rise.mean, path.fall.mean
         self._functions = np.concatenate(tables) if tables else np.zeros(1, dtype=np.uint8)
@@ -141,7 +141,7 @@ class TimedNetlist:
         delays = {
             instance.nets[path.end]: (path.rise.mean, path.fall.mean)
             for instance in self._netlist.flip_flops
-            for path in path_delays(self._netlist, self._timing, instance)
+            for path in path_delays(self._timing, instance)
             if path.start == clock_pin(instance.cell)
         }
         rows = [delays.get(net, (0, 0)) for net in self._netlist.sources]

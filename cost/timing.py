@@ -6,7 +6,7 @@ change at time 0 with `INPUT_SLEW_NS`, as does the clock, and each bit of an out
 taken to be buffered and counts as that many.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,9 @@ class Timing:
         Slowest slew of either edge in ns.
     loads : float64 array, shape (nets, 2)
         Load that each net was taken to have for either edge, in fF.
+    delays : mapping of tuple to list of float
+        Delays of all arcs in ns, by the name of the instance, its input and output pin, and the edge of the
+        output; none for those that never cause an edge.
     """
 
     delay_ps: float
@@ -78,6 +81,7 @@ class Timing:
     arrivals: NDArray[np.float64]
     slews: NDArray[np.float64]
     loads: NDArray[np.float64]
+    delays: Mapping[tuple[str, str, str, int], list[float]]
 
 
 def analyse_timing(netlist: Netlist) -> Timing:
@@ -130,6 +134,7 @@ class _Propagation:
         self._netlist = netlist
         self._arrivals = np.full((netlist.nets, 2), -np.inf)
         self._slews = np.full((netlist.nets, 2), INPUT_SLEW_NS)
+        self._delays: dict[tuple[str, str, str, int], list[float]] = {}
         self._causes: dict[tuple[int, int], tuple[tuple[int, int], Step]] = {}
         self._loads = netlist.edge_loads.copy()
         for net in (net for port in netlist.outputs for net in port.nets):
@@ -146,7 +151,7 @@ class _Propagation:
             for instance in level:
                 self._pass(instance)
         delay, path = self._slowest()
-        return Timing(delay * 1e3, path, self._arrivals, self._slews, self._loads)
+        return Timing(delay * 1e3, path, self._arrivals, self._slews, self._loads, self._delays)
 
     def _pass(self, instance: Instance) -> None:
         for pin in instance.cell.outputs:
@@ -162,6 +167,7 @@ class _Propagation:
             return
         point = float(self._slews[start, before]), float(self._loads[end, edge])
         delay = delay_table.at(*point)
+        self._delays.setdefault((instance.name, arc.related_pin, output, edge), []).append(delay)
         arrival = float(self._arrivals[start, before]) + delay
         known = self._arrivals[end, edge] > -np.inf
         slew = slew_table.at(*point)
