@@ -6,6 +6,9 @@ the critical path and the power. The cells come from the library, which stays wh
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lmul.cost.estimate import Cost
 from lmul.cost.measure import Simulated, simulate_netlist
 from lmul.cost.saif import saif_text
@@ -39,6 +42,8 @@ report_checks -path_delay max -fields {{slew cap}} -digits 4
 set_load 0 [all_outputs]
 read_saif -scope {name} {name}.saif
 report_power -digits 6
+puts "lmul has, in W:  internal {internal:.4e}  switching {switching:.4e}  leakage {leakage:.4e}"
+puts "and {inputs:.4e} for nets that input ports drive, which report_power leaves out"
 """
 
 
@@ -71,17 +76,37 @@ def handover_files(cost: Cost, operands: Sequence[Operands]) -> dict[str, str]:
         f"{name}.sdf": sdf_text(simulated.netlist, simulated.timing),
         f"{name}.saif": activity_text(simulated),
         f"{name}.sdc": constraints_text(simulated),
-        f"{name}.tcl": _SCRIPT.format(name=name),
+        f"{name}.tcl": _SCRIPT.format(name=name, **_watts(simulated)),
     }
+
+
+def _watts(simulated: Simulated) -> dict[str, float]:
+    """Give the mean power as OpenSTA divides it, in W."""
+    netlist = simulated.netlist
+    energy = simulated.model.energy(simulated.glitches.timed)
+    switching = 0.5 * netlist.loads * netlist.library.voltage**2 * _rates(simulated)
+    ports = [net for port in netlist.ports if port.direction == "input" for net in port.nets]
+    parts = {
+        "internal": energy.total - energy.leakage - float(switching.sum()),
+        "switching": float(switching.sum() - switching[ports].sum()),
+        "leakage": energy.leakage,
+        "inputs": float(switching[ports].sum()),
+    }
+    # 1 fJ in 1 ps is 1 mW.
+    return {name: femtojoules / simulated.clock_ps / 1e3 for name, femtojoules in parts.items()}
+
+
+def _rates(simulated: Simulated) -> NDArray[np.float64]:
+    """Toggles of each net in a mean cycle, glitches included."""
+    activity, glitches = simulated.activity, simulated.glitches.timed
+    return activity.toggles / activity.transitions + glitches.glitches / glitches.cycles
 
 
 def activity_text(simulated: Simulated) -> str:
     """Write the activity with glitches as SAIF."""
-    activity = simulated.activity
-    glitches = simulated.glitches.timed
-    rates = activity.toggles / activity.transitions + glitches.glitches / glitches.cycles
-    ones = activity.ones / activity.transitions
-    return saif_text(simulated.netlist, ones, rates, simulated.clock_ps, activity.transitions)
+    cycles = simulated.activity.transitions
+    ones = simulated.activity.ones / cycles
+    return saif_text(simulated.netlist, ones, _rates(simulated), simulated.clock_ps, cycles)
 
 
 def constraints_text(simulated: Simulated) -> str:

@@ -17,7 +17,7 @@ from lmul.cost.sampling import Glitches, sample_glitches
 from lmul.cost.timed import TimedNetlist
 from lmul.cost.timing import Step, Timing, analyse_timing
 
-PRECISION = 0.005
+PRECISION = 0.01
 """Half of the 95 % confidence interval of an energy, as a share of it."""
 
 MOST_CYCLES = 1 << 16

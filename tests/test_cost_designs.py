@@ -89,7 +89,7 @@ def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
     assert kept["energy_per_product_fj"] == figures["energy_per_product_fj"]
     assert figures["area_nand2"] == pytest.approx(figures["area_um2"] / 0.798, rel=1e-3)
     assert figures["energy_per_product_zero_delay_fj"] < figures["energy_per_product_fj"]
-    assert 0 <= figures["energy_interval_95_fj"] <= 0.005 * energy["total"]
+    assert 0 <= figures["energy_interval_95_fj"] <= 0.01 * energy["total"]
     json.dumps(figures)
 
 

@@ -1,5 +1,6 @@
 """Independent tools on the same netlists: Verilator's SAIF, OpenSTA on what `lmul cost --netlist` writes."""
 
+import json
 import os
 import re
 import shutil
@@ -161,6 +162,7 @@ def test_netlist_option_writes_what_opensta_reads(sta: str, cells: Path, tmp_pat
     (tmp_path / "cells").symlink_to(cells)
     folder = tmp_path / "a folder; with 'names'"
     options = ["--seeds", "1", "--build", str(tmp_path), "--netlist", str(folder)]
+    options += ["--json", str(tmp_path / "cost.json")]
     assert main(["cost", "dot", "--lanes", "1", "--out", "raw", "--mul", "addc", *options]) == 0
     names = sorted(path.suffix for path in folder.iterdir())
     assert names == [".saif", ".sdc", ".sdf", ".tcl", ".v"]
@@ -177,3 +179,7 @@ def test_netlist_option_writes_what_opensta_reads(sta: str, cells: Path, tmp_pat
     )
     assert "Error" not in done.stdout + done.stderr
     assert "Startpoint" in done.stdout and "Total" in done.stdout
+    parts = [float(word) for word in re.findall(r"[\d.]+e-\d+", done.stdout.split("lmul has")[1])]
+    (figures,) = json.loads((tmp_path / "cost.json").read_text())
+    power = figures["energy_per_cycle_fj"]["total"] / figures["critical_delay_ps"] / 1e3
+    assert sum(parts) == pytest.approx(power, rel=1e-3)

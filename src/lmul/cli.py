@@ -154,7 +154,7 @@ def _cost_parser(parser: argparse.ArgumentParser) -> None:
         help="wire load model of the library, or default for its own; else no wires",
     )
     add("--seeds", type=int, metavar="N", help="times that each recipe is tried; default: 3")
-    add("--precision", type=float, metavar="PERCENT", help="of an energy, 95 %% of the time; default: 0.5")
+    add("--precision", type=float, metavar="PERCENT", help="of an energy, 95 %% of the time; default: 1")
     add("--path", action="store_true", help="print the critical path, cell by cell")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")
     add("--csv", type=Path, metavar="FILE", help="write a row of figures a design")
