@@ -18,7 +18,7 @@ from typing import Any
 from lmul.cost.energy import Energy
 from lmul.cost.library import Library
 from lmul.cost.mapping import Mapped, map_design
-from lmul.cost.measure import DEFAULT_CONDITIONS, Conditions, Measured, measure_all
+from lmul.cost.measure import DEFAULT_CONDITIONS, Block, Conditions, Measured, measure_all
 from lmul.cost.recipes import QUICK_RECIPES, RECIPES, Recipe, timed_recipes, with_seeds
 from lmul.cost.stimulus import stimulus, warmup
 from lmul.design import Design
@@ -235,7 +235,10 @@ def part_of(design: Design) -> Design:
 def _made_from(design: Design, operands: Sequence[Operands]) -> list[Any]:
     """Give what a stimulus depends on as JSON values."""
     matrices = [
-        [pair.name, *(hashlib.sha256(matrix.tobytes()).hexdigest() for matrix in (pair.a, pair.b))]
+        [
+            pair.name,
+            *([matrix.shape, hashlib.sha256(matrix.tobytes()).hexdigest()] for matrix in (pair.a, pair.b)),
+        ]
         for pair in operands
     ]
     return [design.parameters(), matrices]
@@ -248,13 +251,14 @@ def scale_blocks(part: Measured, areas: Mapping[str, float]) -> Measured:
     ----------
     part : Measured
     areas : mapping of str to float
-        Area that each block takes in the whole, in um2.
+        Area that each block takes in the whole, in um2. One that the part lacks, such as registers between
+        groups of elements, takes as much energy for its area as the part does.
     """
-    blocks = {
-        name: block.scaled(areas[name] / block.area_um2)
-        for name, block in part.blocks.items()
-        if block.area_um2
-    }
+    average = Block(part.area_um2, {}, part.zero_delay, part.energy)
+    blocks = {}
+    for name, area in areas.items():
+        block = part.blocks.get(name, average)
+        blocks[name] = block.scaled(area / block.area_um2)
     growth = sum(block.energy.total for block in blocks.values()) / part.energy.total
     return replace(part, blocks=blocks, interval_fj=part.interval_fj * growth)
 
@@ -269,7 +273,7 @@ def module_areas(mapped: Mapped) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By the name of the module without that of the design.
+        By the name of the module without that of the design; modules without cells are left out.
     """
     modules = json.loads(mapped.json)["modules"]
     (top,) = (name for name, module in modules.items() if "top" in module["attributes"])
@@ -283,11 +287,13 @@ def module_areas(mapped: Mapped) -> dict[str, float]:
 
     place(top, 1)
     cells = mapped.library.cells
-    return {
-        name.removeprefix(top).lstrip("_"): placed[name]
-        * sum(cells[cell["type"]].area for cell in module["cells"].values() if cell["type"] in cells)
-        for name, module in modules.items()
-    }
+    areas = {}
+    for name, module in modules.items():
+        kinds = (cell["type"] for cell in module["cells"].values())
+        area = placed[name] * sum(cells[kind].area for kind in kinds if kind in cells)
+        if area:
+            areas[name.removeprefix(top).lstrip("_")] = area
+    return areas
 
 
 def recipes_for(design: Design, period_ps: float | None = None) -> tuple[Recipe, ...]:

@@ -230,6 +230,8 @@ def _simulate(gates: Any, cases: Any, memory: Any, weighting: Any, counts: Any, 
                     single = pin
             output = outputs[gate]
             state[output] = functions[tables[gate] + index]
+            if top + events > times.shape[0]:
+                return False
             if events == 1:
                 # Most changes come alone: nothing to merge.
                 result = functions[tables[gate] + (index ^ (1 << single))]
@@ -240,8 +242,6 @@ def _simulate(gates: Any, cases: Any, memory: Any, weighting: Any, counts: Any, 
                     state[output] += 2
                     toggles[output] += 1
             elif events:
-                if top + events > times.shape[0]:
-                    return False
                 start[output] = top
                 changes = _merge(gates, gate, index, start, state, times, top, waiting, place, end, upcoming)
                 state[output] += 2 * changes

@@ -13,10 +13,11 @@ import yaml
 
 from lmul.cli import main
 from lmul.cost.cache import cached
-from lmul.cost.estimate import estimate
+from lmul.cost.energy import Energy
+from lmul.cost.estimate import estimate, scale_blocks
 from lmul.cost.interchange import accelergy_files, csv_text
 from lmul.cost.liberty import default_liberty
-from lmul.cost.measure import Conditions
+from lmul.cost.measure import Block, Conditions, Measured
 from lmul.design import make_design
 from lmul.workloads import default_operands
 
@@ -176,6 +177,20 @@ def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert [run.exitcode for run in runs] == [0, 0]
     assert len(list(tmp_path.iterdir())) == 40
     _fill(tmp_path, threading.Event().is_set)
+
+
+def test_blocks_are_scaled_by_their_area_and_none_is_lost() -> None:
+    quiet, energy = Energy(1.0, 2.0, 3.0, 4.0), Energy(2.0, 3.0, 3.0, 4.0)
+    block = Block(10.0, {"INV": 4}, quiet, energy)
+    part = Measured({"mac": block, "round": block}, 1.0, 100.0, (), 0.5, 10, 100)
+    whole = scale_blocks(part, {"mac": 40.0, "round": 20.0, "skew": 5.0})
+    assert whole.area_um2 == 65.0
+    assert whole.blocks["mac"].energy == energy.scaled(4)
+    assert whole.blocks["mac"].cells == {"INV": 16}
+    # A block that the part lacks has the density of the whole part.
+    assert whole.blocks["skew"].energy == energy.scaled(0.5)
+    assert whole.energy.total == pytest.approx(12 * 6.5)
+    assert whole.interval_fj == pytest.approx(0.5 * 3.25)
 
 
 @pytest.mark.long
