@@ -1,7 +1,8 @@
 """The syntax of Liberty: attributes and groups, each with its place in the text.
 
-Read statement by statement with one regular expression. Its repetitions are possessive, so that a file takes
-time in proportion to its length whatever is wrong with it. Nothing recurses, so that any depth will do.
+Read statement by statement with one regular expression. Its repetitions are atomic, so that a file takes time
+in proportion to its length whatever is wrong with it. (Possessive groups, which say the same, fail before
+Python 3.11.5.) Nothing recurses, so that any depth will do.
 """
 
 import math
@@ -10,23 +11,23 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
-_COMMENT = r"(?:/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/|//[^\n]*+)"
+_COMMENT = r"(?:/\*[^*]*+(?>(?:\*(?!/)[^*]*+)*)\*/|//[^\n]*+)"
 # A backslash outside a string only continues a line.
-_GAP = rf"(?:[\s\\]++|{_COMMENT})*+"
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_GAP = rf"(?>(?:[\s\\]++|{_COMMENT})*)"
+_STRING = r'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
 _SLASH = r"/(?![*/])"
 _NAME = r"[A-Za-z_][\w.]*+"
-_BARE = rf'(?:[^\s;"{{}}\\/]|{_SLASH})(?:[^\n;"{{}}\\/]++|{_SLASH})*+'
-_ARGUMENTS = rf'(?:[^()"/;{{}}]++|{_STRING}|{_COMMENT}|{_SLASH})*+'
+_BARE = rf'(?:[^\s;"{{}}\\/]|{_SLASH})(?>(?:[^\n;"{{}}\\/]++|{_SLASH})*)'
+_ARGUMENTS = rf'(?>(?:[^()"/;{{}}]++|{_STRING}|{_COMMENT}|{_SLASH})*)'
 _STATEMENT = re.compile(
     rf"{_GAP}(?:(?P<end>\}})|(?P<stop>;)|(?P<name>{_NAME}){_GAP}(?:"
-    rf":{_GAP}(?P<value>{_STRING}|{_BARE})|\((?P<arguments>{_ARGUMENTS})\)(?:{_GAP}(?P<open>\{{))?+"
-    r")(?:[ \t]*+;)?+)",
+    rf":{_GAP}(?P<value>{_STRING}|{_BARE})|\((?P<arguments>{_ARGUMENTS})\)(?>(?:{_GAP}(?P<open>\{{))?)"
+    r")(?>(?:[ \t]*+;)?))",
     re.DOTALL,
 )
-_BRACE = re.compile(rf'(?:[^{{}}"/]++|{_STRING}|{_COMMENT}|{_SLASH})*+([{{}}])', re.DOTALL)
+_BRACE = re.compile(rf'(?>(?:[^{{}}"/]++|{_STRING}|{_COMMENT}|{_SLASH})*)([{{}}])', re.DOTALL)
 _QUOTED = re.compile(rf'{_COMMENT}|(?P<string>{_STRING})|"|/\*', re.DOTALL)
-_HEAD = re.compile(rf"{_GAP}(?P<name>{_NAME})?+{_GAP}", re.DOTALL)
+_HEAD = re.compile(rf"{_GAP}(?>(?P<name>{_NAME})?){_GAP}", re.DOTALL)
 _CONTINUATION = re.compile(r"\\\s*")
 _WORD = re.compile(r'[^\s,"\\]+')
 _OPEN = {'"': "string", "/*": "comment"}
