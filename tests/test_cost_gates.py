@@ -27,7 +27,6 @@ from lmul.design import make_design
 from lmul.golden import multiply
 
 pytest.importorskip("pyosys")
-pytest.importorskip("libparse")
 
 FULL_ADDERS = QUICK_RECIPES[1]
 ADDER = "module m(input [7:0] a, b, output [8:0] y); assign y = a + b; endmodule"

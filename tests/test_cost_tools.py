@@ -90,19 +90,27 @@ def test_counts_without_delays_are_those_of_verilators_saif(
     }
 
 
-@pytest.fixture(scope="module")
-def sta() -> str:
-    """Name of OpenSTA's program."""
-    if shutil.which("sta") is None:
-        pytest.skip("needs Debian's opensta")
-    return "sta"
+with_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="needs Debian's opensta")
 
 
-@pytest.mark.parametrize("wires", ["", "5K_hvratio_1_1"])
+def run_sta(script: str, directory: Path) -> str:
+    """Run a script in OpenSTA and give what it prints."""
+    done = subprocess.run(
+        ["sta", "-no_splash", "-exit", script],
+        cwd=directory,
+        env=os.environ | {"LIBERTY": str(default_liberty())},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Error" not in done.stdout + done.stderr
+    return done.stdout
+
+
+@with_sta
+@pytest.mark.parametrize("wires", ["", pytest.param("5K_hvratio_1_1", marks=pytest.mark.long)])
 @pytest.mark.parametrize("design", DESIGNS, ids=lambda design: design.name)
-def test_critical_delay_is_that_of_opensta(
-    design: Design, wires: str, sta: str, cells: Path, tmp_path: Path
-) -> None:
+def test_critical_delay_is_that_of_opensta(design: Design, wires: str, cells: Path, tmp_path: Path) -> None:
     mapped = mapped_design(design, cells)
     simulated = simulate_netlist(
         mapped.netlist,
@@ -116,16 +124,7 @@ def test_critical_delay_is_that_of_opensta(
         f"read_liberty $::env(LIBERTY)\nread_verilog netlist.v\nlink_design {mapped.netlist.name}\n"
         "read_sdc netlist.sdc\nreport_checks -path_delay max -digits 6\n"
     )
-    done = subprocess.run(
-        [sta, "-no_splash", "-exit", "run.tcl"],
-        cwd=tmp_path,
-        env=os.environ | {"LIBERTY": str(default_liberty())},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "Error" not in done.stdout + done.stderr
-    match = re.search(r"(-?[\d.]+)\s+slack", done.stdout)
+    match = re.search(r"(-?[\d.]+)\s+slack", run_sta("run.tcl", tmp_path))
     assert match is not None
     # The period is our critical delay: what is left of it is the difference. Their wires have resistance too.
     assert abs(float(match[1]) * 1e3) < (0.02 if wires else 0.001) * simulated.timing.delay_ps
@@ -158,7 +157,8 @@ def test_saif_says_what_the_energy_is_made_of(cells: Path) -> None:
     assert energy == pytest.approx(simulated.model.energy(simulated.glitches.timed).net, rel=1e-4)
 
 
-def test_netlist_option_writes_what_opensta_reads(sta: str, cells: Path, tmp_path: Path) -> None:
+@with_sta
+def test_netlist_option_writes_what_opensta_reads(cells: Path, tmp_path: Path) -> None:
     (tmp_path / "cells").symlink_to(cells)
     folder = tmp_path / "a folder; with 'names'"
     options = ["--seeds", "1", "--build", str(tmp_path), "--netlist", str(folder)]
@@ -169,17 +169,9 @@ def test_netlist_option_writes_what_opensta_reads(sta: str, cells: Path, tmp_pat
     script = next(folder.glob("*.tcl"))
     # Debian's OpenSTA is older than read_saif.
     script.write_text(re.sub(r"^read_saif.*$", "", script.read_text(), flags=re.MULTILINE))
-    done = subprocess.run(
-        [sta, "-no_splash", "-exit", script.name],
-        cwd=folder,
-        env=os.environ | {"LIBERTY": str(default_liberty())},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "Error" not in done.stdout + done.stderr
-    assert "Startpoint" in done.stdout and "Total" in done.stdout
-    parts = [float(word) for word in re.findall(r"[\d.]+e-\d+", done.stdout.split("lmul has")[1])]
+    text = run_sta(script.name, folder)
+    assert "Startpoint" in text and "Total" in text
+    parts = [float(word) for word in re.findall(r"[\d.]+e-\d+", text.split("lmul has")[1])]
     (figures,) = json.loads((tmp_path / "cost.json").read_text())
     power = figures["energy_per_cycle_fj"]["total"] / figures["critical_delay_ps"] / 1e3
     assert sum(parts) == pytest.approx(power, rel=1e-3)
