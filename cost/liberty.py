@@ -5,6 +5,7 @@ or a cell with a function that cannot be read, is kept and says so in `Cell.unus
 """
 
 import gzip
+import hashlib
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -147,13 +148,18 @@ def read_liberty(path: Path) -> Library:
     """
     text = liberty_text(path)
     try:
-        return _library(parse_library(text, _GROUPS))
+        return _library_of(text)
     except LibertyError as error:
         line = text.count("\n", 0, error.offset) + 1
         raise UserError(f"not a usable Liberty file: {str(path)!r}, line {line}: {error.reason}") from None
 
 
-def _library(node: Node) -> Library:
+@lru_cache(maxsize=4)
+def _library_of(text: str) -> Library:
+    return _library(parse_library(text, _GROUPS), hashlib.sha256(text.encode()).hexdigest())
+
+
+def _library(node: Node, checksum: str) -> Library:
     conventions = Conventions(node)
     cells = {
         cell.name: cell for cell in (_CellReader(child, conventions).cell() for child in node.all("cell"))
@@ -167,6 +173,7 @@ def _library(node: Node) -> Library:
         cells=cells,
         wire_loads={wire_load.name: wire_load for wire_load in wire_loads},
         default_wire_load=node.value("default_wire_load"),
+        checksum=checksum,
     )
 
 

@@ -417,6 +417,8 @@ class Library:
         Wire load models by name, in the order of the file.
     default_wire_load : str
         Name of the model that the library proposes; empty if none.
+    checksum : str
+        SHA-256 of the text that it was read from.
     """
 
     name: str
@@ -424,3 +426,4 @@ class Library:
     cells: Mapping[str, Cell]
     wire_loads: Mapping[str, WireLoad]
     default_wire_load: str
+    checksum: str

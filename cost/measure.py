@@ -251,7 +251,7 @@ def measure_all(
 
     common = [program_digest(), made_from, warmup, asdict(conditions)]
     for name, mapped in netlists.items():
-        key = [*common, digest(mapped.json), digest(repr(mapped.library))]
+        key = [*common, digest(mapped.json), mapped.library.checksum]
         yield name, Measured.from_json(cached(cache, key, partial(figures, mapped)))
 
 
