@@ -195,7 +195,7 @@ def test_the_accumulator_is_most_of_an_fp8_multiply_accumulate(cells: Path) -> N
     for mul in ("exact", "lmul"):
         share = calibration.accumulator_share(f"e4m3 {mul}, fp32 sum")
         assert share is not None
-        assert 0.8 < share < 1
+        assert 0.7 < share < 1
     ratios = [found.ratio for found in calibration.operations.values() if found.ratio]
     assert len(ratios) == len(TABLE)
     assert 0.5 < min(ratios) < max(ratios) < 10
