@@ -221,8 +221,9 @@ def estimate(
     kept = Cost(design, library, conditions, candidates, netlists, part).recipe
     (recipe,) = (recipe for recipe in recipes if recipe.name == kept)
     whole = map_to_cells(export(design), design, liberty, recipes=[recipe], cache=cache)[kept]
-    scaled = scale_blocks(candidates[kept], module_areas(whole))
-    return Cost(design, library, conditions, {kept: scaled}, netlists, part)
+    areas = module_areas(whole)
+    scaled = {name: scale_blocks(found, candidates[kept], areas) for name, found in candidates.items()}
+    return Cost(design, library, conditions, scaled, netlists, part)
 
 
 def part_of(design: Design) -> Design:
@@ -244,12 +245,14 @@ def _made_from(design: Design, operands: Sequence[Operands]) -> list[Any]:
     return [design.parameters(), matrices]
 
 
-def scale_blocks(part: Measured, areas: Mapping[str, float]) -> Measured:
+def scale_blocks(part: Measured, mapped: Measured, areas: Mapping[str, float]) -> Measured:
     """Give the figures of a whole whose blocks are those of a part, in other numbers.
 
     Parameters
     ----------
     part : Measured
+    mapped : Measured
+        Another netlist of the part, by the recipe that the whole was mapped with.
     areas : mapping of str to float
         Area that each block takes in the whole, in um2. One that the part lacks, such as registers between
         groups of elements, takes as much energy for its area as the part does.
@@ -257,8 +260,10 @@ def scale_blocks(part: Measured, areas: Mapping[str, float]) -> Measured:
     average = Block(part.area_um2, {}, part.zero_delay, part.energy)
     blocks = {}
     for name, area in areas.items():
-        block = part.blocks.get(name, average)
-        blocks[name] = block.scaled(area / block.area_um2)
+        if name in part.blocks and name in mapped.blocks:
+            blocks[name] = part.blocks[name].scaled(area / mapped.blocks[name].area_um2)
+        else:
+            blocks[name] = average.scaled(area / average.area_um2)
     growth = sum(block.energy.total for block in blocks.values()) / part.energy.total
     return replace(part, blocks=blocks, interval_fj=part.interval_fj * growth)
 

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,7 @@ def test_blocks_are_scaled_by_their_area_and_none_is_lost() -> None:
     quiet, energy = Energy(1.0, 2.0, 3.0, 4.0), Energy(2.0, 3.0, 3.0, 4.0)
     block = Block(10.0, {"INV": 4}, quiet, energy)
     part = Measured({"mac": block, "round": block}, 1.0, 100.0, (), 0.5, 10, 100)
-    whole = scale_blocks(part, {"mac": 40.0, "round": 20.0, "skew": 5.0})
+    whole = scale_blocks(part, part, {"mac": 40.0, "round": 20.0, "skew": 5.0})
     assert whole.area_um2 == 65.0
     assert whole.blocks["mac"].energy == energy.scaled(4)
     assert whole.blocks["mac"].cells == {"INV": 16}
@@ -189,6 +190,9 @@ def test_blocks_are_scaled_by_their_area_and_none_is_lost() -> None:
     assert whole.blocks["skew"].energy == energy.scaled(0.5)
     assert whole.energy.total == pytest.approx(12 * 6.5)
     assert whole.interval_fj == pytest.approx(0.5 * 3.25)
+    # Another netlist of the part has its blocks as often.
+    larger = replace(part, blocks={"mac": block.scaled(1.5), "round": block})
+    assert scale_blocks(larger, part, {"mac": 40.0, "round": 20.0}).area_um2 == 80.0
 
 
 @pytest.mark.long
