@@ -1,8 +1,8 @@
 """Switching activity: how often each net of a netlist toggles under given operands.
 
 The simulation is cycle by cycle with zero delay, so it sees no glitches; `lmul.cost.timed` adds them for
-steps that are drawn here. Sixty-four cases run at once in
-the bits of a word: consecutive cycles where there are no flip-flops, else independent streams.
+steps that are drawn here. Sixty-four cases run at once in the bits of a word: consecutive cycles where there
+are no flip-flops, else independent streams.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -496,8 +496,13 @@ class _Sequential(_Simulation):
     def _record(self, cycle: int, values: Words) -> None:
         for port in self._netlist.outputs:
             self._outputs[port.name][cycle] = _unpack(values[list(port.nets)], self._streams).T
-        sources = values[list(self._netlist.sources)]
         for end in (0, 1):
             steps = np.flatnonzero(self._steps.cycles + end == cycle)
-            words, places = np.divmod(self._steps.streams[steps], _WORD)
-            self._ends[end, steps] = ((sources[:, words] >> places.astype(np.uint64)) & np.uint64(1)).T
+            if steps.size:
+                words, places = np.divmod(self._steps.streams[steps], _WORD)
+                bits = values[self._sources[:, np.newaxis], words] >> places.astype(np.uint64)
+                self._ends[end, steps] = (bits & np.uint64(1)).T
+
+    @cached_property
+    def _sources(self) -> NDArray[np.intp]:
+        return np.array(self._netlist.sources, dtype=np.intp)

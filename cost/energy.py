@@ -6,6 +6,7 @@ Output ports are unloaded: what they drive belongs to the energy of what comes n
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,14 @@ class Energy:
 def sum_energies(parts: Iterable[Energy]) -> Energy:
     """Add energies, part by part."""
     return Energy(*(sum(column) for column in zip(*map(astuple, parts), strict=True)))
+
+
+class _Kind(NamedTuple):
+    """A cell with the places of its instances in the netlist, and the nets of their pins."""
+
+    cell: Cell
+    places: NDArray[np.intp]
+    nets: Mapping[str, NDArray[np.intp]]
 
 
 class EnergyModel:
@@ -110,11 +119,18 @@ class EnergyModel:
         dict of str to Energy
             A pin's capacitance belongs to the cell that has the pin, and a wire's to its driver.
         """
-        rates = self._rates(timed)
+        return self._without_glitches if timed is None else self._add_up(timed)
+
+    @cached_property
+    def _without_glitches(self) -> dict[str, Energy]:
+        return self._add_up(None)
+
+    def _add_up(self, timed: TimedCount | None) -> dict[str, Energy]:
+        rates = self.rates(timed)
         parts = np.zeros((len(self._netlist.instances), len(fields(Energy))))
-        for members in self._members.values():
-            net, internal = self._gates(members, rates)
-            parts[members, :2] = np.stack([net, internal], axis=1)
+        for kind in self._kinds:
+            net, internal = self._gates(kind, rates)
+            parts[kind.places, :2] = np.stack([net, internal], axis=1)
         parts[:, 2] = self._clocks
         parts[self._flip_flops, 1] += self._data(rates, timed)
         parts[:, 3] = self._leakages
@@ -126,11 +142,9 @@ class EnergyModel:
 
     def toggle_energy(self) -> NDArray[np.float64]:
         """Give what a toggle of each net takes, clocks and data pins of flip-flops left out, in fJ."""
-        rates = self._rates(None)
+        rates = self.rates(None)
         energy = 0.5 * self._netlist.loads * self._netlist.library.voltage**2
-        for members in self._members.values():
-            cell = self._netlist.instances[members[0]].cell
-            nets = self._pin_nets(members)
+        for cell, _, nets in self._kinds:
             if not cell.clock_gate:
                 for pin in cell.outputs:
                     energy[nets[pin.name]] += self._output(cell, pin, nets, rates)
@@ -139,19 +153,22 @@ class EnergyModel:
                     np.add.at(energy, nets[pin.name], self._input(cell, pin, nets))
         return energy
 
-    def _rates(self, timed: TimedCount | None) -> Rates:
+    def rates(self, timed: TimedCount | None = None) -> Rates:
+        """Give the toggles of each net in a mean cycle, shape (nets,)."""
         rates: Rates = self._activity.toggles / self._activity.transitions
         return rates if timed is None else rates + timed.glitches / timed.cycles
 
     @cached_property
-    def _members(self) -> dict[str, NDArray[np.intp]]:
-        """Places of the instances of each cell."""
+    def _kinds(self) -> list[_Kind]:
         names = np.array([instance.cell.name for instance in self._netlist.instances])
-        return {str(name): np.flatnonzero(names == name) for name in np.unique(names)}
-
-    def _pin_nets(self, members: NDArray[np.intp]) -> dict[str, NDArray[np.intp]]:
-        instances = [self._netlist.instances[place] for place in members]
-        return {pin: np.array([i.nets[pin] for i in instances]) for pin in instances[0].cell.pins}
+        kinds = []
+        for name in np.unique(names):
+            places = np.flatnonzero(names == name)
+            instances = [self._netlist.instances[place] for place in places]
+            cell = instances[0].cell
+            nets = {pin: np.array([instance.nets[pin] for instance in instances]) for pin in cell.pins}
+            kinds.append(_Kind(cell, places, nets))
+        return kinds
 
     @cached_property
     def _flip_flops(self) -> NDArray[np.intp]:
@@ -166,13 +183,10 @@ class EnergyModel:
     def _switching(self, capacitance: float | NDArray[np.float64], rates: Rates) -> NDArray[np.float64]:
         return 0.5 * capacitance * self._netlist.library.voltage**2 * rates
 
-    def _gates(
-        self, members: NDArray[np.intp], rates: Rates
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _gates(self, kind: _Kind, rates: Rates) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Switching of the nets of instances of one cell, and energy inside it; flip-flops: the outputs'."""
-        cell = self._netlist.instances[members[0]].cell
-        nets = self._pin_nets(members)
-        net, internal = np.zeros((2, len(members)))
+        cell, places, nets = kind
+        net, internal = np.zeros((2, len(places)))
         data = np.where(self._clock_nets, 0.0, rates)
         for pin in cell.inputs:
             net += self._switching(pin.capacitance, data[nets[pin.name]])
@@ -226,10 +240,9 @@ class EnergyModel:
     def _leakages(self) -> NDArray[np.float64]:
         """Leakage of every instance, gates by the states of their inputs."""
         leakages = np.array([instance.cell.leakage for instance in self._netlist.instances])
-        for members in self._members.values():
-            cell = self._netlist.instances[members[0]].cell
+        for cell, places, nets in self._kinds:
             if cell.leakage_states and not cell.flip_flop and not cell.clock_gate:
-                leakages[members] = self._leakage(cell, self._pin_nets(members))
+                leakages[places] = self._leakage(cell, nets)
         return leakages * self._clock_ps * _FEMTOJOULE_PER_NW_PS
 
     def _leakage(self, cell: Cell, nets: Mapping[str, NDArray[np.intp]]) -> NDArray[np.float64]:
@@ -250,7 +263,7 @@ class EnergyModel:
     @cached_property
     def _clocks(self) -> NDArray[np.float64]:
         """Energy of the clock in every instance: its pins' charge, and inside flip-flops and gates."""
-        rates, energy = self._rates(None), np.zeros(len(self._netlist.instances))
+        rates, energy = self.rates(None), np.zeros(len(self._netlist.instances))
         gate_steps = dict(
             zip((gate.name for gate in self._netlist.clock_gates), self._activity.gate_steps, strict=True)
         )

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from lmul.cost.recipes import QUICK_RECIPES, RECIPES, Recipe, timed_recipes, wit
 from lmul.cost.stimulus import stimulus, warmup
 from lmul.design import Design
 from lmul.hdl import Export, export
+from lmul.progress import Report
 from lmul.workloads import Operands
 
 SMALL_FORMAT_BITS = 16
@@ -30,8 +31,6 @@ SMALL_FORMAT_BITS = 16
 
 PART = 4
 """Rows and columns of an array that are simulated at most."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ def estimate(
     *,
     conditions: Conditions = DEFAULT_CONDITIONS,
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> Cost:
     """Map a design to a library's cells and measure it.
 
@@ -315,7 +314,7 @@ def map_to_cells(
     *,
     recipes: Sequence[Recipe],
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> dict[str, Mapped]:
     """Map a design's export: an array one kind of block at a time, the other designs as a whole.
 

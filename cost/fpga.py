@@ -473,7 +473,6 @@ def fpga_table(costs: Sequence[FpgaCost]) -> Group:
         Of one kind of design and one family.
     """
     last = costs[-1]
-    size = " ".join(option for option in last.design.arguments() if not option.startswith("--mul"))
     table = Table("", *(Column(cost.design.mul, justify="right") for cost in costs), box=SIMPLE_HEAD)
     for cost in costs[:-1]:
         # On two lines, so that all multipliers fit side by side.
@@ -482,7 +481,7 @@ def fpga_table(costs: Sequence[FpgaCost]) -> Group:
         figures = [figure(cost) for cost in costs]
         ratios = [f"{value / figures[-1]:.2f}" if figures[-1] else "" for value in figures[:-1]]
         table.add_row(label, *map(_number, figures), *ratios)
-    return Group(Text(f"{last.device}: {size}", style="bold"), table, Text(_notes(costs)))
+    return Group(Text(f"{last.device}: {last.design.size}", style="bold"), table, Text(_notes(costs)))
 
 
 def _number(value: float) -> str:

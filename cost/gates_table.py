@@ -36,9 +36,10 @@ def gates_table(costs: Sequence[GateCost]) -> Group:
         _add_row(table, label, [figure(cost) for cost in costs])
     for kind in GATES:
         _add_row(table, f"  {kind}", [cost.gates.get(kind, 0) for cost in costs])
-    size = " ".join(option for option in last.design.arguments() if not option.startswith("--mul"))
     ratios = f", beside them the ratio to {last.design.mul}" if costs[:-1] else ""
-    return Group(Text(f"{size}: two-input gates{ratios}", style="bold"), table, Text(_notes(costs)))
+    return Group(
+        Text(f"{last.design.size}: two-input gates{ratios}", style="bold"), table, Text(_notes(costs))
+    )
 
 
 def _add_row(table: Table, label: str, figures: Sequence[float]) -> None:

@@ -6,9 +6,6 @@ the critical path and the power. The cells come from the library, which stays wh
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lmul.cost.estimate import Cost
 from lmul.cost.measure import Simulated, simulate_netlist
 from lmul.cost.saif import saif_text
@@ -84,7 +81,8 @@ def _watts(simulated: Simulated) -> dict[str, float]:
     """Give the mean power as OpenSTA divides it, in W."""
     netlist = simulated.netlist
     energy = simulated.model.energy(simulated.glitches.timed)
-    switching = 0.5 * netlist.loads * netlist.library.voltage**2 * _rates(simulated)
+    rates = simulated.model.rates(simulated.glitches.timed)
+    switching = 0.5 * netlist.loads * netlist.library.voltage**2 * rates
     ports = [net for port in netlist.ports if port.direction == "input" for net in port.nets]
     parts = {
         "internal": energy.total - energy.leakage - float(switching.sum()),
@@ -96,17 +94,12 @@ def _watts(simulated: Simulated) -> dict[str, float]:
     return {name: femtojoules / simulated.clock_ps / 1e3 for name, femtojoules in parts.items()}
 
 
-def _rates(simulated: Simulated) -> NDArray[np.float64]:
-    """Toggles of each net in a mean cycle, glitches included."""
-    activity, glitches = simulated.activity, simulated.glitches.timed
-    return activity.toggles / activity.transitions + glitches.glitches / glitches.cycles
-
-
 def activity_text(simulated: Simulated) -> str:
     """Write the activity with glitches as SAIF."""
     cycles = simulated.activity.transitions
     ones = simulated.activity.ones / cycles
-    return saif_text(simulated.netlist, ones, _rates(simulated), simulated.clock_ps, cycles)
+    rates = simulated.model.rates(simulated.glitches.timed)
+    return saif_text(simulated.netlist, ones, rates, simulated.clock_ps, cycles)
 
 
 def constraints_text(simulated: Simulated) -> str:

@@ -5,7 +5,6 @@ a directory of its own, which makes results reproducible and lets runs share the
 """
 
 import os
-import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -17,7 +16,7 @@ from pathlib import Path
 from lmul.cost.cache import cached
 from lmul.cost.liberty import Library, liberty_text, read_liberty
 from lmul.cost.netlist import Netlist, read_netlist
-from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
+from lmul.cost.recipes import IDENTIFIER, RECIPES, Recipe, clock_gating, library_files
 from lmul.errors import UserError
 from lmul.yosys import YosysError, run_yosys
 
@@ -37,8 +36,6 @@ _AFTER = (
     "write_verilog -noattr -simple-lhs -noexpr netlist.v",
     "write_json netlist.json",
 )
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def map_design(
     UserError
         If Yosys is not installed or refuses the design, or the library cannot be read.
     """
-    if _IDENTIFIER.fullmatch(top) is None:
+    if IDENTIFIER.fullmatch(top) is None:
         raise UserError(f"top module {top!r} is not a plain Verilog identifier")
     library = read_liberty(liberty)
     files = library_files(library)
@@ -137,7 +134,7 @@ def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> list[str
     read = ("read_verilog -sv design.v", "read_verilog -lib black_boxes.v")
     # Yosys reads the file itself, and may see cells in it that cannot be simulated here.
     unusable = (cell.name for cell in library.cells.values() if cell.unusable)
-    avoided = "".join(f" -dont_use {name}" for name in unusable if _IDENTIFIER.fullmatch(name))
+    avoided = "".join(f" -dont_use {name}" for name in unusable if IDENTIFIER.fullmatch(name))
     after = (command.format(avoided=avoided) for command in _AFTER)
     return [*read, *synthesis, *clock_gating(library), *after]
 

@@ -25,7 +25,6 @@ MOST_CYCLES = 1 << 16
 
 _MOST_BITS = 1 << 25
 
-
 SEEDS = 3
 """How often each recipe is tried."""
 

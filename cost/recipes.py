@@ -61,7 +61,8 @@ endmodule
 )
 """Adders with carries from a tree that another map chooses."""
 
-_CELL = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+"""Names that Yosys takes as they are."""
 
 _PREFIX = ("synth {flatten} -top {top}",)
 _RIPPLE_BEGIN = ("synth {flatten} -top {top} -run begin:fine", "maccmap", "techmap -map ripple.v")
@@ -290,7 +291,7 @@ def _usable(library: Library) -> list[Cell]:
     return [
         cell
         for cell in library.cells.values()
-        if not (cell.dont_use or cell.unusable) and _CELL.fullmatch(cell.name)
+        if not (cell.dont_use or cell.unusable) and IDENTIFIER.fullmatch(cell.name)
     ]
 
 

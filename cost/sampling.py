@@ -62,13 +62,11 @@ def sample_glitches(
         When the clock falls.
     """
     drawn = len(activity.before)
-    found = TimedCount.nothing(len(toggle_energy))
-    while found.cycles < drawn:
-        upcoming = slice(found.cycles, min(max(_FIRST, 2 * found.cycles), drawn))
-        found += netlist.count(
+    glitches = Glitches(TimedCount.nothing(len(toggle_energy)), activity.transitions)
+    while (done := glitches.timed.cycles) < drawn and (done == 0 or glitches.interval_fj > within_fj):
+        upcoming = slice(done, min(max(_FIRST, 2 * done), drawn))
+        found = netlist.count(
             activity.before[upcoming], activity.after[upcoming], toggle_energy, half_period_ps
         )
-        glitches = Glitches(found, activity.transitions)
-        if glitches.interval_fj <= within_fj:
-            break
-    return Glitches(found, activity.transitions)
+        glitches = Glitches(glitches.timed + found, activity.transitions)
+    return glitches

@@ -12,7 +12,7 @@ def sdf_text(netlist: Netlist, timing: Timing) -> str:
     ----------
     netlist : Netlist
     timing : Timing
-        Its slews and loads.
+        Its delays.
 
     Returns
     -------

@@ -43,8 +43,7 @@ def cost_table(costs: Sequence[Cost]) -> Group:
         Of one kind of design and one library.
     """
     last = costs[-1]
-    size = " ".join(option for option in last.design.arguments() if not option.startswith("--mul"))
-    heading = f"{size}: cells of {last.library.name}, {last.library.voltage:g} V"
+    heading = f"{last.design.size}: cells of {last.library.name}, {last.library.voltage:g} V"
     rows = [(label, unit, [figure(cost) for cost in costs]) for label, unit, figure in _rows(last)]
     rows = [row for row in rows if any(row[2])]
     parts: list[RenderableType] = [Text(heading, style="bold"), _figures(costs, rows)]

@@ -85,7 +85,7 @@ class TimedNetlist:
     ----------
     netlist : Netlist
     timing : Timing
-        Its slews and loads.
+        Its delays.
 
     Raises
     ------

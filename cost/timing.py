@@ -69,8 +69,6 @@ class Timing:
         Latest arrival of the rising and the falling edge in ns; minus infinity where a net never changes.
     slews : float64 array, shape (nets, 2)
         Slowest slew of either edge in ns.
-    loads : float64 array, shape (nets, 2)
-        Load that each net was taken to have for either edge, in fF.
     delays : mapping of tuple to list of float
         Delays of all arcs in ns, by the name of the instance, its input and output pin, and the edge of the
         output; none for those that never cause an edge.
@@ -80,7 +78,6 @@ class Timing:
     path: tuple[Step, ...]
     arrivals: NDArray[np.float64]
     slews: NDArray[np.float64]
-    loads: NDArray[np.float64]
     delays: Mapping[tuple[str, str, str, int], list[float]]
 
 
@@ -151,7 +148,7 @@ class _Propagation:
             for instance in level:
                 self._pass(instance)
         delay, path = self._slowest()
-        return Timing(delay * 1e3, path, self._arrivals, self._slews, self._loads, self._delays)
+        return Timing(delay * 1e3, path, self._arrivals, self._slews, self._delays)
 
     def _pass(self, instance: Instance) -> None:
         for pin in instance.cell.outputs:

@@ -114,6 +114,11 @@ class Design(Arithmetic):
         return "_".join([base, f"{self.kind}{size}", *others])
 
     @property
+    def size(self) -> str:
+        """The command line's arguments but the multiplier: what designs that are compared have in common."""
+        return " ".join(option for option in self.arguments() if not option.startswith("--mul"))
+
+    @property
     def converts(self) -> bool:
         """Whether a result has another form than the sum, and so a register of its own."""
         return self.out not in {"raw", self.acc}

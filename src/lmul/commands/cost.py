@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import RenderableType
 
 from lmul.console import console
-from lmul.cost.liberty import default_liberty, liberty_text
+from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.library import Library
 from lmul.cost.mapping import CELLS
 from lmul.design import Design
 from lmul.errors import UserError
@@ -86,8 +87,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.table import cost_table, path_table
 
     liberty = options.liberty or default_liberty()
-    liberty_text(liberty)  # a file that is not there is said before anything else
-    conditions, cache = _conditions(options, liberty), options.build / CELLS
+    conditions, cache = _conditions(options, read_liberty(liberty)), options.build / CELLS
     costs = [
         _measured(design, partial(estimate, design, operands, liberty, conditions=conditions, cache=cache))
         for design in designs
@@ -107,8 +107,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
             print(path)
 
 
-def _conditions(options: argparse.Namespace, liberty: Path) -> "Conditions":
-    from lmul.cost.liberty import read_liberty
+def _conditions(options: argparse.Namespace, library: Library) -> "Conditions":
     from lmul.cost.measure import Conditions
 
     given: dict[str, Any] = {}
@@ -127,7 +126,6 @@ def _conditions(options: argparse.Namespace, liberty: Path) -> "Conditions":
             )
         given["precision"] = options.precision / 100
     if options.wires is not None:
-        library = read_liberty(liberty)
         name = library.default_wire_load if options.wires == "default" else options.wires
         if name not in library.wire_loads:
             models = ", ".join(library.wire_loads) or "none"
