@@ -61,6 +61,16 @@ endmodule
 )
 """Adders with carries from a tree that another map chooses."""
 
+GATED_RESETS = "".join(
+    f"""
+module \\$_SDFFE_PP{value}P_ (input D, C, E, R, output Q);
+  \\$_DFFE_PP_ _TECHMAP_REPLACE_ (.D({data}), .C(C), .E(E | R), .Q(Q));
+endmodule
+"""
+    for value, data in enumerate(("D & ~R", "D | R"))
+)
+"""Registers with a reset and an enable as registers with an enable: a gate passes the clock for both."""
+
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 """Names that Yosys takes as they are."""
 
@@ -211,8 +221,8 @@ def library_files(library: Library) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        By file name: `black_boxes.v`, `ripple.v`, `prefix.v` and, for libraries with a full adder,
-        `full_adder.v`.
+        By file name: `black_boxes.v`, `ripple.v`, `prefix.v`, `gated_resets.v` and, for libraries with a
+        full adder, `full_adder.v`.
     """
     adder, gate = full_adder(library), clock_gate(library)
     cells = [*([adder.cell] if adder else []), *([gate] if gate else [])]
@@ -220,6 +230,7 @@ def library_files(library: Library) -> dict[str, str]:
         "black_boxes.v": "".join(map(_black_box, cells)),
         "ripple.v": RIPPLE_ADDER,
         "prefix.v": PREFIX_ADDER,
+        "gated_resets.v": GATED_RESETS,
     }
     return files | ({"full_adder.v": _full_adder_map(adder)} if adder else {})
 
@@ -232,7 +243,13 @@ def clock_gating(library: Library) -> tuple[str, ...]:
     gate = cell.clock_gate
     tied = "".join(f" -tie_lo {pin}" for pin in gate.enables[1:])
     ports = f"{gate.enables[0]}:{gate.clock}:{gate.output}"
-    return (f"clockgate -pos {cell.name} {ports}{tied} -min_net_size {GATED_FLIP_FLOPS}",)
+    return (
+        "techmap -map gated_resets.v",
+        "simplemap",
+        "opt_merge",
+        "opt_clean",
+        f"clockgate -pos {cell.name} {ports}{tied} -min_net_size {GATED_FLIP_FLOPS}",
+    )
 
 
 def clock_gate(library: Library) -> Cell | None:

@@ -67,7 +67,7 @@ class MultiplyAccumulate(Accumulator):
 
     def _accumulate(self, m: Module, rows: list[Value], ones: list[Value], step: dict[str, Value]) -> None:
         """Add a step to the sum."""
-        own = Signal(len(self.sum), name="accumulator", reset_less=True)
+        own = Signal(len(self.sum), name="accumulator", reset_less=not self._clears_sum)
         augend = sign_extend(self.augend(m, own, step), self._wide)
         total = add_all(m, [*rows, augend], ones, self._wide, "total")
         self._register_sum(m, own, total, step)
@@ -88,7 +88,7 @@ class MultiplyAccumulate(Accumulator):
         with m.If(load):
             m.d.sync += [register.eq(row) for register, row in zip(pair, saved, strict=True)]
         total = add_all(m, list(pair), [], bits, "total")
-        own = Signal(len(self.sum), name="accumulator", reset_less=True)
+        own = Signal(len(self.sum), name="accumulator", reset_less=not self._clears_sum)
         self._register_sum(m, own, total, vars(after))
         self.complete(m, vars(after))
 
@@ -97,7 +97,7 @@ class MultiplyAccumulate(Accumulator):
         bits = len(own)
         left_range = Signal()
         m.d.comb += left_range.eq((total[bits - 1 : -1] ^ total[-1].replicate(len(total) - bits)).any())
-        flags = Signal(len(self.flags), name="sum_flags", reset_less=True)
+        flags = Signal(len(self.flags), name="sum_flags", reset_less=not self._clears_sum)
         step_flags = Cat(step[name] for name in ("overflow", "nan", "plus", "minus") if name in step)
         before = self.flags_in if self._travels else flags & ~step["first"].replicate(len(flags))
         m.d.comb += [self.sum.eq(own), self.flags.eq(flags)]

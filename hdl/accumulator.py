@@ -66,6 +66,8 @@ class Accumulator(Block):
     def __init__(self, design: Design) -> None:
         self._design = design
         self._travels = design.dataflow == "ws"
+        # Of a dot product whose result is the sum itself; others hide it until it is complete.
+        self._clears_sum = design.kind == "dot" and not design.converts
         self.has_reset = not self._travels or stages_before_sum(design) > 0
         first, second = operand_bits(design)
         sums = {"sum": design.accumulator_bits} | ({"flags": flag_bits(design)} if flag_bits(design) else {})

@@ -104,7 +104,7 @@ class Array(DesignComponent, Block):
         Value
             Ready for a row.
         """
-        row_out = Signal(len(row), reset_less=True)
+        row_out = Signal(len(row))
         spare = Signal(len(row), reset_less=True)
         out_valid = Signal()
         spare_valid = Signal()

@@ -97,7 +97,8 @@ class DotProductBlock(Block):
         m.d.comb += raw.eq(complete.pop("c") & complete["valid"].replicate(len(raw)))
         operands = {"raw": raw, "flags": mac_flags, "en": Const(1, 1)}
         element = output_element(m, platform, "round", self._design, **operands)
-        pipeline = Pipeline(m, (*sum_cuts(self._design), "result"), ("valid",))
+        pipeline = Pipeline(m, sum_cuts(self._design), ("valid",))
         for point in ("magnitude", "normalised"):
             complete = vars(pipeline.cut(point, **complete))
-        return vars(pipeline.cut("result", c=element, **complete))
+        result = Pipeline(m, ("result",), ("valid", "c", *FLAGS))
+        return vars(result.cut("result", c=element, **complete))

@@ -32,7 +32,7 @@ class FloatMultiplyAccumulate(Accumulator):
         lanes, step = pipeline.cut_lanes("terms", terms, step)
         step_sum = self._add_lanes(m, platform, [lane.term for lane in lanes])
         stage = pipeline.cut("step", number=step_sum, **step)
-        own = Signal(len(self.sum), name="accumulator", reset_less=True)
+        own = Signal(len(self.sum), name="accumulator", reset_less=not self._clears_sum)
         total = self._add(m, platform, "add_step", self.augend(m, own, vars(stage)), stage.number)
         m.d.comb += self.sum.eq(own)
         with m.If(self.en & stage.valid):

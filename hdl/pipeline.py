@@ -71,7 +71,7 @@ class Pipeline:
     def cut(self, point: str, **values: Value) -> SimpleNamespace:
         """Give the values as the next step of the datapath sees them, registered or not.
 
-        Where one of them is `valid`, those that a reset does not clear are held while it is low.
+        Where one of them is `valid`, the others are held while it is low.
         """
         if point in self._cuts:
             load = Signal(name=f"{point}_load")
@@ -93,8 +93,7 @@ class Pipeline:
     def _register(self, point: str, name: str, value: Value, load: Value) -> Value:
         if isinstance(value, Const):
             return value
-        cleared = name in self._reset
-        register = Signal(value.shape(), name=f"{point}_{name}", reset_less=not cleared)
-        with self._m.If(self._enable if cleared else load):
+        register = Signal(value.shape(), name=f"{point}_{name}", reset_less=name not in self._reset)
+        with self._m.If(self._enable if name == "valid" else load):
             self._m.d.sync += register.eq(value)
         return register
