@@ -10,14 +10,19 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+from cocotb_tools.runner import Icarus
 from numpy.typing import NDArray
 
 from lmul.design import Design
+from lmul.sim.four_state import icarus_runner
 from lmul.sim.verilator import PortRunner, verilator_environment, verilator_version
 from lmul.sim.waves import vcd_to_fst
 
 Codes = NDArray[Any]
 Progress = Callable[[int, int], None]
+
+
+VERILATOR_OPTIONS = ["-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal"]
 
 
 class SimulationError(RuntimeError):
@@ -62,6 +67,7 @@ def simulate(
     testcase: str = "operands",
     waves: bool = False,
     seed: int = 0,
+    four_state: bool = False,
     runtime: Path | None = None,
     progress: Progress | None = None,
 ) -> Simulation:
@@ -85,7 +91,10 @@ def simulate(
     waves : bool
         Write `waves.fst` in `directory`.
     seed : int
-        Of whatever the test case draws.
+        Of whatever the test case draws, and of what registers begin with.
+    four_state : bool
+        Simulate under Icarus Verilog, where registers begin unknown, and let no output be unknown after
+        the reset.
     runtime : Path, optional
         Where builds share what is compiled of Verilator itself, most of a first build's time.
     progress : callable, optional
@@ -94,13 +103,11 @@ def simulate(
     Raises
     ------
     UserError
-        There is no usable Verilator or C++ compiler.
+        There is no usable simulator or C++ compiler.
     SimulationError
         The build failed, or an output differs from the golden model.
     """
-    environment = verilator_environment()
-    store = runtime / (verilator_version() + ("-waves" if waves else "")) if runtime else None
-    runner = PortRunner(ports, store)
+    environment, runner = _icarus() if four_state else _verilator(ports, runtime, waves)
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     stimulus = directory / "stimulus.npz"
@@ -112,6 +119,7 @@ def simulate(
         "LMUL_STIMULUS": str(stimulus),
         "LMUL_RESULT": str(result),
         "LMUL_PROGRESS": str(directory / "progress"),
+        "LMUL_FOUR_STATE": "1" if four_state else "",
         "COCOTB_LOG_LEVEL": "WARNING",
         "GPI_LOG_LEVEL": "WARNING",
     }
@@ -119,6 +127,16 @@ def simulate(
         _build(runner, sources, top, directory, waves)
         _run(runner, design, top, directory, testcase, waves, seed)
     return Simulation(**json.loads(result.read_text()), waves=_convert_waves(directory) if waves else None)
+
+
+def _verilator(ports: Sequence[str], runtime: Path | None, waves: bool) -> tuple[dict[str, str], PortRunner]:
+    environment = verilator_environment()
+    store = runtime / (verilator_version() + ("-waves" if waves else "")) if runtime else None
+    return environment, PortRunner(ports, store)
+
+
+def _icarus() -> tuple[dict[str, str], Icarus]:
+    return dict(os.environ), icarus_runner()
 
 
 def _convert_waves(directory: Path) -> Path:
@@ -135,25 +153,35 @@ def _write_stimulus(path: Path, matrices: Sequence[tuple[Codes, Codes]]) -> None
     np.savez(path, **arrays)
 
 
-def _build(runner: PortRunner, sources: Sequence[Path], top: str, directory: Path, waves: bool) -> None:
+def _build(
+    runner: PortRunner | Icarus, sources: Sequence[Path], top: str, directory: Path, waves: bool
+) -> None:
     log = directory / "build.log"
     try:
         runner.build(
             sources=list(sources),
             hdl_toplevel=top,
             build_dir=directory,
-            build_args=["-O3", "--x-initial", "fast", "-Wno-fatal"],
+            build_args=VERILATOR_OPTIONS if isinstance(runner, PortRunner) else [],
             timescale=("1ns", "1ps"),
             waves=waves,
             log_file=log,
         )
     except (SystemExit, RuntimeError) as error:
-        raise SimulationError(f"Verilator could not build {top}: see {log}") from error
-    runner.keep_runtime()
+        simulator = "Verilator" if isinstance(runner, PortRunner) else "Icarus"
+        raise SimulationError(f"{simulator} could not build {top}: see {log}") from error
+    if isinstance(runner, PortRunner):
+        runner.keep_runtime()
 
 
 def _run(
-    runner: PortRunner, design: Design, top: str, directory: Path, testcase: str, waves: bool, seed: int
+    runner: PortRunner | Icarus,
+    design: Design,
+    top: str,
+    directory: Path,
+    testcase: str,
+    waves: bool,
+    seed: int,
 ) -> None:
     log = directory / f"{testcase}.log"
     try:
@@ -164,6 +192,8 @@ def _run(
             testcase=testcase,
             seed=seed,
             waves=waves,
+            # Verilator's way to begin with drawn contents of registers; Icarus does not look at it.
+            plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{seed % (1 << 31) or 1}"],
             build_dir=directory,
             test_dir=directory,
             results_xml=str(directory / "results.xml"),

@@ -6,14 +6,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles
+from cocotb.triggers import ClockCycles, FallingEdge
 from numpy.typing import NDArray
 
 from lmul.design import Design, make_design
 
 PERIOD_NS = 2
+
+OUTPUTS = {
+    "mul": ("p",),
+    "dot": ("c", "c_valid", "c_flags"),
+    "array": (
+        "s_axis_a_tready",
+        "s_axis_b_tready",
+        "m_axis_c_tdata",
+        "m_axis_c_tvalid",
+        "m_axis_c_tlast",
+        "m_axis_c_tuser",
+    ),
+}
+"""The outputs by kind of design."""
 
 
 def design() -> Design:
@@ -29,11 +44,27 @@ def matrices() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
 
 
 async def start_clock_and_reset(dut: Any) -> None:
-    """Start the clock and hold the reset for a few cycles."""
+    """Start the clock and hold the reset for a cycle, or for as many as a multiplier has stages.
+
+    In a simulation with unknown values no output may be unknown from then on.
+    """
     dut.rst.value = 1
-    Clock(dut.clk, PERIOD_NS, unit="ns").start()
-    await ClockCycles(dut.clk, 3)
+    Clock(dut.clk, PERIOD_NS, unit="ns").start(start_high=False)
+    await ClockCycles(dut.clk, design().pipeline if design().kind == "mul" else 1)
     dut.rst.value = 0
+    if os.environ["LMUL_FOUR_STATE"]:
+        cocotb.start_soon(refuse_unknown(dut))
+
+
+async def refuse_unknown(dut: Any) -> None:
+    """Fail as soon as an output has an unknown bit in the middle of a cycle."""
+    outputs = {name: getattr(dut, name) for name in OUTPUTS[design().kind]}
+    edge = FallingEdge(dut.clk)
+    while True:
+        await edge
+        for name, port in outputs.items():
+            if not port.value.is_resolvable:
+                raise AssertionError(f"{name} gave {port.value}, which is unknown, after the reset")
 
 
 def report_progress(done: int, total: int) -> None:

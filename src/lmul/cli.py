@@ -129,6 +129,9 @@ def _sim_parser(parser: argparse.ArgumentParser) -> None:
     _add_operands(parser)
     parser.add_argument("--waves", action="store_true", help="write waves.fst, for GTKWave or Surfer")
     parser.add_argument("--netlist", action="store_true", help="simulate the mapped netlist instead")
+    parser.add_argument(
+        "--four-state", action="store_true", help="under Icarus Verilog, where registers begin unknown"
+    )
     parser.add_argument("--pauses", action="store_true", help="let the streams pause at random")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the pauses")
     parser.add_argument("--liberty", type=Path, metavar="FILE", help="library of the netlist")
@@ -251,6 +254,8 @@ def _sim(options: argparse.Namespace) -> int:
     design = _design(options)
     if options.pauses and design.kind == "mul":
         raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")
+    if options.four_state and options.waves:
+        raise UserError("--waves are of Verilator: leave --waves or --four-state out")
     return run_sim(design, _operands(options, design), options)
 
 

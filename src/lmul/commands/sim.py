@@ -25,35 +25,46 @@ if TYPE_CHECKING:
 
 def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Simulate a design and say what was compared."""
+    from lmul.sim.four_state import icarus_runner, unknown_while_idle
     from lmul.sim.simulate import SimulationError, simulate
     from lmul.sim.verilator import verilator_environment
 
-    verilator_environment()  # Refuses before anything is written.
+    # Refuse before anything is written.
+    if options.four_state:
+        icarus_runner()
+    else:
+        verilator_environment()
     text = export(design)
-    directory = options.build / "sim" / (text.name + ("-netlist" if options.netlist else ""))
+    kinds = [name for name in ("netlist", "four-state") if getattr(options, name.replace("-", "_"))]
+    directory = options.build / "sim" / "-".join([text.name, *kinds])
     sources = (
         _netlist(design, text, options.liberty, options.build / CELLS)
         if options.netlist
         else {f"{text.name}.v": text.verilog}
     )
+    ports = json.loads(text.sidecar)["ports"]
+    top = text.name
+    if options.four_state:
+        top = f"{text.name}_unknown_while_idle"
+        sources[f"{top}.v"] = unknown_while_idle(design.kind, text.name, top, ports)
     paths = write_files(directory, sources)
     testcase = "pauses" if options.pauses else "operands"
     if design.kind == "mul":
         testcase = "operands" if options.operands else "codes"
     matrices = [pair.codes(*design.formats) for pair in operands]
-    ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
     try:
         with working(f"Simulating {text.name}") as progress:
             result = simulate(
                 design,
                 paths,
-                text.name,
-                ports,
+                top,
+                [port["name"] for port in ports],
                 matrices,
                 directory / ("waves" if options.waves else "build"),
                 testcase=testcase,
                 waves=options.waves,
                 seed=options.seed,
+                four_state=options.four_state,
                 runtime=options.build / "sim" / "verilator",
                 progress=progress,
             )
@@ -61,6 +72,8 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
         print(f"lmul: {error}", file=sys.stderr)
         return 1
     _print_simulation(design, operands, result, paths[0], testcase)
+    if options.four_state:
+        print("No output was unknown after the reset, whatever registers and idle inputs held.")
     return 0
 
 
