@@ -92,17 +92,25 @@ class Align(Block):
         """Put a value at the place that the upper bits of the exponent select, among those that are kept."""
         upper = self.exponent[low:]
         step = 1 << low
-        terms: list[list[Value]] = [[] for _ in range(kept.stop - kept.start)]
+        # A value is shorter than two steps: every other place fits beside each other into one word.
+        words: list[list[Value]] = [[], []]
         for place in range(1 << len(upper)):
-            first, last = place * step, place * step + len(value)
-            positions = range(max(first, kept.start), min(last, kept.stop))
-            if positions:
-                select = Signal(name=f"place_{place}")
-                here = upper == place if place else ~upper.any()
-                m.d.comb += select.eq(here & self.nonzero)
-            for position in positions:
-                terms[position - kept.start].append(value[position - first] & select)
-        return Cat(Cat(*bit_terms).any() if bit_terms else Const(0, 1) for bit_terms in terms)
+            first = place * step
+            start, stop = max(first, kept.start), min(first + len(value), kept.stop)
+            if start >= stop:
+                continue
+            select = Signal(name=f"place_{place}")
+            here = upper == place if place else ~upper.any()
+            placed = Signal(stop - start, name=f"at_{place}")
+            m.d.comb += [
+                select.eq(here & self.nonzero),
+                placed.eq(value[start - first : stop - first] & select.replicate(stop - start)),
+            ]
+            word = words[place % 2]
+            word += [Const(0, start - kept.start - len(Cat(*word))), placed]
+        whole = Signal(kept.stop - kept.start, name="whole")
+        m.d.comb += whole.eq(Cat(*words[0]) | Cat(*words[1]))
+        return whole
 
     def _shift_within(self, m: Module, unit: int) -> Value:
         """Do the same with a shifter for only those exponents whose bits are kept."""
