@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
@@ -78,15 +78,11 @@ class Align(Block):
             return self._shift_within(m, unit)
         top = len(self.significand) + largest_exponent(self._arithmetic)
         kept = slice(max(unit, 0), top if self._arithmetic.clamps else max(unit, 0) + bits)
-        # Muxes up to the significand's own width, where bits overlap; beyond, places exclude each other.
+        # A shifter up to the significand's own width, where bits overlap; beyond, places exclude each other.
         low = min((len(self.significand) - 1).bit_length(), len(self.exponent))
-        value: Value = self.significand
-        for power, select in enumerate(self.exponent[:low]):
-            distance = 1 << power
-            stage = Signal(len(value) + distance, name=f"shifted_by_{2 * distance - 1}")
-            m.d.comb += stage.eq(Mux(select, Cat(Const(0, distance), value), value))
-            value = stage
-        return Cat(Const(0, max(-unit, 0)), self._place(m, value, low, kept))
+        shifted = Signal(len(self.significand) + (1 << low) - 1)
+        m.d.comb += shifted.eq(self.significand << self.exponent[:low])
+        return Cat(Const(0, max(-unit, 0)), self._place(m, shifted, low, kept))
 
     def _place(self, m: Module, value: Value, low: int, kept: slice) -> Value:
         """Put a value at the place that the upper bits of the exponent select, among those that are kept."""
