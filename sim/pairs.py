@@ -28,8 +28,18 @@ def code_pairs(format_: Format, seed: int = 1) -> Pairs:
     if format_.width <= WIDEST_ALL:
         return _all_pairs(np.arange(1 << format_.width))
     rng = np.random.default_rng(seed)
-    anywhere = rng.integers(0, 1 << format_.width, (DRAWN // 2, 2))
-    return np.concatenate([anywhere, _near_the_ends(format_, rng), _all_pairs(edge_codes(format_))])
+    return np.concatenate([draw_pairs(format_, DRAWN, rng), _all_pairs(edge_codes(format_))])
+
+
+def draw_pairs(format_: Format, count: int, rng: np.random.Generator) -> Pairs:
+    """Draw pairs of codes: one half of any codes, one with products near the ends of the format's range.
+
+    Returns
+    -------
+    ndarray of int64, shape (count, 2)
+    """
+    anywhere = rng.integers(0, 1 << format_.width, (count // 2, 2))
+    return np.concatenate([anywhere, _near_the_ends(format_, count - count // 2, rng)])
 
 
 def describe_pairs(format_: Format) -> str:
@@ -45,7 +55,32 @@ def edge_codes(format_: Format) -> NDArray[np.int64]:
     infinity = format_.largest_finite + 1
     edges = np.array([0, format_.smallest_normal, one, infinity, format_.magnitude_mask])
     around = (edges[:, None] + np.arange(-2, 3)).ravel()
-    magnitudes = np.unique(around[(around >= 0) & (around <= format_.magnitude_mask)])
+    return _with_both_signs(around, format_)
+
+
+def many_edge_codes(format_: Format) -> NDArray[np.int64]:
+    """Give some thousands of edge codes of a wide format, with both signs.
+
+    Around every power of two, subnormal ones too; and mantissas that carry and round, of one bit, of ones
+    only, or of ones and zeros in turn, at exponents whose products lie in the middle and at both ends of the
+    range.
+    """
+    bits, bias = format_.mantissa_bits, format_.bias
+    powers = np.concatenate([1 << np.arange(bits), np.arange(1 << format_.exponent_bits) << bits])
+    single = 1 << np.arange(bits)
+    mask = format_.mantissa_mask
+    in_turn = np.array([0x55555555 & mask, 0xAAAAAAAA & mask])
+    patterns = np.concatenate([single, single - 1, mask - single, mask - single + 1, in_turn])
+    last = (1 << format_.exponent_bits) - 2
+    middles = [0, 1, bias // 2, bias, bias + bias // 2, last]
+    exponents = np.unique(np.concatenate([np.array(middles) + step for step in range(-1, 2)]))
+    codes = (np.clip(exponents, 0, last)[:, None] << bits) | patterns
+    around = (powers[:, None] + np.arange(-1, 2)).ravel()
+    return _with_both_signs(np.concatenate([edge_codes(format_), around, codes.ravel()]), format_)
+
+
+def _with_both_signs(codes: NDArray[np.int64], format_: Format) -> NDArray[np.int64]:
+    magnitudes = np.unique(codes[(codes >= 0) & (codes <= format_.magnitude_mask)])
     return np.concatenate([magnitudes, magnitudes | format_.sign_mask])
 
 
@@ -53,9 +88,9 @@ def _all_pairs(codes: NDArray[Any]) -> Pairs:
     return np.stack(np.meshgrid(codes, codes), -1).reshape(-1, 2).astype(np.int64)
 
 
-def _near_the_ends(format_: Format, rng: np.random.Generator) -> Pairs:
+def _near_the_ends(format_: Format, count: int, rng: np.random.Generator) -> Pairs:
     """Draw pairs whose exponents add up to about the smallest or the largest exponent."""
-    count, bits = DRAWN // 2, format_.mantissa_bits
+    bits = format_.mantissa_bits
     largest = (1 << format_.exponent_bits) - 1
     small = rng.integers(-bits - 3, 3, count)
     target = np.where(rng.random(count) < 0.5, small, largest + rng.integers(-3, 3, count))

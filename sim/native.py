@@ -1,0 +1,292 @@
+"""Benches without Python in the loop: C++ that Verilator compiles together with the design.
+
+Multipliers get pairs of codes and the golden model's products through a pipe, several designs side by side.
+An array gets tiles from a file, see `lmul.sim.tiles`.
+"""
+
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.design import Design
+from lmul.files import write_files
+from lmul.golden import multiply
+from lmul.sim.simulate import SimulationError
+from lmul.sim.tiles import Tile
+from lmul.sim.verilator import verilator_environment
+
+Codes = NDArray[Any]
+
+FIELD_TYPES = {8: "uint8_t", 16: "uint16_t", 32: "uint32_t"}
+"""C++ types by the bits of a field that holds one code."""
+
+OF_256 = 256
+"""Probabilities of pauses are multiples of one part in this many."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A multiplier to be compared with the golden model.
+
+    Parameters
+    ----------
+    design : Design
+        A combinational `mul`.
+    top : str
+        Its module: of the RTL, or of a netlist.
+    """
+
+    design: Design
+    top: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a bench of multipliers compared, all of it equal.
+
+    Parameters
+    ----------
+    products : int
+        Of all candidates.
+    golden_seconds : float
+        Time that the golden model took for them.
+    """
+
+    products: int
+    golden_seconds: float
+
+
+@dataclass(frozen=True)
+class ArrayRun:
+    """What a bench of an array counted.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of results that were compared, all of them equal; 0 of a bare run.
+    cycles : int
+    seconds : float
+        Processor time of the loop, start of the process left out.
+    """
+
+    rows: int
+    cycles: int
+    seconds: float
+
+
+def build_products(
+    candidates: Sequence[Candidate], sources: Sequence[Path], lanes: int, directory: Path
+) -> Path:
+    """Build the bench of multipliers of one format, each of them `lanes` times.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+    sources : sequence of Path
+        Verilog files with all their modules.
+    lanes : int
+        Pairs that are multiplied at once, in fields of 8, 16 or 32 bits: together 8, 16, or a multiple of 32
+        bits, as Verilator stores a port.
+    directory : Path
+
+    Returns
+    -------
+    Path
+        The program.
+
+    Raises
+    ------
+    UserError
+        There is no usable Verilator or C++ compiler.
+    SimulationError
+        One of them refused the sources.
+    """
+    format_ = candidates[0].design.format
+    (wrapper,) = write_files(directory, {"wrapper.v": products_wrapper(candidates, lanes)})
+    field = FIELD_TYPES[8 * format_.dtype.itemsize]
+    return _build([wrapper, *sources], "lmul_products", "products.cpp", directory, [f"-DFIELD={field}"])
+
+
+def products_wrapper(candidates: Sequence[Candidate], lanes: int) -> str:
+    """Write the module that places every candidate `lanes` times on the same operands."""
+    format_ = candidates[0].design.format
+    field = 8 * format_.dtype.itemsize
+    padding = f"{field - format_.width}'h0, " if field > format_.width else ""
+    lines = [
+        "module lmul_products (",
+        f"  input  wire [{lanes * field - 1}:0] a,",
+        f"  input  wire [{lanes * field - 1}:0] b,",
+        f"  output wire [{lanes * field - 1}:0] p [0:{len(candidates) - 1}]",
+        ");",
+    ]
+    for index, candidate in enumerate(candidates):
+        for lane in range(lanes):
+            low, product = lane * field, f"p_{index}_{lane}"
+            operands = ", ".join(f".{port}({port}[{low} +: {format_.width}])" for port in "ab")
+            lines.append(f"  wire [{format_.width - 1}:0] {product};")
+            lines.append(f"  {candidate.top} m_{index}_{lane} ({operands}, .p({product}));")
+        fields = ", ".join(f"{padding}p_{index}_{lane}" for lane in reversed(range(lanes)))
+        lines.append(f"  assign p[{index}] = {{{fields}}};")
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def compare_products(
+    program: Path, candidates: Sequence[Candidate], pairs: Iterable[tuple[Codes, Codes]]
+) -> Comparison:
+    """Send pairs and the golden model's products to a bench that `build_products` built.
+
+    Parameters
+    ----------
+    program : Path
+    candidates : sequence of Candidate
+        Those that it was built with.
+    pairs : iterable of (ndarray, ndarray)
+        Blocks of codes of the candidates' format, one-dimensional.
+
+    Raises
+    ------
+    SimulationError
+        A product differs: the message names candidate, operands, and both products.
+    """
+    models = list(dict.fromkeys(candidate.design for candidate in candidates))
+    arguments = [f"{models.index(candidate.design)}:{candidate.top}" for candidate in candidates]
+    dtype = candidates[0].design.format.dtype
+    sent, golden_seconds = 0, 0.0
+    process = subprocess.Popen(  # noqa: S603
+        [str(program), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None  # noqa: S101
+    try:
+        for a, b in pairs:
+            first, second = (np.ascontiguousarray(codes, dtype=dtype) for codes in (a, b))
+            start = time.perf_counter()
+            products = [multiply(first, second, model) for model in models]
+            golden_seconds += time.perf_counter() - start
+            process.stdin.write(np.uint32(a.size).tobytes())
+            for column in (first, second, *products):
+                process.stdin.write(column.data)
+            sent += a.size * len(candidates)
+    except BrokenPipeError:
+        pass  # It has found a disagreement, and says so.
+    output = process.communicate()[0].decode()
+    _check_exit(process.returncode, output)
+    if int(output) != sent:
+        raise SimulationError(f"the bench compared {int(output)} products of {sent}")
+    return Comparison(sent, golden_seconds)
+
+
+def _check_exit(status: int, output: str) -> None:
+    if status:
+        raise SimulationError(output.strip() or f"the bench ended with exit status {status}")
+
+
+def build_array(sources: Sequence[Path], top: str, directory: Path, flags: Sequence[str] = ()) -> Path:
+    """Build the bench of an array.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Verilog files.
+    top : str
+        Name of the array's module.
+    directory : Path
+    flags : sequence of str
+        More options of the C++ compiler.
+
+    Returns
+    -------
+    Path
+        The program.
+
+    Raises
+    ------
+    UserError
+        There is no usable Verilator or C++ compiler.
+    SimulationError
+        One of them refused the sources.
+    """
+    return _build(sources, top, "streams.cpp", directory, flags)
+
+
+def _build(sources: Sequence[Path], top: str, main: str, directory: Path, flags: Sequence[str]) -> Path:
+    """Compile a design, as class Vbench, with a C++ program beside this file."""
+    environment = verilator_environment()
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    command = ["verilator", "--cc", "--exe", "--build", "-O3", "--x-initial", "fast", "-Wno-fatal"]
+    command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", str(directory)]
+    command += ["-CFLAGS", " ".join(["-O3", "-march=native", *flags]), "-MAKEFLAGS", "OPT_FAST=-O3"]
+    command += [str(path.resolve()) for path in (*sources, Path(__file__).with_name(main))]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    log = directory / "build.log"
+    log.write_text(result.stdout + result.stderr)
+    if result.returncode:
+        raise SimulationError(f"Verilator could not build {top}: see {log}")
+    return directory / "Vbench"
+
+
+def write_tiles(jobs: Sequence[Tile], design: Design, path: Path) -> None:
+    """Write tiles for the bench of an array, as streams.cpp describes."""
+    a, b, c = stream_bytes(design)
+    parts = [np.array([a, b, c, len(jobs)], dtype="<u4").tobytes()]
+    for tile in jobs:
+        for beats, size in ((tile.a, a), (tile.b, b), (tile.rows, c)):
+            parts.append(np.uint32(len(beats)).tobytes())
+            parts += [beat.to_bytes(size, "little") for beat in beats]
+        parts += [np.uint32(len(tile.flags)).tobytes(), bytes(tile.flags)]
+    write_files(path.parent, {path.name: b"".join(parts)})
+
+
+def stream_bytes(design: Design) -> tuple[int, int, int]:
+    """Give the bytes of tdata on an array's three streams."""
+    first, second = design.formats
+    widths = (
+        design.rows * design.lanes * first.width,
+        design.cols * design.lanes * second.width,
+        design.cols * design.output_bits,
+    )
+    a, b, c = (-(-width // 8) for width in widths)
+    return a, b, c
+
+
+def run_array(program: Path, tiles: Path, *, passes: int = 1, pause: float = 0.0, seed: int = 0) -> ArrayRun:
+    """Send all tiles, one after the other, and compare every row and its flags.
+
+    Parameters
+    ----------
+    program : Path
+        Of `build_array`.
+    tiles : Path
+        Of `write_tiles`.
+    passes : int
+        How often all tiles are sent.
+    pause : float
+        Probability with which each of the three streams pauses in a cycle.
+    seed : int
+        Of the pauses.
+
+    Raises
+    ------
+    SimulationError
+        A row differs, never comes, is withdrawn, or comes unasked.
+    """
+    return _run(program, tiles, "check", passes, round(pause * OF_256), seed)
+
+
+def run_bare(program: Path, tiles: Path, cycles: int) -> ArrayRun:
+    """Clock the beats of all tiles in without looking at what comes out: what Verilator alone takes."""
+    return _run(program, tiles, "bare", cycles)
+
+
+def _run(program: Path, tiles: Path, *arguments: str | int) -> ArrayRun:
+    command = [str(program), str(tiles), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    _check_exit(result.returncode, result.stdout)
+    rows, cycles, seconds = result.stdout.split()
+    return ArrayRun(int(rows), int(cycles), float(seconds))
