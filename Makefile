@@ -6,7 +6,7 @@ VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
 ROOMS  := hdl sim golden cost accuracy workloads tests bench src
 
-.PHONY: all demo test test-long test-full bench lint format clean distclean
+.PHONY: all demo test test-long test-full test-exhaustive bench lint format clean distclean
 
 all: demo
 
@@ -38,9 +38,14 @@ test-long: $(VENV)/ready
 test-full: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -n 2 -m full tests
 
+# Every pair of every format up to 16 bits, a billion of fp32: half an hour.
+test-exhaustive: $(VENV)/ready
+	$(VENV)/bin/python -m lmul.sim.exhaustive --build $(BUILD) --json $(BUILD)/exhaustive/results.json
+
 bench: $(VENV)/ready
 	$(VENV)/bin/python bench/golden.py
 	$(VENV)/bin/python bench/hardware.py
+	$(VENV)/bin/python bench/simulation.py
 	$(VENV)/bin/python bench/cost.py
 
 lint: $(VENV)/ready
