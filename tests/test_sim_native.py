@@ -1,14 +1,17 @@
 """The native benches agree with the golden model, and notice when the Verilog does not."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lmul.design import Design, make_design
-from lmul.golden import FP16, FP32
+from lmul.golden import FP16, FP32, multiply
 from lmul.hdl import Export
 from lmul.sim import exhaustive
 from lmul.sim.exhaustive import Part, part, small_formats
@@ -143,10 +146,22 @@ def test_edge_codes_of_fp32_are_thousands_and_hold_every_power_of_two() -> None:
     assert np.isin(powers.astype(np.float32).view(np.uint32), codes).all()
 
 
-def test_command_compares_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The smallest format, RTL and netlist; and a format that there is not."""
+def test_command_compares_and_reports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest format, RTL and netlist: right, then beside a model that has one product wrong."""
     target = tmp_path / "figures.json"
     options = ["--format", "e2m1", "--mul", "lmul", "--build", str(tmp_path), "--json", str(target)]
     assert exhaustive.main(options) == 0
-    assert "e2m1" in capsys.readouterr().out
+    assert "differs" not in capsys.readouterr().out
     assert '"products": 2048,' in target.read_text()
+
+    def wrong(a: NDArray[Any], b: NDArray[Any], design: Design) -> NDArray[Any]:
+        return np.where((a == 15) & (b == 15), 0, multiply(a, b, design)).astype(np.uint8)
+
+    monkeypatch.setattr("lmul.sim.native.multiply", wrong)
+    assert exhaustive.main(options) == 1
+    printed = capsys.readouterr()
+    assert "differs" in printed.out
+    assert re.search(r"lmul: e2m1: lmul_e2m1_mul.*: 0xf \* 0xf gave 0x7, the model 0\n", printed.err)
+    assert '"products": 0,' in target.read_text()
