@@ -45,6 +45,8 @@ class Simulation:
         Cycles among those from the first to the last step in which a step was taken.
     window : int
         Cycles from the first to the last step.
+    stimulus : str
+        Fingerprint of what a test case drew, where it draws all of it before it starts.
     waves : Path or None
     """
 
@@ -53,6 +55,7 @@ class Simulation:
     cycles: int
     busy: int
     window: int
+    stimulus: str
     waves: Path | None
 
 
@@ -87,7 +90,8 @@ def simulate(
     directory : Path
         Where the simulator is built; a second run with the same Verilog compiles nothing.
     testcase : str
-        Name of a test in the bench of this kind of design, `lmul.sim.benches`.
+        Name of a test in the bench of this kind of design, `lmul.sim.benches`; `stress` has benches of
+        its own, which draw the operands too.
     waves : bool
         Write `waves.fst` in `directory`.
     seed : int
@@ -186,7 +190,7 @@ def _run(
     log = directory / f"{testcase}.log"
     try:
         results = runner.test(
-            test_module=f"lmul.sim.benches.{design.kind}",
+            test_module=f"lmul.sim.benches.{'stress_' if testcase == 'stress' else ''}{design.kind}",
             hdl_toplevel=top,
             hdl_toplevel_lang="verilog",
             testcase=testcase,
@@ -200,9 +204,10 @@ def _run(
             log_file=log,
         )
     except (SystemExit, RuntimeError) as error:
-        raise SimulationError(f"{_failure(directory / 'results.xml')}; see {log}") from error
+        failure = _failure(directory / "results.xml")
+        raise SimulationError(f"{failure}; seed {seed}, see {log}") from error
     if failure := _failure(results):
-        raise SimulationError(f"{failure}; see {log}")
+        raise SimulationError(f"{failure}; seed {seed}, see {log}")
 
 
 def _failure(results: Path) -> str | None:

@@ -43,6 +43,11 @@ def matrices() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
             yield arrays[f"a{index}"], arrays[f"b{index}"]
 
 
+def seed() -> int:
+    """Give the seed of whatever a test case draws."""
+    return int(cocotb.RANDOM_SEED)
+
+
 async def start_clock_and_reset(dut: Any) -> None:
     """Start the clock and hold the reset for a cycle, or for as many as a multiplier has stages.
 
@@ -72,7 +77,9 @@ def report_progress(done: int, total: int) -> None:
     Path(os.environ["LMUL_PROGRESS"]).write_text(f"{done} {total}")
 
 
-def report_result(*, compared: int, products: int, cycles: int = 0, busy: int = 0, window: int = 0) -> None:
-    """Tell the parent process what was counted; the fields are those of `lmul.sim.Simulation`."""
+def report_result(
+    *, compared: int, products: int, cycles: int = 0, busy: int = 0, window: int = 0, stimulus: str = ""
+) -> None:
+    """Tell the parent process what was counted; the fields are those of `lmul.sim.simulate.Simulation`."""
     result = {"compared": compared, "products": products, "cycles": cycles, "busy": busy, "window": window}
-    Path(os.environ["LMUL_RESULT"]).write_text(json.dumps(result))
+    Path(os.environ["LMUL_RESULT"]).write_text(json.dumps(result | {"stimulus": stimulus}))

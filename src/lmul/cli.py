@@ -133,7 +133,12 @@ def _sim_parser(parser: argparse.ArgumentParser) -> None:
         "--four-state", action="store_true", help="under Icarus Verilog, where registers begin unknown"
     )
     parser.add_argument("--pauses", action="store_true", help="let the streams pause at random")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the pauses")
+    parser.add_argument(
+        "--stress", action="store_true", help="press on the design with drawn operands, pauses and resets"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of what is drawn; default: 1, and with --stress a new one"
+    )
     parser.add_argument("--liberty", type=Path, metavar="FILE", help="library of the netlist")
     parser.set_defaults(run=_sim)
 
@@ -256,7 +261,9 @@ def _sim(options: argparse.Namespace) -> int:
         raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")
     if options.four_state and options.waves:
         raise UserError("--waves are of Verilator: leave --waves or --four-state out")
-    return run_sim(design, _operands(options, design), options)
+    if options.stress and (options.operands or options.pauses):
+        raise UserError("--stress draws operands and pauses of its own: leave --operands and --pauses out")
+    return run_sim(design, () if options.stress else _operands(options, design), options)
 
 
 def _cost(options: argparse.Namespace) -> int:

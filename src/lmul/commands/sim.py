@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from lmul.cost.mapping import CELLS
 from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design
+from lmul.errors import UserError
 from lmul.files import write_files
 from lmul.hdl import Export, export
 from lmul.progress import working
@@ -22,6 +24,8 @@ from lmul.workloads import Operands
 if TYPE_CHECKING:
     from lmul.sim.simulate import Simulation
 
+SEEDS = 1 << 32
+
 
 def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Simulate a design and say what was compared."""
@@ -29,6 +33,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     from lmul.sim.simulate import SimulationError, simulate
     from lmul.sim.verilator import verilator_environment
 
+    testcase, seed = _testcase(design, options), _seed(options)
     # Refuse before anything is written.
     if options.four_state:
         icarus_runner()
@@ -48,9 +53,6 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
         top = f"{text.name}_unknown_while_idle"
         sources[f"{top}.v"] = unknown_while_idle(design.kind, text.name, top, ports)
     paths = write_files(directory, sources)
-    testcase = "pauses" if options.pauses else "operands"
-    if design.kind == "mul":
-        testcase = "operands" if options.operands else "codes"
     matrices = [pair.codes(*design.formats) for pair in operands]
     try:
         with working(f"Simulating {text.name}") as progress:
@@ -63,7 +65,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
                 directory / ("waves" if options.waves else "build"),
                 testcase=testcase,
                 waves=options.waves,
-                seed=options.seed,
+                seed=seed,
                 four_state=options.four_state,
                 runtime=options.build / "sim" / "verilator",
                 progress=progress,
@@ -71,10 +73,35 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     except SimulationError as error:
         print(f"lmul: {error}", file=sys.stderr)
         return 1
-    _print_simulation(design, operands, result, paths[0], testcase)
+    if options.stress:
+        _print_stress(result, paths[0])
+    else:
+        _print_simulation(design, operands, result, paths[0], testcase)
+    if result.waves:
+        print(f"Waveforms: {result.waves}")
     if options.four_state:
         print("No output was unknown after the reset, whatever registers and idle inputs held.")
     return 0
+
+
+def _testcase(design: Design, options: argparse.Namespace) -> str:
+    if options.stress:
+        return "stress"
+    if design.kind == "mul":
+        return "operands" if options.operands else "codes"
+    return "pauses" if options.pauses else "operands"
+
+
+def _seed(options: argparse.Namespace) -> int:
+    """Give the seed; a drawn one is told before anything else, so that the run can be had again."""
+    seed: int = options.seed
+    if seed is None:
+        seed = secrets.randbelow(SEEDS) if options.stress else 1
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"--seed must be a whole number from 0 to {SEEDS - 1}, not {seed}")
+    if options.stress:
+        print(f"Seed {seed}: replay with --seed {seed}", flush=True)
+    return seed
 
 
 def _netlist(design: Design, text: Export, liberty: Path | None, cache: Path) -> dict[str, str]:
@@ -101,5 +128,9 @@ def _print_simulation(
         print(
             f"Operands: {names}. {result.cycles:,} cycles, a step in {share:.1f} % from first to last step."
         )
-    if result.waves:
-        print(f"Waveforms: {result.waves}")
+
+
+def _print_stress(result: "Simulation", source: Path) -> None:
+    print(f"{source}: {result.compared:,} outputs, every bit as the model has it.")
+    cycles = f"{result.cycles:,} cycles, " if result.cycles else ""
+    print(f"Stimulus: {cycles}fingerprint {result.stimulus[:16]}.")

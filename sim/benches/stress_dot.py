@@ -1,0 +1,85 @@
+"""Bench of the dot product under pressure: every cycle is drawn before, and compared."""
+
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.triggers import FallingEdge, ReadOnly
+from numpy.typing import NDArray
+
+from lmul.design import Design
+from lmul.golden import matmul_codes
+from lmul.sim.benches import bench
+from lmul.sim.stress import LAST, RESET, VALID, DotStimulus, digest, draw_dot, through
+from lmul.sim.tiles import flag_bits, pack
+
+PROGRESS_STEP = 4096
+
+Result = tuple[int, int, str] | None
+"""Value, flags, and what kind of operands they are of; None where there is no result."""
+
+
+def expected_results(stimulus: DotStimulus, design: Design) -> tuple[list[Result], NDArray[np.bool_]]:
+    """Give what must be there in each cycle, and which of the cases come out."""
+    taken = (stimulus.control & (RESET | LAST | VALID)) == LAST | VALID
+    comes = through((stimulus.control & RESET) != 0, design.latency)[taken]
+    results: list[Result] = [None] * (len(taken) + design.latency)
+    for cycle, case, whole in zip(np.flatnonzero(taken).tolist(), stimulus.cases, comes, strict=True):
+        if whole:
+            sums = matmul_codes(case.a, case.b, design)
+            value, flags = sums.output()[0, 0], flag_bits(sums)[0, 0]
+            results[cycle + design.latency] = int(value), int(flags), case.kind
+    return results, comes
+
+
+async def _run(dut: Any, stimulus: DotStimulus, results: list[Result], design: Design) -> None:
+    """Set the inputs of each cycle; look at the outputs before the edge that ends it."""
+    first, second = design.formats
+    a, b = pack(stimulus.a, first.width), pack(stimulus.b, second.width)
+    edge, settled = FallingEdge(dut.clk), ReadOnly()
+    inputs = dut.in_valid, dut.in_first, dut.in_last, dut.rst
+    for cycle, control in enumerate(stimulus.control.tolist()):
+        await edge
+        dut.a.value, dut.b.value = a[cycle], b[cycle]
+        for place, signal in enumerate(inputs):
+            signal.value = control >> place & 1
+        await settled
+        _check(dut, cycle, results[cycle])
+        if cycle % PROGRESS_STEP == 0:
+            bench.report_progress(cycle, len(a))
+
+
+def _check(dut: Any, cycle: int, expected: Result) -> None:
+    if not dut.c_valid.value:
+        if expected:
+            raise AssertionError(f"the result of cycle {cycle} ({expected[2]}) never came")
+        return
+    if not expected:
+        raise AssertionError(f"a result came in cycle {cycle} that nothing was sent for")
+    found = int(dut.c.value), int(dut.c_flags.value)
+    if found != expected[:2]:
+        raise AssertionError(
+            f"the dot product of cycle {cycle} ({expected[2]}) gave {found[0]:#x} with flags "
+            f"{found[1]:#05b}, the model {expected[0]:#x} with {expected[1]:#05b}"
+        )
+
+
+@cocotb.test
+async def stress(dut: Any) -> None:
+    """Gaps of all patterns, resets in any cycle, storms of specials, extreme sums."""
+    design = bench.design()
+    stimulus = draw_dot(design, bench.seed())
+    results, comes = expected_results(stimulus, design)
+    await bench.start_clock_and_reset(dut)
+    await _run(dut, stimulus, results, design)
+    cycles = len(stimulus.control)
+    bench.report_progress(cycles, cycles)
+    compared = [case for case, whole in zip(stimulus.cases, comes, strict=True) if whole]
+    bench.report_result(
+        compared=len(compared),
+        products=sum(case.a.size for case in compared),
+        cycles=cycles,
+        busy=int(np.count_nonzero(stimulus.control & VALID)),
+        window=cycles,
+        stimulus=digest(stimulus),
+    )

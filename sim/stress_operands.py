@@ -1,0 +1,241 @@
+"""Operands that press on a sum: every pair of classes, storms of specials, the ends of the accumulator."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.design import Design
+from lmul.golden import matmul_codes
+from lmul.sim.classes import Classes, classes_of
+
+Codes = NDArray[np.int64]
+
+LONGEST = 1 << 17
+"""Products of the longest sum that is tried: twice the largest depth."""
+
+LONGEST_FLOAT = 1024
+"""The same with a floating-point accumulator, where longer sums of equal products stand still."""
+
+REPEATS = 4
+"""How often each kind of operands is drawn."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """The operands of one tile of an array, or of one dot product.
+
+    Parameters
+    ----------
+    kind : str
+        What is special about them, for messages.
+    a : ndarray of codes, shape (M, K)
+    b : ndarray of codes, shape (K, N)
+    """
+
+    kind: str
+    a: Codes
+    b: Codes
+
+
+def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
+    """Draw operands of every kind, in any order.
+
+    Parameters
+    ----------
+    design : Design
+        A `dot`, whose cases are one dot product each, or an `array`, whose cases are one tile each.
+    rng : numpy.random.Generator
+    """
+    drawing = _Drawing(design, rng)
+    cases = [*drawing.crosses(), *drawing.storms(), *drawing.extremes(), *drawing.sticky()]
+    return [cases[index] for index in rng.permutation(len(cases))]
+
+
+def longest_sum(design: Design) -> int:
+    """Give the most products that one sum of a design can have, as far as they are tried."""
+    if design.kind == "array" and design.dataflow == "ws":
+        return design.rows * design.lanes
+    return LONGEST
+
+
+def products_to_overflow(design: Design) -> int | None:
+    """Give the number of largest products, in whole steps, whose sum leaves the accumulator's range.
+
+    None where there is no such sum: `longest_sum` is not enough, or rounding ends the growth before.
+    """
+    lanes = design.lanes
+    if design.accumulator_format is None:
+        limit, term = 1 << (design.accumulator_bits - 1), design.largest_term
+        products = limit // term + 1 if term else LONGEST + 1
+        products += -products % lanes
+        return products if products <= longest_sum(design) else None
+    largest = [np.full((1, LONGEST_FLOAT), format_.largest_finite) for format_ in design.formats]
+    for products in range(lanes, min(LONGEST_FLOAT, longest_sum(design)) + 1, lanes):
+        if matmul_codes(largest[0][:, :products], largest[1][:, :products].T, design).inf[0, 0]:
+            return products
+    return None
+
+
+class _Drawing:
+    """Draws cases of one design."""
+
+    def __init__(self, design: Design, rng: np.random.Generator) -> None:
+        self.design = design
+        self.rng = rng
+        self.sides = tuple(classes_of(format_) for format_ in design.formats)
+        array = design.kind == "array"
+        self.weights = array and design.dataflow == "ws"
+        self.cols = design.cols if array else 1
+        self.height = design.rows if array else 1
+
+    def rows(self) -> int:
+        """Draw the rows of a tile; only weight-stationary ones have any number."""
+        if not self.weights:
+            return self.height
+        return int(self.rng.choice([1, 2, self.height, self.height + 1, 3 * self.height]))
+
+    def products(self) -> int:
+        """Draw the products of a sum, in steps few or about as many as an array has rows."""
+        if self.weights:
+            return longest_sum(self.design)
+        steps = int(self.rng.choice([1, 1, 2, self.height, self.height + 1, 3 * self.height]))
+        return int(self.rng.integers((steps - 1) * self.design.lanes, steps * self.design.lanes)) + 1
+
+    def case(self, kind: str, *names: str) -> Case:
+        """Draw a case whose operands are of these classes."""
+        rows, products = self.rows(), self.products()
+        a, b = (
+            side.draw(self.rng.choice(side.places(*names), shape), self.rng)
+            for side, shape in zip(self.sides, ((rows, products), (products, self.cols)), strict=True)
+        )
+        return Case(kind, a, b)
+
+    def finite(self, side: int, shape: tuple[int, int]) -> Codes:
+        """Draw numbers, every code as often as any other."""
+        format_ = self.design.formats[side]
+        magnitude = self.rng.integers(0, format_.largest_finite + 1, shape)
+        return magnitude | self.rng.integers(0, 2, shape) * format_.sign_mask
+
+    def numbers(self, kind: str, products: int | None = None) -> Case:
+        """Draw a case of numbers."""
+        products = products or self.products()
+        return Case(kind, self.finite(0, (self.rows(), products)), self.finite(1, (products, self.cols)))
+
+    def crosses(self) -> Iterator[Case]:
+        """Give every pair of classes where it is the only product of a sum that is not zero."""
+        first, second = self.sides
+        yield from self.cross(first.finite, second.finite)
+        if len(first.special):
+            yield from self.cross(first.special, np.arange(len(second)))
+        if len(second.special):
+            yield from self.cross(first.finite, second.special)
+
+    def cross(self, first: NDArray[Any], second: NDArray[Any]) -> Iterator[Case]:
+        """Give every pair of some classes, as many in a tile as go into it."""
+        rows = len(first) if self.weights else self.height
+        products = longest_sum(self.design) if self.weights else self.design.lanes
+        for top in range(0, len(first), rows):
+            for left in range(0, len(second), self.cols):
+                a = self.sides[0].draw(
+                    self.rng.choice(self.sides[0].places("zero"), (rows, products)), self.rng
+                )
+                b = self.finite(1, (products, self.cols))
+                place = int(self.rng.integers(products))
+                a[:, place] = self.sides[0].draw(first[(top + np.arange(rows)) % len(first)], self.rng)
+                b[place] = self.sides[1].draw(second[(left + np.arange(self.cols)) % len(second)], self.rng)
+                yield Case("pairs of classes", a, b)
+
+    def storms(self) -> Iterator[Case]:
+        """Give tiles full of one sort of operands."""
+        every = ("zero", "subnormal", "smallest", "normal", "one", "largest")
+        for _ in range(REPEATS):
+            yield self.numbers("numbers")
+            yield self.numbers("numbers")
+            yield self.case("classes of numbers", *every)
+            yield self.case("all zero", "zero")
+            yield self.case("smallest numbers", "zero", "subnormal", "smallest")
+            yield self.case("largest numbers", "largest")
+            yield self.cancelling()
+            if any(len(side.special) for side in self.sides):
+                yield self.case("storm of NaN and infinities", *every, "infinity", "NaN")
+            if any(len(side.places("infinity")) for side in self.sides):
+                yield self.case("storm of infinities", "normal", "largest", "infinity")
+
+    def cancelling(self) -> Case:
+        """Draw a sum whose second half takes its first half off again."""
+        half = max(self.products() // 2, 1) if self.rng.random() < 0.5 else 1
+        rows = self.rows()
+        a, b = self.finite(0, (rows, half)), self.finite(1, (half, self.cols))
+        a, b = np.concatenate([a, a], axis=1), np.concatenate([b, b ^ self.design.formats[1].sign_mask])
+        return self.whole(Case("cancellation", a, b))
+
+    def whole(self, case: Case) -> Case:
+        """Bring a case to the products that a weight-stationary tile has, with zeros or less of them."""
+        if not self.weights:
+            return case
+        length = longest_sum(self.design)
+        missing = max(length - case.a.shape[1], 0)
+        a = np.pad(case.a[:, :length], ((0, 0), (0, missing)))
+        return Case(case.kind, a, np.pad(case.b[:length], ((0, missing), (0, 0))))
+
+    def extremes(self) -> Iterator[Case]:
+        """Give the largest sums of both signs: of depth products, and beyond the accumulator's range."""
+        depth = min(self.design.depth, longest_sum(self.design))
+        beyond = products_to_overflow(self.design)
+        yield self.numbers("numbers of the depth", depth) if not self.weights else self.numbers("numbers")
+        for sign in (0, 1):
+            yield self.largest("largest sum of the depth", np.full(depth, sign))
+            if beyond:
+                yield self.largest("beyond the range", np.full(beyond, sign))
+            if beyond and 2 * beyond <= longest_sum(self.design):
+                yield self.largest("beyond the range and back", np.repeat([sign, 1 - sign], beyond))
+
+    def largest(self, kind: str, signs: NDArray[Any]) -> Case:
+        """Give sums of the largest products with these signs; operands have any that make them."""
+        first, second = self.design.formats
+        own = self.rng.integers(0, 2, len(signs))
+        a = first.largest_finite | np.tile(own * first.sign_mask, (self.rows(), 1))
+        b = second.largest_finite | np.tile((own ^ signs)[:, None] * second.sign_mask, (1, self.cols))
+        return self.whole(Case(kind, a, b))
+
+    def sticky(self) -> Iterator[Case]:
+        """Give sums that are NaN or infinite from their first step on, and infinities that meet."""
+        lanes, longest = self.design.lanes, longest_sum(self.design)
+        for side, own in enumerate(self.sides):
+            for place in own.special:
+                for steps in (2, 3):
+                    if steps * lanes <= longest:
+                        yield self.first_special(side, own, int(place), steps * lanes)
+            if len(own.places("infinity")) and longest > 1:
+                yield self.meeting_infinities(side, own, min(lanes + 1, longest))
+                yield self.meeting_infinities(side, own, 2)
+
+    def first_special(self, side: int, own: Classes, place: int, products: int) -> Case:
+        """Give a sum of numbers but in its first step, where one factor is special and the other is not 0."""
+        operands = self.nonzero(products)
+        index = int(self.rng.integers(self.design.lanes))
+        line = operands[side][:, index] if side == 0 else operands[side][index]
+        line[...] = own.draw(np.full(line.shape, place), self.rng)
+        return self.whole(Case("special in the first step", *operands))
+
+    def meeting_infinities(self, side: int, own: Classes, products: int) -> Case:
+        """Give sums in which the first product is infinite and the last one is, with the other sign."""
+        operands = self.nonzero(products)
+        other, both = operands[1 - side], operands[side]
+        infinity = own.format_.infinity or 0
+        first, last = ((slice(None), 0), (slice(None), -1)) if side == 0 else ((0,), (-1,))
+        opposite = ((0,), (-1,)) if side == 0 else ((slice(None), 0), (slice(None), -1))
+        both[first], both[last] = infinity, infinity | own.format_.sign_mask
+        other[opposite[1]] = other[opposite[0]]
+        return self.whole(Case("infinities that meet", *operands))
+
+    def nonzero(self, products: int) -> tuple[Codes, Codes]:
+        """Draw operands that are neither zero nor subnormal."""
+        a, b = (
+            side.draw(self.rng.choice(side.places("smallest", "normal", "one", "largest"), shape), self.rng)
+            for side, shape in zip(self.sides, ((self.rows(), products), (products, self.cols)), strict=True)
+        )
+        return a, b
