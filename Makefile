@@ -6,7 +6,7 @@ VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
 ROOMS  := hdl sim golden cost accuracy workloads tests bench src
 
-.PHONY: all demo test test-long test-full test-exhaustive bench lint format clean distclean
+.PHONY: all demo test test-long test-full test-exhaustive coverage bench lint format clean distclean
 
 all: demo
 
@@ -41,6 +41,18 @@ test-full: $(VENV)/ready
 # Every pair of every format up to 16 bits, a billion of fp32: half an hour.
 test-exhaustive: $(VENV)/ready
 	$(VENV)/bin/python -m lmul.sim.exhaustive --build $(BUILD) --json $(BUILD)/exhaustive/results.json
+
+# Drawn operands, pauses and resets against the golden model; what they covered, and a failure where that has holes.
+SEED := 1
+DOT_ACCUMULATORS := exact fixed:24:-8 fp32
+coverage: $(VENV)/ready
+	@status=0; stress() { $(LMUL) sim "$$@" --stress --seed $(SEED) --build $(BUILD) || status=1; }; \
+	for mul in lmul mitchell addc exact; do \
+	    for format in e4m3 e5m2; do stress mul --mul $$mul --format $$format; done; \
+	done; \
+	for acc in $(DOT_ACCUMULATORS); do stress dot --acc $$acc; done; \
+	for dataflow in os ws; do stress array --dataflow $$dataflow; done; \
+	exit $$status
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python bench/golden.py

@@ -14,6 +14,7 @@ from cocotb_tools.runner import Icarus
 from numpy.typing import NDArray
 
 from lmul.design import Design
+from lmul.sim.coverage import Group
 from lmul.sim.four_state import icarus_runner
 from lmul.sim.verilator import PortRunner, verilator_environment, verilator_version
 from lmul.sim.waves import vcd_to_fst
@@ -47,6 +48,8 @@ class Simulation:
         Cycles from the first to the last step.
     stimulus : str
         Fingerprint of what a test case drew, where it draws all of it before it starts.
+    coverage : list of Group
+        What was compared, and in what circumstances, where a test case counts that.
     waves : Path or None
     """
 
@@ -56,6 +59,7 @@ class Simulation:
     busy: int
     window: int
     stimulus: str
+    coverage: list[Group]
     waves: Path | None
 
 
@@ -130,7 +134,9 @@ def simulate(
     with _Environment(environment | bench), _Watch(directory / "progress", progress):
         _build(runner, sources, top, directory, waves)
         _run(runner, design, top, directory, testcase, waves, seed)
-    return Simulation(**json.loads(result.read_text()), waves=_convert_waves(directory) if waves else None)
+    counted = json.loads(result.read_text())
+    counted["coverage"] = [Group(**group) for group in counted["coverage"]]
+    return Simulation(**counted, waves=_convert_waves(directory) if waves else None)
 
 
 def _verilator(ports: Sequence[str], runtime: Path | None, waves: bool) -> tuple[dict[str, str], PortRunner]:

@@ -32,7 +32,13 @@ RESET_PHASES = ("idle", "loading", "in flight", "draining", "stalled", "any")
 """What an array is doing when it is reset; `any`: whatever it does after a drawn number of cycles."""
 
 RESETS = 6
-"""Resets in each of these phases."""
+"""Resets of an array in each of these phases."""
+
+DOT_RESETS = 100
+"""Resets of a dot product, about."""
+
+MISMATCHES = 200
+"""Tiles of a run in which most ends disagree."""
 
 
 def _none(_: np.random.Generator) -> Integers:
@@ -70,6 +76,8 @@ PATTERNS: dict[str, Callable[[np.random.Generator], Integers]] = {
 """Pauses of a stream by cycle, repeated; a source does not offer then, a sink is not ready."""
 
 SHORT_PATTERNS = ("none", "alternating", "coin", "bursts")
+
+MIXED_PATTERNS = ("alternating", "coin", "bursts", "slow")
 
 
 @dataclass(frozen=True)
@@ -140,13 +148,16 @@ def draw_runs(design: Design, seed: int) -> list[Run]:
     """
     rng = np.random.default_rng(seed)
     cases = draw_cases(design, rng)
-    neighbours = [_unpaused(case) for case in _neighbours(design, cases)]
-    runs = [Run(tiles, None) for tiles in (_tiles(design, cases, rng), neighbours, _stalled(cases, rng))]
     short = [case for case in cases if _beats(case, design) < LONG_TILE]
+    disagreeing = _tiles(design, _some(short, MISMATCHES, rng), rng, MIXED_PATTERNS, spoiled=0.7)
+    neighbours = [_unpaused(case) for case in _neighbours(design, cases)]
+    others = (disagreeing, neighbours, _stalled(design, short, rng))
+    runs = [Run(tiles, None) for tiles in (_tiles(design, cases, rng), *others)]
     for phase in RESET_PHASES * RESETS:
-        chosen = [short[index] for index in rng.integers(len(short), size=int(rng.integers(1, 4)))]
+        chosen = _some(short, int(rng.integers(1, 4)), rng)
         # Short pauses, or a phase such as the loading would hardly come before the tile has ended.
-        reset = Reset(phase, int(rng.integers(1, 40 if phase == "any" else 8)), int(rng.integers(1, 4)))
+        latest = {"any": 40, "in flight": 4}.get(phase, 8)
+        reset = Reset(phase, int(rng.integers(1, latest)), int(rng.integers(1, 4)))
         runs.append(Run(_tiles(design, chosen, rng), reset))
     return [runs[index] for index in rng.permutation(len(runs))]
 
@@ -156,13 +167,23 @@ def _beats(case: Case, design: Design) -> int:
     return max(len(case.a), design.rows) if design.dataflow == "ws" else steps
 
 
-def _tiles(design: Design, cases: Sequence[Case], rng: np.random.Generator) -> list[StressTile]:
-    """Give every case pauses, and let the streams disagree about the end of every third."""
+def _some(cases: Sequence[Case], count: int, rng: np.random.Generator) -> list[Case]:
+    return [cases[index] for index in rng.integers(len(cases), size=count)]
+
+
+def _tiles(
+    design: Design,
+    cases: Sequence[Case],
+    rng: np.random.Generator,
+    patterns: Sequence[str] = tuple(PATTERNS),
+    spoiled: float = 0.3,
+) -> list[StressTile]:
+    """Give every case pauses, and let the streams disagree about the end of a share of them."""
     tiles: list[StressTile] = []
     for case in cases:
-        names = SHORT_PATTERNS if _beats(case, design) >= LONG_TILE else tuple(PATTERNS)
+        names = SHORT_PATTERNS if _beats(case, design) >= LONG_TILE else patterns
         spoils = ("", "b longer", "b shorter") if design.dataflow == "ws" else ("", "a longer", "b longer")
-        spoil = str(rng.choice(spoils, p=[2 / 3, 1 / 6, 1 / 6]))
+        spoil = str(rng.choice(spoils, p=[1 - spoiled, spoiled / 2, spoiled / 2]))
         if spoil == "b shorter" and design.rows == 1:
             spoil = ""
         surplus = _surplus(design, spoil, rng)
@@ -175,7 +196,7 @@ def _tiles(design: Design, cases: Sequence[Case], rng: np.random.Generator) -> l
 def _surplus(design: Design, spoil: str, rng: np.random.Generator) -> Integers:
     side = 0 if spoil == "a longer" else 1
     lines = (design.rows, design.cols)[side] * design.lanes
-    beats = 0 if not spoil else int(rng.integers(1, design.rows if spoil == "b shorter" else 10))
+    beats = 0 if not spoil else int(rng.integers(1, design.rows if spoil == "b shorter" else 25))
     return rng.integers(0, 1 << design.formats[side].width, (beats, lines))
 
 
@@ -199,10 +220,12 @@ def _neighbours(design: Design, cases: Sequence[Case]) -> list[Case]:
     return [short, short, long, short, short, short, long, long, *[short] * 2 * design.rows, *usual[:8]]
 
 
-def _stalled(cases: Sequence[Case], rng: np.random.Generator) -> list[StressTile]:
+def _stalled(design: Design, cases: Sequence[Case], rng: np.random.Generator) -> list[StressTile]:
     """Give a run whose first row waits for the sink, while the sources go on offering."""
-    first, *others = (_unpaused(cases[index]) for index in rng.integers(len(cases), size=12))
-    stall = np.arange(2 * STALL) < STALL
+    shortest = min(cases, key=lambda case: _beats(case, design))
+    first, *others = (_unpaused(case) for case in [shortest, *_some(cases, 12, rng)])
+    # The row has to come before it can wait.
+    stall = np.arange(3 * STALL) < STALL + 8 * (design.latency + design.rows)
     return [replace(first, pauses=(*first.pauses[:2], stall)), *others]
 
 
@@ -231,7 +254,7 @@ VALID, FIRST, LAST, RESET = 1, 2, 4, 8
 
 
 def draw_dot(design: Design, seed: int) -> DotStimulus:
-    """Draw what a dot product is to go through: gaps of garbage, and resets in every sixth dot product.
+    """Draw what a dot product is to go through: gaps of garbage, and resets.
 
     A reset comes at any of its steps, or up to the cycle in which its result would come. In it the
     inputs are garbage, valid or not.
@@ -243,13 +266,20 @@ def draw_dot(design: Design, seed: int) -> DotStimulus:
     seed : int
     """
     rng = np.random.default_rng(seed)
+    cases = draw_cases(design, rng)
+    short = [case for case in cases if _beats(case, design) < LONG_TILE]
+    longer = [case for case in short if _beats(case, design) > 1]
     ended: list[Case] = []
     pieces: list[Integers] = []
-    for case in draw_cases(design, rng):
-        if rng.random() < 1 / 6:
-            piece = _cut(_spread(_steps(case, design), design, rng), design, rng)
-            ended += [case] * bool(np.any(piece[:, 0] & (LAST | VALID | RESET) == LAST | VALID))
-            pieces.append(piece)
+    for case in cases:
+        if rng.random() < DOT_RESETS / len(cases):
+            before, cut = (
+                group[rng.integers(len(group))] for group in (short, longer if rng.random() < 0.5 else short)
+            )
+            # What came before is through; another result may still be under way.
+            pieces += [_garbage(design.latency, design, rng), _spread(_steps(before, design), design, rng)]
+            pieces.append(_cut(_spread(_steps(cut, design), design, rng), design, rng))
+            ended += [before, *[cut] * int(np.any(pieces[-1][:, 0] & (LAST | VALID | RESET) == LAST | VALID))]
         pieces.append(_spread(_steps(case, design), design, rng))
         ended.append(case)
     cycles = np.concatenate([*pieces, _garbage(design.latency + 4, design, rng)])

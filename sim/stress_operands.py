@@ -19,8 +19,8 @@ LONGEST = 1 << 17
 LONGEST_FLOAT = 1024
 """The same with a floating-point accumulator, where longer sums of equal products stand still."""
 
-REPEATS = 4
-"""How often each kind of operands is drawn."""
+SUMS = 64
+"""Sums that each kind of operands is drawn for at least, in 4 tiles or more."""
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,16 @@ def longest_sum(design: Design) -> int:
 
 
 def products_to_overflow(design: Design) -> int | None:
-    """Give the number of largest products, in whole steps, whose sum leaves the accumulator's range.
+    """Give the number of largest products whose sum leaves the accumulator's range.
 
     None where there is no such sum: `longest_sum` is not enough, or rounding ends the growth before.
     """
-    lanes = design.lanes
     if design.accumulator_format is None:
         limit, term = 1 << (design.accumulator_bits - 1), design.largest_term
         products = limit // term + 1 if term else LONGEST + 1
-        products += -products % lanes
         return products if products <= longest_sum(design) else None
     largest = [np.full((1, LONGEST_FLOAT), format_.largest_finite) for format_ in design.formats]
-    for products in range(lanes, min(LONGEST_FLOAT, longest_sum(design)) + 1, lanes):
+    for products in range(design.lanes, min(LONGEST_FLOAT, longest_sum(design)) + 1, design.lanes):
         if matmul_codes(largest[0][:, :products], largest[1][:, :products].T, design).inf[0, 0]:
             return products
     return None
@@ -151,7 +149,7 @@ class _Drawing:
     def storms(self) -> Iterator[Case]:
         """Give tiles full of one sort of operands."""
         every = ("zero", "subnormal", "smallest", "normal", "one", "largest")
-        for _ in range(REPEATS):
+        for _ in range(max(4, SUMS // (self.height * self.cols))):
             yield self.numbers("numbers")
             yield self.numbers("numbers")
             yield self.case("classes of numbers", *every)
@@ -185,13 +183,32 @@ class _Drawing:
         """Give the largest sums of both signs: of depth products, and beyond the accumulator's range."""
         depth = min(self.design.depth, longest_sum(self.design))
         beyond = products_to_overflow(self.design)
-        yield self.numbers("numbers of the depth", depth) if not self.weights else self.numbers("numbers")
+        if not self.weights:
+            yield self.numbers("numbers of the depth", depth)
+            yield self.numbers(
+                "more numbers than the depth", depth + int(self.rng.integers(self.design.lanes)) + 1
+            )
         for sign in (0, 1):
             yield self.largest("largest sum of the depth", np.full(depth, sign))
             if beyond:
                 yield self.largest("beyond the range", np.full(beyond, sign))
-            if beyond and 2 * beyond <= longest_sum(self.design):
-                yield self.largest("beyond the range and back", np.repeat([sign, 1 - sign], beyond))
+                yield from self.beyond_and_back(beyond, sign)
+
+    def beyond_and_back(self, beyond: int, sign: int) -> Iterator[Case]:
+        """Give a sum that leaves the range in some step and is brought back in a later one."""
+        lanes, longest = self.design.lanes, longest_sum(self.design)
+        steps = -(-beyond // lanes) * lanes
+        if self.design.accumulator_format:
+            if 2 * beyond <= longest:
+                yield self.largest(
+                    "beyond the range and beyond the other end", np.repeat([sign, 1 - sign], beyond)
+                )
+        elif steps < longest:
+            case = self.largest("beyond the range and back", np.append(np.full(steps, sign), 1 - sign))
+            case.a[:, beyond:steps] &= self.design.formats[0].sign_mask
+            if (beyond - 1) * self.design.largest_term == 1 << (self.design.accumulator_bits - 1):
+                case.a[:, 0] -= 1  # One product less is on the edge of the range else.
+            yield case
 
     def largest(self, kind: str, signs: NDArray[Any]) -> Case:
         """Give sums of the largest products with these signs; operands have any that make them."""

@@ -10,6 +10,7 @@ from cocotb.triggers import RisingEdge, SimTimeoutError, with_timeout
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
 from lmul.sim.benches import bench
+from lmul.sim.benches.rules import watch_rows
 from lmul.sim.tiles import Tile, tiles
 
 SETTLING_CYCLES = 4
@@ -39,9 +40,10 @@ class Bench:
         self.steps = 0
 
     def pause(self, probability: float) -> None:
-        """Let all three streams pause at random."""
+        """Let all three streams pause at random, and watch the rows that wait."""
         for stream in (self.a, self.b, self.c):
             stream.set_pause_generator(_coin(probability))
+        cocotb.start_soon(watch_rows(self.dut))
 
     async def run(self, jobs: list[Tile]) -> None:
         """Send all tiles, compare all rows, report."""

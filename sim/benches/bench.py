@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from cocotb.triggers import ClockCycles, FallingEdge
 from numpy.typing import NDArray
 
 from lmul.design import Design, make_design
+from lmul.sim.coverage import Group
 
 PERIOD_NS = 2
 
@@ -78,8 +79,17 @@ def report_progress(done: int, total: int) -> None:
 
 
 def report_result(
-    *, compared: int, products: int, cycles: int = 0, busy: int = 0, window: int = 0, stimulus: str = ""
+    *,
+    compared: int,
+    products: int,
+    cycles: int = 0,
+    busy: int = 0,
+    window: int = 0,
+    stimulus: str = "",
+    coverage: Sequence[Group] = (),
 ) -> None:
     """Tell the parent process what was counted; the fields are those of `lmul.sim.simulate.Simulation`."""
-    result = {"compared": compared, "products": products, "cycles": cycles, "busy": busy, "window": window}
-    Path(os.environ["LMUL_RESULT"]).write_text(json.dumps(result | {"stimulus": stimulus}))
+    result: dict[str, Any] = {}
+    result |= {"compared": compared, "products": products, "cycles": cycles, "busy": busy, "window": window}
+    result |= {"stimulus": stimulus, "coverage": [group.as_plain() for group in coverage]}
+    Path(os.environ["LMUL_RESULT"]).write_text(json.dumps(result))

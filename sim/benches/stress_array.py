@@ -10,6 +10,8 @@ from cocotb.triggers import FallingEdge, ReadOnly
 
 from lmul.design import Design
 from lmul.sim.benches import bench
+from lmul.sim.coverage_streams import StreamCoverage
+from lmul.sim.coverage_sums import SumCoverage
 from lmul.sim.stress import Run, StressTile, digest, draw_runs
 from lmul.sim.tiles import Tile, pack, tiles
 
@@ -94,11 +96,12 @@ class Source:
 class Sink:
     """Takes rows, compares them, and sees that a row that waits is held."""
 
-    def __init__(self, dut: Any) -> None:
+    def __init__(self, dut: Any, streams: StreamCoverage) -> None:
+        self.streams, self.sums = streams, SumCoverage(bench.design())
         self.data, self.last = dut.m_axis_c_tdata, dut.m_axis_c_tlast
         self.valid, self.ready = dut.m_axis_c_tvalid, dut.m_axis_c_tready
         self.user = dut.m_axis_c_tuser
-        self.compared = 0
+        self.compared = self.products = 0
         self.first = 0
         self.start([])
 
@@ -138,11 +141,20 @@ class Sink:
                 "the model {:#x} with {:#06b} and {}".format(*rows[self.row])
             )
         self.compared += 1
+        self.products += self.jobs[self.tile].tile.case.a.shape[1]
         self.row += 1
         if self.row < len(rows):
             return 0
+        self.count_rows()
+        self.streams.note_tile(self.jobs[self.tile].tile)
         self.tile, self.row, self.cycle = self.tile + 1, 0, 0
         return 1
+
+    def count_rows(self) -> None:
+        """Count the rows of this tile that were compared, for coverage."""
+        if self.row:
+            case = self.jobs[self.tile].tile.case
+            self.sums.sample(case.a[: self.row], case.b)
 
     @property
     def place(self) -> str:
@@ -157,7 +169,8 @@ class Bench:
     def __init__(self, dut: Any) -> None:
         self.dut = dut
         self.a, self.b = Source(dut, "s_axis_a"), Source(dut, "s_axis_b")
-        self.c = Sink(dut)
+        self.streams = StreamCoverage(bench.design())
+        self.c = Sink(dut, self.streams)
         self.cycle = 0
         self.steps = 0
         self.edge, self.settled = FallingEdge(dut.clk), ReadOnly()
@@ -168,8 +181,9 @@ class Bench:
         self.b.start([job.b for job in jobs], [job.tile.pauses[1].tolist() for job in jobs])
         self.c.start(jobs, first)
         patience = self.patience(run.tiles)
-        waited = seen = 0
-        while self.c.tile < len(jobs) or self.a.tile < len(jobs) or self.b.tile < len(jobs):
+        waited, seen, phase = 0, 0, "idle"
+        to_idle = run.reset is not None and run.reset.phase == "idle"
+        while to_idle or min(self.a.tile, self.b.tile, self.c.tile) < len(jobs):
             moved, phase = await self.step()
             waited = 0 if moved else waited + 1
             if waited > patience:
@@ -179,6 +193,8 @@ class Bench:
                 if seen == run.reset.cycles:
                     break
         if run.reset:
+            self.streams.note_reset(phase)
+            self.c.count_rows()
             await self.reset(run.reset.length)
         else:
             await self.settle()
@@ -198,6 +214,7 @@ class Bench:
         await self.settled
         inside, outstanding = self.a.inside or self.b.inside, self.a.tile > self.c.tile
         a, b, c = self.a.sample(), self.b.sample(), self.c.sample()
+        self.streams.cycles.append(c << 6 | b << 3 | a)
         self.cycle += 1
         self.steps += a & 3 == 3
         phase = ("draining" if c & 2 else "stalled") if c & 1 else ""
@@ -239,9 +256,10 @@ async def stress(dut: Any) -> None:
     bench.report_progress(starts[-1], starts[-1])
     bench.report_result(
         compared=environment.c.compared * design.cols,
-        products=0,
+        products=environment.c.products * design.cols,
         cycles=environment.cycle,
         busy=environment.steps,
         window=environment.cycle,
         stimulus=digest(runs),
+        coverage=[*environment.c.sums.groups(), *environment.streams.groups()],
     )

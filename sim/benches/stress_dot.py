@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.golden import matmul_codes
 from lmul.sim.benches import bench
+from lmul.sim.coverage_streams import dot_groups
+from lmul.sim.coverage_sums import SumCoverage
 from lmul.sim.stress import LAST, RESET, VALID, DotStimulus, digest, draw_dot, through
 from lmul.sim.tiles import flag_bits, pack
 
@@ -75,6 +77,9 @@ async def stress(dut: Any) -> None:
     cycles = len(stimulus.control)
     bench.report_progress(cycles, cycles)
     compared = [case for case, whole in zip(stimulus.cases, comes, strict=True) if whole]
+    sums = SumCoverage(design)
+    for case in compared:
+        sums.sample(case.a, case.b)
     bench.report_result(
         compared=len(compared),
         products=sum(case.a.size for case in compared),
@@ -82,4 +87,5 @@ async def stress(dut: Any) -> None:
         busy=int(np.count_nonzero(stimulus.control & VALID)),
         window=cycles,
         stimulus=digest(stimulus),
+        coverage=[*sums.groups(), *dot_groups(design, stimulus, compared)],
     )

@@ -3,17 +3,24 @@
 from typing import Any
 
 import cocotb
+import numpy as np
 from cocotb.triggers import FallingEdge, ReadOnly, Timer
+from numpy.typing import NDArray
 
 from lmul.golden import multiply
 from lmul.sim.benches import bench
-from lmul.sim.stress import MulStimulus, digest, draw_mul, mul_products
+from lmul.sim.coverage import ProductCoverage
+from lmul.sim.coverage_streams import mul_groups
+from lmul.sim.stress import MulStimulus, digest, draw_mul, mul_products, through
 
 PROGRESS_STEP = 4096
 
+Compared = NDArray[np.bool_]
+"""Whether the product of each pair was compared."""
 
-async def _run_combinational(dut: Any, stimulus: MulStimulus) -> int:
-    """Look at the product of every pair: give how many there were."""
+
+async def _run_combinational(dut: Any, stimulus: MulStimulus) -> Compared:
+    """Look at the product of every pair: give which ones were compared."""
     pairs = stimulus.pairs
     expected = multiply(pairs[:, 0], pairs[:, 1], bench.design()).tolist()
     a_port, b_port, p_port, settle = dut.a, dut.b, dut.p, Timer(1, "ns")
@@ -23,11 +30,11 @@ async def _run_combinational(dut: Any, stimulus: MulStimulus) -> int:
         _check(index, pair, p_port, product)
         if index % PROGRESS_STEP == 0:
             bench.report_progress(index, len(pairs))
-    return len(pairs)
+    return np.ones(len(pairs), dtype=bool)
 
 
-async def _run_pipeline(dut: Any, stimulus: MulStimulus) -> int:
-    """Send a pair in every cycle, look at what is there before the edge that ends it: give how often."""
+async def _run_pipeline(dut: Any, stimulus: MulStimulus) -> Compared:
+    """Send a pair in every cycle, look at what is there before the edge that ends it."""
     design = bench.design()
     expected = mul_products(design, stimulus).tolist()[: len(stimulus.pairs)]
     a_port, b_port, p_port, rst = dut.a, dut.b, dut.p, dut.rst
@@ -43,7 +50,7 @@ async def _run_pipeline(dut: Any, stimulus: MulStimulus) -> int:
             _check(index, pairs[index - design.latency], p_port, expected[index])
         if index % PROGRESS_STEP == 0:
             bench.report_progress(index, len(pairs))
-    return sum(product >= 0 for product in expected)
+    return through(stimulus.reset, design.latency) & (np.arange(len(pairs)) < len(pairs) - design.latency)
 
 
 def _check(index: int, pair: list[int], p_port: Any, product: int) -> None:
@@ -59,11 +66,15 @@ async def stress(dut: Any) -> None:
     """Multiply pairs of every class in any order; reset a pipeline at any time."""
     design = bench.design()
     stimulus = draw_mul(design, bench.seed())
-    compared = await (_run_pipeline if design.pipeline else _run_combinational)(dut, stimulus)
+    found = await (_run_pipeline if design.pipeline else _run_combinational)(dut, stimulus)
+    products = ProductCoverage(design)
+    products.sample(*stimulus.pairs[found].T)
+    compared = int(found.sum())
     bench.report_progress(compared, compared)
     bench.report_result(
         compared=compared,
         products=compared,
         cycles=len(stimulus.pairs) if design.pipeline else 0,
         stimulus=digest(stimulus),
+        coverage=[*products.groups(), *mul_groups(design, stimulus)],
     )

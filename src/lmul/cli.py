@@ -140,6 +140,12 @@ def _sim_parser(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, metavar="N", help="of what is drawn; default: 1, and with --stress a new one"
     )
     parser.add_argument("--liberty", type=Path, metavar="FILE", help="library of the netlist")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write what was counted there too, with the coverage of --stress",
+    )
     parser.set_defaults(run=_sim)
 
 

@@ -4,10 +4,12 @@ import argparse
 import json
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lmul.console import console
 from lmul.cost.estimate import map_to_cells
 from lmul.cost.liberty import default_liberty
 from lmul.cost.mapping import CELLS
@@ -18,6 +20,9 @@ from lmul.errors import UserError
 from lmul.files import write_files
 from lmul.hdl import Export, export
 from lmul.progress import working
+from lmul.sim.coverage import holes
+from lmul.sim.coverage_table import coverage_table
+from lmul.sim.four_state import icarus_runner, unknown_while_idle
 from lmul.sim.pairs import describe_pairs
 from lmul.workloads import Operands
 
@@ -29,7 +34,6 @@ SEEDS = 1 << 32
 
 def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Simulate a design and say what was compared."""
-    from lmul.sim.four_state import icarus_runner, unknown_while_idle
     from lmul.sim.simulate import SimulationError, simulate
     from lmul.sim.verilator import verilator_environment
 
@@ -42,16 +46,8 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     text = export(design)
     kinds = [name for name in ("netlist", "four-state") if getattr(options, name.replace("-", "_"))]
     directory = options.build / "sim" / "-".join([text.name, *kinds])
-    sources = (
-        _netlist(design, text, options.liberty, options.build / CELLS)
-        if options.netlist
-        else {f"{text.name}.v": text.verilog}
-    )
     ports = json.loads(text.sidecar)["ports"]
-    top = text.name
-    if options.four_state:
-        top = f"{text.name}_unknown_while_idle"
-        sources[f"{top}.v"] = unknown_while_idle(design.kind, text.name, top, ports)
+    sources, top = _sources(design, text, ports, options)
     paths = write_files(directory, sources)
     matrices = [pair.codes(*design.formats) for pair in operands]
     try:
@@ -73,15 +69,30 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     except SimulationError as error:
         print(f"lmul: {error}", file=sys.stderr)
         return 1
+    if options.json:
+        _write_json(options.json, design, seed, testcase, result)
     if options.stress:
-        _print_stress(result, paths[0])
+        _print_stress(text.name, result, paths[0])
     else:
         _print_simulation(design, operands, result, paths[0], testcase)
     if result.waves:
         print(f"Waveforms: {result.waves}")
     if options.four_state:
         print("No output was unknown after the reset, whatever registers and idle inputs held.")
-    return 0
+    return _tell_holes(result, seed)
+
+
+def _sources(
+    design: Design, text: Export, ports: Sequence[Mapping[str, Any]], options: argparse.Namespace
+) -> tuple[dict[str, str], str]:
+    """Give the Verilog by file name, the design's own first, and the name of the top module."""
+    sources = {f"{text.name}.v": text.verilog}
+    if options.netlist:
+        sources = _netlist(design, text, options.liberty, options.build / CELLS)
+    if not options.four_state:
+        return sources, text.name
+    top = f"{text.name}_unknown_while_idle"
+    return sources | {f"{top}.v": unknown_while_idle(design.kind, text.name, top, ports)}, top
 
 
 def _testcase(design: Design, options: argparse.Namespace) -> str:
@@ -130,7 +141,23 @@ def _print_simulation(
         )
 
 
-def _print_stress(result: "Simulation", source: Path) -> None:
+def _print_stress(name: str, result: "Simulation", source: Path) -> None:
     print(f"{source}: {result.compared:,} outputs, every bit as the model has it.")
     cycles = f"{result.cycles:,} cycles, " if result.cycles else ""
-    print(f"Stimulus: {cycles}fingerprint {result.stimulus[:16]}.")
+    print(f"Stimulus: {cycles}fingerprint {result.stimulus[:16]}.", flush=True)
+    console().print(coverage_table(name, result.coverage))
+
+
+def _tell_holes(result: "Simulation", seed: int) -> int:
+    """Give the exit status: 1 where coverage has a hole."""
+    missed = holes(result.coverage)
+    if missed:
+        print(f"lmul: seed {seed} did not hit {'; '.join(missed)}", file=sys.stderr)
+    return int(bool(missed))
+
+
+def _write_json(path: Path, design: Design, seed: int, testcase: str, result: "Simulation") -> None:
+    counted = {name: value for name, value in asdict(result).items() if name != "waves"}
+    content = {"design": design.parameters(), "testcase": testcase, "seed": seed} | counted
+    write_files(path.parent, {path.name: json.dumps(content, indent=2) + "\n"})
+    print(f"Figures: {path}")
