@@ -112,11 +112,13 @@ class SumCoverage:
         units = np.where(np.isfinite(wide), wide, 0.0) * unit
         total = np.trunc(units).sum(axis=0)
         overflow = sums.overflow[0]
+        last = units[-self._last_step(len(units)) :]
         inside = (total >= -limit) & (total < limit)
         found = {
             "left the range upward": overflow & (total >= limit),
             "left the range downward": overflow & (total < -limit),
             "back in the range, flagged": overflow & inside,
+            "out of the range since an earlier step": overflow & ~last.any(axis=0),
         }
         if design.acc == "exact":
             largest = design.depth * design.largest_product
@@ -168,10 +170,11 @@ class SumCoverage:
             rules[name] = (beyond is not None, IN_RANGE)
         rules["left the range downward"] = rules["left the range upward"]
         rules["saturated upward"] = rules["saturated downward"] = rules["left the range upward"]
-        rules["back in the range, flagged"] = (
-            beyond is not None and -(-beyond // lanes) * lanes < longest,
-            IN_RANGE if beyond is None else TOO_SHORT,
-        )
+        for name in ("back in the range, flagged", "out of the range since an earlier step"):
+            rules[name] = (
+                beyond is not None and -(-beyond // lanes) * lanes < longest,
+                IN_RANGE if beyond is None else TOO_SHORT,
+            )
         for name in ("largest of the depth", "most negative of the depth"):
             rules[name] = (design.depth <= longest, TOO_SHORT)
         unit = 2.0**design.lsb_exponent if not floating else 0.0

@@ -28,10 +28,14 @@ STALL = 10_000
 LONG_TILE = 256
 """Beats from which on a tile meets only pauses that are short."""
 
-RESET_PHASES = ("idle", "loading", "in flight", "draining", "stalled", "any")
-"""What an array is doing when it is reset; `any`: whatever it does after a drawn number of cycles."""
+RESET_PHASES = ("idle", "loading", "in flight", "draining", "stalled", "blocked", "any")
+"""What an array is doing when it is reset.
 
-RESETS = 6
+`stalled`: a row waits for the sink. `blocked`: so does a beat of `a`. `any`: whatever it does after a drawn
+number of cycles.
+"""
+
+RESETS = 8
 """Resets of an array in each of these phases."""
 
 DOT_RESETS = 100
@@ -154,11 +158,14 @@ def draw_runs(design: Design, seed: int) -> list[Run]:
     others = (disagreeing, neighbours, _stalled(design, short, rng))
     runs = [Run(tiles, None) for tiles in (_tiles(design, cases, rng), *others)]
     for phase in RESET_PHASES * RESETS:
-        chosen = _some(short, int(rng.integers(1, 4)), rng)
+        tiles = _tiles(design, _some(short, int(rng.integers(1, 4)), rng), rng)
+        if phase in {"stalled", "blocked"}:
+            stalls = np.repeat([False, True], [2, 30])
+            tiles = [replace(tile, pauses=(*tile.pauses[:2], stalls)) for tile in tiles]
         # Short pauses, or a phase such as the loading would hardly come before the tile has ended.
         latest = {"any": 40, "in flight": 4}.get(phase, 8)
-        reset = Reset(phase, int(rng.integers(1, latest)), int(rng.integers(1, 4)))
-        runs.append(Run(_tiles(design, chosen, rng), reset))
+        # What would leave by itself in a longer one is found by a reset of one cycle.
+        runs.append(Run(tiles, Reset(phase, int(rng.integers(1, latest)), int(rng.choice([1, 1, 2, 3])))))
     return [runs[index] for index in rng.permutation(len(runs))]
 
 

@@ -195,7 +195,7 @@ class _Drawing:
                 yield from self.beyond_and_back(beyond, sign)
 
     def beyond_and_back(self, beyond: int, sign: int) -> Iterator[Case]:
-        """Give a sum that leaves the range in some step and is brought back in a later one."""
+        """Give sums that leave the range in some step, and stay or are brought back in a later one."""
         lanes, longest = self.design.lanes, longest_sum(self.design)
         steps = -(-beyond // lanes) * lanes
         if self.design.accumulator_format:
@@ -204,6 +204,9 @@ class _Drawing:
                     "beyond the range and beyond the other end", np.repeat([sign, 1 - sign], beyond)
                 )
         elif steps < longest:
+            case = self.largest("beyond the range and on", np.full(steps + 1, sign))
+            case.a[:, steps] = 0
+            yield case
             case = self.largest("beyond the range and back", np.append(np.full(steps, sign), 1 - sign))
             case.a[:, beyond:steps] &= self.design.formats[0].sign_mask
             if (beyond - 1) * self.design.largest_term == 1 << (self.design.accumulator_bits - 1):

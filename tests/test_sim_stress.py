@@ -179,6 +179,7 @@ DROPPED = {
     "sums: zero by cancellation": ("cancellation", "largest", "classes", "smallest", "beyond"),
     "sums: largest of the depth": ("largest sum",),
     "sums: back in the range, flagged": ("beyond the range and back",),
+    "sums: out of the range since an earlier step": ("beyond the range and on", "numbers", "pairs"),
     "sums: NaN of opposite infinities": ("infinities", "storm"),
     "sums: NaN since an earlier step": ("special", "storm"),
 }

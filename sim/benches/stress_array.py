@@ -217,7 +217,7 @@ class Bench:
         self.streams.cycles.append(c << 6 | b << 3 | a)
         self.cycle += 1
         self.steps += a & 3 == 3
-        phase = ("draining" if c & 2 else "stalled") if c & 1 else ""
+        phase = ("draining" if c & 2 else "blocked" if a & 3 == 1 else "stalled") if c & 1 else ""
         phase = phase or ("loading" if inside else "in flight" if outstanding else "idle")
         return a & 3 == 3 or b & 3 == 3 or c & 3 == 3, phase
 
