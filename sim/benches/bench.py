@@ -17,6 +17,13 @@ from lmul.sim.coverage import Group
 
 PERIOD_NS = 2
 
+CONTROL = {
+    "mul": ("a", "b"),
+    "dot": ("in_valid",),
+    "array": ("s_axis_a_tvalid", "s_axis_b_tvalid", "m_axis_c_tready"),
+}
+"""The inputs that count in every cycle, by kind of design."""
+
 OUTPUTS = {
     "mul": ("p",),
     "dot": ("c", "c_valid", "c_flags"),
@@ -55,6 +62,8 @@ async def start_clock_and_reset(dut: Any) -> None:
     In a simulation with unknown values no output may be unknown from then on.
     """
     dut.rst.value = 1
+    for name in CONTROL[design().kind]:
+        getattr(dut, name).value = 0
     Clock(dut.clk, PERIOD_NS, unit="ns").start(start_high=False)
     await ClockCycles(dut.clk, design().pipeline if design().kind == "mul" else 1)
     dut.rst.value = 0

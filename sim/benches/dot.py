@@ -42,7 +42,6 @@ class Bench:
 
     async def run(self, vectors: list[Vector]) -> None:
         """Drive all vectors and wait for the last result."""
-        self.dut.in_valid.value = 0
         await bench.start_clock_and_reset(self.dut)
         monitor = cocotb.start_soon(self.monitor(len(vectors)))
         await RisingEdge(self.dut.clk)
