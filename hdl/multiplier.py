@@ -170,8 +170,12 @@ class MultiplierBlock(Block):
         return {"field": Cat(mantissa, unbiased), "overflow": overflow, "nonzero": total.nonzero & normal}
 
     def _of_nonzero(self, total: SimpleNamespace, too_large: Value) -> Value:
-        """Leave out zeros: only with two exponent bits can the sum of their fields look too large."""
-        return too_large & total.nonzero if self._format.exponent_bits == 2 else too_large
+        """Leave out zeros: with two exponent bits, or in a reset, the sum of fields can look too large.
+
+        A reset clears `nonzero`, but leaves what the fields add up to.
+        """
+        masked = self._format.exponent_bits == 2 or self._cuts
+        return too_large & total.nonzero if masked else too_large
 
     def _is_special(self, field: Value) -> Value:
         """Tell whether a field stands for infinity or NaN."""

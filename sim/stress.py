@@ -160,8 +160,7 @@ def draw_runs(design: Design, seed: int) -> list[Run]:
     for phase in RESET_PHASES * RESETS:
         tiles = _tiles(design, _some(short, int(rng.integers(1, 4)), rng), rng)
         if phase in {"stalled", "blocked"}:
-            stalls = np.repeat([False, True], [2, 30])
-            tiles = [replace(tile, pauses=(*tile.pauses[:2], stalls)) for tile in tiles]
+            tiles = [_stalling(case) for case in _some(short, 4, rng)]
         # Short pauses, or a phase such as the loading would hardly come before the tile has ended.
         latest = {"any": 40, "in flight": 4}.get(phase, 8)
         # What would leave by itself in a longer one is found by a reset of one cycle.
@@ -215,6 +214,11 @@ def _pauses(names: Sequence[str], rng: np.random.Generator) -> tuple[Bits, Bits,
 def _unpaused(case: Case) -> StressTile:
     never = np.zeros(1, dtype=bool)
     return StressTile(case, "", np.zeros((0, 0), dtype=np.int64), (never, never, never))
+
+
+def _stalling(case: Case) -> StressTile:
+    tile = _unpaused(case)
+    return replace(tile, pauses=(*tile.pauses[:2], np.repeat([False, True], [2, 30])))
 
 
 def _neighbours(design: Design, cases: Sequence[Case]) -> list[Case]:
