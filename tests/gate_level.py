@@ -41,6 +41,13 @@ def mapped_design(design: Design, cells: Path) -> Mapped:
     return mapped
 
 
+def netlist_sources(design: Design, cells: Path) -> dict[str, str]:
+    """Give the Verilog of a mapped design and of the cells in it, by file name."""
+    mapped = mapped_design(design, cells)
+    models = cell_models(mapped.netlist.library, mapped.netlist.cell_counts)
+    return {"design.v": mapped.verilog, "cells.v": models}
+
+
 def one_stream(design: Design, cycles: int) -> dict[str, NDArray[np.uint8]]:
     ports = stimulus(design, default_operands()[:1])
     return {name: np.ascontiguousarray(bits[:cycles, :1]) for name, bits in ports.items()}

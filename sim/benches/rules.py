@@ -6,13 +6,16 @@ from cocotb.triggers import RisingEdge
 
 
 async def watch_rows(dut: Any) -> None:
-    """See that a row which waits for the sink stays there, as it is, until it is taken."""
+    """See that a row which waits for the sink stays there, as it is, until it is taken; not in a reset."""
     edge = RisingEdge(dut.clk)
-    valid, ready = dut.m_axis_c_tvalid, dut.m_axis_c_tready
+    rst, valid, ready = dut.rst, dut.m_axis_c_tvalid, dut.m_axis_c_tready
     payload = dut.m_axis_c_tdata, dut.m_axis_c_tuser, dut.m_axis_c_tlast
     held = None
     while True:
         await edge
+        if rst.value:
+            held = None
+            continue
         found = [int(signal.value) for signal in payload] if valid.value else None
         if held and found != held:
             raise AssertionError(f"a row that waited came as {found}, and was {held} before")
