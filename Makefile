@@ -4,7 +4,7 @@ PYTHON ?= python3
 BUILD  := build
 VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
-ROOMS  := hdl sim golden cost accuracy workloads tests bench src
+ROOMS  := hdl sim golden cost accuracy workloads formal tests bench src
 
 .PHONY: all demo test test-long test-full test-exhaustive coverage bench lint format clean distclean
 
