@@ -6,7 +6,7 @@ VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
 ROOMS  := hdl sim golden cost accuracy workloads formal tests bench src
 
-.PHONY: all demo test test-long test-full test-exhaustive coverage bench lint format clean distclean
+.PHONY: all demo test test-long test-full test-exhaustive coverage formal bench lint format clean distclean
 
 all: demo
 
@@ -53,6 +53,10 @@ coverage: $(VENV)/ready
 	for acc in $(DOT_ACCUMULATORS); do stress dot --acc $$acc; done; \
 	for dataflow in os ws; do stress array --dataflow $$dataflow; done; \
 	exit $$status
+
+# Proofs for every input, each with a mutant that must fail: a quarter of an hour.
+formal: $(VENV)/ready
+	$(VENV)/bin/python -m lmul.formal --json $(BUILD)/formal.json
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python bench/golden.py

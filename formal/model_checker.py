@@ -82,9 +82,13 @@ def aiger_commands(files: list[str], top: str) -> list[str]:
         f"hierarchy -check -top {top}",
         "proc -norom",
         "flatten",
+        # ABC would take outputs for bad states.
+        "delete -output o:*",
         "chformal -lower",
         "async2sync",
         "setundef -undriven -anyseq",
+        "opt_expr",
+        "opt_clean",
         "techmap",
         "dffunmap",
         "simplemap",

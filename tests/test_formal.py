@@ -1,8 +1,17 @@
 """Model checking: proofs hold, and their mutants are refuted."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+from lmul.design import make_design
+from lmul.formal.claims import edited
 from lmul.formal.equivalence import equivalent
+from lmul.formal.model_checker import Verdict, check
+from lmul.formal.streams import hold_claim
 
 COUNTER = """
 module counter(input clk, input rst, input step, output reg [3:0] n, output reg [3:0] held, output reg valid);
@@ -49,3 +58,52 @@ def test_masked_outputs_count_while_their_valid_is_high() -> None:
 def test_other_ports_are_refused() -> None:
     with pytest.raises(ValueError, match="the same ports"):
         equivalent(PRODUCT, PRODUCT.replace("[7:0] p", "[6:0] p"), "product")
+
+
+LIMITED = """
+module limited(input clk, input rst, output reg [3:0] n);
+  initial n = 0;
+  always @(posedge clk) n <= rst || n == 9 ? 0 : n + 1;
+  always @* assert (n < LIMIT);
+endmodule
+"""
+
+
+@pytest.mark.parametrize("method", ["pdr", "sec"])
+def test_proofs_hold_for_any_number_of_cycles(method: str) -> None:
+    assert _check("10", method=method, seconds=10) == Verdict(True, None)
+    assert _check("9", method=method, seconds=10) == Verdict(False, 10)
+
+
+def test_bounded_proofs_say_how_far_they_go() -> None:
+    assert _check("9", method="bmc", seconds=10, cycles=9) == Verdict(True, 9)
+    assert _check("9", method="bmc", seconds=10, cycles=10) == Verdict(False, 10)
+
+
+def _check(limit: str, *, method: str, seconds: float, cycles: int = 0) -> Verdict:
+    sources = {"limited.sv": LIMITED.replace("LIMIT", limit)}
+    return check(sources, "limited", method=method, seconds=seconds, cycles=cycles)
+
+
+def test_mutants_change_one_place() -> None:
+    assert edited("a = b;", "b", "c") == "a = c;"
+    with pytest.raises(ValueError, match="must match once, not 2 times"):
+        edited("a = b + b;", "b", "c")
+
+
+def test_command_proves_bf16_for_every_pair_of_operands(tmp_path: Path) -> None:
+    file = tmp_path / "proofs.json"
+    command = [sys.executable, "-m", "lmul.formal", "--only", "lmul_bf16", "--json", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    outcomes = json.loads(file.read_text())
+    assert len(outcomes) == 4
+    assert all(outcome["proven"] and outcome["mutant_refuted"] for outcome in outcomes)
+
+
+@pytest.mark.parametrize("dataflow", ["os", "ws"])
+def test_rows_of_an_array_hold_until_they_are_taken(dataflow: str) -> None:
+    design = make_design("array", format="e2m1", dataflow=dataflow, rows=1, cols=1, lanes=1, depth=4)
+    claim = hold_claim(design)
+    assert claim.prove().holds
+    assert claim.refute_mutant().holds is False

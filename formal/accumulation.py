@@ -1,0 +1,109 @@
+"""Fixed-point sums are the mathematical ones, for dot products of any length.
+
+The specification's register never leaves its range unnoticed: it marks a sum from the first step
+that leaves it. So sums are compared as long as they are not marked, and the flags always.
+"""
+
+from lmul.design import Design, make_design
+from lmul.formal.claims import DUT, Claim, edited, instance, specification
+from lmul.hdl.verilog import export
+
+INPUTS = ["clk", "rst", "a", "b", "in_valid", "in_first", "in_last"]
+
+DOT_PRODUCTS = (
+    ("e2m1", "exact"),
+    ("e2m1", "fixed:7:0"),
+    ("e2m1", "fixed:5:1"),
+    ("e2m3", "exact"),
+    ("e2m3", "fixed:8:-1"),
+    ("e4m3", "fixed:12:-3"),
+    ("e4m3", "exact"),
+)
+
+LANES = 2
+DEPTH = 4
+
+
+def accumulation_claims() -> list[Claim]:
+    """Claim that sums are right, and that `depth` products never leave the exact register's range."""
+    designs = [
+        make_design("dot", format=format_, acc=acc, lanes=LANES, depth=DEPTH, out="raw")
+        for format_, acc in DOT_PRODUCTS
+    ]
+    return [*map(sum_claim, designs), *map(depth_claim, designs[:1]), depth_claim(designs[3])]
+
+
+def sum_claim(design: Design) -> Claim:
+    """Claim that sums and flags are those of the specification, whatever is added."""
+    verilog = export(design, DUT).verilog
+    compared = "1" if design.saturates else "!overflow"
+    properties = f"""
+  always @* if (begun) begin
+    assert (c_valid == done);
+    if (c_valid && defined) begin
+      assert (c_flags == {{overflow, 1'b0, nan}});
+      if ({compared} && !nan) assert (c == sum);
+    end
+  end"""
+    if design.saturates:
+        what, faulty = "the sum wraps", edited(verilog, r"left_range \? .*? : total", "total")
+    else:
+        what, faulty = "no overflow flag", edited(verilog, r"left_range = .*;", "left_range = 0;")
+    return Claim(
+        says="sum and flags as specified" if design.saturates else "sum exact, or flagged",
+        design=design.name,
+        sources=_sources(design, verilog, properties),
+        mutant=what,
+        mutant_sources=_sources(design, faulty, properties),
+    )
+
+
+def depth_claim(design: Design) -> Claim:
+    """Claim that sums of no more than `depth` products have no overflow flag."""
+    verilog = export(design, DUT).verilog
+
+    def properties(depth: int) -> str:
+        return f"""
+  always @* assume (!begun || rst || !in_valid || in_first || products + {LANES} <= {depth});
+  always @* assert (!begun || !c_valid || !defined || !c_flags[2]);"""
+
+    return Claim(
+        says=f"{design.depth} products never overflow",
+        design=design.name,
+        sources=_sources(design, verilog, properties(design.depth)),
+        mutant=f"{2 * design.depth} products",
+        mutant_sources=_sources(design, verilog, properties(2 * design.depth)),
+    )
+
+
+def _sources(design: Design, verilog: str, properties: str) -> dict[str, str]:
+    format_ = design.format
+    parameters = {
+        "E": format_.exponent_bits,
+        "M": format_.mantissa_bits,
+        "FN": int(format_.specials == "fn"),
+        "C": design.mul_constant,
+        "LANES": design.lanes,
+        "BITS": design.accumulator_bits,
+        "LSB": design.lsb_exponent - design.product_lsb_exponent,
+        "SATURATES": int(design.saturates),
+    }
+    outputs = ["done", "defined", "sum", "overflow", "nan", "products"]
+    claim = f"""
+module claim (
+  input clk, rst, in_valid, in_first, in_last,
+  input [{design.lanes * format_.width - 1}:0] a, b
+);
+  wire signed [{design.accumulator_bits - 1}:0] c, sum;
+  wire [2:0] c_flags;
+  wire [15:0] products;
+  wire c_valid, done, defined, overflow, nan;
+  {instance(DUT, "dut", [*INPUTS, "c", "c_valid", "c_flags"])}
+  {instance("accumulation_spec", "spec", [*INPUTS, *outputs], parameters)}
+  reg begun = 0;
+  always @(posedge clk) begun <= 1;
+  always @* assume (begun || rst);
+{properties}
+endmodule
+"""
+    return {"dut.v": verilog, "spec.sv": specification("accumulation_spec.sv"), "claim.sv": claim}

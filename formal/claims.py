@@ -1,0 +1,78 @@
+"""Claims about designs, each with a mutant for which it must fail."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lmul.formal.model_checker import Verdict, check
+
+DUT = "dut"
+"""Name of the top module of a design under test."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Assertions about a design, and a fault that breaks one of them.
+
+    Parameters
+    ----------
+    says : str
+    design : str
+    sources, mutant_sources : mapping of str to str
+        Verilog by file name, with the top module `claim`.
+    mutant : str
+        The fault.
+    method : str
+        As `check` takes it.
+    cycles : int
+        As `check` takes it.
+    seconds : float
+        Time for the proof, and for the mutant.
+    """
+
+    says: str
+    design: str
+    sources: Mapping[str, str]
+    mutant: str
+    mutant_sources: Mapping[str, str]
+    method: str = "pdr"
+    cycles: int = 0
+    seconds: float = 240
+
+    def prove(self) -> Verdict:
+        """Prove the claim, or find a counterexample."""
+        return self._check(self.sources)
+
+    def refute_mutant(self) -> Verdict:
+        """Find a counterexample for the mutant, by the same method."""
+        return self._check(self.mutant_sources)
+
+    def _check(self, sources: Mapping[str, str]) -> Verdict:
+        return check(sources, "claim", method=self.method, cycles=self.cycles, seconds=self.seconds)
+
+
+def specification(name: str) -> str:
+    """Read a specification that lies beside this file."""
+    return (Path(__file__).parent / name).read_text()
+
+
+def edited(verilog: str, pattern: str, replacement: str) -> str:
+    """Change the one place that a pattern matches.
+
+    Raises
+    ------
+    ValueError
+        There is no such place, or more than one.
+    """
+    text, count = re.subn(pattern, replacement, verilog)
+    if count != 1:
+        raise ValueError(f"{pattern!r} must match once, not {count} times")
+    return text
+
+
+def instance(module: str, name: str, ports: list[str], parameters: Mapping[str, int] | None = None) -> str:
+    """Write an instance whose ports are joined to nets of their names."""
+    values = ", ".join(f".{key}({value})" for key, value in (parameters or {}).items())
+    pins = ", ".join(f".{port}({port})" for port in ports)
+    return f"{module} {f'#({values}) ' if values else ''}{name} ({pins});"

@@ -1,0 +1,276 @@
+"""AXI4-Stream rules of small arrays, and their results beat for beat.
+
+The environment holds what it offers until it is taken; the sink and the masters are free otherwise,
+and so is the reset after the first cycle.
+"""
+
+from dataclasses import replace
+
+from lmul.design import Design, make_design
+from lmul.formal.claims import DUT, Claim, edited, instance, specification
+from lmul.hdl.axi import whole_bytes
+from lmul.hdl.verilog import export
+
+SLAVES = [f"s_axis_{side}_{name}" for side in "ab" for name in ("tdata", "tvalid", "tready", "tlast")]
+MASTER = [f"m_axis_c_{name}" for name in ("tdata", "tvalid", "tready", "tlast", "tuser")]
+
+HOLD = """
+  reg waits = 0, last_before;
+  reg [C-1:0] data_before;
+  reg [3:0] user_before;
+  always @(posedge clk) begin
+    waits <= !rst && m_axis_c_tvalid && !m_axis_c_tready;
+    {data_before, last_before, user_before} <= {m_axis_c_tdata, m_axis_c_tlast, m_axis_c_tuser};
+  end
+  always @* if (waits) begin
+    assert (m_axis_c_tvalid);
+    assert ({data_before, last_before, user_before} == {m_axis_c_tdata, m_axis_c_tlast, m_axis_c_tuser});
+  end"""
+
+ORDER = """
+  always @* if (begun) begin
+    assert (accepted_rightly);
+    assert (!m_axis_c_tvalid || owed != 0);
+    assert (owed <= LIMIT);
+    if (watched) begin
+      assert (m_axis_c_tlast == last);
+      assert (m_axis_c_tuser[3] == mismatch);
+    end
+  end"""
+
+RESULTS = """
+  always @* if (begun && watched && defined) begin
+    assert (m_axis_c_tuser[2:0] == {|overflow, 2'b00});
+    if (SATURATES || !overflow) assert (m_axis_c_tdata[COLS*BITS-1:0] == sums);
+  end"""
+
+OUTPUT_PROGRESS = """
+  reg [4:0] silent = 0;
+  always @(posedge clk) silent <= rst || m_axis_c_tvalid || owed == 0 ? 0 : silent + 1;
+  always @* assert (!begun || silent <= LIMIT);"""
+
+INPUT_PROGRESS = """
+  reg [4:0] stalled = 0;
+  wire stalls = (a_expected && s_axis_a_tvalid && !s_axis_a_tready) ||
+                (b_expected && s_axis_b_tvalid && !s_axis_b_tready);
+  always @(posedge clk) stalled <= !rst && stalls && m_axis_c_tready ? stalled + 1 : 0;
+  always @* assert (stalled <= LIMIT);"""
+
+BOUND = 11
+"""Cycles of bounded proofs, the one of reset included: room for tiles of one step and of several."""
+
+ROW_READY = r"core_en = (.*);"
+
+MUTANTS = {
+    "hold": ("an offered row is overwritten", r"advance = .*;", "advance = 1'h1;"),
+    "ready": ("last waits for ready", r"m_axis_c_tlast = (.*);", r"m_axis_c_tlast = \1 & m_axis_c_tready;"),
+    "order": ("a full output takes rows", ROW_READY, "core_en = 1'h1;"),
+    "results": ("the older row waits", r"<= spare_valid \? spare", "<= ~spare_valid ? spare"),
+    "input progress": (
+        "a waiting row stays for ever",
+        r"spare_valid <= ~advance & \(core_c_valid \| spare_valid\)",
+        "spare_valid <= spare_valid | (~advance & core_c_valid)",
+    ),
+    "output progress": ("a row waits for ready", ROW_READY, r"core_en = (\1) & (c_ready | ~core_c_valid);"),
+}
+"""What mutants change in the Verilog: what it does, where, and the new text."""
+
+
+def stream_claims() -> list[Claim]:
+    """Claim the rules for small arrays of both dataflows.
+
+    Sums are followed through any number of cycles with a register of three bits, which hold no more than
+    saturated multiples of 8, and through `BOUND` cycles with a register for every product.
+    """
+    sizes = ((1, 1), (2, 1), (2, 2))
+    designs = [_array(dataflow, *size) for dataflow in ("os", "ws") for size in sizes]
+    narrow = [_array(dataflow, *size, acc="fixed:3:3") for dataflow in ("os", "ws") for size in sizes]
+    rules = (hold_claim, order_claim, output_progress_claim, input_progress_claim, bounded_results_claim)
+    return [
+        *(rule(design) for rule in rules for design in designs),
+        *map(ready_claim, narrow),
+        *(results_claim(design) for design in narrow if design.rows == 1),
+    ]
+
+
+def _array(dataflow: str, rows: int, cols: int, acc: str = "exact") -> Design:
+    options = {"format": "e2m1", "lanes": 1, "depth": 4, "out": "raw", "share": 1}
+    return make_design("array", dataflow=dataflow, rows=rows, cols=cols, acc=acc, **options)  # type: ignore[arg-type]
+
+
+def hold_claim(design: Design) -> Claim:
+    """Claim that an offered row stays as it is until it is taken."""
+    return _claim(design, "valid, data, last, user hold until ready", HOLD, MUTANTS["hold"])
+
+
+def order_claim(design: Design) -> Claim:
+    """Claim that beats are taken when they should be, and that every row comes once, in its place."""
+    says = "no row lost, doubled or out of order"
+    return _claim(design, says, ORDER, MUTANTS["order"], limit=design.rows * (design.latency + 2))
+
+
+def results_claim(design: Design) -> Claim:
+    """Claim that every row has the sums of its own operands, and their flags."""
+    return _claim(design, "rows have their sums", RESULTS, MUTANTS["results"])
+
+
+def bounded_results_claim(design: Design) -> Claim:
+    """Claim the same for the first cycles."""
+    return replace(results_claim(design), method="bmc", cycles=BOUND)
+
+
+def output_progress_claim(design: Design) -> Claim:
+    """Claim that a row which is owed is offered within some cycles, though ready may stay low."""
+    cycles = design.latency + 1
+    says = f"owed rows offered in {cycles} cycles, ready or not"
+    return _claim(design, says, OUTPUT_PROGRESS, MUTANTS["output progress"], limit=cycles)
+
+
+def input_progress_claim(design: Design) -> Claim:
+    """Claim that of two offered beats one is taken within some cycles, if the sink stays ready."""
+    cycles = design.rows + 1
+    says = f"beats taken in {cycles} cycles of a ready sink"
+    return _claim(design, says, INPUT_PROGRESS, MUTANTS["input progress"], limit=cycles)
+
+
+def ready_claim(design: Design) -> Claim:
+    """Claim that outputs do not follow ready within a cycle: two copies agree when it differs at last."""
+    verilog = export(design, DUT).verilog
+    mutant, pattern, replacement = MUTANTS["ready"]
+    return Claim(
+        says="valid, data, last, user do not see ready",
+        design=design.name,
+        sources=_two_copies(design, verilog),
+        mutant=mutant,
+        mutant_sources=_two_copies(design, edited(verilog, pattern, replacement)),
+    )
+
+
+def _two_copies(design: Design, verilog: str) -> dict[str, str]:
+    inputs = ["clk", "rst", *(name for name in SLAVES if not name.endswith("tready"))]
+    bits = {name: bits for name, bits in _widths(design).items() if name != "C"}
+    copies = []
+    for copy, ready in enumerate(("m_axis_c_tready", "m_axis_c_tready ^ differs")):
+        pins = ", ".join(f".{name}({name})" for name in inputs)
+        names = ("tvalid", "tlast", "tuser", "tdata")
+        outputs = ", ".join(f".m_axis_c_{name}({name}{copy})" for name in names)
+        copies.append(f"{DUT} copy{copy} ({pins}, .m_axis_c_tready({ready}), {outputs});")
+    claim = f"""
+module claim (
+  input clk, rst, differs, m_axis_c_tready,
+  input [{bits["A"] - 1}:0] s_axis_a_tdata,
+  input [{bits["B"] - 1}:0] s_axis_b_tdata,
+  input s_axis_a_tvalid, s_axis_a_tlast, s_axis_b_tvalid, s_axis_b_tlast
+);
+  wire [{_widths(design)["C"] - 1}:0] tdata0, tdata1;
+  wire [3:0] tuser0, tuser1;
+  wire tvalid0, tvalid1, tlast0, tlast1;
+  {copies[0]}
+  {copies[1]}
+  reg begun = 0, differed = 0;
+  always @(posedge clk) {{begun, differed}} <= {{1'b1, differed || differs}};
+  always @* assume (begun || rst);
+  always @* if (begun && !differed) begin
+    assert (tvalid0 == tvalid1);
+    if (tvalid0) assert ({{tlast0, tuser0[3]}} == {{tlast1, tuser1[3]}});
+    // Missing weights may be those that the copies began with.
+    if (tvalid0 && !tuser0[3]) assert ({{tuser0, tdata0}} == {{tuser1, tdata1}});
+  end
+endmodule
+"""
+    return {"dut.v": verilog, "claim.sv": claim}
+
+
+def _claim(design: Design, says: str, properties: str, mutant: tuple[str, str, str], limit: int = 0) -> Claim:
+    verilog = export(design, DUT).verilog
+    what, pattern, replacement = mutant
+    faulty = edited(verilog, pattern, replacement)
+    return Claim(
+        says=says,
+        design=design.name,
+        sources=_sources(design, verilog, properties, limit),
+        mutant=what,
+        mutant_sources=_sources(design, faulty, properties, limit),
+    )
+
+
+def _widths(design: Design) -> dict[str, int]:
+    """Give the widths of tdata of the three streams."""
+    first, second = (design.lanes * format_.width for format_ in design.formats)
+    bits = {"A": design.rows * first, "B": design.cols * second, "C": design.cols * design.output_bits}
+    return {name: whole_bytes(width) for name, width in bits.items()}
+
+
+def _sources(design: Design, verilog: str, properties: str, limit: int) -> dict[str, str]:
+    format_ = design.format
+    widths = _widths(design)
+    parameters = {
+        "A": widths["A"],
+        "B": widths["B"],
+        "WS": int(design.dataflow == "ws"),
+        "ROWS": design.rows,
+        "COLS": design.cols,
+        "LANES": design.lanes,
+        "E": format_.exponent_bits,
+        "M": format_.mantissa_bits,
+        "C": design.mul_constant,
+        "BITS": design.accumulator_bits,
+        "LSB": design.lsb_exponent - design.product_lsb_exponent,
+        "SATURATES": int(design.saturates),
+    }
+    observed = [*SLAVES, "m_axis_c_tvalid", "m_axis_c_tready"]
+    model = [
+        "accepted_rightly",
+        "a_expected",
+        "b_expected",
+        "owed",
+        "watched",
+        "last",
+        "mismatch",
+        "defined",
+        "sums",
+        "overflow",
+        "picked",
+    ]
+    claim = f"""
+module claim (
+  input clk, rst, pick, m_axis_c_tready,
+  input [{widths["A"] - 1}:0] s_axis_a_tdata,
+  input [{widths["B"] - 1}:0] s_axis_b_tdata,
+  input s_axis_a_tvalid, s_axis_a_tlast, s_axis_b_tvalid, s_axis_b_tlast
+);
+  localparam C = {widths["C"]}, COLS = {design.cols}, BITS = {design.accumulator_bits}, LIMIT = {limit};
+  localparam SATURATES = {int(design.saturates)};
+  wire s_axis_a_tready, s_axis_b_tready;
+  wire m_axis_c_tvalid, m_axis_c_tlast;
+  wire [C-1:0] m_axis_c_tdata;
+  wire [3:0] m_axis_c_tuser;
+  wire accepted_rightly, a_expected, b_expected, watched, last, mismatch, defined, picked;
+  wire [5:0] owed;
+  wire [COLS*BITS-1:0] sums;
+  wire [COLS-1:0] overflow;
+  {instance(DUT, "dut", ["clk", "rst", *SLAVES, *MASTER])}
+  {instance("stream_spec", "spec", ["clk", "rst", "pick", *observed, *model], parameters)}
+  reg begun = 0;
+  always @(posedge clk) begun <= 1;
+  always @* assume (begun || rst);
+{_master("a", widths["A"])}
+{_master("b", widths["B"])}
+{properties}
+endmodule
+"""
+    specs = specification("accumulation_spec.sv") + specification("stream_spec.sv")
+    return {"dut.v": verilog, "spec.sv": specs, "claim.sv": claim}
+
+
+def _master(side: str, bits: int) -> str:
+    """Assume that what a master offers stays as it is until it is taken, but for a reset."""
+    offer = f"s_axis_{side}_tdata, s_axis_{side}_tlast"
+    return f"""
+  reg {side}_waits = 0;
+  reg [{bits}:0] {side}_offer;
+  always @(posedge clk) begin
+    {side}_waits <= !rst && s_axis_{side}_tvalid && !s_axis_{side}_tready;
+    {side}_offer <= {{{offer}}};
+  end
+  always @* assume (!{side}_waits || (s_axis_{side}_tvalid && {side}_offer == {{{offer}}}));"""
