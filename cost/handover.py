@@ -4,6 +4,7 @@ The netlist, its delays (SDF), its activity (SAIF), its constraints (SDC) and a 
 the critical path and the power. The cells come from the library, which stays where it is.
 """
 
+import re
 from collections.abc import Sequence
 
 from lmul.cost.estimate import Cost
@@ -114,5 +115,10 @@ def constraints_text(simulated: Simulated) -> str:
         slew=INPUT_SLEW_NS,
         inputs=f"[get_ports {{{' '.join(inputs)}}}]",
         load=OUTPUT_LOAD_FF,
-        wires=f"set_wire_load_model -name {netlist.wire_load.name}" if netlist.wire_load else _NO_WIRES,
+        wires=f"set_wire_load_model -name {_tcl(netlist.wire_load.name)}" if netlist.wire_load else _NO_WIRES,
     )
+
+
+def _tcl(word: str) -> str:
+    """Write a word of a Liberty file as one word of Tcl, in which nothing is a command."""
+    return re.sub(r"[^\w.-]", r"\\\g<0>", word, flags=re.ASCII)

@@ -6,9 +6,11 @@ or a cell with a function that cannot be read, is kept and says so in `Cell.unus
 
 import gzip
 import hashlib
+import io
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -29,7 +31,8 @@ from lmul.cost.library import (
     TimingArc,
     WireLoad,
 )
-from lmul.errors import UserError
+from lmul.errors import UserError, printable
+from lmul.files import read_input, reason
 
 __all__ = [
     "Cell",
@@ -54,6 +57,9 @@ _BANKS = {"ff_bank", "latch_bank"}
 _STATES = {"ff", "latch", *_BANKS}
 _LATCHES = {"latch", "statetable", *_BANKS}
 _WIDE = {"bus", "bundle", *_BANKS}
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+"""Names that Verilog, Yosys and Tcl all take as they are."""
+
 _PORTS = {"pin", "bus", "bundle"}
 _DELAYS = {
     "cell_rise",
@@ -71,7 +77,9 @@ _GROUPS = frozenset(
 )
 _CLOCK_GATES = {"latch_posedge", "latch_posedge_precontrol"}
 _BIT_RANGE = re.compile(r"(.+)\[(\d{1,6}):(\d{1,6})\]")
-_WIDEST_BUS = 65536
+
+LARGEST_TEXT = 1 << 28
+"""Bytes of a Liberty file, unpacked."""
 
 
 def default_liberty() -> Path:
@@ -115,17 +123,24 @@ def liberty_text(path: Path) -> str:
     UserError
         If the file cannot be read or is not text.
     """
-    try:
-        data = path.read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
-        raise UserError(f"cannot read Liberty file {str(path)!r}: {reason}") from None
+    data = read_input(path, "name a Liberty file", LARGEST_TEXT)
+    if data.startswith(b"\x1f\x8b"):
+        data = _unpacked(data, path)
     if b"\0" in data:
         raise UserError(f"not a usable Liberty file: {str(path)!r} is not text")
     # names are ASCII, and comments may be in any encoding
     return data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            text = file.read(LARGEST_TEXT + 1)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise UserError(f"cannot unpack Liberty file {str(path)!r}: {reason(error)}") from None
+    if len(text) > LARGEST_TEXT:
+        raise UserError(f"Liberty file {str(path)!r} unpacks to more than {LARGEST_TEXT:,} bytes")
+    return text
 
 
 def read_liberty(path: Path) -> Library:
@@ -168,7 +183,7 @@ def _library(node: Node, checksum: str) -> Library:
         raise LibertyError(node.offset, "the library holds no cells")
     wire_loads = [_wire_load(child, conventions) for child in node.all("wire_load")]
     return Library(
-        name=node.bare,
+        name=printable(" ".join(node.bare.split())),
         voltage=node.number("nom_voltage") * conventions.volt,
         cells=cells,
         wire_loads={wire_load.name: wire_load for wire_load in wire_loads},
@@ -207,7 +222,7 @@ class _CellReader:
         self._conventions = conventions
         self._problems: list[str] = []
         self._clock_gate = _clock_gate(node)
-        pins = [(name, pin) for pin in node.all("pin") for name in _pin_names(pin)]
+        pins = [(name, pin) for pin in node.all("pin") for name in self._pin_names(pin)]
         directions = {name: pin.value("direction") for name, pin in pins}
         self._signals = [(name, pin) for name, pin in pins if directions[name] in {"input", "output"}]
         # whatever a clock gate depends on, its energy is that of its four steps
@@ -221,6 +236,9 @@ class _CellReader:
         for name, direction in directions.items():
             if direction not in {"input", "output", "internal"}:
                 self._problems.append(f"pin {name} is {shortened(direction) or 'without direction'}")
+        for name in (*directions, *self._states):
+            if IDENTIFIER.fullmatch(name) is None:
+                self._problems.append(f"{shortened(name)!r} is a name that no netlist may hold")
         if "area" not in self._node.children:
             self._problems.append("it has no area")
         if any(self._node.all(kind) for kind in _WIDE):
@@ -228,10 +246,10 @@ class _CellReader:
 
     def cell(self) -> Cell:
         flip_flop = self._flip_flop()
-        pins = [*(self._pin(pin, name) for name, pin in self._signals), *self._bits()]
+        pins = [*self._pins(), *self._bits()]
         leakage_states = tuple(self._leakage_states())
         return Cell(
-            name=group_name(self._node),
+            name=_cell_name(self._node),
             area=self._node.number("area", 0.0),
             leakage=self._leakage(leakage_states),
             leakage_states=leakage_states,
@@ -279,11 +297,10 @@ class _CellReader:
             return self._node.number("cell_leakage_power") * self._conventions.leakage
         if not states:
             return self._conventions.default_leakage
-        supplies = dict.fromkeys(state.related_pg_pin for state in states)
-        return sum(
-            _mean_leakage([state for state in states if state.related_pg_pin == supply])
-            for supply in supplies
-        )
+        supplies: dict[str | None, list[LeakageState]] = {}
+        for state in states:
+            supplies.setdefault(state.related_pg_pin, []).append(state)
+        return sum(map(_mean_leakage, supplies.values()))
 
     def _flip_flop(self) -> FlipFlop | None:
         groups = self._node.all("ff")
@@ -305,6 +322,13 @@ class _CellReader:
             clear=self._expression(group, "clear", self._sources),
             preset=self._expression(group, "preset", self._sources),
         )
+
+    def _pins(self) -> Iterator[Pin]:
+        read: dict[int, Pin] = {}
+        for name, node in self._signals:
+            if node.offset not in read:
+                read[node.offset] = self._pin(node, name)
+            yield replace(read[node.offset], name=name)
 
     def _pin(self, node: Node, name: str) -> Pin:
         direction = node.value("direction")
@@ -368,13 +392,33 @@ class _CellReader:
         """Read the bits of buses and bundles, each by its own group if it has one and by the common one."""
         types = self._conventions.types | {group_name(node): node for node in self._node.all("type")}
         for node in (*self._node.all("bus"), *self._node.all("bundle")):
-            own = {name: pin for pin in node.all("pin") for name in _pin_names(pin)}
-            for name in _bus_bits(node, types) if node.name == "bus" else _members(node):
+            own = {name: pin for pin in node.all("pin") for name in self._pin_names(pin)}
+            for name in self._bus_bits(node, types) if node.name == "bus" else _members(node):
                 nodes = [own[name], node] if name in own else [node]
                 direction = next(filter(None, (each.value("direction") for each in nodes)), "")
                 if direction in {"input", "output"}:
                     capacitance = self._capacitance(nodes, direction)
                     yield Pin(name, direction, capacitance, (capacitance, capacitance), None, (), (), ())
+
+    def _pin_names(self, node: Node) -> list[str]:
+        group_name(node)
+        names = []
+        for word in node.words:
+            match = _BIT_RANGE.fullmatch(word)
+            names += [word] if match is None else self._range(match[1], int(match[2]), int(match[3]), node)
+        return names
+
+    def _bus_bits(self, node: Node, types: Mapping[str, Node]) -> list[str]:
+        bus_type = types.get(node.value("bus_type"))
+        if bus_type is None:
+            raise LibertyError(node.offset, f"{node.title} has no known bus_type")
+        ends = (int(bus_type.number("bit_from")), int(bus_type.number("bit_to")))
+        return self._range(group_name(node), *ends, node)
+
+    def _range(self, name: str, first: int, last: int, node: Node) -> list[str]:
+        step = 1 if first <= last else -1
+        self._conventions.count_bits(abs(first - last) + 1, node)
+        return [f"{name}[{bit}]" for bit in range(first, last + step, step)]
 
 
 def _mean_leakage(states: list[LeakageState]) -> float:
@@ -382,28 +426,14 @@ def _mean_leakage(states: list[LeakageState]) -> float:
     return sum(powers) / len(powers)
 
 
-def _pin_names(node: Node) -> list[str]:
-    group_name(node)
-    names = []
-    for word in node.words:
-        match = _BIT_RANGE.fullmatch(word)
-        names += [word] if match is None else _bits(match[1], int(match[2]), int(match[3]), node)
-    return names
-
-
-def _bus_bits(node: Node, types: Mapping[str, Node]) -> list[str]:
-    bus_type = types.get(node.value("bus_type"))
-    if bus_type is None:
-        raise LibertyError(node.offset, f"{node.title} has no known bus_type")
-    ends = (int(bus_type.number("bit_from")), int(bus_type.number("bit_to")))
-    return _bits(group_name(node), *ends, node)
-
-
-def _bits(name: str, first: int, last: int, node: Node) -> list[str]:
-    step = 1 if first <= last else -1
-    if abs(first - last) >= _WIDEST_BUS:
-        raise LibertyError(node.offset, f"{node.title} has more than {_WIDEST_BUS} bits")
-    return [f"{name}[{bit}]" for bit in range(first, last + step, step)]
+def _cell_name(node: Node) -> str:
+    """Give a name that stands in netlists, in models of cells and in commands of Yosys."""
+    name = group_name(node)
+    if IDENTIFIER.fullmatch(name) is None:
+        raise LibertyError(
+            node.offset, f"a cell is named {shortened(name)!r}: letters, digits, _ and $ make a name"
+        )
+    return name
 
 
 def _members(node: Node) -> list[str]:

@@ -11,6 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
+from lmul.errors import printable
+
 _COMMENT = r"(?:/\*[^*]*+(?>(?:\*(?!/)[^*]*+)*)\*/|//[^\n]*+)"
 # A backslash outside a string only continues a line.
 _GAP = rf"(?>(?:[\s\\]++|{_COMMENT})*)"
@@ -148,8 +150,8 @@ class Node:
 
 
 def shortened(text: str) -> str:
-    """Cut a text that people need not see whole, and put it on one line."""
-    line = " ".join(text.split())
+    """Cut a text that people need not see whole, and put it on one printable line."""
+    line = printable(" ".join(text.split()))
     return line if len(line) <= _SNIPPET else f"{line[:_SNIPPET]}..."
 
 

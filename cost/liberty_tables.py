@@ -17,6 +17,10 @@ _OTHER_LOADS = {
 }
 
 
+MOST_BITS = 1 << 18
+"""Bits of all buses of a library."""
+
+
 class Conventions:
     """What all cells of a library share: units, defaults, types of buses, templates of tables.
 
@@ -49,6 +53,13 @@ class Conventions:
         delays = {group_name(node): node for node in library.all("lu_table_template")}
         energies = {group_name(node): node for node in library.all("power_lut_template")}
         self._delay_templates, self._energy_templates = energies | delays, delays | energies
+        self._bits = 0
+
+    def count_bits(self, number: int, node: Node) -> None:
+        """Count the pins that buses stand for, and refuse a library that few words make too large."""
+        self._bits += number
+        if self._bits > MOST_BITS:
+            raise LibertyError(node.offset, f"{node.title} makes more than {MOST_BITS:,} bits of buses")
 
     def times(self, group: Node, rise: str, fall: str) -> Edges:
         """Read tables of delays, slews or limits."""

@@ -14,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lmul.cost.cache import cached
-from lmul.cost.liberty import Library, liberty_text, read_liberty
+from lmul.cost.liberty import IDENTIFIER, Library, liberty_text, read_liberty
 from lmul.cost.netlist import Netlist, read_netlist
-from lmul.cost.recipes import IDENTIFIER, RECIPES, Recipe, clock_gating, library_files
+from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
 from lmul.errors import UserError
 from lmul.yosys import YosysError, run_yosys
 
@@ -133,8 +133,7 @@ def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> list[str
     )
     read = ("read_verilog -sv design.v", "read_verilog -lib black_boxes.v")
     # Yosys reads the file itself, and may see cells in it that cannot be simulated here.
-    unusable = (cell.name for cell in library.cells.values() if cell.unusable)
-    avoided = "".join(f" -dont_use {name}" for name in unusable if IDENTIFIER.fullmatch(name))
+    avoided = "".join(f" -dont_use {cell.name}" for cell in library.cells.values() if cell.unusable)
     after = (command.format(avoided=avoided) for command in _AFTER)
     return [*read, *synthesis, *clock_gating(library), *after]
 

@@ -5,7 +5,6 @@ the gates and puts the cell in their place; ABC then maps what is left around th
 of the multiplexers that would hold the value of a register.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
@@ -70,9 +69,6 @@ endmodule
     for value, data in enumerate(("D & ~R", "D | R"))
 )
 """Registers with a reset and an enable as registers with an enable: a gate passes the clock for both."""
-
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
-"""Names that Yosys takes as they are."""
 
 _PREFIX = ("synth {flatten} -top {top}",)
 _RIPPLE_BEGIN = ("synth {flatten} -top {top} -run begin:fine", "maccmap", "techmap -map ripple.v")
@@ -305,11 +301,7 @@ def _polarity(cell: Cell, output: Pin, expected: Words) -> str:
 
 
 def _usable(library: Library) -> list[Cell]:
-    return [
-        cell
-        for cell in library.cells.values()
-        if not (cell.dont_use or cell.unusable) and IDENTIFIER.fullmatch(cell.name)
-    ]
+    return [cell for cell in library.cells.values() if not (cell.dont_use or cell.unusable)]
 
 
 def _black_box(cell: Cell) -> str:

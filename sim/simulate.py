@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ Progress = Callable[[int, int], None]
 
 
 VERILATOR_OPTIONS = ["-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal"]
+
+BUILT = "built"
+"""Empty file in the directory of a simulator that was built whole."""
 
 
 class SimulationError(RuntimeError):
@@ -117,6 +121,9 @@ def simulate(
     """
     environment, runner = _icarus() if four_state else _verilator(ports, runtime, waves)
     directory = directory.resolve()
+    if not (directory / BUILT).exists():
+        # Killed compilers leave halves of files that make takes for whole ones.
+        shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
     stimulus = directory / "stimulus.npz"
     _write_stimulus(stimulus, matrices)
@@ -150,10 +157,10 @@ def _icarus() -> tuple[dict[str, str], Icarus]:
 
 
 def _convert_waves(directory: Path) -> Path:
-    vcd, fst = directory / "dump.vcd", directory / "waves.fst"
-    vcd_to_fst(vcd, fst)
+    vcd, part, fst = directory / "dump.vcd", directory / "waves.fst.part", directory / "waves.fst"
+    vcd_to_fst(vcd, part)
     vcd.unlink()
-    return fst
+    return part.replace(fst)
 
 
 def _write_stimulus(path: Path, matrices: Sequence[tuple[Codes, Codes]]) -> None:
@@ -167,6 +174,7 @@ def _build(
     runner: PortRunner | Icarus, sources: Sequence[Path], top: str, directory: Path, waves: bool
 ) -> None:
     log = directory / "build.log"
+    (directory / BUILT).unlink(missing_ok=True)
     try:
         runner.build(
             sources=list(sources),
@@ -180,6 +188,7 @@ def _build(
     except (SystemExit, RuntimeError) as error:
         simulator = "Verilator" if isinstance(runner, PortRunner) else "Icarus"
         raise SimulationError(f"{simulator} could not build {top}: see {log}") from error
+    (directory / BUILT).touch()
     if isinstance(runner, PortRunner):
         runner.keep_runtime()
 

@@ -10,10 +10,12 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TextIO
 
 from cocotb_tools.runner import Verilator
 
 from lmul.errors import UserError
+from lmul.files import write_files
 
 OLDEST_VERSION = (5, 36)
 
@@ -85,13 +87,9 @@ class PortRunner(Verilator):
         """Copy the objects of Verilator's own sources for the builds to come."""
         if self._runtime is None:
             return
-        self._runtime.mkdir(parents=True, exist_ok=True)
-        for file in Path(self.build_dir).glob("verilated*.[od]"):
-            if (self._runtime / file.name).exists():
-                continue
-            whole = self._runtime / f".{file.name}.{os.getpid()}.part"
-            shutil.copy2(file, whole)
-            whole.replace(self._runtime / file.name)
+        files = Path(self.build_dir).glob("verilated*.[od]")
+        missing = [file for file in files if not (self._runtime / file.name).exists()]
+        write_files(self._runtime, {file.name: file.read_bytes() for file in missing})
 
     def _build_command(self) -> list[list[str]]:
         control = Path(self.build_dir) / "ports.vlt"
@@ -101,9 +99,27 @@ class PortRunner(Verilator):
             control.write_text(text)
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")
-        commands = [[*verilate, str(control)]]
+        # make takes spaces, dollars and colons in names for its own: it is told none that a user chose.
+        commands = [[*map(self._inside, verilate), "--no-MMD", control.name]]
         objects = sorted(self._runtime.resolve().glob("verilated*.[od]")) if self._runtime else []
         if objects:
             # Copied after Verilator ran, since make wants them newer than Verilator's makefile.
-            commands.append(["cp", *map(str, objects), str(self.build_dir)])
-        return [*commands, make]
+            commands.append(["cp", *map(str, objects), "."])
+        return [*commands, [*map(self._inside, make), "CURDIR=."]]
+
+    def _inside(self, word: str) -> str:
+        """Give a file in the build's directory, or beside it, relative to that directory."""
+        directory = Path(self.build_dir)
+        return os.path.relpath(word, directory) if Path(word).is_relative_to(directory.parent) else word
+
+    def _execute_cmds(
+        self, cmds: Sequence[list[str]], cwd: str | os.PathLike[str], stdout: TextIO | None = None
+    ) -> None:
+        """Run commands that keep the lock of the directory for as long as they run."""
+        files = {"stdout": stdout, "stderr": subprocess.STDOUT} if stdout else {}
+        for command in cmds:
+            result = subprocess.run(  # noqa: S603
+                command, cwd=cwd, env=self.env, check=False, close_fds=False, **files
+            )
+            if result.returncode:
+                raise RuntimeError(f"{command[0]} ended with status {result.returncode}")

@@ -5,6 +5,7 @@ C++ compiler does not have. pyvcd refuses the scope `$rootio` that Verilator wri
 kinds of line there are in its files are read here.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def vcd_to_fst(vcd: Path, fst: Path) -> None:
     UserError
         The target cannot be written.
     """
-    writer = lib.fstWriterCreate(str(fst).encode(), 1)
+    writer = lib.fstWriterCreate(os.fsencode(fst), 1)
     if writer == ffi.NULL:
         raise UserError(f"cannot write {fst}: name a file in a directory that can be written")
     try:

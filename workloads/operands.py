@@ -1,8 +1,8 @@
 """Matrix operands from files: the captured tiles of the package, and a user's own."""
 
 import importlib.resources
+import warnings
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -10,13 +10,16 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from lmul.errors import UserError
+from lmul.errors import UserError, printable
+from lmul.files import open_input
 from lmul.golden import Codes, Format, quantise
 
 TILE_FOLDER = "smollm2"
 SUFFIX = ".npz"
 WANTED = f"wanted an {SUFFIX} file with arrays a (M x K) and b (K x N), as numpy.savez writes it"
-UNREADABLE = (ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+LARGEST_ARRAY = 1 << 29
+"""Bytes of an array, unpacked: 8192 x 16384 numbers of float32."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,8 @@ def load_operands(path: str | Path) -> Operands:
         If the file cannot be read, or does not hold two finite matrices that can be multiplied.
     """
     path = Path(path)
-    try:
-        if path.exists() and not path.is_file():
-            raise UserError(f"{str(path)!r} is a directory or a device: {WANTED}")
-        with path.open("rb") as file:
-            return _read(file, path.name.removesuffix(SUFFIX), str(path))
-    except OSError as error:
-        raise UserError(f"{str(path)!r} cannot be opened ({error.strerror}): {WANTED}") from error
+    with open_input(path, WANTED) as file:
+        return _read(file, printable(path.name.removesuffix(SUFFIX)), str(path))
 
 
 def tile_names() -> tuple[str, ...]:
@@ -123,23 +121,39 @@ def _read(file: IO[bytes], name: str, source: str) -> Operands:
 
 def _read_arrays(file: IO[bytes], source: str) -> dict[str, npt.NDArray[Any]]:
     """Read arrays a and b, whatever they hold except pickles."""
-    try:
-        archive = np.load(file, allow_pickle=False)
-    except UNREADABLE as error:
-        raise UserError(f"{source!r} is not a whole {SUFFIX} file: {WANTED}") from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
+    if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
         raise UserError(f"{source!r} is a single array (.npy): {WANTED}")
+    file.seek(0)
+    try:
+        archive = np.lib.npyio.NpzFile(file, allow_pickle=False)
+    # A damaged file makes NumPy and its unpackers raise almost anything.
+    except Exception as error:
+        raise UserError(f"{source!r} is not a whole {SUFFIX} file: {WANTED}") from error
     missing = [key for key in "ab" if key not in archive]
     if missing:
         raise UserError(f"{source!r} lacks {' and '.join(missing)}; it holds {archive.files[:8]}: {WANTED}")
+    _check_sizes(archive.zip, source)
     return {key: _read_array(archive, key, source) for key in "ab"}
+
+
+def _check_sizes(archive: zipfile.ZipFile, source: str) -> None:
+    """Refuse what would fill the memory once it is unpacked."""
+    for member in archive.infolist():
+        if member.file_size > LARGEST_ARRAY:
+            raise UserError(
+                f"{source!r}: {member.filename!r} unpacks to {member.file_size:,} bytes: "
+                f"wanted {LARGEST_ARRAY:,} at most"
+            )
 
 
 def _read_array(archive: "np.lib.npyio.NpzFile", key: str, source: str) -> npt.NDArray[Any]:
     """Read one array of the archive."""
     try:
-        return np.asarray(archive[key])
-    except UNREADABLE as error:
+        with warnings.catch_warnings():
+            # Of headers that Python 2 wrote, and that are read all the same.
+            warnings.simplefilter("ignore")
+            return np.asarray(archive[key])
+    except Exception as error:
         raise UserError(
             f"{source!r}: array {key} is damaged or holds Python objects: wanted a matrix of numbers"
         ) from error

@@ -1,6 +1,8 @@
 """The command line: names to parameters, results to people and programs."""
 
 import argparse
+import io
+import os
 import re
 import sys
 import tomllib
@@ -9,9 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from lmul.console import say
 from lmul.design import KINDS, Design, make_design
-from lmul.errors import UserError
-from lmul.files import write_files
+from lmul.errors import UserError, one_line
+from lmul.files import check_output, read_input, reason, write_files
 
 if TYPE_CHECKING:
     from lmul.workloads import Operands
@@ -35,6 +38,19 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "carry": (str, "running sum of the exact accumulator: propagate or save"),
 }
 
+OUTPUTS = {
+    "output": True,
+    "netlist": True,
+    "accelergy": True,
+    "json": False,
+    "csv": False,
+    "plot": False,
+}
+"""Options that name what is written, and whether that is a directory."""
+
+LARGEST_CONFIG = 1 << 20
+"""Bytes of a configuration file."""
+
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
@@ -56,24 +72,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0; 1 where hardware and model differ; 2 for input that cannot be used; 130 after Ctrl-C.
     """
+    _open_streams()
     try:
         options = _parser().parse_args(arguments)
+        _check_outputs(options)
         status: int = options.run(options)
-    except UserError as error:
-        print(f"lmul: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        print(
-            f"lmul: {error.name} is not installed: run `pip install 'lmul[sim,cost,plot]'`", file=sys.stderr
-        )
-        return 2
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # Whoever read our output has read enough.
-        sys.stderr.close()
+        _abandon_output()
         return 0
+    except (UserError, ModuleNotFoundError, OSError, MemoryError) as error:
+        _abandon_output()
+        print(f"lmul: {one_line(_explain(error))}", file=sys.stderr)
+        return 2
     return status
+
+
+def _explain(error: Exception) -> str:
+    match error:
+        case ModuleNotFoundError():
+            return f"{error.name} is not installed: run `pip install 'lmul[sim,cost,plot]'`"
+        case OSError():
+            name = f"{str(error.filename)!r}: " if error.filename else ""
+            return f"cannot read or write: {name}{reason(error)}; make room, or name other files"
+        case MemoryError():
+            return "not enough memory: take a smaller design or smaller operands"
+    return str(error)
+
+
+def _open_streams() -> None:
+    """Let output go nowhere where it was closed, and let no name of a file be what cannot be printed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+        if isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _abandon_output() -> None:
+    """Let what standard output did not take go nowhere, lest Python tries again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse what cannot be written before any work."""
+    for name, directory in OUTPUTS.items():
+        path = getattr(options, name, None)
+        if isinstance(path, Path):
+            check_output(path, directory=directory)
 
 
 def _parser() -> _Parser:
@@ -117,7 +169,14 @@ def _add_operands(parser: argparse.ArgumentParser) -> None:
 
 def _verilog_parser(parser: argparse.ArgumentParser) -> None:
     _add_design(parser)
-    parser.add_argument("-o", "--output", default=".", metavar="DIR", help="where to; - for standard output")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=_output,
+        default=Path(),
+        metavar="DIR",
+        help="where to; - for standard output, ./- for a directory of that name",
+    )
     parser.add_argument(
         "--name-prefix", default="", metavar="P", help="of all modules and files, for several exports at once"
     )
@@ -210,12 +269,13 @@ def _design(options: argparse.Namespace) -> Design:
 
 
 def _config(path: Path) -> dict[str, Any]:
+    text = read_input(path, "name a TOML file", LARGEST_CONFIG)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; name a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(text.decode("utf-8"))
+    except ValueError as error:
         raise UserError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise UserError(f"{path} is not TOML that can be read: its brackets are nested too deeply") from None
     for name, value in values.items():
         if name not in DESIGN_OPTIONS:
             raise UserError(f"{path}: {name!r} is unknown: it must be one of {', '.join(DESIGN_OPTIONS)}")
@@ -240,6 +300,11 @@ def _operands(options: argparse.Namespace, design: Design) -> tuple["Operands", 
     return operands
 
 
+def _output(text: str) -> Path | None:
+    """Give the directory to write to, None for standard output."""
+    return None if text == "-" else Path(text)
+
+
 def _verilog(options: argparse.Namespace) -> int:
     from lmul.hdl import export
 
@@ -249,13 +314,12 @@ def _verilog(options: argparse.Namespace) -> int:
             f"--name-prefix {prefix!r} begins no Verilog name: take letters, digits and _, no digit first"
         )
     text = export(design, prefix + design.name)
-    if options.output == "-":
+    if options.output is None:
         sys.stdout.write(text.verilog)
-        sys.stdout.flush()
         return 0
-    directory = Path(options.output)
-    for path in write_files(directory, {f"{text.name}.v": text.verilog, f"{text.name}.json": text.sidecar}):
-        print(path)
+    files = {f"{text.name}.v": text.verilog, f"{text.name}.json": text.sidecar}
+    for path in write_files(options.output, files):
+        say(path)
     return 0
 
 

@@ -1,12 +1,21 @@
-"""Where tables go: the terminal's width, or 80 columns elsewhere."""
+"""What people read on standard output: tables and lines, whatever names are in them."""
 
 import sys
 
 from rich.console import Console
 
+from lmul.errors import printable
+
 TABLE_WIDTH = 80
 
 
 def console() -> Console:
-    """Give a console on standard output."""
-    return Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
+    """Give a console on standard output: the terminal's width, or 80 columns elsewhere."""
+    width = None if sys.stdout.isatty() else TABLE_WIDTH
+    # Names of cells and files hold brackets and colons that mean nothing.
+    return Console(width=width, markup=False, emoji=False)
+
+
+def say(text: object) -> None:
+    """Print a line that may hold names of files."""
+    print(printable(text))

@@ -1,17 +1,108 @@
-"""Writing files whole or not at all."""
+"""Reading what a user names, and writing files whole or not at all."""
 
+import fcntl
 import os
-import tempfile
-from collections.abc import Mapping
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
-from lmul.errors import UserError
+from lmul.errors import UserError, printable
+
+STALE_SECONDS = 600
+"""Age of a temporary file that nobody can be writing any more."""
+
+
+@contextmanager
+def open_input(path: Path, wanted: str) -> Iterator[IO[bytes]]:
+    """Open a file that a user named.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : str
+        What should have been named, for the message.
+
+    Raises
+    ------
+    UserError
+        There is no such file, or it is none: a pipe might keep us waiting for ever, and a device has no end.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"cannot read {str(path)!r}: it is a directory, a pipe or a device; {wanted}")
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise UserError(f"cannot read {str(path)!r}: {reason(error)}; {wanted}") from None
+
+
+def read_input(path: Path, wanted: str, limit: int) -> bytes:
+    """Read a file that a user named.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : str
+        What should have been named, for the message.
+    limit : int
+        Bytes that it has at most.
+
+    Raises
+    ------
+    UserError
+        It cannot be read, or is larger.
+    """
+    with open_input(path, wanted) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise UserError(f"cannot read {str(path)!r}: it has more than {limit:,} bytes; {wanted}")
+    return data
+
+
+def reason(error: BaseException) -> str:
+    """Say in a few words what went wrong with a file."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def check_output(path: Path, *, directory: bool = False) -> None:
+    """Refuse a path that cannot be written, before any work is done for it.
+
+    Parameters
+    ----------
+    path : Path
+    directory : bool
+        Files are to be written into it; it need not be there.
+
+    Raises
+    ------
+    UserError
+        It is something else, such as a device, or lies in what is no directory or must not be written.
+    """
+    try:
+        if not directory and path.exists() and not path.is_file():
+            raise UserError(f"cannot write {str(path)!r}: it is a directory, a pipe or a device; name a file")
+        parent = path if directory else path.parent
+        while not parent.exists() and not parent.is_symlink() and parent != parent.parent:
+            parent = parent.parent
+    except OSError as error:
+        raise UserError(f"cannot write {str(path)!r}: {reason(error)}; name another") from None
+    if not parent.is_dir():
+        raise UserError(f"cannot write {str(path)!r}: {str(parent)!r} is no directory; name one")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(
+            f"cannot write {str(path)!r}: {str(parent)!r} must not be written; name another directory"
+        )
 
 
 def write_files(directory: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
     """Write files under temporary names, then rename them.
 
     A file that already holds its content is left alone, so that what was built from it stays valid.
+    Temporary files that an earlier run left behind when it was killed are removed.
 
     Parameters
     ----------
@@ -27,28 +118,66 @@ def write_files(directory: Path, contents: Mapping[str, str | bytes]) -> list[Pa
     Raises
     ------
     UserError
-        The directory cannot be made or written.
+        The directory cannot be made or written, or a name is taken by something that is no file.
     """
     paths = [directory / name for name in contents]
-    written: list[tuple[str, Path]] = []
+    for path in paths:
+        check_output(path)
+    parts: dict[Path, Path] = {}
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        _remove_stale(directory)
         for path, content in zip(paths, contents.values(), strict=True):
             data = content.encode() if isinstance(content, str) else content
             if path.is_file() and path.read_bytes() == data:
                 continue
-            handle, name = tempfile.mkstemp(dir=directory, prefix=".", suffix=".part")
-            written.append((name, path))
-            with open(handle, "wb") as file:  # noqa: PTH123
+            parts[path] = directory / f".lmul-{secrets.token_hex(8)}.part"
+            with parts[path].open("xb") as file:
                 file.write(data)
-            os.chmod(name, 0o644)  # noqa: PTH101
-        for name, path in written:
-            os.replace(name, path)  # noqa: PTH105
+        for path, part in parts.items():
+            part.replace(path)
     except OSError as error:
-        for name, _ in written:
-            Path(name).unlink(missing_ok=True)
-        reason = error.strerror or str(error)
         raise UserError(
-            f"cannot write to {directory}: {reason}; name a directory that can be written"
+            f"cannot write to {str(directory)!r}: {reason(error)}; name a directory that can be written"
         ) from None
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
     return paths
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Have a directory to ourselves: whoever else asks for it waits, and says so.
+
+    Programs started with ``close_fds=False`` keep the lock as long as they run, even if we are killed.
+
+    Parameters
+    ----------
+    directory : Path
+        Made if it is not there.
+
+    Raises
+    ------
+    UserError
+        The directory cannot be made or written.
+    """
+    check_output(directory, directory=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("wb") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Waiting for another run in {printable(directory)} ...", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_stale(directory: Path) -> None:
+    """Remove temporary files of runs that were killed."""
+    for part in directory.glob(".lmul-*.part"):
+        with suppress(OSError):
+            if part.lstat().st_mtime < time.time() - STALE_SECONDS:
+                part.unlink()

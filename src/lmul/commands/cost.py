@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import RenderableType
 
-from lmul.console import console
+from lmul.console import console, say
 from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.library import Library
 from lmul.cost.mapping import CELLS
@@ -104,7 +104,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
         files += [(options.netlist, handover_files(cost, operands)) for cost in costs]
     for directory, texts in files:
         for path in write_files(directory, texts):
-            print(path)
+            say(path)
 
 
 def _conditions(options: argparse.Namespace, library: Library) -> "Conditions":
@@ -173,7 +173,7 @@ def _show(table: RenderableType, figures: Any, options: argparse.Namespace) -> N
     console().print(table)
     if options.json:
         write_files(options.json.parent, {options.json.name: json.dumps(figures, indent=2) + "\n"})
-        print(f"Figures: {options.json}")
+        say(f"Figures: {options.json}")
 
 
 ESTIMATES = {"cells": _cells, "gates": _gates, "paper": _paper, "ice40": _fpga, "ecp5": _fpga}

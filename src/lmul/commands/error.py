@@ -10,7 +10,7 @@ from lmul.accuracy.claims import recompute_claims
 from lmul.accuracy.plot import check_plot_path, plot_errors
 from lmul.accuracy.report import as_plain, format_report, operands_report
 from lmul.accuracy.table import claims_table, format_table, operands_table
-from lmul.console import console
+from lmul.console import console, say
 from lmul.errors import UserError
 from lmul.files import write_files
 from lmul.golden import Format, find_format
@@ -42,11 +42,11 @@ def run_error(options: argparse.Namespace) -> int:
     if options.plot:
         with working(f"Drawing {options.plot}"):
             plot_errors(format_, options.plot)
-        print(f"Picture: {options.plot}")
+        say(f"Picture: {options.plot}")
     if options.json:
         content = json.dumps(as_plain(figures), indent=2, allow_nan=False) + "\n"
         write_files(options.json.parent, {options.json.name: content})
-        print(f"Figures: {options.json}")
+        say(f"Figures: {options.json}")
     return 0
 
 

@@ -9,15 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmul.console import console
+from lmul.console import console, say
 from lmul.cost.estimate import map_to_cells
 from lmul.cost.liberty import default_liberty
 from lmul.cost.mapping import CELLS
 from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design
-from lmul.errors import UserError
-from lmul.files import write_files
+from lmul.errors import UserError, one_line, printable
+from lmul.files import locked, write_files
 from lmul.hdl import Export, export
 from lmul.progress import working
 from lmul.sim.coverage import holes
@@ -43,15 +43,20 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
         icarus_runner()
     else:
         verilator_environment()
+    if printable(options.build.absolute()) != str(options.build.absolute()):
+        raise UserError(
+            f"--build {str(options.build.absolute())!r} has characters that no report of cocotb's can hold: "
+            "name a directory without control characters"
+        )
     text = export(design)
     kinds = [name for name in ("netlist", "four-state") if getattr(options, name.replace("-", "_"))]
     directory = options.build / "sim" / "-".join([text.name, *kinds])
     ports = json.loads(text.sidecar)["ports"]
     sources, top = _sources(design, text, ports, options)
-    paths = write_files(directory, sources)
     matrices = [pair.codes(*design.formats) for pair in operands]
     try:
-        with working(f"Simulating {text.name}") as progress:
+        with locked(directory), working(f"Simulating {text.name}") as progress:
+            paths = write_files(directory, sources)
             result = simulate(
                 design,
                 paths,
@@ -67,7 +72,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
                 progress=progress,
             )
     except SimulationError as error:
-        print(f"lmul: {error}", file=sys.stderr)
+        print(f"lmul: {one_line(error)}", file=sys.stderr)
         return 1
     if options.json:
         _write_json(options.json, design, seed, testcase, result)
@@ -76,7 +81,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     else:
         _print_simulation(design, operands, result, paths[0], testcase)
     if result.waves:
-        print(f"Waveforms: {result.waves}")
+        say(f"Waveforms: {result.waves}")
     if options.four_state:
         print("No output was unknown after the reset, whatever registers and idle inputs held.")
     return _tell_holes(result, seed)
@@ -130,19 +135,17 @@ def _print_simulation(
     design: Design, operands: Sequence[Operands], result: "Simulation", source: Path, testcase: str
 ) -> None:
     counts = f"{result.compared:,} outputs of {result.products:,} products"
-    print(f"{source}: {counts}, every bit as the model has it.")
+    say(f"{source}: {counts}, every bit as the model has it.")
     names = operands[0].name if len(operands) == 1 else f"{len(operands)} matrix products"
     if design.kind == "mul":
-        print(f"Pairs: {describe_pairs(design.format) if testcase == 'codes' else f'those of {names}'}.")
+        say(f"Pairs: {describe_pairs(design.format) if testcase == 'codes' else f'those of {names}'}.")
     else:
         share = 100 * result.busy / result.window
-        print(
-            f"Operands: {names}. {result.cycles:,} cycles, a step in {share:.1f} % from first to last step."
-        )
+        say(f"Operands: {names}. {result.cycles:,} cycles, a step in {share:.1f} % from first to last step.")
 
 
 def _print_stress(name: str, result: "Simulation", source: Path) -> None:
-    print(f"{source}: {result.compared:,} outputs, every bit as the model has it.")
+    say(f"{source}: {result.compared:,} outputs, every bit as the model has it.")
     cycles = f"{result.cycles:,} cycles, " if result.cycles else ""
     print(f"Stimulus: {cycles}fingerprint {result.stimulus[:16]}.", flush=True)
     console().print(coverage_table(name, result.coverage))
@@ -160,4 +163,4 @@ def _write_json(path: Path, design: Design, seed: int, testcase: str, result: "S
     counted = {name: value for name, value in asdict(result).items() if name != "waves"}
     content = {"design": design.parameters(), "testcase": testcase, "seed": seed} | counted
     write_files(path.parent, {path.name: json.dumps(content, indent=2) + "\n"})
-    print(f"Figures: {path}")
+    say(f"Figures: {path}")
