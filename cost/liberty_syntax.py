@@ -37,6 +37,9 @@ _LEVELS = {"library": 0, "cell": 1}
 _NO_CHILDREN: dict[str, list["Node"]] = {}
 _SNIPPET = 40
 
+LARGEST = 1e12
+"""Largest number that is taken, in any unit: nothing that is computed from it overflows."""
+
 
 class LibertyError(Exception):
     """What is wrong with a file, and where.
@@ -102,7 +105,7 @@ class Node:
             numbers = [float(word) for word in words]
         except ValueError:
             self._refuse_word()
-        if not math.isfinite(sum(numbers)):
+        if not all(abs(number) <= LARGEST for number in numbers):
             self._refuse_word()
         return numbers
 
@@ -117,7 +120,9 @@ class Node:
             if not _is_number(match[0]):
                 reason = f"{shortened(match[0])!r} in {self.name} is not a number"
                 raise LibertyError(self.offset + match.start(), reason)
-        raise LibertyError(self.offset, f"the numbers in {self.name} are too large")
+        raise LibertyError(
+            self.offset, f"the numbers in {self.name} are too large: {LARGEST:g} is the largest"
+        )
 
     def all(self, name: str) -> list["Node"]:
         """Give the children of a name."""
@@ -146,7 +151,9 @@ class Node:
             return default
         if not _is_number(node.bare):
             raise LibertyError(node.offset, f"{name} is {shortened(node.bare)!r}, not a number")
-        return float(node.bare)
+        if abs(number := float(node.bare)) > LARGEST:
+            raise LibertyError(node.offset, f"{name} is {shortened(node.bare)}: {LARGEST:g} is the largest")
+        return number
 
 
 def shortened(text: str) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
-from lmul.cost.liberty_syntax import LibertyError, Node, shortened
+from lmul.cost.liberty_syntax import LARGEST, LibertyError, Node, shortened
 from lmul.cost.library import Edges, Table
 
 _EXPONENT = {"": 0, "k": 3, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
@@ -139,7 +139,7 @@ def _unit(library: Node, attribute: str, default: str, prefix: str, symbol: str)
     text = default if node is None else "".join(node.words)
     match = re.fullmatch(rf"(\d*\.?\d*)([kmunpf]?){symbol}", text, flags=re.IGNORECASE)
     factor = 0.0 if match is None or match[1] == "." else float(match[1] or 1)
-    if match is None or not 0.0 < factor < math.inf:
+    if match is None or not 0.0 < factor <= LARGEST:
         offset = library.offset if node is None else node.offset
         raise LibertyError(offset, f"{attribute} is {shortened(text)!r}, an unknown unit")
     return factor * 10.0 ** (_EXPONENT[match[2].lower()] - _EXPONENT[prefix])

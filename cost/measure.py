@@ -16,6 +16,7 @@ from lmul.cost.netlist import Netlist, nand2
 from lmul.cost.sampling import Glitches, sample_glitches
 from lmul.cost.timed import TimedNetlist
 from lmul.cost.timing import Step, Timing, analyse_timing
+from lmul.errors import UserError
 
 PRECISION = 0.01
 """Half of the 95 % confidence interval of an energy, as a share of it."""
@@ -157,6 +158,10 @@ class Measured:
         return cls(**values | {"blocks": blocks, "path": path})
 
 
+LONGEST_NS = 1000
+"""Longest delay that is simulated: the simulation counts femtoseconds in 32 bits."""
+
+
 @dataclass(frozen=True)
 class Simulated:
     """A netlist after both simulations: what its figures are made of.
@@ -196,10 +201,16 @@ def simulate_netlist(
         First cycles that do not count.
     conditions : Conditions
         A netlist too slow for their clock period, or without one, runs at its critical delay.
+
+    Raises
+    ------
+    UserError
+        The library gives no delays, or such as no circuit has.
     """
     netlist = conditions.wired(netlist)
     timing = analyse_timing(netlist)
     most = min(MOST_CYCLES, _MOST_BITS // max(1, len(netlist.sources)))
+    _check_times(timing, netlist.library.name)
     activity = simulate(netlist, ports, warmup, draw_steps(ports, warmup, most))
     clock_ps = max(conditions.period_ps or 0.0, timing.delay_ps)
     model = EnergyModel(netlist, activity, timing, clock_ps)
@@ -212,6 +223,17 @@ def simulate_netlist(
         half_period_ps=clock_ps / 2,
     )
     return Simulated(netlist, timing, activity, glitches, model, clock_ps)
+
+
+def _check_times(timing: Timing, library: str) -> None:
+    """Refuse delays that no simulation can take, such as those of a wrong unit."""
+    delays = (delay for arc in timing.delays.values() for delay in arc)
+    longest = max(map(abs, (timing.delay_ps / 1e3, *timing.slews.flat, *delays)))
+    if timing.delay_ps <= 0 or not longest <= LONGEST_NS:
+        raise UserError(
+            f"library {library} gives a slowest path of {timing.delay_ps:.3g} ps and delays or slews up to "
+            f"{longest:.3g} ns: wanted some delay, and none above {LONGEST_NS} ns"
+        )
 
 
 def measure_all(

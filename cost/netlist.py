@@ -270,9 +270,12 @@ def nand2(library: Library) -> Cell:
     found = [
         cell for cell in library.cells.values() if not (cell.dont_use or cell.unusable) and _is_nand2(cell)
     ]
-    if not found:
-        raise UserError(f"library {library.name} has no two-input NAND")
-    return min(found, key=lambda cell: cell.area)
+    smallest = min(found, key=lambda cell: cell.area, default=None)
+    if smallest is None or smallest.area <= 0:
+        raise UserError(
+            f"library {library.name} has no two-input NAND with an area, which others are told in"
+        )
+    return smallest
 
 
 def nand2_load(library: Library) -> float:

@@ -116,10 +116,10 @@ class PortRunner(Verilator):
         self, cmds: Sequence[list[str]], cwd: str | os.PathLike[str], stdout: TextIO | None = None
     ) -> None:
         """Run commands that keep the lock of the directory for as long as they run."""
-        files = {"stdout": stdout, "stderr": subprocess.STDOUT} if stdout else {}
+        stderr = subprocess.STDOUT if stdout else None
         for command in cmds:
             result = subprocess.run(  # noqa: S603
-                command, cwd=cwd, env=self.env, check=False, close_fds=False, **files
+                command, cwd=cwd, env=self.env, check=False, stdout=stdout, stderr=stderr, close_fds=False
             )
             if result.returncode:
                 raise RuntimeError(f"{command[0]} ended with status {result.returncode}")

@@ -87,7 +87,17 @@ BROKEN = {
     f"{HEAD} cell() {{ area : 1; }} }}": (3, "a cell without a name"),
     f"{HEAD}{CELL} pin() {{ direction : input; }} }} }}": (5, "a pin without a name"),
     f"{HEAD}{CELL} bus(A) {{ bus_type : lost; }} }} }}": (5, "bus(A) has no known bus_type"),
-    f"{HEAD}{CELL} type(t) {{ bit_from : 0; bit_to : 1e300; }} bus(A) {{ bus_type : t; }} }} }}": (5, "bits"),
+    f"{HEAD}{CELL} type(t) {{ bit_from : 0; bit_to : 1e9; }} bus(A) {{ bus_type : t; }} }} }}": (5, "bits"),
+    f"{HEAD}{CELL} type(t) {{\n bit_from : 0; bit_to : 1e300; }} bus(A) {{ bus_type : t; }} }} }}": (
+        6,
+        "1e+12",
+    ),
+    f"{HEAD}{CELL} type(t) {{ bit_from : 0; bit_to : 99999; }}" + "bus(A) { bus_type : t; }" * 9 + "} }": (
+        5,
+        "bits",
+    ),
+    f"{HEAD} cell(x;) {{ area : 1; }} }}": (3, "parentheses of cell"),
+    f'{HEAD} cell("x;exec") {{ area : 1; }} }}': (3, "a cell is named 'x;exec'"),
     f"{HEAD}{CELL} bus(A) {{ pin(A[0:999999]) {{ }} }} }} }}": (5, "bits"),
     f"{HEAD} wire_load(w) {{ fanout_length(3); }}\n{CELL} }} }}": (3, "fanout_length"),
     f"{HEAD} wire_load(w) {{ fanout_length(-1, 3); }}\n{CELL} }} }}": (3, "fanout_length"),
@@ -175,6 +185,7 @@ CHANGES = st.tuples(st.just("change"), PLACES, CHARACTERS)
 LINES = st.tuples(
     st.sampled_from(["drop line", "repeat line"]), st.integers(0, VALID.count("\n") - 1), st.none()
 )
+EDITS = st.lists(st.one_of(CUTS, COPIES, INSERTS, CHANGES, LINES), min_size=1, max_size=4)
 
 
 def mutate(text: str, kind: str, place: int, detail: int | str | None) -> str:
@@ -194,6 +205,12 @@ def mutate(text: str, kind: str, place: int, detail: int | str | None) -> str:
             return "".join(lines[: place + 1] + lines[place:])
 
 
+def edited(text: str, edits: list[tuple[str, int, int | str | None]]) -> str:
+    for kind, place, detail in edits:
+        text = mutate(text, kind, place, detail)
+    return text
+
+
 @pytest.fixture(scope="module")
 def mutant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mutants") / "mutant.lib"
@@ -206,14 +223,11 @@ def test_the_library_to_be_mutated_is_valid(mutant: Path) -> None:
 
 
 @settings(derandomize=True, max_examples=1500, deadline=500)
-@given(st.lists(st.one_of(CUTS, COPIES, INSERTS, CHANGES, LINES), min_size=1, max_size=4))
+@given(EDITS)
 def test_a_mutated_library_is_read_or_refused_in_one_line(
     mutant: Path, edits: list[tuple[str, int, int | str | None]]
 ) -> None:
-    text = VALID
-    for kind, place, detail in edits:
-        text = mutate(text, kind, place, detail)
-    mutant.write_bytes(text.encode("latin-1"))
+    mutant.write_bytes(edited(VALID, edits).encode("latin-1"))
     try:
         library = read_liberty(mutant)
     except UserError as error:

@@ -132,7 +132,8 @@ def _read_arrays(file: IO[bytes], source: str) -> dict[str, npt.NDArray[Any]]:
     missing = [key for key in "ab" if key not in archive]
     if missing:
         raise UserError(f"{source!r} lacks {' and '.join(missing)}; it holds {archive.files[:8]}: {WANTED}")
-    _check_sizes(archive.zip, source)
+    with zipfile.ZipFile(file) as members:
+        _check_sizes(members, source)
     return {key: _read_array(archive, key, source) for key in "ab"}
 
 

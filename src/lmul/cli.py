@@ -74,9 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _open_streams()
     try:
-        options = _parser().parse_args(arguments)
-        _check_outputs(options)
-        status: int = options.run(options)
+        status = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
@@ -88,6 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _abandon_output()
         print(f"lmul: {one_line(_explain(error))}", file=sys.stderr)
         return 2
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit:
+        return 0  # Help or a version was asked for.
+    _check_outputs(options)
+    status: int = options.run(options)
     return status
 
 

@@ -68,7 +68,8 @@ def run_nextpnr(family: str, arguments: Sequence[str], directory: Path) -> None:
         cwd=directory,
         env=environment | {"TMPDIR": str(directory)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",  # Names of files and cells may be in any encoding.
         check=False,
     )
     if result.returncode == 0:

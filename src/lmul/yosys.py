@@ -44,7 +44,8 @@ def run_yosys(commands: Sequence[str], directory: Path) -> None:
         # ABC keeps a cache in the temporary directory, which runs at the same time must not share.
         env=os.environ | {"TMPDIR": str(directory)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",  # Names of files and cells may be in any encoding.
         check=False,
     )
     if result.returncode == 0:

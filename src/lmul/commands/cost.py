@@ -16,7 +16,7 @@ from lmul.cost.library import Library
 from lmul.cost.mapping import CELLS
 from lmul.design import Design
 from lmul.errors import UserError
-from lmul.files import write_files
+from lmul.files import check_output, write_files
 from lmul.progress import working
 from lmul.workloads import Operands
 
@@ -74,7 +74,7 @@ def run_calibration(options: argparse.Namespace) -> int:
 
     with working("Mapping and measuring the operations of the table") as progress:
         found = calibrate(
-            options.liberty or default_liberty(), cache=options.build / CELLS, progress=progress
+            options.liberty or default_liberty(), cache=_cache(options, CELLS), progress=progress
         )
     _show(calibration_table(found), found.as_dict(), options)
     return 0
@@ -87,7 +87,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.table import cost_table, path_table
 
     liberty = options.liberty or default_liberty()
-    conditions, cache = _conditions(options, read_liberty(liberty)), options.build / CELLS
+    conditions, cache = _conditions(options, read_liberty(liberty)), _cache(options, CELLS)
     costs = [
         _measured(design, partial(estimate, design, operands, liberty, conditions=conditions, cache=cache))
         for design in designs
@@ -141,7 +141,7 @@ def _gates(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.gates_table import gates_table
 
     costs = [
-        _measured(design, partial(estimate_gates, design, cache=options.build / CELLS)) for design in designs
+        _measured(design, partial(estimate_gates, design, cache=_cache(options, CELLS))) for design in designs
     ]
     _show(gates_table(costs), [cost.as_dict() for cost in costs], options)
 
@@ -157,11 +157,18 @@ def _paper(designs: Sequence[Design], operands: Sequence[Operands], options: arg
 def _fpga(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
     from lmul.cost.fpga import estimate_fpga, fpga_table
 
-    cache = options.build / FPGA
+    cache = _cache(options, FPGA)
     costs = [
         _measured(design, partial(estimate_fpga, design, options.estimate, cache=cache)) for design in designs
     ]
     _show(fpga_table(costs), [cost.as_dict() for cost in costs], options)
+
+
+def _cache(options: argparse.Namespace, name: str) -> Path:
+    """Give the directory of finished work, refused before any work if it cannot be written."""
+    directory: Path = options.build / name
+    check_output(directory, directory=True)
+    return directory
 
 
 def _measured(design: Design, estimate: Callable[..., Found]) -> Found:
