@@ -136,6 +136,11 @@ def test_weight_stationary_array_takes_operands_longer_than_its_sums(
         (make_design("array", rows=2, cols=2, lanes=1, share=1), "c_c0_align0 <= ", "c_c0_align0 <= ~"),
         (make_design("array", rows=3, cols=2, lanes=1), "(last & drain_busy)", "(1'h0)"),
         (make_design("array", rows=2, cols=2, lanes=1), "| b_last;", "& b_last;"),
+        (
+            make_design("array", rows=2, cols=2, lanes=1),
+            "c_tuser = array_c_payload[68:65]",
+            "c_tuser = array_c_payload[68:65] ^ {4{~m_axis_c_tready}}",
+        ),
         (make_design("array", rows=2, cols=2, lanes=1, dataflow="ws"), "marked <= ~b_last |", "marked <= "),
     ],
 )

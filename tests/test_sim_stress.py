@@ -71,6 +71,11 @@ FAULTS = {
 }
 
 MORE_FAULTS = {
+    "flags that change while a row waits": (
+        OS,
+        "m_axis_c_tuser = array_c_payload[68:65]",
+        "m_axis_c_tuser = array_c_payload[68:65] ^ {4{~m_axis_c_tready}}",
+    ),
     "row kept in a reset": (OS, "if (rst) c_valid <= 1'h0;\n    else if (advance)", "if (advance)"),
     "first step kept in a reset": (OS, "if (rst) first <= 1'h1;\n    else if (take)", "if (take)"),
     "drop kept in a reset": (OS, "rst | ((drop_a & a_valid) & a_last)", "(drop_a & a_valid) & a_last"),
