@@ -248,8 +248,6 @@ async def stress(dut: Any) -> None:
     design = bench.design()
     runs = draw_runs(design, bench.seed())
     environment = Bench(dut)
-    for stream in (environment.a, environment.b, environment.c):
-        stream.drive()
     await bench.start_clock_and_reset(dut)
     starts = [0, *accumulate(len(run.tiles) for run in runs)]
     for first, run in zip(starts, runs, strict=False):
