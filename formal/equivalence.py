@@ -79,7 +79,7 @@ def _expose_registers(gold: str, gate: str, top: str, directory: Path) -> tuple[
         commands += [
             f"read_verilog -icells {copy}.v",
             f"hierarchy -check -top {top}",
-            "proc -norom",
+            "proc -norom -noopt",
             "flatten",
             "dffunmap",
             # One net for each bit, with one name: so registers are found that lost some of their bits.
@@ -90,7 +90,7 @@ def _expose_registers(gold: str, gate: str, top: str, directory: Path) -> tuple[
         ]
     commands += [f"design -copy-from {copy} -as {copy} {copy}" for copy in COPIES]
     commands += [
-        "expose -evert-dff -shared gold gate",
+        "expose -evert-dff -dff -shared gold gate",
         "opt_clean -purge",
         "write_json copies.json",
         "write_verilog -noattr copies.v",
