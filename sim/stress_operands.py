@@ -1,5 +1,6 @@
 """Operands that press on a sum: every pair of classes, storms of specials, the ends of the accumulator."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import matmul_codes
+from lmul.golden import find_format, matmul_codes
 from lmul.sim.classes import Classes, classes_of
 
 Codes = NDArray[np.int64]
@@ -21,6 +22,18 @@ LONGEST_FLOAT = 1024
 
 SUMS = 64
 """Sums that each kind of operands is drawn for at least, in 4 tiles or more."""
+
+ROUNDED = 2048
+"""Sums that press on the rounding of the result, where there is one."""
+
+MOST_TERMS = 16
+"""Products of such a sum."""
+
+TABLE = 128
+"""Codes of wide formats of which such products are made."""
+
+Term = tuple[int, int, int]
+"""A product and its operands' codes."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,7 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     """
     drawing = _Drawing(design, rng)
     cases = [*drawing.crosses(), *drawing.storms(), *drawing.extremes(), *drawing.sticky()]
+    cases += drawing.rounded() if design.converts and not design.accumulator_format else []
     return [cases[index] for index in rng.permutation(len(cases))]
 
 
@@ -75,6 +89,22 @@ def products_to_overflow(design: Design) -> int | None:
         if matmul_codes(largest[0][:, :products], largest[1][:, :products].T, design).inf[0, 0]:
             return products
     return None
+
+
+def _terms(target: int, table: list[Term], sign: int) -> list[Term]:
+    """Give products whose sum is as near to a target as so many can be; each the nearest to what is left."""
+    values = [value for value, _, _ in table]
+    terms: list[Term] = []
+    while target and len(terms) < MOST_TERMS:
+        # What is less than any product is the difference of two.
+        wanted = abs(target) if 2 * abs(target) > values[0] else abs(target) + values[0]
+        place = min(bisect_left(values, wanted), len(values) - 1)
+        if place and wanted - values[place - 1] < values[place] - wanted:
+            place -= 1
+        value, a, b = table[place]
+        terms.append((value, a, b | (sign if target < 0 else 0)))
+        target -= value if target > 0 else -value
+    return terms
 
 
 class _Drawing:
@@ -220,6 +250,50 @@ class _Drawing:
         a = first.largest_finite | np.tile(own * first.sign_mask, (self.rows(), 1))
         b = second.largest_finite | np.tile((own ^ signs)[:, None] * second.sign_mask, (1, self.cols))
         return self.whole(Case(kind, a, b))
+
+    def rounded(self) -> Iterator[Case]:
+        """Give sums of every size that are on a tie or beside one, or whose rounding carries far."""
+        table = self.products_of_codes()
+        if not table:
+            return
+        digits = find_format(self.design.out).mantissa_bits
+        largest = min(self.design.accumulator_bits - 2, table[-1][0].bit_length() + 2)
+        for _ in range(max(8, ROUNDED // (self.height * self.cols))):
+            target = self.beside_tie(int(self.rng.integers(0, largest + 1)), digits)
+            terms = _terms(target * int(self.rng.choice([-1, 1])), table, self.design.formats[1].sign_mask)
+            case = self.whole(self.numbers("rounded sums", max(len(terms), 1)))
+            if len(terms) <= case.a.shape[1]:
+                row, col = self.rng.integers(len(case.a)), self.rng.integers(self.cols)
+                case.a[row], case.b[:, col] = 0, 0
+                for place, (_, a, b) in enumerate(terms):
+                    case.a[row, place], case.b[place, col] = a, b
+            yield case
+
+    def beside_tie(self, bits: int, digits: int) -> int:
+        """Draw a number of so many bits after the first: last digits alike, a remainder that matters."""
+        rest = max(bits - digits, 0)
+        run = int(self.rng.integers(self.rng.choice([0, bits - rest]), bits - rest + 1))
+        kept = 1 << (bits - rest) | int(self.rng.integers(1 << (bits - rest)))
+        kept = kept >> run << run | int(self.rng.integers(2)) * ((1 << run) - 1)
+        if not rest:
+            return kept
+        half, below = 1 << (rest - 1), 1 << int(self.rng.integers(rest))
+        remainders = 0, half, half - 1, half + 1, half | below, below
+        return kept << rest | remainders[self.rng.integers(len(remainders))]
+
+    def products_of_codes(self) -> list[Term]:
+        """Give products, in units of the sum's last place, ascending, and operands that make them."""
+        codes = []
+        for format_ in self.design.formats:
+            every = np.arange(format_.smallest_normal, format_.largest_finite + 1)
+            codes.append(every if len(every) <= TABLE else self.rng.choice(every, TABLE))
+        sums = matmul_codes(codes[0][:, None], codes[1][None, :], self.design)
+        raw = sums.raw.tolist()
+        found = {
+            raw[row][column]: (raw[row][column], int(codes[0][row]), int(codes[1][column]))
+            for row, column in np.argwhere(~sums.overflow).tolist()
+        }
+        return [found[value] for value in sorted(found) if value > 0]
 
     def sticky(self) -> Iterator[Case]:
         """Give sums that are NaN or infinite from their first step on, and infinities that meet."""

@@ -3,20 +3,17 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from amaranth.hdl import Elaboratable
-from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.hdl import Export, export
+from lmul.sim.draw import Matrices
+from lmul.sim.draw import draw_codes as draw
 
 # Components that are only asked for their ports would warn in whichever test collects them.
 Elaboratable._MustUse__silence = True
-
-Matrices = list[tuple[NDArray[Any], NDArray[Any]]]
 
 
 @pytest.fixture(scope="session")
@@ -50,17 +47,4 @@ def export_to(tmp_path: Path) -> Callable[[Design], tuple[Export, Path]]:
 @pytest.fixture
 def draw_codes() -> Callable[..., Matrices]:
     """Draw matrix products of e4m3 codes of every kind; NaN, infinite storms and all, if asked."""
-
-    def draw(*shapes: tuple[int, int, int], seed: int = 1, nan: float = 0.0) -> Matrices:
-        rng = np.random.default_rng(seed)
-        products = []
-        for rows, depth, cols in shapes:
-            pair = []
-            for shape in ((rows, depth), (depth, cols)):
-                codes = rng.integers(0, 256, shape).astype(np.uint8)
-                codes = np.where(codes % 128 == 127, codes - 1, codes)
-                pair.append(np.where(rng.random(shape) < nan, codes | 0x7F, codes).astype(np.uint8))
-            products.append((pair[0], pair[1]))
-        return products
-
     return draw

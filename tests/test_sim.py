@@ -12,6 +12,7 @@ from pylibfst import get_scopes_signals2, lib  # type: ignore[import-untyped]
 from lmul.cli import main
 from lmul.design import Design, make_design
 from lmul.hdl import Export
+from lmul.sim.draw import quick_operands, shortest_tiles
 from lmul.sim.simulate import Simulation, SimulationError, simulate
 from tests.conftest import Matrices
 
@@ -68,11 +69,8 @@ def test_multiplier_is_right_for_every_pair(mul: str, run: Run, export_to: Expor
     ],
     ids=lambda design: f"{design.name}-{design.out}",
 )
-def test_dot_product_is_right_for_codes_of_every_kind(
-    design: Design, run: Run, export_to: ExportTo, draw_codes: Draw
-) -> None:
-    matrices = draw_codes((6, 1, 6), (6, 24, 6), (4, 37, 9)) + draw_codes((9, 24, 9), nan=0.02)
-    for result in run(design, export_to(design), matrices, ["operands", "pauses"]):
+def test_dot_product_is_right_for_codes_of_every_kind(design: Design, run: Run, export_to: ExportTo) -> None:
+    for result in run(design, export_to(design), quick_operands(design), ["operands", "pauses"]):
         assert result.compared == 36 + 36 + 36 + 81
 
 
@@ -88,18 +86,12 @@ def test_dot_product_is_right_for_codes_of_every_kind(
     ],
     ids=lambda design: f"{design.name}-{design.out}",
 )
-def test_array_is_right_for_codes_of_every_kind(
-    design: Design, run: Run, export_to: ExportTo, draw_codes: Draw
-) -> None:
+def test_array_is_right_for_codes_of_every_kind(design: Design, run: Run, export_to: ExportTo) -> None:
     """K of 1 and K beyond the depth, NaN, sizes that fill no tile; pauses, and ends that disagree."""
-    matrices = draw_codes((5, 1, 7), (9, 30, 5), (4, 64, 4)) + draw_codes((8, 12, 8), nan=0.02)
     exported = export_to(design)
-    for result in run(design, exported, matrices, ["operands", "pauses", "mismatch"]):
+    for result in run(design, exported, quick_operands(design), ["operands", "pauses", "mismatch"]):
         assert result.compared >= 35 + 45 + 16 + 64
-    # A hundred of the shortest tiles that may keep the array busy: R steps, or R rows.
-    steps, cols = design.rows * design.lanes, 10 * design.cols
-    shape = (design.rows, 10 * steps, cols) if design.dataflow == "ws" else (10 * design.rows, steps, cols)
-    (result,) = run(design, exported, draw_codes(shape))
+    (result,) = run(design, exported, shortest_tiles(design))
     assert result.busy == 100 * design.rows
     assert result.busy / result.window >= 0.99
 

@@ -127,12 +127,17 @@ def all_tiles() -> list[Tile]:
 async def operands(dut: Any) -> None:
     """Send every tile of the operands back to back, nothing pausing."""
     environment = Bench(dut)
-    await environment.run(all_tiles())
+    jobs = all_tiles()
+    await environment.run(jobs)
     # Output-stationary results need a whole tile, the others one row of it.
     needed = environment.first_step if bench.design().dataflow == "ws" else environment.first_end
     latency = environment.first_row - needed
     if latency != bench.design().latency:
         raise AssertionError(f"the first row came after {latency} cycles, not {bench.design().latency}")
+    needed = len(jobs[0].a) + sum(max(len(job.a), bench.design().rows) for job in jobs[1:])
+    if environment.last_step - environment.first_step + 1 > needed:
+        window = environment.last_step - environment.first_step + 1
+        raise AssertionError(f"the steps came in {window} cycles, where {needed} are enough")
 
 
 @cocotb.test

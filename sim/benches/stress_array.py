@@ -1,5 +1,6 @@
 """Bench of the array under pressure: drives all three streams cycle by cycle, checks rules and rows."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -12,7 +13,7 @@ from lmul.design import Design
 from lmul.sim.benches import bench
 from lmul.sim.coverage_streams import StreamCoverage
 from lmul.sim.coverage_sums import SumCoverage
-from lmul.sim.stress import Run, StressTile, digest, draw_runs
+from lmul.sim.stress import STALL, Run, StressTile, digest, draw_runs
 from lmul.sim.tiles import Tile, pack, tiles
 
 MISMATCH = 0b1000
@@ -53,6 +54,7 @@ class Source:
     def __init__(self, dut: Any, name: str) -> None:
         self.data, self.last = getattr(dut, f"{name}_tdata"), getattr(dut, f"{name}_tlast")
         self.valid, self.ready = getattr(dut, f"{name}_tvalid"), getattr(dut, f"{name}_tready")
+        self.width = len(self.data)
         self.start([], [])
 
     def start(self, beats: list[list[int]], pauses: list[list[bool]]) -> None:
@@ -79,6 +81,10 @@ class Source:
             beats = self.beats[self.tile]
             self.data.value = beats[self.beat]
             self.last.value = int(self.beat == len(beats) - 1)
+        else:
+            # Neither means anything now.
+            self.data.value = random.getrandbits(self.width)
+            self.last.value = random.getrandbits(1)
 
     def sample(self) -> int:
         """Note whether the beat is taken at the end of this cycle: {ends a tile, ready, valid}."""
@@ -124,6 +130,8 @@ class Sink:
         if not self.valid.value:
             if self.held:
                 raise AssertionError(f"{self.place} came and was withdrawn before it was taken")
+            if self.cycle == STALL < len(self.pauses[self.tile]):
+                raise AssertionError(f"{self.place} never came: it waits for the sink to be ready")
             return self.is_ready << 1
         found = (int(self.data.value), int(self.user.value), int(self.last.value))
         if self.held is not None and found != self.held:
@@ -247,11 +255,12 @@ async def stress(dut: Any) -> None:
     """Pauses of all patterns, resets at any time, disagreeing ends, storms of specials, extreme sums."""
     design = bench.design()
     runs = draw_runs(design, bench.seed())
+    jobs = [[make_job(tile, design) for tile in run.tiles] for run in runs]
     environment = Bench(dut)
     await bench.start_clock_and_reset(dut)
     starts = [0, *accumulate(len(run.tiles) for run in runs)]
-    for first, run in zip(starts, runs, strict=False):
-        await environment.run(run, [make_job(tile, design) for tile in run.tiles], first)
+    for first, run, ready in zip(starts, runs, jobs, strict=False):
+        await environment.run(run, ready, first)
         bench.report_progress(first, starts[-1])
     bench.report_progress(starts[-1], starts[-1])
     bench.report_result(
