@@ -4,9 +4,9 @@ PYTHON ?= python3
 BUILD  := build
 VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
-ROOMS  := hdl sim golden cost accuracy workloads formal tests bench src
+ROOMS  := hdl sim golden cost accuracy mutation workloads formal tests bench src
 
-.PHONY: all demo test test-long test-full test-exhaustive coverage formal bench lint format clean distclean
+.PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants bench lint format clean distclean
 
 all: demo
 
@@ -57,6 +57,10 @@ coverage: $(VENV)/ready
 # Proofs for every input, each with a mutant that must fail: a quarter of an hour.
 formal: $(VENV)/ready
 	$(VENV)/bin/python -m lmul.formal --json $(BUILD)/formal.json
+
+# Faults in netlists, one at a time, that the benches of `make test` should notice: 20 minutes.
+mutants: $(VENV)/ready
+	$(VENV)/bin/python -m lmul.mutation --build $(BUILD) --json $(BUILD)/mutants.json
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python bench/golden.py

@@ -125,25 +125,81 @@ def simulate(
         # Killed compilers leave halves of files that make takes for whole ones.
         shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
+    bench = _prepare(design, matrices, directory, testcase) | {"LMUL_FOUR_STATE": "1" if four_state else ""}
+    with _Environment(environment | bench), _Watch(directory / "progress", progress):
+        _build(runner, sources, top, directory, waves)
+        _run(runner, design, top, directory, testcase, waves, seed)
+    counted = json.loads(Path(bench["LMUL_RESULT"]).read_text())
+    counted["coverage"] = [Group(**group) for group in counted["coverage"]]
+    return Simulation(**counted, waves=_convert_waves(directory) if waves else None)
+
+
+def build_simulator(
+    sources: Sequence[Path], top: str, ports: Sequence[str], directory: Path, runtime: Path
+) -> None:
+    """Build what `run_mutants` runs; parameters and errors as `simulate` has them."""
+    environment, runner = _verilator(ports, runtime, waves=False)
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    with _Environment(environment):
+        _build(runner, sources, top, directory, waves=False)
+
+
+def run_mutants(
+    design: Design,
+    top: str,
+    matrices: Sequence[tuple[Codes, Codes]],
+    directory: Path,
+    mutants: Sequence[int],
+    *,
+    testcase: str,
+    seed: int,
+    progress: Progress | None = None,
+) -> dict[int, str | None]:
+    """Run a test case on a netlist with faults: first on each of them, then without any.
+
+    Parameters
+    ----------
+    mutants : sequence of int
+        Values of the netlist's input `mutant`, which is 0 for no fault.
+
+    Returns
+    -------
+    dict of int to str or None
+        What the bench said to each fault, None if it did not notice. Other parameters as `simulate` has them.
+
+    Raises
+    ------
+    SimulationError
+        The netlist without a fault does not pass.
+    """
+    directory = directory.resolve()
+    for stale in directory.glob("mutant*.xml"):
+        stale.unlink()
+    environment, runner = _verilator([], None, waves=False)
+    bench = _prepare(design, matrices, directory, testcase) | {"LMUL_MUTANTS": json.dumps(list(mutants))}
+    with _Environment(environment | bench), _Watch(directory / "progress", progress):
+        _run(runner, design, top, directory, testcase, False, seed)
+    return {number: _failure(directory / f"mutant{number}.xml") for number in mutants}
+
+
+def _prepare(
+    design: Design, matrices: Sequence[tuple[Codes, Codes]], directory: Path, testcase: str
+) -> dict[str, str]:
+    """Write what a bench reads, and give the environment that tells it."""
     stimulus = directory / "stimulus.npz"
     _write_stimulus(stimulus, matrices)
     result = directory / f"{testcase}.json"
     result.unlink(missing_ok=True)
-    bench = {
+    return {
         "LMUL_DESIGN": json.dumps(design.parameters()),
         "LMUL_STIMULUS": str(stimulus),
         "LMUL_RESULT": str(result),
         "LMUL_PROGRESS": str(directory / "progress"),
-        "LMUL_FOUR_STATE": "1" if four_state else "",
+        "LMUL_FOUR_STATE": "",
         "COCOTB_LOG_LEVEL": "WARNING",
         "GPI_LOG_LEVEL": "WARNING",
     }
-    with _Environment(environment | bench), _Watch(directory / "progress", progress):
-        _build(runner, sources, top, directory, waves)
-        _run(runner, design, top, directory, testcase, waves, seed)
-    counted = json.loads(result.read_text())
-    counted["coverage"] = [Group(**group) for group in counted["coverage"]]
-    return Simulation(**counted, waves=_convert_waves(directory) if waves else None)
 
 
 def _verilator(ports: Sequence[str], runtime: Path | None, waves: bool) -> tuple[dict[str, str], PortRunner]:

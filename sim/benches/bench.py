@@ -1,7 +1,9 @@
 """What every bench shares: the design and operands that it was started with, its report."""
 
+import atexit
 import json
 import os
+import resource
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,9 @@ OUTPUTS = {
 }
 """The outputs by kind of design."""
 
+MUTANT_CPU_SECONDS = 60
+"""A simulation with a fault hangs if it takes longer."""
+
 
 def design() -> Design:
     """Give the design under test."""
@@ -61,6 +66,7 @@ async def start_clock_and_reset(dut: Any) -> None:
 
     In a simulation with unknown values no output may be unknown from then on.
     """
+    fork_mutants(dut)
     dut.rst.value = 1
     for name in CONTROL[design().kind]:
         getattr(dut, name).value = 0
@@ -80,6 +86,34 @@ async def refuse_unknown(dut: Any) -> None:
         for name, port in outputs.items():
             if not port.value.is_resolvable:
                 raise AssertionError(f"{name} gave {port.value}, which is unknown, after the reset")
+
+
+def fork_mutants(dut: Any) -> None:
+    """In a netlist with faults, go on in one process for each of them, and here with none.
+
+    Whatever a fault does, it stays in its process; what was imported and computed before is shared.
+    """
+    mutants = json.loads(os.environ.pop("LMUL_MUTANTS", "[]"))
+    results = Path(os.environ["COCOTB_RESULTS_FILE"])
+    running = 0
+    for done, number in enumerate(mutants):
+        if running == os.cpu_count():
+            os.wait()
+            running -= 1
+        if os.fork() == 0:
+            resource.setrlimit(resource.RLIMIT_CPU, (MUTANT_CPU_SECONDS, MUTANT_CPU_SECONDS))
+            os.environ["COCOTB_RESULTS_FILE"] = str(results.with_name(f"mutant{number}.xml"))
+            os.environ["LMUL_PROGRESS"] = os.devnull
+            # Verilator's own end would wait for a thread that only the parent has.
+            atexit.register(os._exit, 0)
+            dut.mutant.value = number
+            return
+        running += 1
+        report_progress(done, len(mutants))
+    for _ in range(running):
+        os.wait()
+    if mutants:
+        dut.mutant.value = 0
 
 
 def report_progress(done: int, total: int) -> None:

@@ -43,6 +43,7 @@ async def _compare(dut: Any, pairs: NDArray[np.int64]) -> None:
 
 async def _run_combinational(dut: Any, pairs: Pairs, expected: list[int]) -> None:
     a_port, b_port, p_port, settle = dut.a, dut.b, dut.p, Timer(1, "ns")
+    bench.fork_mutants(dut)
     for index, (pair, product) in enumerate(zip(pairs, expected, strict=True)):
         a_port.value, b_port.value = pair
         await settle

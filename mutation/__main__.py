@@ -1,0 +1,134 @@
+"""`python -m lmul.mutation`: do the benches notice faults? Exit status 1 if too many stay unnoticed."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from lmul.console import console
+from lmul.errors import UserError
+from lmul.files import write_files
+from lmul.mutation.campaign import CAMPAIGNS, Campaign, Outcome, run_campaign
+from lmul.progress import working
+from lmul.sim.simulate import SimulationError
+
+REQUIRED = 0.995
+"""Share of the mutants not proven equivalent that must be killed."""
+
+
+def main(arguments: Sequence[str] | None = None, campaigns: Sequence[Campaign] = CAMPAIGNS) -> int:
+    """Run all campaigns, print what came of them; the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        outcomes = [_run(campaign, options) for campaign in campaigns]
+        if options.json:
+            write_files(options.json.parent, {options.json.name: _json(outcomes)})
+    except (UserError, SimulationError) as error:
+        print(f"mutants: {error}", file=sys.stderr)
+        return 2
+    _print(outcomes)
+    return int(_share(outcomes) < REQUIRED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lmul.mutation",
+        description="Put faults into netlists one at a time; the benches of `make test` should notice each.",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the faults that are drawn (default: 1)")
+    parser.add_argument("--seconds", type=float, default=60, help="to prove one equivalent (default: 60)")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="directory of what is built")
+    parser.add_argument("--json", type=Path, help="write every mutant and what became of it into this file")
+    return parser
+
+
+def _run(campaign: Campaign, options: argparse.Namespace) -> Outcome:
+    name = _name(campaign)
+    directory = options.build / "mutants" / name.replace(" ", "_")
+    with working(f"Mutants of {name}") as progress:
+        return run_campaign(
+            campaign,
+            directory,
+            options.build / "sim" / "verilator",
+            seed=options.seed,
+            seconds=options.seconds,
+            progress=progress,
+        )
+
+
+def _name(campaign: Campaign) -> str:
+    return campaign.design.name + ("" if campaign.scope == "all" else f" {campaign.scope}")
+
+
+def _share(outcomes: Iterable[Outcome]) -> float:
+    """Give the share of the mutants that were killed, those proven equivalent left out."""
+    killed = sum(outcome.killed for outcome in outcomes)
+    survivors = sum(len(outcome.survivors) for outcome in outcomes)
+    return killed / max(killed + survivors, 1)
+
+
+def _print(outcomes: Sequence[Outcome]) -> None:
+    console().print(_table(outcomes))
+    for outcome in outcomes:
+        for mutant in outcome.survivors:
+            verdict = "a fault by proof" if mutant.equivalent is False else "not decided"
+            print(f"Survivor of {_name(outcome.campaign)} ({verdict}): {mutant.where}")
+            print(f"  {mutant.command}")
+    total = sum(len(outcome.mutants) for outcome in outcomes)
+    share = _share(outcomes)
+    print(
+        f"{total:,} mutants; of those not proven equivalent {share:.2%} were killed, {REQUIRED:.1%} must be."
+    )
+
+
+def _table(outcomes: Sequence[Outcome]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("Netlist", overflow="fold")
+    for heading in ("Mutants", "Killed", "Equivalent", "Survivors", "Killed, %"):
+        table.add_column(heading, justify="right")
+    table.add_column("Killed by")
+    for outcome in outcomes:
+        table.add_row(_name(outcome.campaign), *_figures([outcome]), _killers(outcome))
+    table.add_section()
+    for part in dict.fromkeys(outcome.campaign.part for outcome in outcomes):
+        table.add_row(part, *_figures([outcome for outcome in outcomes if outcome.campaign.part == part]))
+    table.add_row("all", *_figures(outcomes))
+    return table
+
+
+def _figures(outcomes: Sequence[Outcome]) -> list[str]:
+    figures = [
+        sum(len(outcome.mutants) for outcome in outcomes),
+        sum(outcome.killed for outcome in outcomes),
+        sum(outcome.equivalent for outcome in outcomes),
+        sum(len(outcome.survivors) for outcome in outcomes),
+    ]
+    return [*map(str, figures), f"{100 * _share(outcomes):.2f}"]
+
+
+def _killers(outcome: Outcome) -> str:
+    tests = [mutant.killed_by for mutant in outcome.mutants if mutant.killed_by]
+    return "\n".join(f"{test} {tests.count(test)}" for test in dict.fromkeys(tests))
+
+
+def _json(outcomes: Sequence[Outcome]) -> str:
+    content: list[dict[str, Any]] = [
+        {
+            "part": outcome.campaign.part,
+            "design": outcome.campaign.design.parameters(),
+            "scope": outcome.campaign.scope,
+            "mutants": [asdict(mutant) for mutant in outcome.mutants],
+        }
+        for outcome in outcomes
+    ]
+    return json.dumps(content, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

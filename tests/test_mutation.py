@@ -1,0 +1,96 @@
+"""Faults in netlists: those that the benches notice, those that are none, and those that survive."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lmul.design import make_design
+from lmul.mutation import campaign as campaigns
+from lmul.mutation.__main__ import main
+from lmul.mutation.campaign import Campaign, run_campaign
+from lmul.mutation.netlist import Mutation, Netlist, draw
+
+MUL = Campaign("multiplier", make_design("mul"), 8)
+DOT = Campaign("dot product", make_design("dot", lanes=1, depth=2), 2)
+
+STEERED = """
+module steered(input clk, input [1:0] data, input go, input stop, output reg [1:0] held, output busy);
+  assign busy = go & ~stop;
+  always @(posedge clk) if (busy) held <= data ^ {data[0], data[1]};
+endmodule
+"""
+
+
+@pytest.fixture
+def build(tmp_path: Path, shared: Path) -> Path:
+    """Directory in which Verilator itself is compiled once for all tests."""
+    (tmp_path / "sim").mkdir()
+    (shared / "verilator").mkdir(exist_ok=True)
+    (tmp_path / "sim" / "verilator").symlink_to(shared / "verilator")
+    return tmp_path
+
+
+def run(options: list[str], campaign: Campaign, build: Path) -> int:
+    return main([*options, "--build", str(build), "--seconds", "20"], [campaign])
+
+
+def test_every_mutant_of_a_multiplier_is_killed_by_its_exhaustive_bench(
+    build: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--json", str(build / "mutants.json")], MUL, build) == 0
+    (outcome,) = json.loads((build / "mutants.json").read_text())
+    assert [mutant["killed_by"] for mutant in outcome["mutants"]] == ["codes"] * 8
+    assert all(" gave " in mutant["message"] for mutant in outcome["mutants"])
+    assert len({mutant["command"] for mutant in outcome["mutants"]}) == 8
+    assert "8 mutants; of those not proven equivalent 100.00% were killed" in capsys.readouterr().out
+
+
+def test_mutants_that_a_weak_bench_does_not_see_are_listed_and_fail_the_run(
+    build: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Without operands this test compares nothing.
+    weak = replace(MUL, count=3, testcases=("operands",))
+    assert run([], weak, build) == 1
+    printed = capsys.readouterr().out
+    assert printed.count("Survivor of lmul_e4m3_mul (a fault by proof): ") == 3
+    assert "0.00% were killed" in printed
+
+
+def test_mutant_that_no_output_depends_on_is_proven_equivalent(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result's register may load always: it counts only while c_valid is high."""
+
+    def choose(mutations: list[Mutation], _count: int, _seed: int) -> list[Mutation]:
+        enables = [m for m in mutations if m.port == "E" and "mac" not in m.cell]
+        return [next(m for m in enables if m.mode == mode) for mode in ("const1", "const0")]
+
+    monkeypatch.setattr(campaigns, "draw", choose)
+    outcome = run_campaign(
+        DOT, build / "dot", build / "sim" / "verilator", seed=1, seconds=20, progress=lambda *_: None
+    )
+    harmless, stuck = outcome.mutants
+    assert (harmless.killed_by, harmless.equivalent) == (None, True)
+    assert (stuck.killed_by, stuck.equivalent) == ("operands", None)
+    assert (outcome.killed, outcome.equivalent, outcome.survivors) == (1, 1, [])
+
+
+def test_faults_of_control_are_those_that_no_operand_reaches(tmp_path: Path) -> None:
+    netlist = Netlist.of(STEERED, "steered", tmp_path)
+    inside = netlist.control_mutations(["data"], inside=True)
+    enables = netlist.control_mutations(["data"], inside=False)
+    assert {netlist.describe(mutation).split()[0].split(".")[1] for mutation in enables} == {"E"}
+    assert all("busy" in netlist.describe(mutation) for mutation in inside)
+    assert {mutation.mode for mutation in inside} == {"inv", "const0", "const1"}
+    assert len(inside) + len(enables) < len(netlist.mutations())
+    assert all(mutation.port != "C" for mutation in netlist.mutations())
+
+
+def test_drawn_faults_are_different_and_repeat() -> None:
+    mutations = [Mutation("inv", f"cell{index}", "A") for index in range(100)]
+    drawn = draw(mutations, 40, 3)
+    assert len(set(drawn)) == 40
+    assert drawn == draw(mutations, 40, 3) != draw(mutations, 40, 4)
+    assert draw(mutations, 200, 3) == mutations
