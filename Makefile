@@ -4,7 +4,7 @@ PYTHON ?= python3
 BUILD  := build
 VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
-ROOMS  := hdl sim golden cost accuracy mutation workloads formal tests bench src
+ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation tests bench src
 
 .PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants bench lint format clean distclean
 
@@ -40,7 +40,7 @@ test-full: $(VENV)/ready
 
 # Every pair of every format up to 16 bits, a billion of fp32: half an hour.
 test-exhaustive: $(VENV)/ready
-	$(VENV)/bin/python -m lmul.sim.exhaustive --build $(BUILD) --json $(BUILD)/exhaustive/results.json
+	$(VENV)/bin/python -m lmul.exhaustive --build $(BUILD) --json $(BUILD)/exhaustive/results.json
 
 # Drawn operands, pauses and resets against the golden model; what they covered, and a failure where that has holes.
 SEED := 1

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from lmul.design import Design, make_design
+from lmul.exhaustive import __main__ as exhaustive
+from lmul.exhaustive.__main__ import Part, part, small_formats
 from lmul.golden import FP16, FP32, multiply
 from lmul.hdl import Export
-from lmul.sim import exhaustive
-from lmul.sim.exhaustive import Part, part, small_formats
 from lmul.sim.native import (
     Candidate,
     build_array,

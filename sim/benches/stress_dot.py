@@ -72,7 +72,6 @@ async def stress(dut: Any) -> None:
     design = bench.design()
     stimulus = draw_dot(design, bench.seed())
     results, comes = expected_results(stimulus, design)
-    dut.in_valid.value = 0
     await bench.start_clock_and_reset(dut)
     await _run(dut, stimulus, results, design)
     cycles = len(stimulus.control)

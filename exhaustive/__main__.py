@@ -1,4 +1,4 @@
-"""Every pair of codes, or a billion of fp32, through every multiplier: `python -m lmul.sim.exhaustive`.
+"""Every pair of codes, or a billion of fp32, through every multiplier: `python -m lmul.exhaustive`.
 
 Formats of up to 8 bits: all multipliers and policies, RTL and mapped netlists. bf16 and fp16: all 2^32 pairs.
 fp32: drawn pairs, and all pairs of thousands of edge codes. Everything is compared with the golden model,
@@ -266,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     named = [name for name in FORMATS if find_format(name).width > WIDEST_ALL]
     known = [*small_formats(), *named]
-    parser = argparse.ArgumentParser(prog="python -m lmul.sim.exhaustive", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m lmul.exhaustive", description=__doc__)
     parser.add_argument("--format", action="append", choices=known, help="this one only; repeatable")
     parser.add_argument("--mul", action="append", choices=MULS, help="this one only; repeatable")
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR", help="where files go")

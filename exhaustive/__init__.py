@@ -1,0 +1,1 @@
+"""Multipliers compared with the golden model for every pair of codes."""
