@@ -7,8 +7,7 @@ module accumulation_spec #(
   parameter LANES = 2,
   parameter BITS = 10,      // of the register
   parameter LSB = 0,        // its last bit weighs 2^LSB times the last bit of the smallest product
-  parameter SATURATES = 0,
-  parameter DEPTH = 4       // products of a dot product
+  parameter SATURATES = 0
 ) (
   input clk,
   input rst,

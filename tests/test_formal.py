@@ -46,6 +46,13 @@ def test_registers_are_compared_in_every_cycle(old: str, new: str, same: bool) -
     assert equivalent(COUNTER, COUNTER.replace(old, new), "counter") is same
 
 
+def test_nets_inside_may_differ() -> None:
+    inside = COUNTER.replace("if (step) n <= n + 4'd1;", "if (step) n <= next;")
+    inside = inside.replace("  always", "  wire [3:0] next = n + 4'd1;\n  always", 1)
+    inverted = inside.replace("next = n + 4'd1", "next = ~n").replace("n <= next", "n <= ~next + 4'd1")
+    assert equivalent(inside, inverted, "counter")
+
+
 def test_masked_outputs_count_while_their_valid_is_high() -> None:
     free = COUNTER.replace("if (step) held <= n", "held <= n")
     assert equivalent(COUNTER, free, "counter", masks={"held": "valid"})
