@@ -99,6 +99,10 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="claims whose text or design has TEXT")
     options = parser.parse_args()
     claims = [claim for claim in all_claims() if options.only in f"{claim.says} {claim.design}"]
+    if not claims:
+        raise UserError(
+            f"--only {options.only!r} matches no claim: it takes part of a claim or a design's name"
+        )
     outcomes = []
     with working(f"Proving {len(claims)} claims") as report:
         for index, claim in enumerate(claims):
