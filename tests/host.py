@@ -58,11 +58,15 @@ class Run:
 
 
 def run(directory: Path, *arguments: object, **options: object) -> Run:
-    """Run `lmul` as a process in a directory; `options` are those of `subprocess.run`."""
+    """Run `lmul` as a process in a directory, whose name is left out of what it prints.
+
+    `options` are those of `subprocess.run`.
+    """
     found = subprocess.run(
         command(*arguments), cwd=directory, capture_output=True, check=False, timeout=SECONDS, **options
     )  # type: ignore[call-overload]
-    return Run(found.returncode, os.fsdecode(found.stdout), os.fsdecode(found.stderr))
+    out = os.fsdecode(found.stdout).replace(f"{directory}/", "")
+    return Run(found.returncode, out, os.fsdecode(found.stderr))
 
 
 def command(*arguments: object) -> list[str]:
@@ -110,7 +114,7 @@ WRITERS = {
         *("--json", "out/cost.json", "--csv", "out/cost.csv", "--netlist", "out", "--accelergy", "out"),
     ),
     "sim": ("sim", "mul", "--format", "e2m1"),
-    "waves": ("sim", "dot", "--format", "e2m1", "--lanes", "2", "--depth", "4096", "--waves"),
+    "waves": ("sim", "mul", "--format", "e2m1", "--waves"),
     "netlist": ("sim", "mul", "--format", "e2m1", "--netlist"),
 }
 """Commands that write files, below the directory that they run in; a new command is a new row."""
