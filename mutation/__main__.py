@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.table import Table
 from lmul.console import console
 from lmul.errors import UserError
 from lmul.files import write_files
-from lmul.mutation.campaign import CAMPAIGNS, Campaign, Outcome, run_campaign
+from lmul.mutation.campaign import CAMPAIGNS, TESTCASES, Campaign, Outcome, run_campaign
 from lmul.progress import working
 from lmul.sim.simulate import SimulationError
 
@@ -49,9 +50,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(campaign: Campaign, options: argparse.Namespace) -> Outcome:
-    name = _name(campaign)
-    directory = options.build / "mutants" / name.replace(" ", "_")
-    with working(f"Mutants of {name}") as progress:
+    directory = options.build / "mutants" / f"{campaign.design.name}-{campaign.scope}"
+    with working(f"Mutants of {campaign.design.name}, {campaign.scope}") as progress:
         return run_campaign(
             campaign,
             directory,
@@ -62,10 +62,6 @@ def _run(campaign: Campaign, options: argparse.Namespace) -> Outcome:
         )
 
 
-def _name(campaign: Campaign) -> str:
-    return campaign.design.name + ("" if campaign.scope == "all" else f" {campaign.scope}")
-
-
 def _share(outcomes: Iterable[Outcome]) -> float:
     """Give the share of the mutants that were killed, those proven equivalent left out."""
     killed = sum(outcome.killed for outcome in outcomes)
@@ -74,11 +70,11 @@ def _share(outcomes: Iterable[Outcome]) -> float:
 
 
 def _print(outcomes: Sequence[Outcome]) -> None:
-    console().print(_table(outcomes))
+    console().print(_table(outcomes), _killers(outcomes))
     for outcome in outcomes:
         for mutant in outcome.survivors:
             verdict = "a fault by proof" if mutant.equivalent is False else "not decided"
-            print(f"Survivor of {_name(outcome.campaign)} ({verdict}): {mutant.where}")
+            print(f"Survivor of {outcome.campaign.design.name} ({verdict}): {mutant.where}")
             print(f"  {mutant.command}")
     total = sum(len(outcome.mutants) for outcome in outcomes)
     share = _share(outcomes)
@@ -89,12 +85,11 @@ def _print(outcomes: Sequence[Outcome]) -> None:
 
 def _table(outcomes: Sequence[Outcome]) -> Table:
     table = Table(box=SIMPLE_HEAD)
-    table.add_column("Netlist", overflow="fold")
+    table.add_column("Netlist", no_wrap=True)
     for heading in ("Mutants", "Killed", "Equivalent", "Survivors", "Killed, %"):
-        table.add_column(heading, justify="right")
-    table.add_column("Killed by")
+        table.add_column(heading, justify="right", no_wrap=True)
     for outcome in outcomes:
-        table.add_row(_name(outcome.campaign), *_figures([outcome]), _killers(outcome))
+        table.add_row(outcome.campaign.name, *_figures([outcome]))
     table.add_section()
     for part in dict.fromkeys(outcome.campaign.part for outcome in outcomes):
         table.add_row(part, *_figures([outcome for outcome in outcomes if outcome.campaign.part == part]))
@@ -112,9 +107,17 @@ def _figures(outcomes: Sequence[Outcome]) -> list[str]:
     return [*map(str, figures), f"{100 * _share(outcomes):.2f}"]
 
 
-def _killers(outcome: Outcome) -> str:
-    tests = [mutant.killed_by for mutant in outcome.mutants if mutant.killed_by]
-    return "\n".join(f"{test} {tests.count(test)}" for test in dict.fromkeys(tests))
+def _killers(outcomes: Sequence[Outcome]) -> Table:
+    """Lay out which test noticed how many mutants first; tests come in the order of the columns."""
+    tests = list(dict.fromkeys(test for tests in TESTCASES.values() for test in tests if test != "stress"))
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("Killed first by", no_wrap=True)
+    for test in (*tests, "stress"):
+        table.add_column(test, justify="right")
+    for outcome in outcomes:
+        killers = Counter(mutant.killed_by for mutant in outcome.mutants)
+        table.add_row(outcome.campaign.name, *(str(killers[test] or "") for test in (*tests, "stress")))
+    return table
 
 
 def _json(outcomes: Sequence[Outcome]) -> str:

@@ -48,6 +48,8 @@ class Campaign:
     ----------
     part : str
         What the design stands for in the totals.
+    name : str
+        What it is among those.
     design : Design
     count : int
         How many faults are drawn.
@@ -58,26 +60,33 @@ class Campaign:
     """
 
     part: str
+    name: str
     design: Design
     count: int
     scope: str = "all"
     testcases: Sequence[str] = ()
 
 
-_OS = make_design("array", rows=3, cols=2, lanes=1, share=1, acc="fixed:12:-4", out="raw")
-_WS = make_design("array", rows=3, cols=2, lanes=1, share=1, dataflow="ws", acc="fixed:12:-4", out="raw")
+# Four rows: counters of rows go through all of their states.
+_OS = make_design("array", rows=4, cols=2, lanes=1, share=1, acc="fixed:12:-4", out="raw")
+_WS = make_design("array", rows=4, cols=2, lanes=1, share=1, dataflow="ws", acc="fixed:12:-4", out="raw")
 
 CAMPAIGNS = (
-    Campaign("multiplier", make_design("mul"), 400),
-    Campaign("multiplier", make_design("mul", mul="exact"), 400),
-    Campaign("multiplier", make_design("mul", mul="addc", overflow="ieee"), 200),
-    Campaign("multiplier", make_design("mul", mul="mitchell", subnormals="full", pipeline=1), 200),
-    Campaign("dot product", make_design("dot", lanes=2, depth=4), 400),
-    Campaign("dot product", make_design("dot", lanes=2, acc="fixed:14:-6", out="raw"), 300),
-    Campaign("array control", _OS, 400, "control"),
-    Campaign("array control", _OS, 100, "enables"),
-    Campaign("array control", _WS, 400, "control"),
-    Campaign("array control", _WS, 100, "enables"),
+    Campaign("multiplier", "lmul", make_design("mul"), 400),
+    Campaign("multiplier", "exact", make_design("mul", mul="exact"), 400),
+    Campaign("multiplier", "addc, ieee", make_design("mul", mul="addc", overflow="ieee"), 200),
+    Campaign(
+        "multiplier",
+        "mitchell, pipeline",
+        make_design("mul", mul="mitchell", subnormals="full", pipeline=1),
+        200,
+    ),
+    Campaign("dot product", "exact sum", make_design("dot", lanes=2, depth=4), 400),
+    Campaign("dot product", "saturating sum", make_design("dot", lanes=2, acc="fixed:14:-6", out="raw"), 300),
+    Campaign("array control", "os, control", _OS, 400, "control"),
+    Campaign("array control", "os, enables", _OS, 100, "enables"),
+    Campaign("array control", "ws, control", _WS, 400, "control"),
+    Campaign("array control", "ws, enables", _WS, 100, "enables"),
 )
 
 

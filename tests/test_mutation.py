@@ -12,8 +12,8 @@ from lmul.mutation.__main__ import main
 from lmul.mutation.campaign import Campaign, run_campaign
 from lmul.mutation.netlist import Mutation, Netlist, draw
 
-MUL = Campaign("multiplier", make_design("mul"), 8)
-DOT = Campaign("dot product", make_design("dot", lanes=1, depth=2), 2)
+MUL = Campaign("multiplier", "lmul", make_design("mul"), 8)
+DOT = Campaign("dot product", "exact sum", make_design("dot", lanes=1, depth=2), 2)
 
 STEERED = """
 module steered(input clk, input [1:0] data, input go, input stop, output reg [1:0] held, output busy);
