@@ -189,8 +189,18 @@ class _Drawing:
             yield self.cancelling()
             if any(len(side.special) for side in self.sides):
                 yield self.case("storm of NaN and infinities", *every, "infinity", "NaN")
+                yield self.sprinkled()
             if any(len(side.places("infinity")) for side in self.sides):
                 yield self.case("storm of infinities", "normal", "largest", "infinity")
+
+    def sprinkled(self) -> Case:
+        """Draw numbers, and a special operand here and there: it has to stay in its own sums."""
+        case = self.numbers("numbers but for a few")
+        for side, codes in zip(self.sides, (case.a, case.b), strict=True):
+            if len(side.special):
+                few = self.rng.random(codes.shape) < 1 / 16
+                codes[few] = side.draw(self.rng.choice(side.special, np.count_nonzero(few)), self.rng)
+        return case
 
     def cancelling(self) -> Case:
         """Draw a sum whose second half takes its first half off again."""
