@@ -195,7 +195,7 @@ class _Drawing:
 
     def sprinkled(self) -> Case:
         """Draw numbers, and a special operand here and there: it has to stay in its own sums."""
-        case = self.numbers("numbers but for a few")
+        case = self.numbers("special here and there")
         for side, codes in zip(self.sides, (case.a, case.b), strict=True):
             if len(side.special):
                 few = self.rng.random(codes.shape) < 1 / 16
