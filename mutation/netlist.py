@@ -77,6 +77,7 @@ class Netlist:
             f"synth -top {top}",
             "flatten",
             "opt -purge",
+            "autoname",
             "write_rtlil netlist.il",
             "write_json netlist.json",
             "write_verilog -noattr -noexpr netlist.v",

@@ -158,7 +158,7 @@ def draw_runs(design: Design, seed: int) -> list[Run]:
     others = (disagreeing, neighbours, _stalled(design, short, rng))
     runs = [Run(tiles, None) for tiles in (_tiles(design, cases, rng), *others)]
     for phase in RESET_PHASES * RESETS:
-        tiles = _tiles(design, _some(short, int(rng.integers(1, 4)), rng), rng)
+        tiles = _tiles(design, _some(short, int(rng.integers(1, 4)), rng), rng, spoiled=0.6)
         if phase in {"stalled", "blocked"}:
             tiles = [_stalling(case) for case in _some(short, 4, rng)]
         # Short pauses, or a phase such as the loading would hardly come before the tile has ended.

@@ -189,7 +189,7 @@ class _Drawing:
             yield self.cancelling()
             if any(len(side.special) for side in self.sides):
                 yield self.case("storm of NaN and infinities", *every, "infinity", "NaN")
-                yield self.sprinkled()
+                yield from (self.sprinkled() for _ in range(3))
             if any(len(side.places("infinity")) for side in self.sides):
                 yield self.case("storm of infinities", "normal", "largest", "infinity")
 
