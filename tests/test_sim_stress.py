@@ -186,7 +186,7 @@ DROPPED = {
     "sums: largest of the depth": ("largest sum",),
     "sums: back in the range, flagged": ("beyond the range and back",),
     "sums: out of the range since an earlier step": ("beyond the range and on", "numbers", "pairs"),
-    "sums: NaN of opposite infinities": ("infinities", "storm"),
+    "sums: NaN of opposite infinities": ("infinities", "storm", "special here"),
     "sums: NaN since an earlier step": ("special", "storm"),
 }
 
