@@ -267,7 +267,7 @@ class _Drawing:
         if not table:
             return
         digits = find_format(self.design.out).mantissa_bits
-        largest = min(self.design.accumulator_bits - 2, table[-1][0].bit_length() + 2)
+        largest = min(self.design.accumulator_bits - 1, table[-1][0].bit_length() + 2)
         for _ in range(max(8, ROUNDED // (self.height * self.cols))):
             target = self.beside_tie(int(self.rng.integers(0, largest + 1)), digits)
             terms = _terms(target * int(self.rng.choice([-1, 1])), table, self.design.formats[1].sign_mask)
