@@ -1,7 +1,6 @@
 """Figures beside their goals, for people and as JSON."""
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from lmul.console import console
-from lmul.files import write_files
+from lmul.files import write_json
 
 
 @dataclass(frozen=True)
@@ -52,5 +51,4 @@ def show(description: str | None, measure: Callable[[], list[Result]]) -> None:
         table.add_row(result.what, f"{result.figure:.3g}", result.unit, goal, verdict)
     console().print(table)
     if options.json:
-        content = json.dumps([asdict(result) for result in results], indent=2) + "\n"
-        write_files(options.json.parent, {options.json.name: content})
+        write_json(options.json, [asdict(result) for result in results])

@@ -4,7 +4,6 @@
 bench that is the difference of a long and a short run.
 """
 
-import json
 import resource
 import tempfile
 from pathlib import Path
@@ -67,7 +66,7 @@ def native_speeds(source: Path, directory: Path) -> tuple[float, float]:
 def measure() -> list[Result]:
     """Measure everything there is a goal for."""
     text = export(DESIGN)
-    ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+    ports = text.port_names
     with tempfile.TemporaryDirectory() as name, working(f"Measuring {DESIGN.name}"):
         source = Path(name) / f"{text.name}.v"
         source.write_text(text.verilog)

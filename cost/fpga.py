@@ -262,7 +262,7 @@ def wrapper(text: Export) -> str:
     str
         Verilog.
     """
-    ports = json.loads(text.sidecar)["ports"]
+    ports = text.ports
     clock = ["    .clk(clk)" for port in ports if port["name"] == "clk"]
     data = [port for port in ports if port["name"] != "clk"]
     inputs, n = _slices(data, "in", "inputs")

@@ -6,7 +6,6 @@ in the native bench, by as many processes as there are processors.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -30,7 +29,7 @@ from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design, make_design
 from lmul.errors import UserError
-from lmul.files import write_files
+from lmul.files import write_files, write_json
 from lmul.golden import FORMATS, OVERFLOWS, SUBNORMALS, Format, find_format
 from lmul.golden.significand import ADDC_MANTISSA_BITS
 from lmul.hdl import export
@@ -276,8 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outcomes = run_all([one for one in parts if one.designs], options.build)
         if options.json:
-            text = json.dumps([asdict(outcome) for outcome in outcomes], indent=2) + "\n"
-            write_files(options.json.parent, {options.json.name: text})
+            write_json(options.json, [asdict(outcome) for outcome in outcomes])
     except (UserError, SimulationError) as error:
         print(f"lmul: {error}", file=sys.stderr)
         return 2 if isinstance(error, UserError) else 1

@@ -4,7 +4,6 @@ Exit status 1 where a claim is not proven or a mutant not refuted.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from rich.table import Table
 
 from lmul.console import console
 from lmul.errors import UserError
-from lmul.files import write_files
+from lmul.files import write_json
 from lmul.formal.accumulation import accumulation_claims
 from lmul.formal.claims import Claim
 from lmul.formal.multiplication import multiplier_claims
@@ -110,8 +109,7 @@ def main() -> int:
             report(index + 1, len(claims))
     console().print(outcome_table(outcomes))
     if options.json:
-        text = json.dumps([asdict(outcome) for outcome in outcomes], indent=2) + "\n"
-        write_files(options.json.parent, {options.json.name: text})
+        write_json(options.json, [asdict(outcome) for outcome in outcomes])
     failed = sum(not outcome.passed for outcome in outcomes)
     print(f"{len(outcomes) - failed} of {len(outcomes)} claims proven, with their mutants refuted.")
     return 1 if failed else 0

@@ -76,18 +76,22 @@ def depth_claim(design: Design) -> Claim:
     )
 
 
-def _sources(design: Design, verilog: str, properties: str) -> dict[str, str]:
-    format_ = design.format
-    parameters = {
-        "E": format_.exponent_bits,
-        "M": format_.mantissa_bits,
-        "FN": int(format_.specials == "fn"),
+def sum_parameters(design: Design) -> dict[str, int]:
+    """Give what the specification of a sum has to know of a design's formats and register."""
+    return {
+        "E": design.format.exponent_bits,
+        "M": design.format.mantissa_bits,
         "C": design.mul_constant,
         "LANES": design.lanes,
         "BITS": design.accumulator_bits,
         "LSB": design.lsb_exponent - design.product_lsb_exponent,
         "SATURATES": int(design.saturates),
     }
+
+
+def _sources(design: Design, verilog: str, properties: str) -> dict[str, str]:
+    format_ = design.format
+    parameters = sum_parameters(design) | {"FN": int(format_.specials == "fn")}
     outputs = ["done", "defined", "sum", "overflow", "nan", "products"]
     claim = f"""
 module claim (

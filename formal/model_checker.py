@@ -15,17 +15,17 @@ from pathlib import Path
 from lmul.errors import UserError
 from lmul.yosys import run_yosys
 
-METHODS = {
-    "sec": "sequential equivalence checking: nets that stay equal are found by induction, the rest by `pdr`",
-    "pdr": "property directed reachability finds an inductive invariant: any number of cycles",
-    "bmc": "bounded model checking: every run of a number of cycles",
-}
-
 COMMANDS = {
     "sec": "dprove -T {seconds}",
     "pdr": "pdr -T {seconds}",
     "bmc": "bmc3 -F {cycles} -T {seconds}",
 }
+"""ABC's commands by method.
+
+`sec` is sequential equivalence checking: nets that stay equal are found by induction, the rest by `pdr`.
+`pdr` is property directed reachability: an inductive invariant, for any number of cycles. `bmc` is bounded
+model checking: every run of a number of cycles.
+"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def check(sources: Mapping[str, str], top: str, *, method: str, seconds: float, 
     top : str
         Name of the top module. Its clock, and that of all modules, is `clk`.
     method : str
-        A name of `METHODS`.
+        A name of `COMMANDS`.
     seconds : float
         Time for ABC.
     cycles : int

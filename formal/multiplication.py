@@ -1,14 +1,13 @@
 """Multipliers give what SPEC.md says, for every pair of operands."""
 
+from itertools import product
+
 from lmul.design import Design, make_design
 from lmul.formal.claims import DUT, Claim, edited, instance, specification
+from lmul.golden import OVERFLOWS, SUBNORMALS
 from lmul.hdl.verilog import export
 
 SPECIALS = ("finite", "fn", "ieee")
-
-POLICIES = tuple(
-    (subnormals, overflow) for subnormals in ("flush", "full") for overflow in ("saturate", "ieee")
-)
 
 MULTIPLIERS = (
     *((format_, mul) for mul in ("lmul", "mitchell") for format_ in ("fp32", "bf16", "fp16", "e5m2", "e4m3")),
@@ -29,7 +28,7 @@ def multiplier_claims() -> list[Claim]:
     designs = [
         make_design("mul", format=format_, mul=mul, subnormals=subnormals, overflow=overflow)
         for format_, mul in MULTIPLIERS
-        for subnormals, overflow in POLICIES
+        for subnormals, overflow in product(SUBNORMALS, OVERFLOWS)
     ]
     exact = make_design("mul", format="bf16", mul="exact")
     return [*map(multiplier_claim, designs), multiplier_claim(exact)]

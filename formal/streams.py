@@ -7,8 +7,9 @@ and so is the reset after the first cycle.
 from dataclasses import replace
 
 from lmul.design import Design, make_design
+from lmul.formal.accumulation import sum_parameters
 from lmul.formal.claims import DUT, Claim, edited, instance, specification
-from lmul.hdl.axi import whole_bytes
+from lmul.hdl.axi import data_bits
 from lmul.hdl.verilog import export
 
 SLAVES = [f"s_axis_{side}_{name}" for side in "ab" for name in ("tdata", "tvalid", "tready", "tlast")]
@@ -148,7 +149,7 @@ def ready_claim(design: Design) -> Claim:
 
 def _two_copies(design: Design, verilog: str) -> dict[str, str]:
     inputs = ["clk", "rst", *(name for name in SLAVES if not name.endswith("tready"))]
-    bits = {name: bits for name, bits in _widths(design).items() if name != "C"}
+    bits = data_bits(design)
     copies = []
     for copy, ready in enumerate(("m_axis_c_tready", "m_axis_c_tready ^ differs")):
         pins = ", ".join(f".{name}({name})" for name in inputs)
@@ -158,11 +159,11 @@ def _two_copies(design: Design, verilog: str) -> dict[str, str]:
     claim = f"""
 module claim (
   input clk, rst, differs, m_axis_c_tready,
-  input [{bits["A"] - 1}:0] s_axis_a_tdata,
-  input [{bits["B"] - 1}:0] s_axis_b_tdata,
+  input [{bits["a"] - 1}:0] s_axis_a_tdata,
+  input [{bits["b"] - 1}:0] s_axis_b_tdata,
   input s_axis_a_tvalid, s_axis_a_tlast, s_axis_b_tvalid, s_axis_b_tlast
 );
-  wire [{_widths(design)["C"] - 1}:0] tdata0, tdata1;
+  wire [{bits["c"] - 1}:0] tdata0, tdata1;
   wire [3:0] tuser0, tuser1;
   wire tvalid0, tvalid1, tlast0, tlast1;
   {copies[0]}
@@ -194,29 +195,14 @@ def _claim(design: Design, says: str, properties: str, mutant: tuple[str, str, s
     )
 
 
-def _widths(design: Design) -> dict[str, int]:
-    """Give the widths of tdata of the three streams."""
-    first, second = (design.lanes * format_.width for format_ in design.formats)
-    bits = {"A": design.rows * first, "B": design.cols * second, "C": design.cols * design.output_bits}
-    return {name: whole_bytes(width) for name, width in bits.items()}
-
-
 def _sources(design: Design, verilog: str, properties: str, limit: int) -> dict[str, str]:
-    format_ = design.format
-    widths = _widths(design)
-    parameters = {
-        "A": widths["A"],
-        "B": widths["B"],
+    widths = data_bits(design)
+    parameters = sum_parameters(design) | {
+        "A": widths["a"],
+        "B": widths["b"],
         "WS": int(design.dataflow == "ws"),
         "ROWS": design.rows,
         "COLS": design.cols,
-        "LANES": design.lanes,
-        "E": format_.exponent_bits,
-        "M": format_.mantissa_bits,
-        "C": design.mul_constant,
-        "BITS": design.accumulator_bits,
-        "LSB": design.lsb_exponent - design.product_lsb_exponent,
-        "SATURATES": int(design.saturates),
     }
     observed = [*SLAVES, "m_axis_c_tvalid", "m_axis_c_tready"]
     model = [
@@ -235,11 +221,11 @@ def _sources(design: Design, verilog: str, properties: str, limit: int) -> dict[
     claim = f"""
 module claim (
   input clk, rst, pick, m_axis_c_tready,
-  input [{widths["A"] - 1}:0] s_axis_a_tdata,
-  input [{widths["B"] - 1}:0] s_axis_b_tdata,
+  input [{widths["a"] - 1}:0] s_axis_a_tdata,
+  input [{widths["b"] - 1}:0] s_axis_b_tdata,
   input s_axis_a_tvalid, s_axis_a_tlast, s_axis_b_tvalid, s_axis_b_tlast
 );
-  localparam C = {widths["C"]}, COLS = {design.cols}, BITS = {design.accumulator_bits}, LIMIT = {limit};
+  localparam C = {widths["c"]}, COLS = {design.cols}, BITS = {design.accumulator_bits}, LIMIT = {limit};
   localparam SATURATES = {int(design.saturates)};
   wire s_axis_a_tready, s_axis_b_tready;
   wire m_axis_c_tvalid, m_axis_c_tlast;
@@ -254,8 +240,8 @@ module claim (
   reg begun = 0;
   always @(posedge clk) begun <= 1;
   always @* assume (begun || rst);
-{_master("a", widths["A"])}
-{_master("b", widths["B"])}
+{_master("a", widths["a"])}
+{_master("b", widths["b"])}
 {properties}
 endmodule
 """

@@ -16,6 +16,13 @@ def whole_bytes(bits: int) -> int:
     return (bits + 7) // 8 * 8
 
 
+def data_bits(design: Design) -> dict[str, int]:
+    """Give the width of tdata of the streams `a`, `b` and `c` of an array."""
+    first, second = (design.lanes * format_.width for format_ in design.formats)
+    bits = {"a": design.rows * first, "b": design.cols * second, "c": design.cols * design.output_bits}
+    return {stream: whole_bytes(width) for stream, width in bits.items()}
+
+
 class ArrayAxiStream(DesignComponent, Block):
     """The array with AXI4-Stream's names, data padded to whole bytes.
 
@@ -64,17 +71,17 @@ class ArrayAxiStream(DesignComponent, Block):
     m_axis_c_tuser: Signal
 
     def __init__(self, design: Design) -> None:
-        first, second = (design.lanes * format_.width for format_ in design.formats)
+        bits = data_bits(design)
         members: dict[str, Any] = {}
-        for stream, bits in (("a", design.rows * first), ("b", design.cols * second)):
+        for stream in ("a", "b"):
             members |= {
-                f"s_axis_{stream}_tdata": In(whole_bytes(bits)),
+                f"s_axis_{stream}_tdata": In(bits[stream]),
                 f"s_axis_{stream}_tvalid": In(1),
                 f"s_axis_{stream}_tready": Out(1),
                 f"s_axis_{stream}_tlast": In(1),
             }
         members |= {
-            "m_axis_c_tdata": Out(whole_bytes(design.cols * design.output_bits)),
+            "m_axis_c_tdata": Out(bits["c"]),
             "m_axis_c_tvalid": Out(1),
             "m_axis_c_tready": In(1),
             "m_axis_c_tlast": Out(1),

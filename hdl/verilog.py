@@ -47,6 +47,17 @@ class Export:
     verilog: str
     sidecar: str
 
+    @property
+    def ports(self) -> list[dict[str, Any]]:
+        """The ports of the top module, as the sidecar describes them: ``name``, ``direction``, ``width``."""
+        ports: list[dict[str, Any]] = json.loads(self.sidecar)["ports"]
+        return ports
+
+    @property
+    def port_names(self) -> list[str]:
+        """The names of the ports."""
+        return [port["name"] for port in self.ports]
+
 
 def component(design: Design) -> Block:
     """Make the hardware of a design.

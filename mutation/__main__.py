@@ -1,7 +1,6 @@
 """`python -m lmul.mutation`: do the benches notice faults? Exit status 1 if too many stay unnoticed."""
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,10 +13,10 @@ from rich.table import Table
 
 from lmul.console import console
 from lmul.errors import UserError
-from lmul.files import write_files
-from lmul.mutation.campaign import CAMPAIGNS, TESTCASES, Campaign, Outcome, run_campaign
+from lmul.files import write_json
+from lmul.mutation.campaign import CAMPAIGNS, Campaign, Outcome, run_campaign
 from lmul.progress import working
-from lmul.sim.simulate import SimulationError
+from lmul.sim.simulate import TESTCASES, SimulationError
 
 REQUIRED = 0.995
 """Share of the mutants not proven equivalent that must be killed."""
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None, campaigns: Sequence[Campaign] =
     try:
         outcomes = [_run(campaign, options) for campaign in campaigns]
         if options.json:
-            write_files(options.json.parent, {options.json.name: _json(outcomes)})
+            write_json(options.json, _plain(outcomes))
     except (UserError, SimulationError) as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
@@ -120,8 +119,8 @@ def _killers(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
-def _json(outcomes: Sequence[Outcome]) -> str:
-    content: list[dict[str, Any]] = [
+def _plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    return [
         {
             "part": outcome.campaign.part,
             "design": outcome.campaign.design.parameters(),
@@ -130,7 +129,6 @@ def _json(outcomes: Sequence[Outcome]) -> str:
         }
         for outcome in outcomes
     ]
-    return json.dumps(content, indent=2) + "\n"
 
 
 if __name__ == "__main__":

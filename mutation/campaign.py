@@ -1,6 +1,5 @@
 """Campaigns: designs whose netlists get faults, the benches that should notice, and what came of it."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,14 +11,7 @@ from lmul.hdl import export
 from lmul.mutation.netlist import SELECT, Mutation, Netlist, draw
 from lmul.progress import Report
 from lmul.sim.draw import quick_operands, shortest_tiles
-from lmul.sim.simulate import build_simulator, run_mutants
-
-TESTCASES = {
-    "mul": ("codes", "stress"),
-    "dot": ("operands", "pauses", "stress"),
-    "array": ("operands", "pauses", "mismatch", "stress"),
-}
-"""The tests of each kind of design in `make test`, the quickest first."""
+from lmul.sim.simulate import TESTCASES, build_simulator, run_mutants
 
 MASKS: dict[str, dict[str, str]] = {
     "mul": {},
@@ -170,7 +162,7 @@ def run_campaign(
     text = export(campaign.design)
     netlist = Netlist.of(text.verilog, text.name, directory)
     mutations = draw(SCOPES[campaign.scope](netlist), campaign.count, seed)
-    ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+    ports = text.port_names
     build = directory / "build"
     build_simulator([netlist.write_mutants(mutations)], text.name, [*ports, SELECT], build, runtime)
     mutants = [

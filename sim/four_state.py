@@ -19,7 +19,17 @@ GUARDED: dict[str, dict[str, tuple[str, ...]]] = {
 """By kind of design: inputs that count only while another one is high."""
 
 
-def icarus_runner() -> Icarus:
+class FourStateRunner(Icarus):
+    """cocotb's runner for Icarus Verilog, whose builds leave nothing for others."""
+
+    simulator = "Icarus"
+    options: Sequence[str] = ()
+
+    def keep_runtime(self) -> None:
+        """Keep nothing: Icarus compiles nothing of its own."""
+
+
+def icarus_runner() -> FourStateRunner:
     """Give cocotb's runner for Icarus Verilog.
 
     Raises
@@ -31,7 +41,7 @@ def icarus_runner() -> Icarus:
         raise UserError(
             "unknown values need Icarus Verilog, which is not on PATH: install the package iverilog"
         )
-    return Icarus()
+    return FourStateRunner()
 
 
 def unknown_while_idle(kind: str, name: str, top: str, ports: Sequence[Mapping[str, Any]]) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.files import write_files
 from lmul.golden import multiply
+from lmul.hdl.axi import data_bits
 from lmul.sim.simulate import SimulationError
 from lmul.sim.tiles import Tile
 from lmul.sim.verilator import verilator_environment
@@ -232,7 +233,7 @@ def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags
 
 def write_tiles(jobs: Sequence[Tile], design: Design, path: Path) -> None:
     """Write tiles for the bench of an array, as streams.cpp describes."""
-    a, b, c = stream_bytes(design)
+    a, b, c = (bits // 8 for bits in data_bits(design).values())
     parts = [np.array([a, b, c, len(jobs)], dtype="<u4").tobytes()]
     for tile in jobs:
         for beats, size in ((tile.a, a), (tile.b, b), (tile.rows, c)):
@@ -240,18 +241,6 @@ def write_tiles(jobs: Sequence[Tile], design: Design, path: Path) -> None:
             parts += [beat.to_bytes(size, "little") for beat in beats]
         parts += [np.uint32(len(tile.flags)).tobytes(), bytes(tile.flags)]
     write_files(path.parent, {path.name: b"".join(parts)})
-
-
-def stream_bytes(design: Design) -> tuple[int, int, int]:
-    """Give the bytes of tdata on an array's three streams."""
-    first, second = design.formats
-    widths = (
-        design.rows * design.lanes * first.width,
-        design.cols * design.lanes * second.width,
-        design.cols * design.output_bits,
-    )
-    a, b, c = (-(-width // 8) for width in widths)
-    return a, b, c
 
 
 def run_array(program: Path, tiles: Path, *, passes: int = 1, pause: float = 0.0, seed: int = 0) -> ArrayRun:

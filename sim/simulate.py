@@ -11,12 +11,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-from cocotb_tools.runner import Icarus
 from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.sim.coverage import Group
-from lmul.sim.four_state import icarus_runner
+from lmul.sim.four_state import FourStateRunner, icarus_runner
 from lmul.sim.verilator import PortRunner, verilator_environment, verilator_version
 from lmul.sim.waves import vcd_to_fst
 
@@ -24,7 +23,12 @@ Codes = NDArray[Any]
 Progress = Callable[[int, int], None]
 
 
-VERILATOR_OPTIONS = ["-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal"]
+TESTCASES = {
+    "mul": ("codes", "stress"),
+    "dot": ("operands", "pauses", "stress"),
+    "array": ("operands", "pauses", "mismatch", "stress"),
+}
+"""The tests in the benches of each kind of design, the quickest first."""
 
 BUILT = "built"
 """Empty file in the directory of a simulator that was built whole."""
@@ -208,7 +212,7 @@ def _verilator(ports: Sequence[str], runtime: Path | None, waves: bool) -> tuple
     return environment, PortRunner(ports, store)
 
 
-def _icarus() -> tuple[dict[str, str], Icarus]:
+def _icarus() -> tuple[dict[str, str], FourStateRunner]:
     return dict(os.environ), icarus_runner()
 
 
@@ -227,7 +231,7 @@ def _write_stimulus(path: Path, matrices: Sequence[tuple[Codes, Codes]]) -> None
 
 
 def _build(
-    runner: PortRunner | Icarus, sources: Sequence[Path], top: str, directory: Path, waves: bool
+    runner: PortRunner | FourStateRunner, sources: Sequence[Path], top: str, directory: Path, waves: bool
 ) -> None:
     log = directory / "build.log"
     (directory / BUILT).unlink(missing_ok=True)
@@ -236,21 +240,19 @@ def _build(
             sources=list(sources),
             hdl_toplevel=top,
             build_dir=directory,
-            build_args=VERILATOR_OPTIONS if isinstance(runner, PortRunner) else [],
+            build_args=runner.options,
             timescale=("1ns", "1ps"),
             waves=waves,
             log_file=log,
         )
     except (SystemExit, RuntimeError) as error:
-        simulator = "Verilator" if isinstance(runner, PortRunner) else "Icarus"
-        raise SimulationError(f"{simulator} could not build {top}: see {log}") from error
+        raise SimulationError(f"{runner.simulator} could not build {top}: see {log}") from error
     (directory / BUILT).touch()
-    if isinstance(runner, PortRunner):
-        runner.keep_runtime()
+    runner.keep_runtime()
 
 
 def _run(
-    runner: PortRunner | Icarus,
+    runner: PortRunner | FourStateRunner,
     design: Design,
     top: str,
     directory: Path,

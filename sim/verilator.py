@@ -78,6 +78,9 @@ class PortRunner(Verilator):
         Where builds share the objects of Verilator's own sources, most of a first build's time.
     """
 
+    simulator = "Verilator"
+    options: Sequence[str] = ("-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal")
+
     def __init__(self, ports: Sequence[str], runtime: Path | None = None) -> None:
         super().__init__()
         self._ports = ports

@@ -1,6 +1,5 @@
 """Dot products and arrays of every format, multiplier, accumulator and output equal the golden model."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, cycle, product
 from pathlib import Path
@@ -113,7 +112,7 @@ def matrices(design: Design) -> Matrices:
 
 def compare(design: Design, export_to: ExportTo, shared: Path) -> None:
     text, path = export_to(design)
-    ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+    ports = text.port_names
     result = simulate(
         design,
         [path],

@@ -1,6 +1,5 @@
 """The Verilog equals the golden model in every bit, and the benches notice when it does not."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -45,7 +44,7 @@ def run(shared: Path) -> Run:
         waves: bool = False,
     ) -> list[Simulation]:
         text, path = exported
-        ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+        ports = text.port_names
         files = ([path], text.name, ports, matrices, path.parent / "build")
         runtime = shared / "verilator"
         return [simulate(design, *files, testcase=case, waves=waves, runtime=runtime) for case in cases]

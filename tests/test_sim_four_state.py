@@ -1,6 +1,5 @@
 """No unknown value leaves a design after its reset, whatever registers and idle inputs hold."""
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,13 +10,13 @@ from lmul.cli import main
 from lmul.design import Design, make_design
 from lmul.hdl import Export, export
 from lmul.sim.four_state import unknown_while_idle
-from lmul.sim.simulate import Simulation, SimulationError, simulate
+from lmul.sim.simulate import TESTCASES, Simulation, SimulationError, simulate
 from tests.conftest import Matrices
 from tests.gate_level import netlist_sources
 
 TOP = "unknown_while_idle"
 
-CASES = {"mul": ["codes"], "dot": ["operands", "pauses"], "array": ["operands", "pauses", "mismatch"]}
+QUICK_CASES = {kind: [case for case in cases if case != "stress"] for kind, cases in TESTCASES.items()}
 
 QUICK = [
     make_design("mul", pipeline=3, mul="exact", format="e5m2"),
@@ -49,12 +48,13 @@ def simulate_unknown(
     cases: Sequence[str],
 ) -> list[Simulation]:
     """Run test cases of a design's bench with unknown values."""
-    ports = json.loads(text.sidecar)["ports"]
     paths = []
-    for name, source in (sources | {"top.v": unknown_while_idle(design.kind, text.name, TOP, ports)}).items():
+    for name, source in (
+        sources | {"top.v": unknown_while_idle(design.kind, text.name, TOP, text.ports)}
+    ).items():
         paths.append(directory / name)
         paths[-1].write_text(source)
-    files = (paths, TOP, [port["name"] for port in ports], matrices, directory / "build")
+    files = (paths, TOP, text.port_names, matrices, directory / "build")
     return [simulate(design, *files, testcase=case, seed=1, four_state=True) for case in cases]
 
 
@@ -74,7 +74,7 @@ def check_verilog_and_netlist(
 def test_nothing_unknown_leaves_verilog_and_netlist(
     design: Design, cells: Path, tmp_path: Path, draw_codes: Callable[..., Matrices]
 ) -> None:
-    cases = CASES[design.kind]
+    cases = QUICK_CASES[design.kind]
     results = check_verilog_and_netlist(design, draw_codes((3, 5, 4)), cells, tmp_path, cases)
     assert all(result.compared >= 12 for result in results)
 
@@ -85,7 +85,7 @@ def test_nothing_unknown_leaves_designs_of_default_size(
     design: Design, cells: Path, tmp_path: Path, draw_codes: Callable[..., Matrices]
 ) -> None:
     matrices = draw_codes((9, 30, 9)) + draw_codes((8, 12, 8), nan=0.02)
-    cases = [*CASES[design.kind], "stress"]
+    cases = TESTCASES[design.kind]
     results = check_verilog_and_netlist(design, matrices, cells, tmp_path, cases)
     assert all(result.compared >= 64 for result in results)
 
@@ -108,7 +108,7 @@ def test_unknown_output_is_noticed(
     assert text.verilog.count(right) == 1
     sources = {"design.v": text.verilog.replace(right, wrong)}
     with pytest.raises(SimulationError, match=r"unknown|non-0/1|Cannot convert Logic"):
-        simulate_unknown(design, text, sources, draw_codes((3, 5, 4)), tmp_path, CASES[design.kind])
+        simulate_unknown(design, text, sources, draw_codes((3, 5, 4)), tmp_path, QUICK_CASES[design.kind])
 
 
 def test_command_says_that_nothing_was_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,5 @@
 """Every bench that the Verilog passes, on the mapped netlist."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,20 +8,14 @@ import pytest
 from lmul.design import Design, make_design
 from lmul.hdl import export
 from lmul.sim.coverage import holes
-from lmul.sim.simulate import Simulation, simulate
+from lmul.sim.simulate import TESTCASES, Simulation, simulate
 from tests.conftest import Matrices
 from tests.gate_level import netlist_sources
-
-CASES = {
-    "mul": ["codes", "stress"],
-    "dot": ["operands", "pauses", "stress"],
-    "array": ["operands", "pauses", "mismatch", "stress"],
-}
 
 MULS = ("lmul", "mitchell", "addc", "exact")
 
 DEFAULTS = [
-    *(make_design(kind, mul=mul) for kind in CASES for mul in MULS),
+    *(make_design(kind, mul=mul) for kind in TESTCASES for mul in MULS),
     *(make_design("array", mul=mul, dataflow="ws") for mul in MULS),
 ]
 
@@ -35,9 +28,11 @@ def run_benches(
     for name, source in netlist_sources(design, cells).items():
         paths.append(directory / name)
         paths[-1].write_text(source)
-    ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+    ports = text.port_names
     files = (paths, text.name, ports, matrices, directory / "build")
-    return [simulate(design, *files, testcase=case, seed=1, runtime=runtime) for case in CASES[design.kind]]
+    return [
+        simulate(design, *files, testcase=case, seed=1, runtime=runtime) for case in TESTCASES[design.kind]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def stress(shared: Path, export_to: ExportTo) -> Stress:
         for right, wrong in faults:
             assert right in text.verilog
             path.write_text(text.verilog.replace(right, wrong))
-        ports = [port["name"] for port in json.loads(text.sidecar)["ports"]]
+        ports = text.port_names
         build, runtime = path.parent / "build", shared / "verilator"
         return simulate(
             design, [path], text.name, ports, [], build, testcase="stress", seed=seed, runtime=runtime

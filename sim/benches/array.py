@@ -39,6 +39,11 @@ class Bench:
         self.first_row = 0
         self.steps = 0
 
+    @property
+    def window(self) -> int:
+        """Cycles from the first to the last step."""
+        return self.last_step - self.first_step + 1
+
     def pause(self, probability: float) -> None:
         """Let all three streams pause at random, and watch the rows that wait."""
         for stream in (self.a, self.b, self.c):
@@ -61,7 +66,7 @@ class Bench:
         counter.cancel()
         if not self.c.empty() or self.dut.m_axis_c_tvalid.value:
             raise AssertionError("a row came that no tile was sent for")
-        self.report(cycles, self.last_step - self.first_step + 1)
+        self.report(cycles, self.window)
 
     async def receive(self, index: int, tile: Tile) -> AxiStreamFrame:
         """Wait for the result of a tile, but not for ever."""
@@ -134,10 +139,9 @@ async def operands(dut: Any) -> None:
     latency = environment.first_row - needed
     if latency != bench.design().latency:
         raise AssertionError(f"the first row came after {latency} cycles, not {bench.design().latency}")
-    needed = len(jobs[0].a) + sum(max(len(job.a), bench.design().rows) for job in jobs[1:])
-    if environment.last_step - environment.first_step + 1 > needed:
-        window = environment.last_step - environment.first_step + 1
-        raise AssertionError(f"the steps came in {window} cycles, where {needed} are enough")
+    enough = len(jobs[0].a) + sum(max(len(job.a), bench.design().rows) for job in jobs[1:])
+    if environment.window > enough:
+        raise AssertionError(f"the steps came in {environment.window} cycles, where {enough} are enough")
 
 
 @cocotb.test

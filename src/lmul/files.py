@@ -1,6 +1,7 @@
 """Reading what a user names, and writing files whole or not at all."""
 
 import fcntl
+import json
 import os
 import secrets
 import sys
@@ -145,6 +146,23 @@ def write_files(directory: Path, contents: Mapping[str, str | bytes]) -> list[Pa
             with suppress(OSError):
                 part.unlink(missing_ok=True)
     return paths
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write plain values as an indented JSON file, as `write_files` writes.
+
+    Parameters
+    ----------
+    path : Path
+    content : object
+        What `json.dumps` takes.
+
+    Raises
+    ------
+    UserError
+        The file cannot be written.
+    """
+    write_files(path.parent, {path.name: json.dumps(content, indent=2) + "\n"})
 
 
 @contextmanager

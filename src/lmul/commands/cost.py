@@ -1,7 +1,6 @@
 """`lmul cost`: what designs take, by one of several estimates that are never mixed."""
 
 import argparse
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from lmul.cost.library import Library
 from lmul.cost.mapping import CELLS
 from lmul.design import Design
 from lmul.errors import UserError
-from lmul.files import check_output, write_files
+from lmul.files import check_output, write_files, write_json
 from lmul.progress import working
 from lmul.workloads import Operands
 
@@ -179,7 +178,7 @@ def _measured(design: Design, estimate: Callable[..., Found]) -> Found:
 def _show(table: RenderableType, figures: Any, options: argparse.Namespace) -> None:
     console().print(table)
     if options.json:
-        write_files(options.json.parent, {options.json.name: json.dumps(figures, indent=2) + "\n"})
+        write_json(options.json, figures)
         say(f"Figures: {options.json}")
 
 

@@ -1,13 +1,12 @@
 """`lmul sim`: a design's Verilog, or its netlist, against the golden model."""
 
 import argparse
-import json
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lmul.console import console, say
 from lmul.cost.estimate import map_to_cells
@@ -17,7 +16,7 @@ from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design
 from lmul.errors import UserError, one_line, printable
-from lmul.files import locked, write_files
+from lmul.files import locked, write_files, write_json
 from lmul.hdl import Export, export
 from lmul.progress import working
 from lmul.sim.coverage import holes
@@ -51,8 +50,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     text = export(design)
     kinds = [name for name in ("netlist", "four-state") if getattr(options, name.replace("-", "_"))]
     directory = options.build / "sim" / "-".join([text.name, *kinds])
-    ports = json.loads(text.sidecar)["ports"]
-    sources, top = _sources(design, text, ports, options)
+    sources, top = _sources(design, text, options)
     matrices = [pair.codes(*design.formats) for pair in operands]
     try:
         with locked(directory), working(f"Simulating {text.name}") as progress:
@@ -61,7 +59,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
                 design,
                 paths,
                 top,
-                [port["name"] for port in ports],
+                text.port_names,
                 matrices,
                 directory / ("waves" if options.waves else "build"),
                 testcase=testcase,
@@ -87,9 +85,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     return _tell_holes(result, seed)
 
 
-def _sources(
-    design: Design, text: Export, ports: Sequence[Mapping[str, Any]], options: argparse.Namespace
-) -> tuple[dict[str, str], str]:
+def _sources(design: Design, text: Export, options: argparse.Namespace) -> tuple[dict[str, str], str]:
     """Give the Verilog by file name, the design's own first, and the name of the top module."""
     sources = {f"{text.name}.v": text.verilog}
     if options.netlist:
@@ -97,7 +93,7 @@ def _sources(
     if not options.four_state:
         return sources, text.name
     top = f"{text.name}_unknown_while_idle"
-    return sources | {f"{top}.v": unknown_while_idle(design.kind, text.name, top, ports)}, top
+    return sources | {f"{top}.v": unknown_while_idle(design.kind, text.name, top, text.ports)}, top
 
 
 def _testcase(design: Design, options: argparse.Namespace) -> str:
@@ -162,5 +158,5 @@ def _tell_holes(result: "Simulation", seed: int) -> int:
 def _write_json(path: Path, design: Design, seed: int, testcase: str, result: "Simulation") -> None:
     counted = {name: value for name, value in asdict(result).items() if name != "waves"}
     content = {"design": design.parameters(), "testcase": testcase, "seed": seed} | counted
-    write_files(path.parent, {path.name: json.dumps(content, indent=2) + "\n"})
+    write_json(path, content)
     say(f"Figures: {path}")
