@@ -364,7 +364,12 @@ def draw_mul(design: Design, seed: int) -> MulStimulus:
     crossed = np.stack(np.meshgrid(np.arange(len(own)), np.arange(len(own))), -1).reshape(-1, 2)
     crossed = np.tile(crossed, (4, 1))
     pairs = np.concatenate(
-        [own.draw(crossed, rng), code_pairs(design.format, seed), _near_halves(design, rng)]
+        [
+            own.draw(crossed, rng),
+            code_pairs(design.format, seed),
+            _near_halves(design, rng),
+            _near_landmarks(design, rng),
+        ]
     )
     pairs = pairs[rng.permutation(len(pairs))]
     reset = np.zeros(len(pairs), dtype=bool)
@@ -394,6 +399,24 @@ def _near_halves(design: Design, rng: np.random.Generator) -> Integers:
     )
     signs = rng.integers(0, 2, (count, 2)) * format_.sign_mask
     pairs: Integers = signs | exponents << bits | np.stack([few, second], -1)
+    return pairs
+
+
+def _near_landmarks(design: Design, rng: np.random.Generator) -> Integers:
+    """Draw pairs whose products are the smallest normal number, one or the largest, or just below."""
+    format_, count = design.format, 1 << 7
+    landmarks = (format_.smallest_normal, format_.bias << format_.mantissa_bits, format_.largest_finite)
+    wanted = np.repeat(landmarks, count)
+    first = rng.integers(format_.smallest_normal, format_.largest_finite + 1, wanted.shape)
+    # Products grow with the second factor: halve the range in which they reach what is wanted.
+    low, high = np.zeros_like(first), np.full_like(first, format_.largest_finite)
+    for _ in range(format_.width):
+        middle = (low + high) // 2
+        reached = multiply(first, middle, design) >= wanted
+        low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
+    second = np.maximum(high - rng.integers(0, 2, high.shape), 0)
+    signs = rng.integers(0, 2, (len(first), 2)) * format_.sign_mask
+    pairs: Integers = signs | np.stack([first, second], -1)
     return pairs
 
 

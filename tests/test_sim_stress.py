@@ -132,6 +132,22 @@ def test_design_is_right_under_pressure(design: Design, stress: Stress) -> None:
         assert not holes(stress(design, seed=seed).coverage)
 
 
+WIDE = [
+    make_design("mul", format="bf16", overflow="ieee"),
+    make_design("mul", format="fp16", mul="mitchell"),
+    make_design("mul", format="fp32"),
+    make_design("mul", format="fp32", mul="exact", subnormals="full", overflow="ieee"),
+]
+
+
+@pytest.mark.parametrize("design", WIDE, ids=lambda design: design.name)
+def test_drawn_pairs_of_wide_formats_leave_no_hole(design: Design) -> None:
+    for seed in range(10):
+        coverage, pairs = ProductCoverage(design), draw_mul(design, seed).pairs
+        coverage.sample(pairs[:, 0], pairs[:, 1])
+        assert not holes(coverage.groups())
+
+
 def test_command_tells_the_seed_and_takes_it_back(
     tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
