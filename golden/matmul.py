@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
 from lmul.golden.codec import Rounding
+from lmul.golden.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.direct import direct_sums
 from lmul.golden.fixed_point import FixedPoint
 from lmul.golden.formats import Codes
@@ -108,7 +110,7 @@ def matmul_codes(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Su
     overflow: NDArray[np.bool_] = np.zeros(nan.shape, dtype=np.bool_)
     register = _whole_sums(a, b, arithmetic)
     if register is None:
-        register, overflow = fixed_sums(a, b, arithmetic)
+        register, overflow = _bounded_sums(a, b, arithmetic)
     return Sums(arithmetic, register, overflow, infinity, nan)
 
 
@@ -119,13 +121,31 @@ def _whole_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Fix
     limit = 2.0 ** (arithmetic.accumulator_bits - 1 + arithmetic.lsb_exponent)
     if smallest_bit < arithmetic.lsb_exponent or bound >= limit:
         return None
-    windows = plan(a, b, arithmetic)
-    parts = separable_sums(a, b, arithmetic, windows) if windows else direct_sums(a, b, arithmetic)
-    for sums, exponent in parts:
+    for sums, exponent in _exact_parts(a, b, arithmetic):
         units = np.multiply(sums, 2.0**-exponent, out=sums).astype(np.int64)
         register.add(units, exponent - arithmetic.lsb_exponent)
     register.normalise()
     return register
+
+
+def _exact_parts(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
+) -> Iterator[tuple[NDArray[np.float64], int]]:
+    """Give sums, multiples of a power of two, that make the exact ones together, the fastest way there is."""
+    if arithmetic.mul != "exact" and has_loops(arithmetic, a.size * b.shape[1]):
+        return exact_sums(a, b, arithmetic)
+    windows = plan(a, b, arithmetic)
+    return separable_sums(a, b, arithmetic, windows) if windows else direct_sums(a, b, arithmetic)
+
+
+def _bounded_sums(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
+) -> tuple[FixedPoint, NDArray[np.bool_]]:
+    """Give the sums of a register that they may leave, and where they did."""
+    sums = None
+    if arithmetic.saturates and has_loops(arithmetic, a.size * b.shape[1]):
+        sums = saturated_sums(a, b, arithmetic)
+    return sums or fixed_sums(a, b, arithmetic)
 
 
 def _range(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> tuple[int, float]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.codec import TABLE_WIDTH, power_of_two
-from lmul.golden.formats import Format
-from lmul.golden.operand import finite_range, split
+from lmul.golden.exponents import Window, cut, exponent_ranges
+from lmul.golden.operand import split
 from lmul.golden.significand import significand_product
 from lmul.golden.specials import is_special
 
@@ -30,8 +30,6 @@ MOST_PRODUCTS = 256
 
 BLOCK_COLUMNS = 2048
 """Columns of the factors that are multiplied at once; bounds the memory."""
-
-Window = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -62,18 +60,13 @@ def plan(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Plan | Non
     Plan or None
         None where there is no way, or only a slow one.
     """
-    first, second = (
-        _exponents(codes, f, arithmetic) for codes, f in zip((a, b), arithmetic.formats, strict=True)
-    )
+    first, second = exponent_ranges(a, b, arithmetic)
     largest = np.array((1 << arithmetic.mantissa_bits) - 1)
     significand = int(significand_product(largest, largest, arithmetic.mul, arithmetic.mantissa_bits))
     spare_bits = (2**53 // (significand * max(a.shape[1], 1))).bit_length() - 1
     if spare_bits < 0 or _terms(arithmetic) > MOST_TERMS:
         return None
-    pairs = [
-        Plan(_windows(first, size), _windows(second, spare_bits + 2 - size))
-        for size in range(1, spare_bits + 2)
-    ]
+    pairs = [Plan(cut(first, size), cut(second, spare_bits + 2 - size)) for size in range(1, spare_bits + 2)]
     best = min(pairs, key=lambda pair: len(pair.windows_a) * len(pair.windows_b))
     if _terms(arithmetic) * len(best.windows_a) * len(best.windows_b) > MOST_PRODUCTS:
         return None
@@ -180,19 +173,3 @@ def _second_terms(mantissa: NDArray[np.int64], arithmetic: Arithmetic) -> NDArra
     if arithmetic.mul == "formula":
         return np.stack([np.ones_like(mantissa), mantissa], axis=-1)
     return significand_product(np.arange(one), mantissa[..., None], arithmetic.mul, arithmetic.mantissa_bits)
-
-
-def _exponents(codes: NDArray[Any], format_: Format, arithmetic: Arithmetic) -> Window | None:
-    """Give the smallest and the largest exponent of finite nonzero operands, None if there are none."""
-    ends = finite_range(codes, format_, arithmetic)
-    if ends is None:
-        return None
-    low, high = np.frexp(split(ends, format_, arithmetic).power)[1] - 1
-    return int(low), int(high)
-
-
-def _windows(exponents: Window | None, size: int) -> tuple[Window, ...]:
-    if exponents is None:
-        return ()
-    first, last = exponents
-    return tuple((low, min(low + size - 1, last)) for low in range(first, last + 1, size))

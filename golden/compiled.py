@@ -1,0 +1,180 @@
+"""Sums of products by compiled loops, where Numba is installed: the bits of the NumPy ones, much faster.
+
+A finite operand of at most 16 bits is a float32, whatever its format. The sum of two such bit patterns, less
+that of 1.0, is the product of `mitchell`, and with a constant more that of `lmul`. That of `addc` is the
+product of the two float32, rounded to M bits.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.golden.arithmetic import Arithmetic
+from lmul.golden.codec import decode
+from lmul.golden.exponents import Window, cut, exponent_ranges
+from lmul.golden.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
+from lmul.golden.formats import FP32, Format
+from lmul.golden.specials import is_special
+
+COMPILED = find_spec("numba") is not None
+
+WIDEST = 16
+"""Operands of wider formats have no table."""
+
+FEWEST = 1 << 18
+"""Fewer products take less time in NumPy than the loops take to begin."""
+
+INT32_BITS = 31
+
+HEADROOM = 2
+"""Products are below 2^(ex + ey + HEADROOM)."""
+
+
+def has_loops(arithmetic: Arithmetic, products: int) -> bool:
+    """Tell whether there are loops for an arithmetic's products, and so many are worth it."""
+    wide = max(format_.width for format_ in arithmetic.formats) > WIDEST
+    exact_in_fp32 = arithmetic.significand_bits <= FP32.mantissa_bits + 1
+    return COMPILED and products >= FEWEST and not wide and exact_in_fp32 and arithmetic.mul != "formula"
+
+
+def exact_sums(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
+) -> Iterator[tuple[NDArray[np.float64], int]]:
+    """Multiply matrices of codes without rounding. Infinities and NaN count as zero.
+
+    Parameters
+    ----------
+    a : ndarray of integer codes, shape (M, K)
+    b : ndarray of integer codes, shape (K, N)
+    arithmetic : Arithmetic
+        One that `has_loops`.
+
+    Yields
+    ------
+    sums : ndarray of float64, shape (M, N)
+        One for each pair of windows of exponents, exact; together they are the matrix product.
+    exponent : int
+        The sums are multiples of 2^exponent.
+    """
+    from lmul.golden import loops
+
+    windows_a, windows_b = _fewest_windows(a, b, arithmetic)
+    for window_b in windows_b:
+        scale_b = -window_b[0]
+        y = _bit_patterns(b, 1, arithmetic, window_b, scale_b)
+        for window_a in windows_a:
+            scale_a = -window_a[0]
+            x = _bit_patterns(a, 0, arithmetic, window_a, scale_a)
+            sums = np.zeros((len(a), b.shape[1]))
+            _run(loops.add_exactly, x, y, arithmetic, (), (sums,))
+            unit = window_a[0] + window_b[0] - arithmetic.fraction_bits
+            yield np.ldexp(sums, window_a[0] + window_b[0]), max(unit, arithmetic.product_lsb_exponent)
+
+
+def saturated_sums(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
+) -> tuple[FixedPoint, NDArray[np.bool_]] | None:
+    """Multiply matrices of codes in a `fixed` register, step by step. Infinities and NaN count as zero.
+
+    Parameters
+    ----------
+    a : ndarray of integer codes, shape (M, K)
+    b : ndarray of integer codes, shape (K, N)
+    arithmetic : Arithmetic
+        One that `has_loops`, with a `fixed` accumulator.
+
+    Returns
+    -------
+    register : FixedPoint, shape (M, N)
+    overflow : ndarray of bool, shape (M, N)
+        None instead of both where the register is too wide, or a product could be beyond it.
+    """
+    from lmul.golden import loops
+
+    first, second = exponent_ranges(a, b, arithmetic)
+    bits, lsb = arithmetic.accumulator_bits, arithmetic.lsb_exponent
+    if first is None or second is None or bits + arithmetic.lanes.bit_length() > INT32_BITS:
+        return None
+    if first[1] + second[1] + HEADROOM - lsb >= bits:
+        return None
+    # Products of smaller operands are below the last place.
+    window_a = max(first[0], lsb - HEADROOM + 1 - second[1]), first[1]
+    window_b = max(second[0], lsb - HEADROOM + 1 - first[1]), second[1]
+    x = _bit_patterns(a, 0, arithmetic, window_a, -first[1])
+    y = _bit_patterns(b, 1, arithmetic, window_b, first[1] - lsb)
+    sums = np.zeros((len(a), b.shape[1]), dtype=np.int32)
+    extreme, limit = np.zeros_like(sums), np.int32(1 << (bits - 1))
+    _run(loops.add_truncated, x, y, arithmetic, (arithmetic.lanes, limit), (sums, extreme))
+    return FixedPoint.from_integers(sums.astype(np.int64), bits), extreme >= limit
+
+
+def _fewest_windows(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
+) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
+    """Divide the exponents so that sums are exact in double precision.
+
+    Every window of `b` takes all products once more, a window of `a` only skips those of the others.
+    """
+    first, second = exponent_ranges(a, b, arithmetic)
+    room = FP64_SIGNIFICAND_BITS - a.shape[1].bit_length() - arithmetic.fraction_bits
+    pairs = [(cut(first, size), cut(second, room - size)) for size in range(1, room)]
+    return min(pairs, key=lambda pair: (len(pair[1]), len(pair[0])))
+
+
+def _bit_patterns(
+    codes: NDArray[Any], side: int, arithmetic: Arithmetic, window: Window, scale: int
+) -> NDArray[np.int32]:
+    """Give operands times 2^scale as the loops take them, those below the window or above as nothing."""
+    from lmul.golden import loops
+
+    reals = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)
+    with np.errstate(over="ignore"):  # Of numbers outside the window.
+        patterns = np.ldexp(reals, scale).astype(np.float32).view(np.int32)
+    nothing = 0
+    if side == 1 and loops.kind(arithmetic.mul) == loops.ADDED:
+        excess = FP32.mantissa_bits - arithmetic.mantissa_bits
+        patterns -= (FP32.bias << FP32.mantissa_bits) - (arithmetic.mul_constant << excess)
+        nothing = loops.NOTHING
+    exponent = np.frexp(reals)[1] - 1
+    patterns[(reals == 0) | (exponent < window[0]) | (exponent > window[1])] = nothing
+    operands: NDArray[np.int32] = patterns[codes]
+    return operands
+
+
+def _run(
+    loop: Callable[..., None],
+    x: NDArray[np.int32],
+    y: NDArray[np.int32],
+    arithmetic: Arithmetic,
+    scalars: Sequence[Any],
+    results: Sequence[NDArray[Any]],
+) -> None:
+    """Run a loop over ranges of rows, on every processor."""
+    from lmul.golden import loops
+
+    processors = len(os.sched_getaffinity(0))
+    edges = np.linspace(0, len(x), min(4 * processors, len(x)) + 1, dtype=int).tolist()
+    excess = np.int32(FP32.mantissa_bits - arithmetic.mantissa_bits)
+
+    def part(start: int, stop: int) -> None:
+        rows = [result[start:stop] for result in results]
+        loop(x[start:stop], y, loops.kind(arithmetic.mul), excess, *scalars, *rows)
+
+    with ThreadPoolExecutor(processors) as pool:
+        list(pool.map(part, edges[:-1], edges[1:]))
+
+
+@lru_cache(maxsize=16)
+def _finite_operands(format_: Format, subnormals: str) -> NDArray[np.float64]:
+    """Give the operand that each code stands for, zero for infinities, NaN and flushed numbers."""
+    codes = np.arange(1 << format_.width, dtype=format_.dtype)
+    with np.errstate(invalid="ignore"):  # Signalling NaN warns when it is converted.
+        reals = decode(codes, format_).astype(np.float64)
+    smallest = format_.smallest if subnormals == "flush" else 0.0
+    return np.where(is_special(codes, format_) | (np.abs(reals) < smallest), 0.0, reals)
