@@ -3,9 +3,10 @@
 from lmul.golden.arithmetic import ACCUMULATORS, OUTPUTS, OVERFLOWS, SUBNORMALS, Arithmetic
 from lmul.golden.codec import decode, encode
 from lmul.golden.formats import BF16, E4M3, E5M2, FORMATS, FP16, FP32, SPECIALS, Codes, Format, find_format
-from lmul.golden.matmul import matmul, matmul_codes
+from lmul.golden.matmul import matmul_codes
 from lmul.golden.multiply import multiply, wide_product
-from lmul.golden.quantise import Quantised, quantise
+from lmul.golden.quantise import SCALINGS, Quantised, quantise
+from lmul.golden.scaled import matmul, multiply_scaled, quantise_factor
 from lmul.golden.significand import MULTIPLIERS, addc_carry
 from lmul.golden.sums import Sums
 
@@ -20,6 +21,7 @@ __all__ = [
     "MULTIPLIERS",
     "OUTPUTS",
     "OVERFLOWS",
+    "SCALINGS",
     "SPECIALS",
     "SUBNORMALS",
     "Arithmetic",
@@ -34,6 +36,8 @@ __all__ = [
     "matmul",
     "matmul_codes",
     "multiply",
+    "multiply_scaled",
     "quantise",
+    "quantise_factor",
     "wide_product",
 ]

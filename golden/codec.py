@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.formats import FP32, Codes, Format
+from lmul.golden.parallel import run_parts, worth_compiling
 
 Rounding = Literal["nearest", "truncate"]
 Overflow = Literal["saturate", "ieee"]
@@ -53,6 +54,11 @@ def encode(
     if format_ == FP32 and (rounding, overflow) == ("nearest", "ieee"):
         with np.errstate(over="ignore", invalid="ignore"):
             return np.where(nan, np.float32(np.nan), reals.astype(np.float32)).view(format_.dtype)
+    if np.any(nan) and format_.nan is None:
+        raise ValueError(f"{format_.name} has no NaN: values must be numbers")
+    beyond = _beyond(format_, "saturate" if rounding == "truncate" else overflow), _beyond(format_, overflow)
+    if worth_compiling(reals.size):
+        return _encode_compiled(reals, format_, rounding, beyond)
     magnitude = np.abs(reals)
     magnitude_or_one = np.where(np.isfinite(reals), magnitude, 1.0)
     # In units of the last place; subnormals share the binade of the smallest normal number.
@@ -61,18 +67,32 @@ def encode(
     units = np.rint(units) if rounding == "nearest" else np.trunc(units)
     # A binade's field starts where the last one ended, so a significand rounded up to 2 needs no care.
     field = units.astype(np.int64) + ((exponent - format_.min_exponent) << format_.mantissa_bits)
-    too_large = field > format_.largest_finite
-    field = np.where(too_large, _beyond(format_, "saturate" if rounding == "truncate" else overflow), field)
-    field = np.where(np.isinf(reals), _beyond(format_, overflow), field)
+    field = np.where(field > format_.largest_finite, beyond[0], field)
+    field = np.where(np.isinf(reals), beyond[1], field)
     sign = np.where(np.signbit(reals), format_.sign_mask, 0)
     if format_.specials == "fn":
         sign = np.where(field == format_.magnitude_mask, 0, sign)
     codes = sign | field
-    if np.any(nan):
-        if format_.nan is None:
-            raise ValueError(f"{format_.name} has no NaN: values must be numbers")
+    if format_.nan is not None:
         codes = np.where(nan, format_.nan, codes)
     return codes.astype(format_.dtype)
+
+
+def _encode_compiled(
+    reals: NDArray[np.float64], format_: Format, rounding: Rounding, beyond: tuple[int, int]
+) -> Codes:
+    from lmul.golden import loops
+
+    codes = np.empty(reals.size, dtype=format_.dtype)
+    bits = np.ascontiguousarray(reals).reshape(-1).view(np.int64)
+    layout = format_.mantissa_bits, format_.min_exponent, format_.sign_mask, format_.largest_finite
+    nan = -1 if format_.nan is None else format_.nan
+
+    def part(numbers: slice) -> None:
+        loops.encode(bits[numbers], layout, rounding == "nearest", (*beyond, nan), codes[numbers])
+
+    run_parts(part, codes.size)
+    return codes.reshape(reals.shape)
 
 
 def decode(codes: NDArray[Any], format_: Format) -> NDArray[np.float32]:

@@ -5,11 +5,8 @@ that of 1.0, is the product of `mitchell`, and with a constant more that of `lmu
 product of the two float32, rounded to M bits.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,15 +17,11 @@ from lmul.golden.codec import decode
 from lmul.golden.exponents import Window, cut, exponent_ranges
 from lmul.golden.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
 from lmul.golden.formats import FP32, Format
+from lmul.golden.parallel import run_parts, worth_compiling
 from lmul.golden.specials import is_special
-
-COMPILED = find_spec("numba") is not None
 
 WIDEST = 16
 """Operands of wider formats have no table."""
-
-FEWEST = 1 << 18
-"""Fewer products take less time in NumPy than the loops take to begin."""
 
 INT32_BITS = 31
 
@@ -40,7 +33,7 @@ def has_loops(arithmetic: Arithmetic, products: int) -> bool:
     """Tell whether there are loops for an arithmetic's products, and so many are worth it."""
     wide = max(format_.width for format_ in arithmetic.formats) > WIDEST
     exact_in_fp32 = arithmetic.significand_bits <= FP32.mantissa_bits + 1
-    return COMPILED and products >= FEWEST and not wide and exact_in_fp32 and arithmetic.mul != "formula"
+    return worth_compiling(products) and not wide and exact_in_fp32 and arithmetic.mul != "formula"
 
 
 def exact_sums(
@@ -158,16 +151,12 @@ def _run(
     """Run a loop over ranges of rows, on every processor."""
     from lmul.golden import loops
 
-    processors = len(os.sched_getaffinity(0))
-    edges = np.linspace(0, len(x), min(4 * processors, len(x)) + 1, dtype=int).tolist()
     excess = np.int32(FP32.mantissa_bits - arithmetic.mantissa_bits)
 
-    def part(start: int, stop: int) -> None:
-        rows = [result[start:stop] for result in results]
-        loop(x[start:stop], y, loops.kind(arithmetic.mul), excess, *scalars, *rows)
+    def part(rows: slice) -> None:
+        loop(x[rows], y, loops.kind(arithmetic.mul), excess, *scalars, *(result[rows] for result in results))
 
-    with ThreadPoolExecutor(processors) as pool:
-        list(pool.map(part, edges[:-1], edges[1:]))
+    run_parts(part, len(x))
 
 
 @lru_cache(maxsize=16)

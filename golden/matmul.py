@@ -1,79 +1,21 @@
-"""Dot products and matrix products, to the bit of the hardware."""
+"""Matrix products of codes, to the bit of the hardware."""
 
-import math
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
-from lmul.golden.codec import Rounding
 from lmul.golden.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.direct import direct_sums
 from lmul.golden.fixed_point import FixedPoint
-from lmul.golden.formats import Codes
 from lmul.golden.multiply import wide_product
 from lmul.golden.operand import finite_range, split
-from lmul.golden.quantise import quantise
 from lmul.golden.separable import plan, separable_sums
 from lmul.golden.specials import special_sums
 from lmul.golden.steps import fixed_sums, float_sums
 from lmul.golden.sums import Sums
-
-
-def matmul(
-    a: ArrayLike, b: ArrayLike, spec: Arithmetic, *, rounding: Rounding = "nearest"
-) -> NDArray[np.float64]:
-    """Multiply matrices of real numbers as a design would: quantise, multiply, accumulate, dequantise.
-
-    Each operand is scaled as a whole (see `quantise`), and the scales are multiplied back.
-
-    Parameters
-    ----------
-    a : array_like of finite floats, shape (..., M, K)
-    b : array_like of finite floats, shape (..., K, N)
-        Leading axes are broadcast, as by `numpy.matmul`.
-    spec : Arithmetic
-        What decides the bits.
-    rounding : {"nearest", "truncate"}
-        Of the operands.
-
-    Returns
-    -------
-    ndarray of float64, shape (..., M, N)
-
-    Raises
-    ------
-    ValueError
-        The inner sizes differ, an operand is no matrix or not finite, or K exceeds `spec.depth`
-        with the `exact` accumulator.
-
-    Warns
-    -----
-    RuntimeWarning
-        Sums left the range of the accumulator: they are saturated, or infinite.
-    """
-    reals = [np.asarray(operand, dtype=np.float64) for operand in (a, b)]
-    if min(real.ndim for real in reals) < 2 or reals[0].shape[-1] != reals[1].shape[-2]:
-        raise ValueError(
-            f"operands must be ... x M x K and ... x K x N, not {reals[0].shape} and {reals[1].shape}"
-        )
-    depth = reals[0].shape[-1]
-    if spec.acc == "exact" and depth > spec.depth:
-        raise ValueError(
-            f"K is {depth}, more than the depth {spec.depth} of the accumulator: ask for depth={depth}"
-        )
-    x, y = (quantise(real, format_, rounding) for real, format_ in zip(reals, spec.formats, strict=True))
-    values, left_range = _batched(x.codes, y.codes, spec)
-    if left_range:
-        warnings.warn(
-            f"{left_range} of {values.size} sums left the range of the accumulator {spec.acc}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    return values * x.scale * y.scale  # The product of the scales alone may be no double.
 
 
 def matmul_codes(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Sums:
@@ -158,26 +100,6 @@ def _range(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> tuple[in
     smallest = split(x[:1], first, arithmetic).power * split(y[:1], second, arithmetic).power
     lowest = int(np.frexp(smallest[0])[1]) - 1 - arithmetic.fraction_bits
     return max(lowest, arithmetic.product_lsb_exponent), bound
-
-
-def _batched(x: Codes, y: Codes, spec: Arithmetic) -> tuple[NDArray[np.float64], int]:
-    """Multiply stacks of matrices of codes: their values, and how many left the accumulator's range."""
-    if y.ndim == 2:  # One matrix product of all rows.
-        rows = matmul_codes(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), y, spec)
-        return rows.values().reshape(*x.shape[:-1], y.shape[-1]), _count_left_range(rows)
-    axes = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x, y = np.broadcast_to(x, axes + x.shape[-2:]), np.broadcast_to(y, axes + y.shape[-2:])
-    values = np.empty((*axes, x.shape[-2], y.shape[-1]))
-    left_range = 0
-    for index in np.ndindex(axes):
-        sums = matmul_codes(x[index], y[index], spec)
-        values[index] = sums.values()
-        left_range += _count_left_range(sums)
-    return values, left_range
-
-
-def _count_left_range(sums: Sums) -> int:
-    return int(np.count_nonzero(sums.overflow | sums.inf | sums.nan))
 
 
 def _float_result(register: NDArray[np.float32], arithmetic: Arithmetic) -> Sums:

@@ -1,6 +1,7 @@
-"""Tensors of real numbers to codes and one scale."""
+"""Tensors of real numbers to codes, with one scale or many."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,27 +12,41 @@ from lmul.golden.formats import Codes, Format
 SELF_SCALED_EXPONENT_BITS = 8
 """Formats with as many exponent bits have float32's range and are not scaled."""
 
+SCALINGS = {
+    "tensor": "one scale for each operand",
+    "row": "one for each row of the first operand and each column of the second",
+    "block": "a power of two for every 32 numbers along K, as in OCP MX",
+}
+
+BLOCK = 32
+"""Numbers that have a scale in common in the OCP Microscaling formats (MX v1.0)."""
+
+BLOCK_EXPONENTS = -127, 127
+"""Scales of the OCP Microscaling formats are E8M0: powers of two from 2^-127 to 2^127."""
+
 
 @dataclass(frozen=True)
 class Quantised:
-    """A tensor as codes and the number that they were divided by.
+    """A tensor as codes and what they were divided by.
 
     Parameters
     ----------
     codes : ndarray of unsigned int
-    scale : float
-        `decode(codes) * scale` approximates the tensor.
+    scale : float64, or ndarray of float64
+        `decode(codes) * scale` approximates the tensor. One scale; or with `axis` those of the slices along
+        it, of shape 1 there; or with `quantise_blocks` one for each block.
     """
 
     codes: Codes
-    scale: float
+    scale: Any
 
 
-def quantise(tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest") -> Quantised:
+def quantise(
+    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int | None = None
+) -> Quantised:
     """Scale a tensor so that its largest magnitude is the format's largest number, then encode.
 
-    One scale for the whole tensor, a normal double. A tensor of zeros has scale 1, and so has every
-    tensor in a format with 8 exponent bits.
+    Scales are normal doubles. Where all is zero the scale is 1, and so it is in formats with 8 exponent bits.
 
     Parameters
     ----------
@@ -39,18 +54,63 @@ def quantise(tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest")
     format_ : Format
     rounding : {"nearest", "truncate"}
         Nearest with ties to even, or toward zero.
+    axis : int, optional
+        Axis along which numbers have a scale in common. Default: one scale for the whole tensor.
 
     Raises
     ------
     ValueError
         The tensor holds NaN or infinity.
     """
+    reals = _finite(tensor)
+    peak = np.max(np.abs(reals), axis=axis, keepdims=axis is not None, initial=0.0)
+    if format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS:
+        scale = np.ones_like(peak)
+    else:
+        scale = np.where(peak, np.maximum(peak / format_.largest, np.finfo(np.float64).tiny), 1.0)
+    # A NumPy scalar, so that codes decoded to float32 are scaled in float64.
+    return Quantised(encode(reals / scale, format_, rounding), scale[()])
+
+
+def quantise_blocks(
+    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int = -1
+) -> Quantised:
+    """Scale every 32 numbers along an axis by a power of two, then encode, saturating.
+
+    As OCP MX v1.0, section 6.3: the scale takes the largest magnitude into the format's highest binade, whose
+    last numbers may saturate. Formats with 8 exponent bits have the scale 1.
+
+    Parameters
+    ----------
+    tensor : array_like of finite floats, any shape
+    format_ : Format
+    rounding : {"nearest", "truncate"}
+    axis : int
+        The last block is shorter where its length is no multiple of 32.
+
+    Returns
+    -------
+    Quantised
+        The scale has a place for each block along the axis.
+
+    Raises
+    ------
+    ValueError
+        The tensor holds NaN or infinity.
+    """
+    reals = _finite(tensor)
+    starts = np.arange(0, reals.shape[axis], BLOCK)
+    peak = np.maximum.reduceat(np.abs(reals), starts, axis=axis)
+    exponent = np.frexp(peak)[1] - np.frexp(format_.largest)[1]
+    scale = np.ldexp(1.0, np.clip(np.where(peak, exponent, 0), *BLOCK_EXPONENTS))
+    if format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS:
+        scale = np.ones_like(scale)
+    spread = np.repeat(scale, BLOCK, axis=axis).take(np.arange(reals.shape[axis]), axis=axis)
+    return Quantised(encode(reals / spread, format_, rounding), scale)
+
+
+def _finite(tensor: ArrayLike) -> NDArray[np.float64]:
     reals: NDArray[np.float64] = np.asarray(tensor, dtype=np.float64)
     if not np.all(np.isfinite(reals)):
         raise ValueError("tensor must be finite: NaN and infinity have no scale")
-    peak = float(np.max(np.abs(reals), initial=0.0))
-    if not peak or format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS:
-        return Quantised(encode(reals, format_, rounding), 1.0)
-    # A NumPy scalar, so that codes decoded to float32 are scaled in float64.
-    scale = np.float64(max(peak / format_.largest, np.finfo(np.float64).tiny))
-    return Quantised(encode(reals / scale, format_, rounding), scale)
+    return reals

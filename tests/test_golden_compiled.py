@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lmul.golden import Arithmetic, Format, compiled, encode, find_format, matmul_codes, quantise
+from lmul.golden import (
+    OVERFLOWS,
+    Arithmetic,
+    Format,
+    decode,
+    encode,
+    find_format,
+    matmul_codes,
+    parallel,
+    quantise,
+)
 from lmul.golden.compiled import has_loops
 from tests.golden_cases import by_name, multipliers
 
@@ -29,11 +39,11 @@ DRAWS: dict[str, Draw] = {
 
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "FEWEST", 0)
+    monkeypatch.setattr(parallel, "FEWEST", 0)
 
 
 def numpy_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "COMPILED", False)
+    monkeypatch.setattr(parallel, "COMPILED", False)
 
 
 @pytest.mark.usefixtures("always")
@@ -70,6 +80,24 @@ def test_blocks_and_rows_of_large_matrices_leave_no_seam(
     sums = matmul_codes(a, b, arithmetic)
     numpy_only(monkeypatch)
     np.testing.assert_array_equal(sums.raw, matmul_codes(a, b, arithmetic).raw)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("format_", [*FORMATS, *map(find_format, ("e2m3", "fp32", "e8m7"))], **by_name)
+def test_numbers_are_encoded_to_the_bits_of_numpy(format_: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    drawn = rng.integers(0, 1 << 64, 20_000, dtype=np.uint64).view(np.float64)
+    near = rng.normal(size=(20, 1000)) * 2.0 ** rng.integers(-160, 160, (20, 1000))
+    grid = decode(np.arange(min(1 << format_.width, 1 << 16)), format_).astype(np.float64)
+    ties = (grid + np.roll(grid, 1)) / 2
+    special = [0.0, -0.0, np.inf, -np.inf, 5e-324, format_.largest, -format_.largest * 1.01]
+    reals = np.concatenate([drawn, near.ravel(), grid, ties, ties * (1 - 2**-50), special])
+    reals = reals if format_.nan is not None else reals[~np.isnan(reals)]
+    cases = list(product(("nearest", "truncate"), OVERFLOWS))
+    codes = [encode(reals, format_, *case) for case in cases]
+    numpy_only(monkeypatch)
+    for case, found in zip(cases, codes, strict=True):
+        np.testing.assert_array_equal(found, encode(reals, format_, *case), err_msg=str(case))
 
 
 def test_formats_and_multipliers_without_loops_are_told() -> None:

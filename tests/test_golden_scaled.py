@@ -1,0 +1,97 @@
+"""Scales of rows and of blocks: what they are, and how sums are put together again."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lmul.golden import (
+    BF16,
+    E4M3,
+    E5M2,
+    SCALINGS,
+    Arithmetic,
+    Format,
+    decode,
+    matmul,
+    quantise,
+    quantise_factor,
+)
+from lmul.golden.quantise import BLOCK, quantise_blocks
+from tests.golden_cases import by_name
+
+
+def drawn(*shape: int) -> NDArray[Any]:
+    rng = np.random.default_rng(1)
+    return rng.normal(size=shape) * np.exp(rng.normal(0, 3, shape))
+
+
+@pytest.mark.parametrize("axis", [-1, -2])
+@pytest.mark.parametrize("format_", [E4M3, E5M2], **by_name)
+def test_scale_of_a_row_is_that_of_the_row_alone(format_: Format, axis: int) -> None:
+    reals = drawn(3, 5, 7)
+    quantised = quantise(reals, format_, axis=axis)
+    for index in np.ndindex(3, *np.delete([5, 7], axis)):
+        row = (index[0], slice(None), index[1]) if axis == -2 else index
+        alone = quantise(reals[row], format_)
+        assert np.array_equal(quantised.codes[row], alone.codes)
+        assert np.all(quantised.scale[row] == alone.scale)
+
+
+@pytest.mark.parametrize("k", [1, 31, 32, 33, 70])
+@pytest.mark.parametrize("format_", [E4M3, E5M2], **by_name)
+def test_scale_of_a_block_takes_its_largest_number_to_the_highest_binade(format_: Format, k: int) -> None:
+    reals = drawn(4, k)
+    quantised = quantise_blocks(reals, format_)
+    assert quantised.scale.shape == (4, -(-k // BLOCK))
+    for row, block in np.ndindex(quantised.scale.shape):
+        part = slice(BLOCK * block, BLOCK * (block + 1))
+        largest = np.max(np.abs(reals[row, part])) / quantised.scale[row, block]
+        highest = 2.0 ** np.floor(np.log2(format_.largest))
+        assert highest <= largest < 2 * highest
+        assert np.frexp(quantised.scale[row, block])[0] == 0.5
+        error = decode(quantised.codes[row, part], format_) * quantised.scale[row, block] - reals[row, part]
+        limit = max(2.0 ** -(format_.mantissa_bits + 1), 1 - format_.largest / (2 * highest))
+        assert np.all(np.abs(error) <= limit * np.max(np.abs(reals[row, part])))
+
+
+def test_blocks_of_zeros_and_of_formats_with_the_range_of_float32_have_scale_one() -> None:
+    assert np.all(quantise_blocks(np.zeros((2, 40)), E4M3).scale == 1)
+    assert np.all(quantise_blocks(drawn(2, 40), BF16).scale == 1)
+    assert np.all(quantise(drawn(2, 40), BF16, axis=-1).scale == 1)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_product_is_that_of_the_decoded_and_scaled_operands(scaling: str) -> None:
+    a, b = drawn(2, 5, 70), drawn(70, 4)
+    spec = Arithmetic(mul="exact", subnormals="full")
+    x, y = (quantise_factor(reals, side, spec, "nearest", scaling) for side, reals in enumerate((a, b)))
+    repeats = BLOCK if scaling == "block" else 1
+    scale_x = np.repeat(x.scale, repeats, axis=-1)[..., :70] if x.scale.ndim else x.scale
+    scale_y = np.repeat(y.scale, repeats, axis=-2)[..., :70, :] if y.scale.ndim else y.scale
+    true_x, true_y = decode(x.codes, E4M3) * scale_x, decode(y.codes, E4M3) * scale_y
+    bound = (np.abs(true_x) @ np.abs(true_y)) * 2.0**-23
+    assert np.all(np.abs(matmul(a, b, spec, scaling=scaling) - true_x @ true_y) <= bound)
+
+
+def test_finer_scales_lose_less() -> None:
+    a, b = drawn(16, 128), drawn(128, 16)
+    lost = {
+        scaling: np.linalg.norm(matmul(a, b, Arithmetic(mul="exact"), scaling=scaling) - a @ b)
+        for scaling in SCALINGS
+    }
+    assert lost["row"] < lost["tensor"]
+    assert lost["block"] < lost["tensor"]
+
+
+def test_sums_of_blocks_need_only_the_depth_of_a_block() -> None:
+    a, b = drawn(2, 64), drawn(64, 2)
+    matmul(a, b, Arithmetic(depth=32), scaling="block")
+    with pytest.raises(ValueError, match="K is 64, more than the depth 32"):
+        matmul(a, b, Arithmetic(depth=32))
+
+
+def test_unknown_scaling_is_refused() -> None:
+    with pytest.raises(ValueError, match="scaling 'column' is unknown: it must be one of tensor, row, block"):
+        matmul(drawn(2, 2), drawn(2, 2), Arithmetic(), scaling="column")
