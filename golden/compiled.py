@@ -20,10 +20,16 @@ from lmul.golden.formats import FP32, Format
 from lmul.golden.parallel import run_parts, worth_compiling
 from lmul.golden.specials import is_special
 
+Factors = tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, np.int32, np.int32]]
+"""Bit patterns of both factors, and how the loops form their products."""
+
 WIDEST = 16
 """Operands of wider formats have no table."""
 
 INT32_BITS = 31
+
+ZERO_EXPONENT = 90
+"""Biased exponent that sums with zeros stay below: far above the smallest float, far below any product."""
 
 HEADROOM = 2
 """Products are below 2^(ex + ey + HEADROOM)."""
@@ -59,15 +65,14 @@ def exact_sums(
 
     windows_a, windows_b = _fewest_windows(a, b, arithmetic)
     for window_b in windows_b:
-        scale_b = -window_b[0]
-        y = _bit_patterns(b, 1, arithmetic, window_b, scale_b)
         for window_a in windows_a:
-            scale_a = -window_a[0]
-            x = _bit_patterns(a, 0, arithmetic, window_a, scale_a)
+            factors = _factors(a, b, arithmetic, (window_a, window_b), -window_a[0] - window_b[0])
             sums = np.zeros((len(a), b.shape[1]))
-            _run(loops.add_exactly, x, y, arithmetic, (), (sums,))
+            _run(loops.add_exactly, factors, (), (sums,))
+            # What zeros left is far less than half a unit.
+            sums = np.rint(np.ldexp(sums, arithmetic.fraction_bits))
             unit = window_a[0] + window_b[0] - arithmetic.fraction_bits
-            yield np.ldexp(sums, window_a[0] + window_b[0]), max(unit, arithmetic.product_lsb_exponent)
+            yield np.ldexp(sums, unit), unit
 
 
 def saturated_sums(
@@ -99,11 +104,10 @@ def saturated_sums(
     # Products of smaller operands are below the last place.
     window_a = max(first[0], lsb - HEADROOM + 1 - second[1]), first[1]
     window_b = max(second[0], lsb - HEADROOM + 1 - first[1]), second[1]
-    x = _bit_patterns(a, 0, arithmetic, window_a, -first[1])
-    y = _bit_patterns(b, 1, arithmetic, window_b, first[1] - lsb)
+    factors = _factors(a, b, arithmetic, (window_a, window_b), -lsb)
     sums = np.zeros((len(a), b.shape[1]), dtype=np.int32)
     extreme, limit = np.zeros_like(sums), np.int32(1 << (bits - 1))
-    _run(loops.add_truncated, x, y, arithmetic, (arithmetic.lanes, limit), (sums, extreme))
+    _run(loops.add_truncated, factors, (arithmetic.lanes, limit), (sums, extreme))
     return FixedPoint.from_integers(sums.astype(np.int64), bits), extreme >= limit
 
 
@@ -120,41 +124,59 @@ def _fewest_windows(
     return min(pairs, key=lambda pair: (len(pair[1]), len(pair[0])))
 
 
-def _bit_patterns(
-    codes: NDArray[Any], side: int, arithmetic: Arithmetic, window: Window, scale: int
-) -> NDArray[np.int32]:
-    """Give operands times 2^scale as the loops take them, those below the window or above as nothing."""
+def _factors(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, windows: tuple[Window, Window], scale: int
+) -> Factors:
+    """Give the factors, their products times 2^scale. Operands outside of the windows are zero."""
     from lmul.golden import loops
 
+    kind = loops.kind(arithmetic.mul)
+    first, second = windows
+    excess = FP32.mantissa_bits - arithmetic.mantissa_bits
+    zeros, offset = (0, 0), 0
+    if kind == loops.ADDED:
+        zeros = _zeros(first[1] - first[0] + 1, second[0] + first[0] + scale)
+        offset = (FP32.bias << FP32.mantissa_bits) - (arithmetic.mul_constant << excess)
+    x = _bit_patterns(arithmetic, 0, first, -first[0], 0, zeros[0])[a]
+    y = _bit_patterns(arithmetic, 1, second, first[0] + scale, offset, zeros[1])[b]
+    return x, y, (kind, np.int32(excess), np.int32(zeros[0]))
+
+
+def _zeros(span: int, lowest: int) -> tuple[int, int]:
+    """Give bit patterns of zero for both factors: added to any of the other's, they are tiny floats.
+
+    Parameters
+    ----------
+    span : int
+        Exponents of the first factor, from that of 1.0 on.
+    lowest : int
+        Smallest exponent of the second, whose bit patterns are without that of 1.0.
+    """
+    second = ZERO_EXPONENT - FP32.bias - span
+    first = max(1 - second, 1 - lowest)
+    return first << FP32.mantissa_bits, second << FP32.mantissa_bits
+
+
+def _bit_patterns(
+    arithmetic: Arithmetic, side: int, window: Window, scale: int, offset: int, zero: int
+) -> NDArray[np.int32]:
+    """Give the float32 of each code of one operand, times 2^scale, less an offset."""
     reals = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)
     with np.errstate(over="ignore"):  # Of numbers outside the window.
-        patterns = np.ldexp(reals, scale).astype(np.float32).view(np.int32)
-    nothing = 0
-    if side == 1 and loops.kind(arithmetic.mul) == loops.ADDED:
-        excess = FP32.mantissa_bits - arithmetic.mantissa_bits
-        patterns -= (FP32.bias << FP32.mantissa_bits) - (arithmetic.mul_constant << excess)
-        nothing = loops.NOTHING
+        patterns = np.ldexp(reals, scale).astype(np.float32).view(np.int32) - np.int32(offset)
     exponent = np.frexp(reals)[1] - 1
-    patterns[(reals == 0) | (exponent < window[0]) | (exponent > window[1])] = nothing
-    operands: NDArray[np.int32] = patterns[codes]
-    return operands
+    patterns[(reals == 0) | (exponent < window[0]) | (exponent > window[1])] = zero
+    return patterns
 
 
 def _run(
-    loop: Callable[..., None],
-    x: NDArray[np.int32],
-    y: NDArray[np.int32],
-    arithmetic: Arithmetic,
-    scalars: Sequence[Any],
-    results: Sequence[NDArray[Any]],
+    loop: Callable[..., None], factors: Factors, scalars: Sequence[Any], results: Sequence[NDArray[Any]]
 ) -> None:
     """Run a loop over ranges of rows, on every processor."""
-    from lmul.golden import loops
-
-    excess = np.int32(FP32.mantissa_bits - arithmetic.mantissa_bits)
+    x, y, product = factors
 
     def part(rows: slice) -> None:
-        loop(x[rows], y, loops.kind(arithmetic.mul), excess, *scalars, *(result[rows] for result in results))
+        loop(x[rows], y, product, *scalars, *(result[rows] for result in results))
 
     run_parts(part, len(x))
 

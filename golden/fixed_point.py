@@ -24,17 +24,23 @@ class FixedPoint:
     shape : tuple of int
     bits : int
         Width of a register, its sign included.
+    zeros : int
+        Last bits of all registers that are zero, and not kept.
+    kept : int, optional
+        Bits above those that are kept; all bits above are the sign. Default: all.
 
     Attributes
     ----------
     digits : ndarray of int64, shape (D, *shape)
         Base 2^32, least significant first, the last one with the sign. One digit of any size where
-        the register has at most 63 bits.
+        at most 63 bits are kept.
     """
 
-    def __init__(self, shape: tuple[int, ...], bits: int) -> None:
+    def __init__(self, shape: tuple[int, ...], bits: int, zeros: int = 0, kept: int | None = None) -> None:
         self.bits = bits
-        count = 1 if bits <= INT64_BITS else -(-bits // DIGIT_BITS)
+        self.zeros = zeros
+        self.kept = bits - zeros if kept is None else kept
+        count = 1 if self.kept <= INT64_BITS else -(-self.kept // DIGIT_BITS)
         self.digits = np.zeros((count, *shape), dtype=np.int64)
 
     @classmethod
@@ -49,6 +55,7 @@ class FixedPoint:
 
     def add(self, values: NDArray[np.int64], shift: int) -> None:
         """Add values * 2^shift, magnitudes of the values below 2^62. The sums must fit the registers."""
+        shift -= self.zeros
         first, shift = divmod(shift, DIGIT_BITS) if len(self.digits) > 1 else (0, shift)
         digits = self.digits[first:]
         if len(digits) == 1:
@@ -71,13 +78,13 @@ class FixedPoint:
 
     def integers(self) -> NDArray[Any]:
         """Give the registers as int64, or as Python integers where they have more than 63 bits."""
-        if len(self.digits) == 1:
-            first: NDArray[np.int64] = self.digits[0]
+        if self.bits <= INT64_BITS:
+            first: NDArray[np.int64] = self.digits[0] << self.zeros
             return first
         value: NDArray[Any] = self.digits[-1].astype(object)
         for digit in self.digits[-2::-1]:
             value = (value << DIGIT_BITS) | digit.astype(object)
-        return value
+        return value << self.zeros
 
     def to_odd(self) -> NDArray[np.float64]:
         """Round to doubles of at least 32 bits, to odd: a later rounding to 30 bits or fewer is the only one.
@@ -87,15 +94,15 @@ class FixedPoint:
         Rounding to odd truncates and sets the last bit if anything was lost (Boldo and Melquiond,
         IEEE Trans. Computers 57(4), 2008).
         """
-        if self.bits <= FP64_SIGNIFICAND_BITS + 1:
-            exact: NDArray[np.float64] = self.digits[0].astype(np.float64)
+        if self.kept <= FP64_SIGNIFICAND_BITS + 1:
+            exact: NDArray[np.float64] = self.digits[0] * 2.0**self.zeros
             return exact
         negative = self.digits[-1] < 0
-        magnitude = FixedPoint(negative.shape, self.bits)
+        magnitude = FixedPoint(negative.shape, self.kept)
         magnitude.digits[...] = np.where(negative, -self.digits, self.digits)
         magnitude.normalise()
         head, lost = magnitude.digits[-1].copy(), np.zeros(negative.shape, dtype=np.bool_)
-        exponent = np.full(negative.shape, DIGIT_BITS * (len(self.digits) - 1))
+        exponent = np.full(negative.shape, DIGIT_BITS * (len(self.digits) - 1) + self.zeros)
         for digit in magnitude.digits[-2::-1]:
             room = head < (1 << (INT64_BITS - DIGIT_BITS))
             lost |= ~room & (digit != 0)

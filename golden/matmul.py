@@ -1,5 +1,6 @@
 """Matrix products of codes, to the bit of the hardware."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,10 +60,13 @@ def matmul_codes(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Su
 def _whole_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> FixedPoint | None:
     """Give the exact sums, or None where they could need truncation or leave the register on their way."""
     smallest_bit, bound = _range(a, b, arithmetic)
-    register = FixedPoint((a.shape[0], b.shape[1]), arithmetic.accumulator_bits)
     limit = 2.0 ** (arithmetic.accumulator_bits - 1 + arithmetic.lsb_exponent)
     if smallest_bit < arithmetic.lsb_exponent or bound >= limit:
         return None
+    # Only the bits between the smallest product's last and the largest sum's sign.
+    kept = max(math.frexp(bound)[1] - smallest_bit, 0) + 1
+    zeros = smallest_bit - arithmetic.lsb_exponent
+    register = FixedPoint((a.shape[0], b.shape[1]), arithmetic.accumulator_bits, zeros, kept)
     for sums, exponent in _exact_parts(a, b, arithmetic):
         units = np.multiply(sums, 2.0**-exponent, out=sums).astype(np.int64)
         register.add(units, exponent - arithmetic.lsb_exponent)
