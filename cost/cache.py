@@ -40,10 +40,17 @@ def cached(directory: Path | None, key: Any, make: Callable[[], Any]) -> Any:
 
 
 @cache
-def program_digest() -> str:
-    """Give a checksum of the source of this program, which results depend on as much as on their input."""
+def program_digest(*patterns: str) -> str:
+    """Give a checksum of the source of this program, which results depend on as much as on their input.
+
+    Parameters
+    ----------
+    *patterns : str
+        Of the files that matter, below the package. Default: all.
+    """
     package = Path(__file__).parent.parent
-    sources = sorted(path for depth in ("*.py", "*/*.py", "*/*/*.py") for path in package.glob(depth))
+    patterns = patterns or ("*.py", "*/*.py", "*/*/*.py")
+    sources = sorted(path for pattern in patterns for path in package.glob(pattern))
     return digest("\0".join(path.read_text(encoding="utf-8") for path in sources))
 
 

@@ -243,7 +243,15 @@ def write_tiles(jobs: Sequence[Tile], design: Design, path: Path) -> None:
     write_files(path.parent, {path.name: b"".join(parts)})
 
 
-def run_array(program: Path, tiles: Path, *, passes: int = 1, pause: float = 0.0, seed: int = 0) -> ArrayRun:
+def run_array(
+    program: Path,
+    tiles: Path,
+    *,
+    passes: int = 1,
+    pause: float = 0.0,
+    seed: int = 0,
+    rows: Path | None = None,
+) -> ArrayRun:
     """Send all tiles, one after the other, and compare every row and its flags.
 
     Parameters
@@ -258,13 +266,16 @@ def run_array(program: Path, tiles: Path, *, passes: int = 1, pause: float = 0.0
         Probability with which each of the three streams pauses in a cycle.
     seed : int
         Of the pauses.
+    rows : Path, optional
+        Where the bytes of tdata of all rows are written as they come.
 
     Raises
     ------
     SimulationError
         A row differs, never comes, is withdrawn, or comes unasked.
     """
-    return _run(program, tiles, "check", passes, round(pause * OF_256), seed)
+    recorded = [str(rows)] if rows else []
+    return _run(program, tiles, "check", passes, round(pause * OF_256), seed, *recorded)
 
 
 def run_bare(program: Path, tiles: Path, cycles: int) -> ArrayRun:

@@ -1,6 +1,7 @@
 // Bench of the array: AXI4-Stream tiles from a file, every row and flag compared; or clocked without a check.
 //
-// Arguments: FILE check PASSES PAUSE SEED, a stream pausing PAUSE times in 256; or FILE bare CYCLES.
+// Arguments: FILE check PASSES PAUSE SEED [ROWS], a stream pausing PAUSE times in 256, and the bytes of all rows
+// that came written to ROWS; or FILE bare CYCLES.
 // FILE: bytes of a beat of a, of b, of a row of c, number of tiles; then for each tile its beats of a and b
 // and its rows of c by number and bytes, then a byte of flags for each row. Numbers have 32 bits.
 // Output: compared rows, cycles, and processor time in seconds.
@@ -128,7 +129,7 @@ static int wrong_row(const Bench& bench) {
 
 static double seconds() { return double(std::clock()) / CLOCKS_PER_SEC; }
 
-static int check(Bench& bench, size_t passes, unsigned pause, uint64_t seed) {
+static int check(Bench& bench, size_t passes, unsigned pause, uint64_t seed, FILE* rows_file) {
     Vbench& top = bench.top;
     Stream &a = bench.a, &b = bench.b, &c = bench.c;
     Random random{seed * 0x9E3779B97F4A7C15u + 1};
@@ -157,6 +158,7 @@ static int check(Bench& bench, size_t passes, unsigned pause, uint64_t seed) {
             return 1;
         }
         if (valid && !bench.row_is_right()) return wrong_row(bench);
+        if (row && rows_file) std::fwrite(&top.m_axis_c_tdata, c.bytes, 1, rows_file);
         if (waiting && !valid) {
             std::printf("row %zu was withdrawn before it was taken\n", c.done);
             return 1;
@@ -200,7 +202,10 @@ int main(int argc, char** argv) {
     bench.load(argv[1]);
     bench.reset();
     if (!std::strcmp(argv[2], "bare")) return bare(bench, std::strtoull(argv[3], nullptr, 10));
-    if (argc != 6) return 2;
-    return check(bench, std::strtoul(argv[3], nullptr, 10), std::strtoul(argv[4], nullptr, 10),
-                 std::strtoull(argv[5], nullptr, 10));
+    if (argc != 6 && argc != 7) return 2;
+    FILE* rows_file = argc == 7 ? std::fopen(argv[6], "wb") : nullptr;
+    if (argc == 7 && !rows_file) return 2;
+    const int status = check(bench, std::strtoul(argv[3], nullptr, 10), std::strtoul(argv[4], nullptr, 10),
+                             std::strtoull(argv[5], nullptr, 10), rows_file);
+    return rows_file && std::fclose(rows_file) ? 2 : status;
 }

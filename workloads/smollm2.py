@@ -78,6 +78,38 @@ class Model:
     tokenizer: Any
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Which tokens see each other, where they are not one text.
+
+    Attributes
+    ----------
+    positions : ndarray of int64, (T,)
+        Place of each token in its own text, from 0.
+    visible : ndarray of bool, (T, T)
+        Whether a token (row) attends to another (column); each attends to itself.
+    """
+
+    positions: npt.NDArray[np.int64]
+    visible: npt.NDArray[np.bool_]
+
+
+def plain_layout(length: int) -> Layout:
+    """Give the layout of one text.
+
+    Parameters
+    ----------
+    length : int
+        Tokens, T.
+
+    Returns
+    -------
+    Layout
+        Each token sees itself and all before it.
+    """
+    return Layout(np.arange(length), np.tri(length, dtype=np.bool_))
+
+
 def plain_matmul(name: str, a: Array, b: Array) -> Array:
     """Multiply in NumPy's own arithmetic: the default of `forward`.
 
@@ -189,7 +221,12 @@ def decode(model: Model, tokens: Sequence[int]) -> str:
     return str(model.tokenizer.decode(list(tokens)))
 
 
-def forward(model: Model, tokens: npt.NDArray[np.int64], matmul: Matmul = plain_matmul) -> Array:
+def forward(
+    model: Model,
+    tokens: npt.NDArray[np.int64],
+    matmul: Matmul = plain_matmul,
+    layout: Layout | None = None,
+) -> Array:
     """Predict the token after each token, in float64 (no cache: all positions at once).
 
     Parameters
@@ -203,16 +240,19 @@ def forward(model: Model, tokens: npt.NDArray[np.int64], matmul: Matmul = plain_
         Names are ``layer15.q_proj`` (also k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj: activations
         (T, K) by weights (K, N)), ``layer15.qk`` (queries (H, T, D) by transposed keys (H, D, T), not yet
         scaled), ``layer15.pv`` (softmax probabilities (H, T, T) by values (H, T, D)) and ``lm_head``.
+    layout : Layout, optional
+        By default that of one text.
 
     Returns
     -------
     ndarray, (T, vocabulary)
         Logits.
     """
+    layout = layout or plain_layout(len(tokens))
     embedding = model.weights["token_embd.weight"]
     x: Array = embedding[tokens].astype(np.float64)
     for layer in range(model.config.layers):
-        x = x + _attention(model, layer, x, matmul)
+        x = x + _attention(model, layer, x, matmul, layout)
         x = x + _mlp(model, layer, x, matmul)
     x = _rms_norm(model, "output_norm", x)
     return matmul("lm_head", x, embedding.T)
@@ -239,17 +279,17 @@ def perplexity(logits: Array, tokens: npt.NDArray[np.int64]) -> float:
     return float(np.exp(np.mean(log_total - chosen)))
 
 
-def _attention(model: Model, layer: int, x: Array, matmul: Matmul) -> Array:
+def _attention(model: Model, layer: int, x: Array, matmul: Matmul, layout: Layout) -> Array:
     """Grouped-query attention over x (T, hidden): each key/value head serves several query heads."""
     config = model.config
     normed = _rms_norm(model, f"blk.{layer}.attn_norm", x)
     q, k, v = (_linear(model, layer, f"{part}_proj", normed, matmul) for part in "qkv")
-    q = _rotate(_split_heads(q, config.heads), config.rope_base)
-    k = _rotate(_split_heads(k, config.kv_heads), config.rope_base)
+    q = _rotate(_split_heads(q, config.heads), layout.positions, config.rope_base)
+    k = _rotate(_split_heads(k, config.kv_heads), layout.positions, config.rope_base)
     group = config.heads // config.kv_heads
     k, v = np.repeat(k, group, axis=0), np.repeat(_split_heads(v, config.kv_heads), group, axis=0)
     scores = matmul(f"layer{layer}.qk", q, k.swapaxes(-1, -2)) / np.sqrt(q.shape[-1])
-    mixed = matmul(f"layer{layer}.pv", _causal_softmax(scores), v)
+    mixed = matmul(f"layer{layer}.pv", _softmax(scores, layout.visible), v)
     return _linear(model, layer, "o_proj", mixed.swapaxes(0, 1).reshape(len(x), -1), matmul)
 
 
@@ -297,10 +337,10 @@ def _split_heads(x: Array, heads: int) -> Array:
     return x.reshape(len(x), heads, -1).swapaxes(0, 1)
 
 
-def _rotate(x: Array, base: float) -> Array:
+def _rotate(x: Array, positions: npt.NDArray[np.int64], base: float) -> Array:
     """Rotate the pairs (x[2i], x[2i + 1]) of x (heads, T, D) by their position; GGUF stores q and k so."""
-    _, length, width = x.shape
-    angles = np.outer(np.arange(length), base ** (-np.arange(0, width, 2) / width))
+    width = x.shape[-1]
+    angles = np.outer(positions, base ** (-np.arange(0, width, 2) / width))
     even, odd = x[..., 0::2], x[..., 1::2]
     rotated = np.empty_like(x)
     rotated[..., 0::2] = even * np.cos(angles) - odd * np.sin(angles)
@@ -308,9 +348,8 @@ def _rotate(x: Array, base: float) -> Array:
     return rotated
 
 
-def _causal_softmax(scores: Array) -> Array:
-    """Softmax over the keys (last axis) that are not later than the query."""
-    visible = np.tri(scores.shape[-1], dtype=bool)
+def _softmax(scores: Array, visible: npt.NDArray[np.bool_]) -> Array:
+    """Softmax over the keys (last axis) that a query sees."""
     masked = np.where(visible, scores, -np.inf)
     weights = np.exp(masked - masked.max(axis=-1, keepdims=True))
     probabilities: Array = weights / weights.sum(axis=-1, keepdims=True)

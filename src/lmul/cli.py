@@ -146,6 +146,8 @@ def _parser() -> _Parser:
     _sim_parser(commands.add_parser("sim", help="simulate a design's Verilog against the golden model"))
     _cost_parser(commands.add_parser("cost", help="area, delay and energy of a design"))
     _error_parser(commands.add_parser("error", help="accuracy of every multiplier"))
+    _llm_parser(commands.add_parser("llm", help="accuracy of a language model under the arithmetic"))
+    _generate_parser(commands.add_parser("generate", help="continue a prompt under a chosen arithmetic"))
     _list_parser(commands.add_parser("list", help="what there is to choose from"))
     return parser
 
@@ -263,6 +265,41 @@ def _error_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_error)
 
 
+def _llm_parser(parser: argparse.ArgumentParser) -> None:
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument(
+        "--arithmetic",
+        action="append",
+        metavar="WORDS",
+        help="such as lmul,e4m3,attention or exact,e5m2,all,row,acc=fixed:24:-2; may be repeated; full: none",
+    )
+    chosen.add_argument(
+        "--suite", choices=["accuracy", "bias"], help="every row of a table in docs/accuracy.md"
+    )
+    add = parser.add_argument
+    add("--tokens", type=int, default=1024, metavar="N", help="of the text that are read; default: 1024")
+    add("--text", type=Path, metavar="FILE", help="what is read; default: a passage of George Eliot")
+    add("--questions", action="store_true", help="have 160 questions with four choices answered too")
+    add("--build", type=Path, default=Path("build"), metavar="DIR", help="where finished readings are kept")
+    add("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.set_defaults(run=_llm)
+
+
+def _generate_parser(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("prompt", metavar="PROMPT", help="text to continue")
+    add(
+        "--arithmetic",
+        default="lmul,e4m3,all",
+        metavar="WORDS",
+        help="as `lmul llm` takes it; default: lmul,e4m3,all",
+    )
+    add("--tokens", type=int, default=24, metavar="N", help="most tokens of the continuation; default: 24")
+    add("--array", action="store_true", help="send the products through a simulated 8 x 8 array of 8 lanes")
+    add("--build", type=Path, default=Path("build"), metavar="DIR", help="for the simulator")
+    parser.set_defaults(run=_generate)
+
+
 def _list_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=["formats", "multipliers", "accumulators", "designs"])
     parser.set_defaults(run=_list)
@@ -360,6 +397,18 @@ def _error(options: argparse.Namespace) -> int:
     from lmul.commands.error import run_error
 
     return run_error(options)
+
+
+def _llm(options: argparse.Namespace) -> int:
+    from lmul.commands.llm import run_llm
+
+    return run_llm(options)
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from lmul.commands.generate import run_generate
+
+    return run_generate(options)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -1,0 +1,232 @@
+"""How well a model predicts a text and answers questions under one arithmetic, and how sure that is."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.llm.products import SchemeMatmul
+from lmul.workloads import smollm2
+from lmul.workloads.texts import Question
+
+WINDOW = 512
+"""Tokens that the model reads at a time; it knows nothing of what was before."""
+
+BLOCK = 64
+"""Tokens, or questions, whose mean is taken as one independent sample: neighbours are alike."""
+
+DEVIATIONS = 1.96
+"""Standard deviations that hold 95 % of a normal distribution."""
+
+Tokens = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model made of a text and of questions.
+
+    Parameters
+    ----------
+    surprises : ndarray of float64, (N,)
+        Negative log likelihood of each predicted token, in nats.
+    guesses : ndarray of int64, (N,)
+        The most likely token at each place.
+    answers : ndarray of int64, (Q,)
+        The choice that is the most likely for each question.
+    sums, left_range : int
+        Sums that were accumulated, and those that left the range of the accumulator.
+    """
+
+    surprises: Reals
+    guesses: Tokens
+    answers: Tokens
+    sums: int
+    left_range: int
+
+    def as_plain(self) -> dict[str, Any]:
+        """Give plain values, for JSON."""
+        arrays = {name: getattr(self, name).tolist() for name in ("surprises", "guesses", "answers")}
+        return arrays | {"sums": self.sums, "left_range": self.left_range}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "Reading":
+        """Make a reading of what `as_plain` gave."""
+        arrays = {name: np.array(plain[name]) for name in ("surprises", "guesses", "answers")}
+        return cls(**arrays, sums=plain["sums"], left_range=plain["left_range"])
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the half width of its 95 % confidence interval."""
+
+    value: float
+    half_width: float
+
+
+def read(
+    model: smollm2.Model,
+    text: Tokens,
+    asked: Sequence[Question],
+    matmul: SchemeMatmul,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Reading:
+    """Let a model read a text in windows of 512 tokens, and answer questions.
+
+    Parameters
+    ----------
+    model : Model
+    text : ndarray of int64, (T,)
+        Tokens; the first of each window is given, the others are predicted.
+    asked : sequence of Question
+        The answer to each is the choice of the largest likelihood behind the prompt.
+    matmul : SchemeMatmul
+        One that has multiplied nothing yet.
+    progress : callable, optional
+        Takes the finished and the total passes of the model.
+    """
+    windows = [text[start : start + WINDOW] for start in range(0, len(text), WINDOW)]
+    windows = [window for window in windows if len(window) > 1]
+    packs = list(pack_questions(model, asked))
+    passes = len(windows) + len(packs)
+    surprises, guesses, answers = [np.zeros(0)], [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for done, window in enumerate(windows):
+        logits = smollm2.forward(model, window, matmul)[:-1]
+        surprises.append(_surprises(logits, window[1:]))
+        guesses.append(np.argmax(logits, axis=-1))
+        progress(done + 1, passes)
+    for done, pack in enumerate(packs):
+        logits = smollm2.forward(model, pack.tokens, matmul, pack.layout)
+        answers.append(pack.answers(logits))
+        progress(len(windows) + done + 1, passes)
+    return Reading(
+        np.concatenate(surprises),
+        np.concatenate(guesses),
+        np.concatenate(answers),
+        matmul.sums,
+        matmul.left_range,
+    )
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Several questions that the model reads at once, each blind to the others, as are its choices.
+
+    Parameters
+    ----------
+    tokens : ndarray of int64, (T,)
+    layout : Layout
+    spans : list of list of (ndarray, ndarray)
+        For each choice of each question: its tokens' places, and the places that they are predicted at.
+    """
+
+    tokens: Tokens
+    layout: smollm2.Layout
+    spans: list[list[tuple[Tokens, Tokens]]]
+
+    def answers(self, logits: smollm2.Array) -> Tokens:
+        """Give the most likely choice of each question."""
+        likelihoods = [
+            [-_surprises(logits[before], self.tokens[places]).sum() for places, before in choices]
+            for choices in self.spans
+        ]
+        best: Tokens = np.argmax(likelihoods, axis=-1)
+        return best
+
+
+def pack_questions(model: smollm2.Model, asked: Sequence[Question]) -> Iterator[Pack]:
+    """Put as many questions as fit into windows of 512 tokens, in their order."""
+    pending: list[tuple[Tokens, list[Tokens]]] = []
+    length = 0
+    for question in asked:
+        prompt = smollm2.encode(model, question.prompt)
+        choices = [smollm2.encode(model, f" {choice}") for choice in question.choices]
+        size = len(prompt) + sum(map(len, choices))
+        if pending and length + size > WINDOW:
+            yield _pack(pending)
+            pending, length = [], 0
+        pending.append((prompt, choices))
+        length += size
+    if pending:
+        yield _pack(pending)
+
+
+def _pack(asked: list[tuple[Tokens, list[Tokens]]]) -> Pack:
+    tokens, positions, spans = [], [], []
+    # Each part sees itself as a text does, and the prompt before it.
+    sees: list[tuple[slice, slice]] = []
+    start = 0
+    for prompt, choices in asked:
+        first = slice(start, start + len(prompt))
+        tokens.append(prompt)
+        positions.append(np.arange(len(prompt)))
+        start = first.stop
+        places = []
+        for choice in choices:
+            own = slice(start, start + len(choice))
+            tokens.append(choice)
+            positions.append(len(prompt) + np.arange(len(choice)))
+            sees.append((own, first))
+            place = np.arange(own.start, own.stop)
+            places.append((place, np.append(first.stop - 1, place[:-1])))
+            start = own.stop
+        spans.append(places)
+    parts = np.repeat(np.arange(len(tokens)), [len(part) for part in tokens])
+    visible = np.tri(start, dtype=np.bool_) & (parts[:, None] == parts)
+    for own, first in sees:
+        visible[own, first] = True
+    return Pack(np.concatenate(tokens), smollm2.Layout(np.concatenate(positions), visible), spans)
+
+
+def perplexity(reading: Reading) -> Interval:
+    """Give the exponential of the mean surprise."""
+    mean = _block_mean(reading.surprises)
+    value = math.exp(mean.value)
+    return Interval(value, value * mean.half_width)
+
+
+def perplexity_ratio(reading: Reading, reference: Reading) -> Interval:
+    """Give a perplexity as a multiple of another one's, whose surprises are at the same places.
+
+    Its interval is that of the differences from place to place, which is much smaller than those of both.
+    """
+    mean = _block_mean(reading.surprises - reference.surprises)
+    value = math.exp(mean.value)
+    return Interval(value, value * mean.half_width)
+
+
+def agreement(reading: Reading, reference: Reading) -> Interval:
+    """Give the share of places where both find the same token the most likely."""
+    return _block_mean((reading.guesses == reference.guesses).astype(np.float64))
+
+
+def right_answers(reading: Reading, asked: Sequence[Question]) -> Interval:
+    """Give the share of questions that were answered right, with the width of Wilson's interval."""
+    right = reading.answers == [question.answer for question in asked]
+    count, share = len(right), float(np.mean(right))
+    squared = DEVIATIONS**2 / count
+    half_width = DEVIATIONS * math.sqrt(share * (1 - share) / count + squared / (4 * count)) / (1 + squared)
+    return Interval(share, half_width)
+
+
+def _block_mean(values: Reals) -> Interval:
+    """Give the mean of values in their order, from the spread of the means of blocks."""
+    blocks = [values[start : start + BLOCK] for start in range(0, len(values), BLOCK)]
+    mean = float(np.mean(values))
+    if len(blocks) < 2:
+        return Interval(mean, math.inf)
+    # Each block's sum is off by its own deviation; those are independent.
+    deviations = np.array([np.sum(block - mean) for block in blocks])
+    variance = np.sum(deviations**2) * len(blocks) / (len(blocks) - 1)
+    return Interval(mean, float(DEVIATIONS * math.sqrt(variance) / len(values)))
+
+
+def _surprises(logits: smollm2.Array, tokens: Tokens) -> Reals:
+    """Give the negative log likelihoods of tokens (N,) under logits (N, vocabulary), in nats."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    chosen = np.take_along_axis(shifted, tokens[:, None], axis=-1)[:, 0]
+    surprises: Reals = np.log(np.exp(shifted).sum(axis=-1)) - chosen
+    return surprises

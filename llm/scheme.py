@@ -1,0 +1,137 @@
+"""Which matrix products of a model are computed how, and the words that say so on the command line."""
+
+from dataclasses import dataclass, replace
+from typing import get_args
+
+from lmul.errors import UserError
+from lmul.golden import MULTIPLIERS, SCALINGS, SUBNORMALS, Arithmetic, find_format
+from lmul.golden.codec import Rounding
+
+SCOPES = {
+    "attention": "queries by keys, and probabilities by values",
+    "linear": "projections, the MLP and the output layer",
+    "all": "both",
+}
+
+ATTENTION = ("qk", "pv")
+"""Last parts of the names of attention's products; all others are linear."""
+
+ROUNDINGS = get_args(Rounding)
+
+FULL_PRECISION = "full"
+"""The word for the model's own arithmetic, double precision."""
+
+NUMBERS = {"acc": str, "out": str, "lanes": int, "depth": int, "gain": float}
+"""Parameters that are given by name, as `acc=fixed:24:-2`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """How the matrix products of a model are computed.
+
+    Parameters
+    ----------
+    arithmetic : Arithmetic
+        Of the products that are not left in full precision.
+    scope : str
+        A name of `SCOPES`: which products those are.
+    rounding : {"nearest", "truncate"}
+        Of operands.
+    scaling : str
+        A name of `lmul.golden.SCALINGS`.
+    gain : float
+        What products are too large by on average: results are divided by it, as a scale would.
+    """
+
+    arithmetic: Arithmetic
+    scope: str = "all"
+    rounding: Rounding = "nearest"
+    scaling: str = "tensor"
+    gain: float = 1.0
+
+    def covers(self, name: str) -> bool:
+        """Tell whether a product is computed so, by its name as `workloads.smollm2.forward` gives it."""
+        kind = "attention" if is_attention(name) else "linear"
+        return self.scope in {kind, "all"}
+
+    @property
+    def name(self) -> str:
+        """The words that `parse_scheme` takes, those of defaults left out."""
+        arithmetic, plain = self.arithmetic, Scheme(arithmetic=Arithmetic())
+        words = [arithmetic.mul, arithmetic.format_names, self.scope]
+        words += [
+            word
+            for word, default in ((self.rounding, plain.rounding), (self.scaling, plain.scaling))
+            if word != default
+        ]
+        words += [arithmetic.subnormals] if arithmetic.subnormals != plain.arithmetic.subnormals else []
+        values = {name: getattr(arithmetic, name, self.gain) for name in NUMBERS}
+        defaults = {name: getattr(plain.arithmetic, name, plain.gain) for name in NUMBERS}
+        words += [f"{name}={value}" for name, value in values.items() if value != defaults[name]]
+        return ",".join(words)
+
+
+def is_attention(name: str) -> bool:
+    """Tell whether a product is one of attention's, by its name as `workloads.smollm2.forward` gives it."""
+    return name.rsplit(".", 1)[-1] in ATTENTION
+
+
+def parse_scheme(text: str) -> Scheme | None:
+    """Read an arithmetic as it is given on the command line.
+
+    Parameters
+    ----------
+    text : str
+        Words in any order, with commas between: a multiplier, a format (or two with an x between), a scope, a
+        rounding, a scaling, `flush` or `full`, and parameters such as `acc=fixed:24:-2` or `gain=1.05`.
+        `full` alone is full precision.
+
+    Returns
+    -------
+    Scheme or None
+        None for full precision.
+
+    Raises
+    ------
+    UserError
+        A word is unknown, or they do not go together.
+    """
+    words = [word for word in text.split(",") if word]
+    if words == [FULL_PRECISION]:
+        return None
+    numeric: dict[str, object] = {}
+    chosen: dict[str, object] = {}
+    for word in words:
+        name, value = _parameter(word)
+        target = chosen if name in {"scope", "rounding", "scaling", "gain"} else numeric
+        if name in target:
+            raise UserError(f"arithmetic {text!r} gives {name} twice: leave one out")
+        target[name] = value
+    try:
+        if isinstance(formats := numeric.pop("formats", None), tuple):
+            numeric |= dict(zip(("format", "format_b"), formats, strict=False))
+        return replace(Scheme(arithmetic=Arithmetic(**numeric)), **chosen)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise UserError(f"arithmetic {text!r}: {error}") from None
+
+
+def _parameter(word: str) -> tuple[str, object]:
+    """Give the parameter that a word sets, and its value."""
+    known = {"mul": MULTIPLIERS, "scope": SCOPES, "rounding": ROUNDINGS, "scaling": SCALINGS}
+    for name, values in (known | {"subnormals": SUBNORMALS}).items():
+        if word in values:
+            return name, word
+    name, given, value = word.partition("=")
+    if given and name in NUMBERS:
+        try:
+            return name, NUMBERS[name](value)
+        except ValueError:
+            raise UserError(f"{word!r}: {name} must be a number, not {value!r}") from None
+    try:
+        return "formats", tuple(find_format(part) for part in word.split("x"))
+    except ValueError:
+        words = ", ".join([*MULTIPLIERS, *SCOPES, *ROUNDINGS, *SCALINGS, *SUBNORMALS])
+        raise UserError(
+            f"{word!r} is no word of an arithmetic: it must be a format, one of {words}, "
+            f"or {', '.join(f'{name}=' for name in NUMBERS)} and a value"
+        ) from None

@@ -1,0 +1,99 @@
+"""`lmul generate`: a continuation under a chosen arithmetic, beside the one in full precision."""
+
+import argparse
+import sys
+
+from lmul.console import say
+from lmul.design import Design, make_design
+from lmul.errors import UserError, printable
+from lmul.llm.array_run import ArrayMatmul
+from lmul.llm.generation import continuations
+from lmul.llm.products import SchemeMatmul, Weights
+from lmul.llm.scheme import Scheme, parse_scheme
+from lmul.progress import working
+from lmul.sim.simulate import SimulationError
+from lmul.workloads import smollm2
+
+LONGEST = 1024
+"""Tokens of a prompt and its continuation."""
+
+SIZE = 8
+"""Rows, columns and lanes of the simulated array."""
+
+COLUMN = 34
+
+
+def run_generate(options: argparse.Namespace) -> int:
+    """Print both continuations, a line a token, and then as texts.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        `prompt`, `arithmetic`, `tokens`, `array` and `build`.
+
+    Raises
+    ------
+    UserError
+        An option cannot be used, or an extra is not installed.
+    """
+    scheme = parse_scheme(options.arithmetic)
+    if options.tokens < 1:
+        raise UserError(f"--tokens must be 1 or more, not {options.tokens}")
+    design = _array(scheme) if options.array else None
+    with working("Loading SmolLM2"):
+        model = smollm2.load_model()
+    length = len(smollm2.encode(model, options.prompt)) + options.tokens
+    if not options.prompt or length > LONGEST:
+        raise UserError(f"PROMPT and --tokens must be from 2 to {LONGEST} tokens together, not {length}")
+    matmul = _matmul(scheme, design, options)
+    try:
+        texts = _print_steps(model, matmul, options)
+    except SimulationError as error:
+        print(f"lmul: {printable(error)}", file=sys.stderr)
+        return 1
+    for name, text in zip(("full precision", options.arithmetic), texts, strict=True):
+        say(f"{name}:")
+        for line in (options.prompt + text).splitlines():
+            say(f"  {line}")
+    if isinstance(matmul, ArrayMatmul):
+        say(f"Array: {matmul.rows:,} rows equal the golden model's, {matmul.cycles:,} cycles.")
+    return 0
+
+
+def _print_steps(model: smollm2.Model, matmul: SchemeMatmul, options: argparse.Namespace) -> tuple[str, str]:
+    """Print the tokens as they come, those that differ with a star, and give both texts."""
+    full, chosen = "", ""
+    say(f"{'':>4} {'full precision':{COLUMN}}  {options.arithmetic}")
+    for number, step in enumerate(continuations(model, options.prompt, options.tokens, matmul), 1):
+        mark = " " if step.full == step.chosen else "*"
+        say(f"{number:>4} {printable(step.full):{COLUMN}}{mark} {printable(step.chosen)}")
+        sys.stdout.flush()
+        full, chosen = full + step.full, chosen + step.chosen
+    return full, chosen
+
+
+def _array(scheme: Scheme | None) -> Design:
+    if scheme is None or scheme.scaling == "block":
+        raise UserError("--array needs an arithmetic whose operands have one scale, or one a row")
+    one = scheme.arithmetic
+    first, second = one.formats
+    return make_design(
+        "array",
+        format_a=first.name,
+        format_b=second.name,
+        rows=SIZE,
+        cols=SIZE,
+        lanes=SIZE,
+        mul=one.mul,
+        acc=one.acc,
+        out=one.out,
+        depth=one.depth,
+        subnormals=one.subnormals,
+    )
+
+
+def _matmul(scheme: Scheme | None, design: Design | None, options: argparse.Namespace) -> SchemeMatmul:
+    if scheme is None or design is None:
+        return SchemeMatmul(scheme, Weights())
+    with working(f"Building {design.name}"):
+        return ArrayMatmul(scheme, design, Weights(), options.build / "generate" / design.name)

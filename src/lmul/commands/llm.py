@@ -1,0 +1,54 @@
+"""`lmul llm`: accuracy of a language model whose matrix products are those of the hardware."""
+
+import argparse
+from pathlib import Path
+
+from lmul.console import console, say
+from lmul.errors import UserError
+from lmul.files import read_input, write_json
+from lmul.llm.accuracy import measure
+from lmul.llm.scheme import parse_scheme
+from lmul.llm.suites import SUITES
+from lmul.llm.table import accuracy_table
+from lmul.progress import working
+from lmul.workloads.texts import passage, questions
+
+LARGEST_TEXT = 1 << 24
+"""Bytes of a text."""
+
+DEFAULTS = ("full", "exact,e4m3,attention", "lmul,e4m3,attention", "exact,e4m3,all", "lmul,e4m3,all")
+
+
+def run_llm(options: argparse.Namespace) -> int:
+    """Measure and show the accuracy under each arithmetic.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        `arithmetic`, `suite`, `tokens`, `text`, `questions`, `build` and `json`.
+
+    Raises
+    ------
+    UserError
+        An option cannot be used, or the extra `llm` is not installed; nothing has then been written.
+    """
+    if options.tokens < 2:
+        raise UserError(f"--tokens must be 2 or more, not {options.tokens}")
+    words = SUITES[options.suite]() if options.suite else list(options.arithmetic or DEFAULTS)
+    schemes = [parse_scheme(text) for text in words]
+    asked = questions() if options.questions else ()
+    text = _text(options.text) if options.text else passage()
+    with working(f"Reading under {len(schemes)} arithmetics") as progress:
+        found = measure(schemes, text, options.tokens, asked, options.build / "llm", progress)
+    console().print(accuracy_table(found))
+    if options.json:
+        write_json(options.json, [accuracy.as_plain() for accuracy in found])
+        say(f"Figures: {options.json}")
+    return 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_input(path, "name a text file", LARGEST_TEXT).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{str(path)!r} is no text in UTF-8: {error.reason} at byte {error.start}") from None
