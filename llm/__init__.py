@@ -2,5 +2,6 @@
 
 ``scheme`` says which products are computed how, ``products`` computes them by the golden model, and
 ``array_run`` on the simulated array. ``evaluation`` lets SmolLM2 read a text and answer questions,
-``accuracy`` compares that with full precision, and ``generation`` continues a prompt. Needs the extra ``llm``.
+``accuracy`` compares that with full precision, and ``generation`` continues a prompt. Needs the extra
+``llm``.
 """
