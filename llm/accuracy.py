@@ -1,4 +1,4 @@
-"""Accuracy of a language model under several arithmetics: measured once, kept, compared."""
+"""Accuracy of a language model under one arithmetic or another: measured once, kept, compared."""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The arithmetics that docs/accuracy.md has tables of."""
+"""Which arithmetic the rows of the tables in docs/accuracy.md have."""
 
 import math
 

@@ -17,7 +17,7 @@ NOTE = (
 
 
 def accuracy_table(found: Sequence[Accuracy]) -> Group:
-    """Lay out the accuracy under several arithmetics."""
+    """Lay out the accuracy, a row for each arithmetic."""
     right = [Column(heading, justify="right") for heading in ("perplexity", "x full", "same token, %")]
     columns = [Column("arithmetic", overflow="fold"), *right]
     asked = any(accuracy.right for accuracy in found)

@@ -38,7 +38,7 @@ def run_llm(options: argparse.Namespace) -> int:
     schemes = [parse_scheme(text) for text in words]
     asked = questions() if options.questions else ()
     text = _text(options.text) if options.text else passage()
-    with working(f"Reading under {len(schemes)} arithmetics") as progress:
+    with working(f"Reading {options.tokens:,} tokens in {len(schemes)} ways") as progress:
         found = measure(schemes, text, options.tokens, asked, options.build / "llm", progress)
     console().print(accuracy_table(found))
     if options.json:
