@@ -16,6 +16,7 @@ SCALINGS = {
     "tensor": "one scale for each operand",
     "row": "one for each row of the first operand and each column of the second",
     "block": "a power of two for every 32 numbers along K, as in OCP MX",
+    "power": "a power of two for each operand; formats with 8 exponent bits are scaled too, to below 2",
 }
 
 BLOCK = 32
@@ -78,7 +79,7 @@ def quantise_blocks(
     """Scale every 32 numbers along an axis by a power of two, then encode, saturating.
 
     As OCP MX v1.0, section 6.3: the scale takes the largest magnitude into the format's highest binade, whose
-    last numbers may saturate. Formats with 8 exponent bits have the scale 1.
+    last numbers may saturate; in formats with 8 exponent bits to between 1 and 2.
 
     Parameters
     ----------
@@ -101,12 +102,36 @@ def quantise_blocks(
     reals = _finite(tensor)
     starts = np.arange(0, reals.shape[axis], BLOCK)
     peak = np.maximum.reduceat(np.abs(reals), starts, axis=axis)
-    exponent = np.frexp(peak)[1] - np.frexp(format_.largest)[1]
-    scale = np.ldexp(1.0, np.clip(np.where(peak, exponent, 0), *BLOCK_EXPONENTS))
-    if format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS:
-        scale = np.ones_like(scale)
+    scale = _power_of_two_scale(peak, format_)
     spread = np.repeat(scale, BLOCK, axis=axis).take(np.arange(reals.shape[axis]), axis=axis)
     return Quantised(encode(reals / spread, format_, rounding), scale)
+
+
+def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest") -> Quantised:
+    """Scale a tensor by one power of two, as `quantise_blocks` does a block, then encode, saturating.
+
+    Parameters
+    ----------
+    tensor : array_like of finite floats, any shape
+    format_ : Format
+    rounding : {"nearest", "truncate"}
+
+    Raises
+    ------
+    ValueError
+        The tensor holds NaN or infinity.
+    """
+    reals = _finite(tensor)
+    scale = _power_of_two_scale(np.max(np.abs(reals), initial=0.0), format_)
+    return Quantised(encode(reals / scale, format_, rounding), scale[()])
+
+
+def _power_of_two_scale(peak: Any, format_: Format) -> NDArray[np.float64]:
+    """Give the scales of the largest magnitudes of blocks, 1 where all is zero."""
+    wide = format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS
+    exponent = np.frexp(peak)[1] - (1 if wide else np.frexp(format_.largest)[1])
+    scale: NDArray[np.float64] = np.ldexp(1.0, np.clip(np.where(peak, exponent, 0), *BLOCK_EXPONENTS))
+    return scale
 
 
 def _finite(tensor: ArrayLike) -> NDArray[np.float64]:

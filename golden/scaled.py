@@ -11,7 +11,7 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.codec import Rounding
 from lmul.golden.formats import Codes
 from lmul.golden.matmul import matmul_codes
-from lmul.golden.quantise import BLOCK, SCALINGS, Quantised, quantise, quantise_blocks
+from lmul.golden.quantise import BLOCK, SCALINGS, Quantised, quantise, quantise_blocks, quantise_by_power
 from lmul.golden.sums import Sums
 
 Reals = NDArray[np.float64]
@@ -89,6 +89,8 @@ def quantise_factor(
     if scaling not in SCALINGS:
         raise ValueError(f"scaling {scaling!r} is unknown: it must be one of {', '.join(SCALINGS)}")
     inner = (-1, -2)[side]
+    if scaling == "power":
+        return quantise_by_power(reals, spec.formats[side], rounding)
     if scaling == "block":
         return quantise_blocks(reals, spec.formats[side], rounding, inner)
     return quantise(reals, spec.formats[side], rounding, inner if scaling == "row" else None)

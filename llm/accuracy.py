@@ -1,17 +1,20 @@
 """Accuracy of a language model under one arithmetic or another: measured once, kept, compared."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.cache import cached, program_digest
+import numpy as np
+
+from lmul.cost.cache import cached, digest, program_digest
 from lmul.llm.evaluation import (
     Interval,
     Reading,
     Tokens,
     agreement,
+    answer,
     perplexity,
     perplexity_ratio,
     read,
@@ -21,6 +24,8 @@ from lmul.llm.products import SchemeMatmul, Weights
 from lmul.llm.scheme import FULL_PRECISION, Scheme
 from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
+
+Progress = Callable[[int, int], None]
 
 SOURCES = ("golden/*.py", "workloads/smollm2.py", "llm/evaluation.py", "llm/products.py", "llm/scheme.py")
 """What a reading depends on."""
@@ -64,7 +69,7 @@ def measure(
     length: int,
     asked: Sequence[Question],
     directory: Path | None,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> list[Accuracy]:
     """Let SmolLM2 read a text and answer questions under each arithmetic, and under full precision.
 
@@ -83,7 +88,7 @@ def measure(
     directory : Path or None
         Where readings are kept; None keeps nothing.
     progress : callable
-        Takes the finished and the total passes of the model.
+        Takes the numbers of finished and of all passes of the model, about.
 
     Returns
     -------
@@ -96,53 +101,67 @@ def measure(
         The extra `llm` is not installed.
     """
     reader = _Reader(text, length, asked, directory)
-    total = len(schemes) + 1
+    parts = (len(schemes) + 1) * (2 if asked else 1)
+    finished = 0
 
-    def reading(index: int, scheme: Scheme | None) -> Reading:
-        return reader.read(scheme, lambda done, all_: progress(index * all_ + done, total * all_))
+    def part(done: int, total: int) -> None:
+        progress(finished * total + done, parts * total)
 
-    reference = reading(0, None)
+    reference = reader.read(None, part)
     found = []
-    for index, scheme in enumerate(schemes):
-        one = reading(index + 1, scheme)
+    for scheme in schemes:
+        finished += 1
+        reading = reader.read(scheme, part)
+        right = None
+        if asked:
+            finished += 1
+            right = right_answers(reader.answer(scheme, part), asked)
         found.append(
             Accuracy(
-                arithmetic=scheme.name if scheme else FULL_PRECISION,
-                perplexity=perplexity(one),
-                ratio=perplexity_ratio(one, reference),
-                agreement=agreement(one, reference),
-                right=right_answers(one, asked) if asked else None,
-                left_range=one.left_range / one.sums if one.sums else 0.0,
+                arithmetic=_name(scheme),
+                perplexity=perplexity(reading),
+                ratio=perplexity_ratio(reading, reference),
+                agreement=agreement(reading, reference),
+                right=right,
+                left_range=reading.left_range / reading.sums if reading.sums else 0.0,
             )
         )
     return found
 
 
 class _Reader:
-    """Reads one text under any arithmetic; loads the model when it is first needed."""
+    """Reads one text and answers questions; loads the model when it is first needed."""
 
     def __init__(self, text: str, length: int, asked: Sequence[Question], directory: Path | None) -> None:
         self._text, self._length, self._asked = text, length, asked
         self._directory = directory
         self._weights = Weights()
-        self._model: smollm2.Model | None = None
-        self._tokens: Tokens | None = None
-        questions = repr(list(asked))
-        content = "\0".join([text, questions]).encode()
-        self._key = {
-            "program": program_digest(*SOURCES),
-            "model": smollm2.model_file().name,
-            "content": hashlib.sha256(content).hexdigest(),
-            "length": length,
-        }
+        self._key = {"program": program_digest(*SOURCES), "model": smollm2.model_file().name}
 
-    def read(self, scheme: Scheme | None, progress: Callable[[int, int], None]) -> Reading:
-        key = self._key | {"scheme": scheme.name if scheme else FULL_PRECISION}
-        return Reading.from_plain(cached(self._directory, key, lambda: self._read(scheme, progress)))
+    def read(self, scheme: Scheme | None, progress: Progress) -> Reading:
+        key = self._key | {"text": digest(self._text), "length": self._length, "scheme": _name(scheme)}
 
-    def _read(self, scheme: Scheme | None, progress: Callable[[int, int], None]) -> dict[str, Any]:
-        if self._model is None or self._tokens is None:
-            self._model = smollm2.load_model()
-            self._tokens = smollm2.encode(self._model, self._text)[: self._length]
-        matmul = SchemeMatmul(scheme, self._weights)
-        return read(self._model, self._tokens, self._asked, matmul, progress).as_plain()
+        def make() -> dict[str, Any]:
+            tokens = smollm2.encode(self._model, self._text)[: self._length]
+            return read(self._model, tokens, SchemeMatmul(scheme, self._weights), progress).as_plain()
+
+        return Reading.from_plain(cached(self._directory, key, make))
+
+    def answer(self, scheme: Scheme | None, progress: Progress) -> Tokens:
+        key = self._key | {"questions": digest(repr(self._asked)), "scheme": _name(scheme)}
+
+        def make() -> list[int]:
+            chosen: list[int] = answer(
+                self._model, self._asked, SchemeMatmul(scheme, self._weights), progress
+            ).tolist()
+            return chosen
+
+        return np.array(cached(self._directory, key, make))
+
+    @cached_property
+    def _model(self) -> smollm2.Model:
+        return smollm2.load_model()
+
+
+def _name(scheme: Scheme | None) -> str:
+    return scheme.name if scheme else FULL_PRECISION

@@ -27,7 +27,7 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Reading:
-    """What a model made of a text and of questions.
+    """What a model made of a text.
 
     Parameters
     ----------
@@ -35,27 +35,24 @@ class Reading:
         Negative log likelihood of each predicted token, in nats.
     guesses : ndarray of int64, (N,)
         The most likely token at each place.
-    answers : ndarray of int64, (Q,)
-        The choice that is the most likely for each question.
     sums, left_range : int
         Sums that were accumulated, and those that left the range of the accumulator.
     """
 
     surprises: Reals
     guesses: Tokens
-    answers: Tokens
     sums: int
     left_range: int
 
     def as_plain(self) -> dict[str, Any]:
         """Give plain values, for JSON."""
-        arrays = {name: getattr(self, name).tolist() for name in ("surprises", "guesses", "answers")}
+        arrays = {name: getattr(self, name).tolist() for name in ("surprises", "guesses")}
         return arrays | {"sums": self.sums, "left_range": self.left_range}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "Reading":
         """Make a reading of what `as_plain` gave."""
-        arrays = {name: np.array(plain[name]) for name in ("surprises", "guesses", "answers")}
+        arrays = {name: np.array(plain[name]) for name in ("surprises", "guesses")}
         return cls(**arrays, sums=plain["sums"], left_range=plain["left_range"])
 
 
@@ -68,47 +65,57 @@ class Interval:
 
 
 def read(
-    model: smollm2.Model,
-    text: Tokens,
-    asked: Sequence[Question],
-    matmul: SchemeMatmul,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    model: smollm2.Model, text: Tokens, matmul: SchemeMatmul, progress: Callable[[int, int], None]
 ) -> Reading:
-    """Let a model read a text in windows of 512 tokens, and answer questions.
+    """Let a model read a text in windows of 512 tokens.
 
     Parameters
     ----------
     model : Model
     text : ndarray of int64, (T,)
         Tokens; the first of each window is given, the others are predicted.
-    asked : sequence of Question
-        The answer to each is the choice of the largest likelihood behind the prompt.
     matmul : SchemeMatmul
         One that has multiplied nothing yet.
-    progress : callable, optional
-        Takes the finished and the total passes of the model.
+    progress : callable
+        Takes the numbers of finished and of all windows.
     """
-    windows = [text[start : start + WINDOW] for start in range(0, len(text), WINDOW)]
-    windows = [window for window in windows if len(window) > 1]
-    packs = list(pack_questions(model, asked))
-    passes = len(windows) + len(packs)
-    surprises, guesses, answers = [np.zeros(0)], [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    for done, window in enumerate(windows):
+    windows = [text[start : start + WINDOW] for start in range(0, len(text) - 1, WINDOW)]
+    surprises, guesses = [], []
+    for done, window in enumerate(windows, 1):
         logits = smollm2.forward(model, window, matmul)[:-1]
         surprises.append(_surprises(logits, window[1:]))
         guesses.append(np.argmax(logits, axis=-1))
-        progress(done + 1, passes)
-    for done, pack in enumerate(packs):
-        logits = smollm2.forward(model, pack.tokens, matmul, pack.layout)
-        answers.append(pack.answers(logits))
-        progress(len(windows) + done + 1, passes)
-    return Reading(
-        np.concatenate(surprises),
-        np.concatenate(guesses),
-        np.concatenate(answers),
-        matmul.sums,
-        matmul.left_range,
-    )
+        progress(done, len(windows))
+    return Reading(np.concatenate(surprises), np.concatenate(guesses), matmul.sums, matmul.left_range)
+
+
+def answer(
+    model: smollm2.Model,
+    asked: Sequence[Question],
+    matmul: SchemeMatmul,
+    progress: Callable[[int, int], None],
+) -> Tokens:
+    """Let a model answer questions: the choice of the largest likelihood behind the prompt.
+
+    Parameters
+    ----------
+    model : Model
+    asked : sequence of Question
+    matmul : SchemeMatmul
+    progress : callable
+        Takes the numbers of finished and of all packs of questions.
+
+    Returns
+    -------
+    ndarray of int64, (Q,)
+        Place of the choice.
+    """
+    packs = list(pack_questions(model, asked))
+    answers = []
+    for done, pack in enumerate(packs, 1):
+        answers.append(pack.answers(smollm2.forward(model, pack.tokens, matmul, pack.layout)))
+        progress(done, len(packs))
+    return np.concatenate(answers)
 
 
 @dataclass(frozen=True)
@@ -203,9 +210,9 @@ def agreement(reading: Reading, reference: Reading) -> Interval:
     return _block_mean((reading.guesses == reference.guesses).astype(np.float64))
 
 
-def right_answers(reading: Reading, asked: Sequence[Question]) -> Interval:
+def right_answers(answers: Tokens, asked: Sequence[Question]) -> Interval:
     """Give the share of questions that were answered right, with the width of Wilson's interval."""
-    right = reading.answers == [question.answer for question in asked]
+    right = answers == [question.answer for question in asked]
     count, share = len(right), float(np.mean(right))
     squared = DEVIATIONS**2 / count
     half_width = DEVIATIONS * math.sqrt(share * (1 - share) / count + squared / (4 * count)) / (1 + squared)

@@ -3,13 +3,11 @@
 import math
 
 from lmul.golden import find_format
+from lmul.golden.quantise import SELF_SCALED_EXPONENT_BITS
 
 SCOPES = ("attention", "all")
 
 FIXED_BITS = 24
-
-UNSCALED_LSB = -11
-"""Last bit of a 24-bit register for formats without a scale: sums up to 4096."""
 
 TRUNCATED = ("e8m3", "e8m4")
 """The paper's case: mantissas of float32 cut short, no scale."""
@@ -17,12 +15,16 @@ TRUNCATED = ("e8m3", "e8m4")
 SCALED = ("e4m3", "e5m2", "e3m4")
 
 
-def fixed_accumulator(name: str) -> str:
-    """Give a 24-bit register whose range is four times the largest product of a format's operands."""
-    format_ = find_format(name)
-    if format_.exponent_bits == 8:
-        return f"fixed:{FIXED_BITS}:{UNSCALED_LSB}"
-    return f"fixed:{FIXED_BITS}:{math.ceil(math.log2(format_.largest**2)) + 3 - FIXED_BITS}"
+def with_fixed_accumulator(scheme: str) -> str:
+    """Give a scheme a 24-bit register whose range is four times the largest product of its operands.
+
+    Formats with the range of float32 are scaled for it, by powers of two, to below 2.
+    """
+    format_ = find_format(scheme.split(",")[1])
+    wide = format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS
+    largest = 2.0 if wide else format_.largest
+    lsb = math.ceil(math.log2(largest**2)) + 3 - FIXED_BITS
+    return f"{scheme}{',power' if wide else ''},acc=fixed:{FIXED_BITS}:{lsb}"
 
 
 def accuracy_suite() -> list[str]:
@@ -31,9 +33,7 @@ def accuracy_suite() -> list[str]:
     operands += [f"{mul},{name},truncate" for name in TRUNCATED for mul in ("lmul", "mitchell", "addc")]
     operands += [f"{mul},bf16" for mul in ("exact", "lmul", "mitchell")]
     schemes = [f"{words},{scope}" for scope in SCOPES for words in operands]
-    formats = [words.split(",")[1] for words in schemes]
-    fixed = [f"{scheme},acc={fixed_accumulator(name)}" for scheme, name in zip(schemes, formats, strict=True)]
-    return ["full", *(scheme for pair in zip(schemes, fixed, strict=True) for scheme in pair)]
+    return ["full", *schemes, *map(with_fixed_accumulator, schemes)]
 
 
 def bias_suite() -> list[str]:

@@ -14,11 +14,12 @@ from lmul.golden import (
     Arithmetic,
     Format,
     decode,
+    encode,
     matmul,
     quantise,
     quantise_factor,
 )
-from lmul.golden.quantise import BLOCK, quantise_blocks
+from lmul.golden.quantise import BLOCK, quantise_blocks, quantise_by_power
 from tests.golden_cases import by_name
 
 
@@ -56,10 +57,18 @@ def test_scale_of_a_block_takes_its_largest_number_to_the_highest_binade(format_
         assert np.all(np.abs(error) <= limit * np.max(np.abs(reals[row, part])))
 
 
-def test_blocks_of_zeros_and_of_formats_with_the_range_of_float32_have_scale_one() -> None:
+def test_zeros_have_scale_one_and_formats_with_the_range_of_float32_too() -> None:
     assert np.all(quantise_blocks(np.zeros((2, 40)), E4M3).scale == 1)
-    assert np.all(quantise_blocks(drawn(2, 40), BF16).scale == 1)
     assert np.all(quantise(drawn(2, 40), BF16, axis=-1).scale == 1)
+
+
+def test_formats_with_the_range_of_float32_are_scaled_by_powers_of_two_to_below_two() -> None:
+    reals = drawn(2, 40)
+    whole, blocks = quantise_by_power(reals, BF16), quantise_blocks(reals, BF16)
+    assert 1 <= np.max(np.abs(reals)) / whole.scale < 2
+    assert np.array_equal(decode(whole.codes, BF16) * whole.scale, decode(encode(reals, BF16), BF16))
+    peaks = np.maximum.reduceat(np.abs(reals), [0, 32], axis=1) / blocks.scale
+    assert np.all((peaks >= 1) & (peaks < 2))
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
@@ -93,5 +102,7 @@ def test_sums_of_blocks_need_only_the_depth_of_a_block() -> None:
 
 
 def test_unknown_scaling_is_refused() -> None:
-    with pytest.raises(ValueError, match="scaling 'column' is unknown: it must be one of tensor, row, block"):
+    with pytest.raises(
+        ValueError, match="scaling 'column' is unknown: it must be one of tensor, row, block, power"
+    ):
         matmul(drawn(2, 2), drawn(2, 2), Arithmetic(), scaling="column")
