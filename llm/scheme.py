@@ -1,5 +1,6 @@
 """Which matrix products of a model are computed how, and the words that say so on the command line."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -41,6 +42,11 @@ class Scheme:
         A name of `lmul.golden.SCALINGS`.
     gain : float
         What products are too large by on average: results are divided by it, as a scale would.
+
+    Raises
+    ------
+    ValueError
+        The gain is no number above 0.
     """
 
     arithmetic: Arithmetic
@@ -48,6 +54,10 @@ class Scheme:
     rounding: Rounding = "nearest"
     scaling: str = "tensor"
     gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.gain < math.inf:
+            raise ValueError(f"gain must be a number above 0, not {self.gain:g}")
 
     def covers(self, name: str) -> bool:
         """Tell whether a product is computed so, by its name as `workloads.smollm2.forward` gives it."""
@@ -128,7 +138,8 @@ def _parameter(word: str) -> tuple[str, object]:
         except ValueError:
             raise UserError(f"{word!r}: {name} must be a number, not {value!r}") from None
     try:
-        return "formats", tuple(find_format(part) for part in word.split("x"))
+        first, *second = (find_format(part) for part in word.split("x", 1))
+        return "formats", (first, *second)
     except ValueError:
         words = ", ".join([*MULTIPLIERS, *SCOPES, *ROUNDINGS, *SCALINGS, *SUBNORMALS])
         raise UserError(
