@@ -5,7 +5,6 @@ fp32: drawn pairs, and all pairs of thousands of edge codes. Everything is compa
 in the native bench, by as many processes as there are processors.
 """
 
-import argparse
 import os
 import sys
 import time
@@ -28,8 +27,8 @@ from lmul.cost.mapping import CELLS
 from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design, make_design
-from lmul.errors import UserError
-from lmul.files import write_files, write_json
+from lmul.errors import one_line
+from lmul.files import check_output, write_files, write_json
 from lmul.golden import FORMATS, OVERFLOWS, SUBNORMALS, Format, find_format
 from lmul.golden.significand import ADDC_MANTISSA_BITS
 from lmul.hdl import export
@@ -37,6 +36,7 @@ from lmul.progress import working
 from lmul.sim.native import Candidate, build_products, compare_products
 from lmul.sim.pairs import WIDEST_ALL, draw_pairs, many_edge_codes
 from lmul.sim.simulate import SimulationError
+from lmul.tools import Parser, run_tool
 
 MULS = ("lmul", "mitchell", "addc", "exact")
 WIDE_MULS = ("lmul", "mitchell", "exact")
@@ -261,27 +261,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 where hardware and model differ; 2 for input that cannot be used.
+        0; 1 where hardware and model differ.
+
+    Raises
+    ------
+    UserError
+        An argument cannot be used.
     """
     named = [name for name in FORMATS if find_format(name).width > WIDEST_ALL]
     known = [*small_formats(), *named]
-    parser = argparse.ArgumentParser(prog="python -m lmul.exhaustive", description=__doc__)
+    parser = Parser(prog="python -m lmul.exhaustive", description=__doc__)
     parser.add_argument("--format", action="append", choices=known, help="this one only; repeatable")
     parser.add_argument("--mul", action="append", choices=MULS, help="this one only; repeatable")
     parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR", help="where files go")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
+    if options.json:
+        check_output(options.json)
     parts = [part(name, options.mul or MULS) for name in options.format or known]
     try:
         outcomes = run_all([one for one in parts if one.designs], options.build)
         if options.json:
             write_json(options.json, [asdict(outcome) for outcome in outcomes])
-    except (UserError, SimulationError) as error:
-        print(f"lmul: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UserError) else 1
+    except SimulationError as error:
+        print(f"lmul: {one_line(error)}", file=sys.stderr)
+        return 1
     print_outcomes(outcomes)
     return 1 if any(outcome.disagreement for outcome in outcomes) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tool(main))

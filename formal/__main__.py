@@ -3,7 +3,6 @@
 Exit status 1 where a claim is not proven or a mutant not refuted.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -16,12 +15,13 @@ from rich.table import Table
 
 from lmul.console import console
 from lmul.errors import UserError
-from lmul.files import write_json
+from lmul.files import check_output, write_json
 from lmul.formal.accumulation import accumulation_claims
 from lmul.formal.claims import Claim
 from lmul.formal.multiplication import multiplier_claims
 from lmul.formal.streams import stream_claims
 from lmul.progress import working
+from lmul.tools import Parser, run_tool
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,20 @@ def _cycles(cycles: int | None, proven: bool | None = None) -> str:
     return str(cycles) if cycles is not None else "any" if proven else ""
 
 
-def main() -> int:
-    """Run all proofs, print a table, and say whether all went as they should."""
-    parser = argparse.ArgumentParser(prog="python -m lmul.formal", description=(__doc__ or "").split(":")[0])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all proofs, print a table, and say whether all went as they should.
+
+    Raises
+    ------
+    UserError
+        An argument cannot be used.
+    """
+    parser = Parser(prog="python -m lmul.formal", description=(__doc__ or "").split(":")[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcomes to FILE")
     parser.add_argument("--only", default="", metavar="TEXT", help="claims whose text or design has TEXT")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    if options.json:
+        check_output(options.json)
     claims = [claim for claim in all_claims() if options.only in f"{claim.says} {claim.design}"]
     if not claims:
         raise UserError(
@@ -116,8 +124,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except UserError as error:
-        print(f"lmul.formal: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(run_tool(main))

@@ -12,32 +12,41 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from lmul.console import console
-from lmul.errors import UserError
-from lmul.files import write_json
+from lmul.errors import one_line
+from lmul.files import check_output, write_json
 from lmul.mutation.campaign import CAMPAIGNS, Campaign, Outcome, run_campaign
 from lmul.progress import working
 from lmul.sim.simulate import TESTCASES, SimulationError
+from lmul.tools import Parser, run_tool
 
 REQUIRED = 0.995
 """Share of the mutants not proven equivalent that must be killed."""
 
 
 def main(arguments: Sequence[str] | None = None, campaigns: Sequence[Campaign] = CAMPAIGNS) -> int:
-    """Run all campaigns, print what came of them; the exit status."""
+    """Run all campaigns, print what came of them; the exit status.
+
+    Raises
+    ------
+    UserError
+        An argument cannot be used.
+    """
     options = _parser().parse_args(arguments)
+    if options.json:
+        check_output(options.json)
     try:
         outcomes = [_run(campaign, options) for campaign in campaigns]
-        if options.json:
-            write_json(options.json, _plain(outcomes))
-    except (UserError, SimulationError) as error:
-        print(f"mutants: {error}", file=sys.stderr)
-        return 2
+    except SimulationError as error:
+        print(f"lmul: {one_line(error)}", file=sys.stderr)
+        return 1
+    if options.json:
+        write_json(options.json, _plain(outcomes))
     _print(outcomes)
     return int(_share(outcomes) < REQUIRED)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m lmul.mutation",
         description="Put faults into netlists one at a time; the benches of `make test` should notice each.",
     )
@@ -132,4 +141,4 @@ def _plain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -1,6 +1,7 @@
 """The command line: what it writes, and one line with status 2 for whatever cannot be used."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -199,3 +200,14 @@ def test_interrupt_ends_with_status_130(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr("lmul.hdl.export", interrupt)
     assert main(["verilog", "mul", "-o", "-"]) == 130
+
+
+@pytest.mark.parametrize("tool", ["formal", "exhaustive", "mutation"])
+@pytest.mark.parametrize("arguments", [("--json", "/dev/null"), ("--nothing",)], ids=" ".join)
+def test_tools_refuse_what_they_cannot_use_in_one_line(tool: str, arguments: tuple[str, ...]) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", f"lmul.{tool}", *arguments], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("lmul: ")
+    assert len(result.stderr.splitlines()) == 1

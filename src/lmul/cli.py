@@ -9,12 +9,13 @@ import tomllib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from lmul.console import say
 from lmul.design import KINDS, Design, make_design
 from lmul.errors import UserError, one_line
 from lmul.files import check_output, read_input, reason, write_files
+from lmul.tools import Parser
 
 if TYPE_CHECKING:
     from lmul.workloads import Operands
@@ -50,13 +51,6 @@ OUTPUTS = {
 
 LARGEST_CONFIG = 1 << 20
 """Bytes of a configuration file."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see `{self.prog} --help`")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -136,8 +130,8 @@ def _check_outputs(options: argparse.Namespace) -> None:
             check_output(path, directory=directory)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="lmul", description="Floating-point multiplication by integer addition, as hardware."
     )
     parser.add_argument("--version", action="version", version=f"lmul {version('lmul')}")
