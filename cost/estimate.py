@@ -205,7 +205,7 @@ def estimate(
     measuring = measure_all(
         netlists,
         lambda: stimulus(part, operands),
-        _made_from(part, operands),
+        operands_key(part, operands),
         warmup=warmup(part),
         conditions=conditions,
         cache=cache,
@@ -232,7 +232,7 @@ def part_of(design: Design) -> Design:
     return replace(design, rows=min(design.rows, PART), cols=min(design.cols, PART))
 
 
-def _made_from(design: Design, operands: Sequence[Operands]) -> list[Any]:
+def operands_key(design: Design, operands: Sequence[Operands]) -> list[Any]:
     """Give what a stimulus depends on as JSON values."""
     matrices = [
         [

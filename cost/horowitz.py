@@ -1,4 +1,4 @@
-"""Energy of arithmetic operations in 45 nm at 0.9 V, as Horowitz published it.
+"""Energy of arithmetic operations and of memory in 45 nm at 0.9 V, as Horowitz published it.
 
 M. Horowitz, Computing's energy problem (and what we can do about it), ISSCC 2014. The figures are rounded and
 come without the circuits, their speed or their operands. There is no fp8, no bf16 and no 16-bit integer.
@@ -44,3 +44,9 @@ TABLE = {
     "fp32 mul": Entry(3.7, SEEN),
 }
 """Operations of the table by name."""
+
+SRAM_PJ_PER_BYTE = 20 / 8
+"""Reading a byte from an SRAM of 32 KB, of 64 bits that take 20 pJ, in pJ; from memory."""
+
+DRAM_PJ_PER_BYTE = 1300 / 8
+"""Reading a byte from DRAM, of 64 bits that take 1.3 nJ at least, in pJ; from memory."""

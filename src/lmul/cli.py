@@ -273,6 +273,15 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--tokens", type=int, default=1024, metavar="N", help="of the text that are read; default: 1024")
     add("--text", type=Path, metavar="FILE", help="what is read; default: a passage of George Eliot")
+    add("--energy", action="store_true", help="measure what a token takes instead, in uJ")
+    add(
+        "--compare",
+        default="lmul,addc,exact",
+        metavar="MUL,MUL",
+        help="multipliers of --energy; default: lmul,addc,exact",
+    )
+    add("--batch", type=int, default=1, metavar="N", help="tokens that share the weights read; default: 1")
+    add("--context", type=int, default=512, metavar="N", help="tokens that one attends to; default: 512")
     add("--questions", action="store_true", help="have 160 questions with four choices answered too")
     add("--build", type=Path, default=Path("build"), metavar="DIR", help="where finished readings are kept")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -394,9 +403,9 @@ def _error(options: argparse.Namespace) -> int:
 
 
 def _llm(options: argparse.Namespace) -> int:
-    from lmul.commands.llm import run_llm
+    from lmul.commands.llm import run_energy, run_llm
 
-    return run_llm(options)
+    return run_energy(options) if options.energy else run_llm(options)
 
 
 def _generate(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from lmul.console import console, say
+from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.files import read_input, write_json
 from lmul.llm.accuracy import measure
@@ -11,10 +12,14 @@ from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import SUITES
 from lmul.llm.table import accuracy_table
 from lmul.progress import working
+from lmul.workloads import smollm2
 from lmul.workloads.texts import passage, questions
 
 LARGEST_TEXT = 1 << 24
 """Bytes of a text."""
+
+CAPTURED = 128
+"""Tokens that are read for operands to measure energies under."""
 
 DEFAULTS = ("full", "exact,e4m3,attention", "lmul,e4m3,attention", "exact,e4m3,all", "lmul,e4m3,all")
 
@@ -43,6 +48,48 @@ def run_llm(options: argparse.Namespace) -> int:
     console().print(accuracy_table(found))
     if options.json:
         write_json(options.json, [accuracy.as_plain() for accuracy in found])
+        say(f"Figures: {options.json}")
+    return 0
+
+
+def run_energy(options: argparse.Namespace) -> int:
+    """Measure and show the energy of a token.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        `compare`, `batch`, `context`, `build` and `json`.
+
+    Raises
+    ------
+    UserError
+        An option cannot be used, or an extra is not installed; nothing has then been written.
+    """
+    from lmul.cost.liberty import default_liberty
+    from lmul.cost.mapping import CELLS
+    from lmul.cost.measure import DEFAULT_CONDITIONS
+    from lmul.llm.energy_table import energy_tables
+    from lmul.llm.token_energy import Machine, captured_operands, measure_kinds, token_energy
+
+    for name in ("batch", "context"):
+        if getattr(options, name) < 1:
+            raise UserError(f"--{name} must be 1 or more, not {getattr(options, name)}")
+    machine = Machine(batch=options.batch, context=options.context)
+    designs = [make_design("dot", mul=mul) for mul in options.compare.split(",")]
+    liberty = default_liberty()
+    with working("Reading with SmolLM2"):
+        model = smollm2.load_model()
+        operands = captured_operands(model, passage(), CAPTURED)
+    found = []
+    for design in designs:
+        with working(f"Mapping and measuring {design.name}") as progress:
+            measured = measure_kinds(
+                design, operands, liberty, DEFAULT_CONDITIONS, options.build / CELLS, progress
+            )
+        found.append(token_energy(design, measured, model, machine))
+    console().print(energy_tables(found))
+    if options.json:
+        write_json(options.json, [energy.as_plain() for energy in found])
         say(f"Figures: {options.json}")
     return 0
 

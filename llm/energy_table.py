@@ -1,0 +1,57 @@
+"""The energy of a token for people: tables that fit 80 columns."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Column, Table
+from rich.text import Text
+
+from lmul.cost.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
+from lmul.llm.token_energy import TokenEnergy
+
+PARTS = {
+    "multipliers": "multipliers",
+    "elements": "rest of the elements",
+    "sram": "SRAM",
+    "dram": "DRAM",
+    "total": "all",
+}
+
+
+def energy_tables(found: Sequence[TokenEnergy]) -> Group:
+    """Lay out what a token takes on several designs, compared with the last one."""
+    machine = found[0].machine
+    title = f"One token, {machine.context} of context, {machine.batch} at once"
+    note = (
+        f"{machine.rows} x {machine.cols} elements, measured under operands of each kind, glitches included; "
+        f"SRAM {SRAM_PJ_PER_BYTE:g} pJ and DRAM {DRAM_PJ_PER_BYTE:g} pJ a byte (Horowitz, ISSCC 2014)."
+    )
+    return Group(_kinds(found), Text(), Text(title, style="bold"), _parts(found), Text(note))
+
+
+def _kinds(found: Sequence[TokenEnergy]) -> Table:
+    """Lay out the products of each kind and what one takes."""
+    muls = [Column(f"{energy.design.mul}, fJ", justify="right") for energy in found]
+    table = Table("product", Column("of a token", justify="right"), *muls, box=SIMPLE_HEAD)
+    for rows in zip(*(energy.kinds for energy in found), strict=True):
+        figures = (f"{row.fj_per_product:.1f}" for row in rows)
+        table.add_row(rows[0].kind, f"{rows[0].products:,}", *figures)
+    return table
+
+
+def _parts(found: Sequence[TokenEnergy]) -> Table:
+    """Lay out what becomes of the energy, and what is saved of all."""
+    muls = [Column(f"{energy.design.mul}, uJ", justify="right") for energy in found]
+    shares = [Column("%", justify="right") for _ in found]
+    columns = [column for pair in zip(muls, shares, strict=True) for column in pair]
+    table = Table("", *columns, box=SIMPLE_HEAD)
+    for part, name in PARTS.items():
+        figures = []
+        for energy in found:
+            figures += [f"{energy.sum(part):,.1f}", f"{100 * energy.sum(part) / energy.sum('total'):.1f}"]
+        table.add_row(name, *figures)
+    reference = found[-1].sum("total")
+    saved = [("", f"{100 * (1 - energy.sum('total') / reference):.1f}") for energy in found[:-1]]
+    table.add_row(f"saved of {found[-1].design.mul}", *(text for pair in saved for text in pair))
+    return table

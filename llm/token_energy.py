@@ -1,0 +1,225 @@
+"""What one token of a language model costs on generated hardware: products, SRAM and DRAM, by kind of layer.
+
+Products take the energy of a dot-product element measured under operands of that very kind of layer. Memory
+traffic is a model: see `Machine`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lmul.cost.estimate import Cost, estimate, operands_key
+from lmul.cost.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
+from lmul.cost.measure import Conditions, Measured, measure_all
+from lmul.cost.stimulus import stimulus, warmup
+from lmul.design import Design
+from lmul.llm.scheme import ATTENTION
+from lmul.workloads import Operands, default_operands
+from lmul.workloads.capture import cut_tile
+from lmul.workloads.smollm2 import GGUF_NAMES, Array, Model, encode, forward, plain_matmul, weight_name
+
+LAYERS = (0, 15, 29)
+"""Layers whose operands are taken: an early, a middle and a late one."""
+
+HEAD = "lm_head"
+
+MULTIPLIER = "multiplier"
+"""Name that the blocks of the products in a dot-product element begin with."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where operands come from.
+
+    An output-stationary array of `rows` x `cols` elements reads each operand of the first factor once for
+    `cols` products and each of the second once for `rows`, from SRAM. Weights come from DRAM once for `batch`
+    tokens, keys and values of the context once for each token. Activations stay in SRAM.
+
+    Parameters
+    ----------
+    rows, cols : int
+        Elements of the array.
+    batch : int
+        Tokens that are computed at once with the same weights.
+    context : int
+        Tokens that a token attends to, itself included.
+    """
+
+    rows: int = 16
+    cols: int = 16
+    batch: int = 1
+    context: int = 512
+
+
+@dataclass(frozen=True)
+class KindEnergy:
+    """The energy of one kind of product for one token, in uJ.
+
+    Parameters
+    ----------
+    kind : str
+        Such as ``q_proj``, summed over all layers.
+    products : int
+    fj_per_product : float
+        Of the element, under operands of this kind.
+    multipliers : float
+        Of the multipliers.
+    elements : float
+        Of the rest of the elements: alignment, addition, accumulation, registers.
+    sram, dram : float
+    """
+
+    kind: str
+    products: int
+    fj_per_product: float
+    multipliers: float
+    elements: float
+    sram: float
+    dram: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.multipliers + self.elements + self.sram + self.dram
+
+
+@dataclass(frozen=True)
+class TokenEnergy:
+    """The energy of one token on one design.
+
+    Parameters
+    ----------
+    design : Design
+        A `dot`, the element of the array.
+    machine : Machine
+    kinds : tuple of KindEnergy
+    """
+
+    design: Design
+    machine: Machine
+    kinds: tuple[KindEnergy, ...]
+
+    def sum(self, part: str) -> float:
+        """Add up one part, or `total`, over all kinds, in uJ."""
+        return float(sum(getattr(kind, part) for kind in self.kinds))
+
+    def as_plain(self) -> dict[str, Any]:
+        """Give plain values, for JSON; energies in uJ."""
+        return {
+            "design": self.design.parameters(),
+            "machine": asdict(self.machine),
+            "kinds": [asdict(kind) | {"total": kind.total} for kind in self.kinds],
+            "total": self.sum("total"),
+        }
+
+
+def captured_operands(model: Model, text: str, length: int) -> dict[str, list[Operands]]:
+    """Let a model read a text and cut tiles of the operands of every kind of product.
+
+    Parameters
+    ----------
+    model : Model
+    text : str
+    length : int
+        Tokens that are read, at least 96.
+
+    Returns
+    -------
+    dict of str to list of Operands
+        By kind; of three layers each.
+    """
+    found: dict[str, list[Operands]] = {}
+
+    def matmul(name: str, a: Array, b: Array) -> Array:
+        layer, _, kind = name.rpartition(".")
+        if kind == HEAD or int(layer.removeprefix("layer")) in LAYERS:
+            tile = cut_tile(name, a, b)
+            operands = Operands(name, tile.a.astype("float32"), tile.b.astype("float32"))
+            found.setdefault(kind, []).append(operands)
+        return plain_matmul(name, a, b)
+
+    forward(model, encode(model, text)[:length], matmul)
+    return found
+
+
+def products_per_token(model: Model, context: int) -> dict[str, int]:
+    """Count the products of one token, by kind, over all layers."""
+    config = model.config
+    width = model.weights[weight_name(0, "q_proj")].shape[0]
+    linear = {kind: config.layers * model.weights[weight_name(0, kind)].size for kind in GGUF_NAMES}
+    attention = dict.fromkeys(ATTENTION, config.layers * width * context)
+    return linear | attention | {HEAD: model.weights["token_embd.weight"].size}
+
+
+def cached_bytes(model: Model, context: int) -> int:
+    """Count the bytes of the keys, or of the values, of a context, one byte a number."""
+    return int(model.config.layers * model.weights[weight_name(0, "k_proj")].shape[0] * context)
+
+
+def measure_kinds(
+    design: Design,
+    operands: Mapping[str, Sequence[Operands]],
+    liberty: Path,
+    conditions: Conditions,
+    cache: Path | None,
+    progress: Progress,
+) -> dict[str, Measured]:
+    """Measure one netlist of a design under the operands of each kind of product.
+
+    The netlist is the one that `lmul cost` keeps for the captured tiles of the package.
+    """
+    cost: Cost = estimate(design, default_operands(), liberty, conditions=conditions, cache=cache)
+    found: dict[str, Measured] = {}
+    for kind, pairs in operands.items():
+        progress(len(found), len(operands))
+        measured = measure_all(
+            {cost.recipe: cost.mapped},
+            lambda pairs=pairs: stimulus(design, pairs),  # type: ignore[misc]
+            operands_key(design, pairs),
+            warmup=warmup(design),
+            conditions=conditions,
+            cache=cache,
+        )
+        found[kind] = dict(measured)[cost.recipe]
+    return found
+
+
+def token_energy(
+    design: Design, measured: Mapping[str, Measured], model: Model, machine: Machine
+) -> TokenEnergy:
+    """Add up the energy of one token.
+
+    Parameters
+    ----------
+    design : Design
+    measured : mapping of str to Measured
+        Of `measure_kinds`.
+    model : Model
+    machine : Machine
+    """
+    kinds = []
+    for kind, products in products_per_token(model, machine.context).items():
+        cycle = measured[kind]
+        multipliers = sum(
+            block.energy.total for name, block in cycle.blocks.items() if name.startswith(MULTIPLIER)
+        )
+        whole = cycle.energy.total
+        attention = kind in ATTENTION
+        from_dram = cached_bytes(model, machine.context) if attention else products / machine.batch
+        # fJ a cycle of `lanes` products, and pJ a byte, to uJ.
+        per_token = products / design.lanes * 1e-9
+        kinds.append(
+            KindEnergy(
+                kind=kind,
+                products=products,
+                fj_per_product=whole / design.lanes,
+                multipliers=multipliers * per_token,
+                elements=(whole - multipliers) * per_token,
+                sram=products * (1 / machine.rows + 1 / machine.cols) * SRAM_PJ_PER_BYTE * 1e-6,
+                dram=from_dram * DRAM_PJ_PER_BYTE * 1e-6,
+            )
+        )
+    return TokenEnergy(design, machine, tuple(kinds))
