@@ -6,14 +6,18 @@ traffic is a model: see `Machine`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.estimate import Cost, estimate, operands_key
+from lmul.cost.estimate import estimate, operands_key, recipes_for
 from lmul.cost.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
-from lmul.cost.measure import Conditions, Measured, measure_all
+from lmul.cost.mapping import map_design
+from lmul.cost.measure import Conditions, measure_all
+from lmul.cost.recipes import with_seeds
 from lmul.cost.stimulus import stimulus, warmup
 from lmul.design import Design
+from lmul.hdl import export
 from lmul.llm.scheme import ATTENTION
 from lmul.workloads import Operands, default_operands
 from lmul.workloads.capture import cut_tile
@@ -24,8 +28,8 @@ LAYERS = (0, 15, 29)
 
 HEAD = "lm_head"
 
-MULTIPLIER = "multiplier"
-"""Name that the blocks of the products in a dot-product element begin with."""
+MULTIPLIER = "product"
+"""Name of the block of an element that multiplies."""
 
 Progress = Callable[[int, int], None]
 
@@ -159,6 +163,21 @@ def cached_bytes(model: Model, context: int) -> int:
     return int(model.config.layers * model.weights[weight_name(0, "k_proj")].shape[0] * context)
 
 
+@dataclass(frozen=True)
+class ElementEnergy:
+    """What an element takes under the operands of one kind of product.
+
+    Parameters
+    ----------
+    fj_per_product : float
+    multipliers : float
+        The share of the multipliers, in a netlist of the same recipe in which blocks are mapped one by one.
+    """
+
+    fj_per_product: float
+    multipliers: float
+
+
 def measure_kinds(
     design: Design,
     operands: Mapping[str, Sequence[Operands]],
@@ -166,58 +185,76 @@ def measure_kinds(
     conditions: Conditions,
     cache: Path | None,
     progress: Progress,
-) -> dict[str, Measured]:
+) -> dict[str, ElementEnergy]:
     """Measure one netlist of a design under the operands of each kind of product.
 
     The netlist is the one that `lmul cost` keeps for the captured tiles of the package.
+
+    Parameters
+    ----------
+    design : Design
+        A `dot`.
+    operands : mapping of str to sequence of Operands
+        By kind.
+    liberty : Path
+    conditions : Conditions
+    cache : Path or None
+        Where netlists and figures are kept.
+    progress : callable
+        Takes the numbers of finished and of all kinds.
     """
-    cost: Cost = estimate(design, default_operands(), liberty, conditions=conditions, cache=cache)
-    found: dict[str, Measured] = {}
+    cost = estimate(design, default_operands(), liberty, conditions=conditions, cache=cache)
+    (recipe,) = (one for one in with_seeds(recipes_for(design), conditions.seeds) if one.name == cost.recipe)
+    text = export(design)
+    blocks = map_design(text.verilog, text.name, liberty, recipes=[recipe], flatten=False, cache=cache)
+    netlists = {"whole": cost.mapped, "blocks": blocks[recipe.name]}
+    found: dict[str, ElementEnergy] = {}
     for kind, pairs in operands.items():
         progress(len(found), len(operands))
-        measured = measure_all(
-            {cost.recipe: cost.mapped},
-            lambda pairs=pairs: stimulus(design, pairs),  # type: ignore[misc]
-            operands_key(design, pairs),
-            warmup=warmup(design),
-            conditions=conditions,
-            cache=cache,
+        measured = dict(
+            measure_all(
+                netlists,
+                partial(stimulus, design, pairs),
+                operands_key(design, pairs),
+                warmup=warmup(design),
+                conditions=conditions,
+                cache=cache,
+            )
         )
-        found[kind] = dict(measured)[cost.recipe]
+        multipliers = measured["blocks"].blocks[MULTIPLIER].energy.total
+        found[kind] = ElementEnergy(
+            measured["whole"].energy.total / design.lanes, multipliers / measured["blocks"].energy.total
+        )
     return found
 
 
 def token_energy(
-    design: Design, measured: Mapping[str, Measured], model: Model, machine: Machine
+    design: Design, measured: Mapping[str, ElementEnergy], model: Model, machine: Machine
 ) -> TokenEnergy:
     """Add up the energy of one token.
 
     Parameters
     ----------
     design : Design
-    measured : mapping of str to Measured
+    measured : mapping of str to ElementEnergy
         Of `measure_kinds`.
     model : Model
     machine : Machine
     """
     kinds = []
     for kind, products in products_per_token(model, machine.context).items():
-        cycle = measured[kind]
-        multipliers = sum(
-            block.energy.total for name, block in cycle.blocks.items() if name.startswith(MULTIPLIER)
-        )
-        whole = cycle.energy.total
+        element = measured[kind]
         attention = kind in ATTENTION
         from_dram = cached_bytes(model, machine.context) if attention else products / machine.batch
-        # fJ a cycle of `lanes` products, and pJ a byte, to uJ.
-        per_token = products / design.lanes * 1e-9
+        # fJ, and pJ a byte, to uJ.
+        elements = products * element.fj_per_product * 1e-9
         kinds.append(
             KindEnergy(
                 kind=kind,
                 products=products,
-                fj_per_product=whole / design.lanes,
-                multipliers=multipliers * per_token,
-                elements=(whole - multipliers) * per_token,
+                fj_per_product=element.fj_per_product,
+                multipliers=elements * element.multipliers,
+                elements=elements * (1 - element.multipliers),
                 sram=products * (1 / machine.rows + 1 / machine.cols) * SRAM_PJ_PER_BYTE * 1e-6,
                 dram=from_dram * DRAM_PJ_PER_BYTE * 1e-6,
             )
