@@ -32,6 +32,7 @@ MOST_MANTISSAS = 256
 DESCRIPTIONS = {
     "mitchell": "integer addition",
     "lmul": "integer addition + constant",
+    "addm": "integer addition + correction in the middle",
     "addc": "integer addition + carry",
     "exact": "correctly rounded",
     "formula": "the paper's formula",

@@ -15,7 +15,7 @@ from lmul.golden import Arithmetic, Format, decode, encode, find_format, multipl
 from lmul.golden.codec import Rounding
 from lmul.golden.significand import ADDC_MANTISSA_BITS
 
-MULTIPLIERS = ("mitchell", "lmul", "addc", "exact", "formula")
+MULTIPLIERS = ("mitchell", "lmul", "addm", "addc", "exact", "formula")
 """In the order of the tables."""
 
 EXHAUSTIVE_BITS = 10

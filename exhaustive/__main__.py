@@ -38,7 +38,7 @@ from lmul.sim.pairs import WIDEST_ALL, draw_pairs, many_edge_codes
 from lmul.sim.simulate import SimulationError
 from lmul.tools import Parser, run_tool
 
-MULS = ("lmul", "mitchell", "addc", "exact")
+MULS = ("lmul", "mitchell", "addm", "addc", "exact")
 WIDE_MULS = ("lmul", "mitchell", "exact")
 WIDE_LANES = 16
 WIDEST_EXHAUSTIVE = 16

@@ -10,7 +10,11 @@ from lmul.hdl.verilog import export
 SPECIALS = ("finite", "fn", "ieee")
 
 MULTIPLIERS = (
-    *((format_, mul) for mul in ("lmul", "mitchell") for format_ in ("fp32", "bf16", "fp16", "e5m2", "e4m3")),
+    *(
+        (format_, mul)
+        for mul in ("lmul", "mitchell", "addm")
+        for format_ in ("fp32", "bf16", "fp16", "e5m2", "e4m3")
+    ),
     *((format_, "addc") for format_ in ("e4m3", "e5m2", "e3m4")),
     *((format_, "exact") for format_ in ("e4m3", "e5m2", "e3m4")),
 )
@@ -59,7 +63,7 @@ def _sources(design: Design, verilog: str, *, wrong_constant: int = 0) -> dict[s
         "E": format_.exponent_bits,
         "M": format_.mantissa_bits,
         "SPECIALS": SPECIALS.index(format_.specials),
-        "MUL": {"addc": 1, "exact": 2}.get(design.mul, 0),
+        "MUL": {"addc": 1, "exact": 2, "addm": 3}.get(design.mul, 0),
         "C": design.mul_constant + wrong_constant,
         "FULL": int(design.subnormals == "full"),
         "INFINITE": int(design.overflow == "ieee"),

@@ -3,7 +3,7 @@ module multiplier_spec #(
   parameter E = 4,
   parameter M = 3,
   parameter SPECIALS = 1,   // 0: finite only; 1: fn, all ones is NaN; 2: IEEE
-  parameter MUL = 0,        // 0: integer addition; 1: addc; 2: exact
+  parameter MUL = 0,        // 0: integer addition; 1: addc; 2: exact; 3: addm
   parameter C = 1,          // of the integer addition, in units of the last place
   parameter FULL = 0,       // subnormals: 0 flush, 1 full
   parameter INFINITE = 0    // overflow: 0 saturate, 1 ieee
@@ -72,7 +72,11 @@ module multiplier_spec #(
   wire two = product[2*M+1];
   // A mantissa that rounds up to 2 carries into the exponent.
   wire signed [63:0] multiplied = (exponents + two + BIAS) * ONE + shift_rounded(product, M + two) - ONE;
-  wire signed [63:0] field = MUL == 0 ? added : multiplied;
+  // Where both significands are from 1.25 to below 1.75: 2^-4 more, or the last place where that is 2^-3.
+  wire middle = 4 * significand(x) >= 5 * ONE && 4 * significand(x) < 7 * ONE &&
+                4 * significand(y) >= 5 * ONE && 4 * significand(y) < 7 * ONE;
+  wire signed [63:0] corrected = added + (M < 3 || !middle ? 0 : M < 5 ? 1 : ONE >> 4);
+  wire signed [63:0] field = MUL == 0 ? added : MUL == 3 ? corrected : multiplied;
 
   // On the subnormal grid, in units of 2^(EMIN - M): `exact` rounds the true product, the others the M-bit result.
   wire signed [63:0] result_exponent = (field >>> M) - BIAS;

@@ -12,8 +12,8 @@ from lmul.golden.formats import BF16, E4M3, FORMATS, FP16, FP32, Format
 from lmul.golden.significand import (
     ADDC_MANTISSA_BITS,
     MULTIPLIERS,
+    added_constant,
     fraction_bits,
-    lmul_constant,
     significand_product,
 )
 
@@ -120,8 +120,8 @@ class Arithmetic:
 
     @property
     def mul_constant(self) -> int:
-        """What L-Mul adds to the sum of the fields, in units of the last place; 0 elsewhere."""
-        return lmul_constant(self.mantissa_bits) if self.mul in {"lmul", "formula"} else 0
+        """What the multiplier adds to every sum of fields, in units of the last place."""
+        return added_constant(self.mul, self.mantissa_bits)
 
     @property
     def fraction_bits(self) -> int:

@@ -1,8 +1,8 @@
 """Sums of products by compiled loops, where Numba is installed: the bits of the NumPy ones, much faster.
 
 A finite operand of at most 16 bits is a float32, whatever its format. The sum of two such bit patterns, less
-that of 1.0, is the product of `mitchell`, and with a constant more that of `lmul`. That of `addc` is the
-product of the two float32, rounded to M bits.
+that of 1.0, is the product of `mitchell`, with a constant more that of `lmul`, and with a bit more that of
+`addm`. That of `addc` is the product of the two float32, rounded to M bits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +18,7 @@ from lmul.golden.exponents import Window, cut, exponent_ranges
 from lmul.golden.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
 from lmul.golden.formats import FP32, Format
 from lmul.golden.parallel import run_parts, worth_compiling
+from lmul.golden.significand import MIDDLE_MANTISSA_BITS, middle_place
 from lmul.golden.specials import is_special
 
 Factors = tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, np.int32, np.int32]]
@@ -133,13 +134,14 @@ def _factors(
     kind = loops.kind(arithmetic.mul)
     first, second = windows
     excess = FP32.mantissa_bits - arithmetic.mantissa_bits
+    place = excess + middle_place(arithmetic.mantissa_bits) if kind == loops.MIDDLE else excess
     zeros, offset = (0, 0), 0
-    if kind == loops.ADDED:
+    if kind in {loops.ADDED, loops.MIDDLE}:
         zeros = _zeros(first[1] - first[0] + 1, second[0] + first[0] + scale)
         offset = (FP32.bias << FP32.mantissa_bits) - (arithmetic.mul_constant << excess)
     x = _bit_patterns(arithmetic, 0, first, -first[0], 0, zeros[0])[a]
     y = _bit_patterns(arithmetic, 1, second, first[0] + scale, offset, zeros[1])[b]
-    return x, y, (kind, np.int32(excess), np.int32(zeros[0]))
+    return x, y, (kind, np.int32(place), np.int32(zeros[0]))
 
 
 def _zeros(span: int, lowest: int) -> tuple[int, int]:
@@ -161,9 +163,14 @@ def _bit_patterns(
     arithmetic: Arithmetic, side: int, window: Window, scale: int, offset: int, zero: int
 ) -> NDArray[np.int32]:
     """Give the float32 of each code of one operand, times 2^scale, less an offset."""
+    from lmul.golden import loops
+
     reals = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)
     with np.errstate(over="ignore"):  # Of numbers outside the window.
-        patterns = np.ldexp(reals, scale).astype(np.float32).view(np.int32) - np.int32(offset)
+        patterns = np.ldexp(reals, scale).astype(np.float32).view(np.int32)
+    if loops.kind(arithmetic.mul) == loops.MIDDLE and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
+        patterns |= (patterns >> (FP32.mantissa_bits - 1) ^ patterns >> (FP32.mantissa_bits - 2)) & 1
+    patterns -= np.int32(offset)
     exponent = np.frexp(reals)[1] - 1
     patterns[(reals == 0) | (exponent < window[0]) | (exponent > window[1])] = zero
     return patterns

@@ -12,8 +12,8 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-ADDED, MULTIPLIED, ROUNDED = range(3)
-"""Kinds of products."""
+ADDED, MIDDLE, MULTIPLIED, ROUNDED = range(4)
+"""Kinds of products: sums of fields, also with the correction of `addm`; products of floats, also rounded."""
 
 BLOCK = 512
 """Columns whose sums stay in the nearest cache."""
@@ -23,7 +23,7 @@ _FP64_FRACTION, _FP64_INFINITY, _FP64_MAGNITUDE = (1 << 52) - 1, 0x7FF << 52, (1
 
 def kind(mul: str) -> int:
     """Give the kind of a multiplier's products."""
-    return {"exact": MULTIPLIED, "addc": ROUNDED}.get(mul, ADDED)
+    return {"exact": MULTIPLIED, "addc": ROUNDED, "addm": MIDDLE}.get(mul, ADDED)
 
 
 def _bit_cast(result: Any, argument: Any, type_: ir.Type) -> Any:
@@ -41,9 +41,12 @@ _to_bits = _bit_cast(numba.int32, numba.float32, ir.IntType(32))
 
 @numba.njit(inline="always")
 def _product(x: Any, y: Any, kind_: int, excess: Any) -> Any:
-    """Give a product as a float32; `excess` is the number of bits that rounding takes off."""
+    """Give a product as a float32; `excess` is the number of bits that rounding takes off, if it does."""
     if kind_ == ADDED:
         return _to_float(x + y)
+    if kind_ == MIDDLE:
+        # Their last bits say which mantissas are in the middle; `excess` is the place of the correction.
+        return _to_float((x + y + ((x & y & np.int32(1)) << excess)) & np.int32(~3))
     product = _to_float(x) * _to_float(y)
     if kind_ == MULTIPLIED:
         return product
@@ -85,7 +88,8 @@ def add_exactly(x: Any, y: Any, product: Any, sums: Any) -> None:
     x : ndarray of int32, shape (M, K)
     y : ndarray of int32, shape (K, N)
     product : tuple of int, int32 and int32
-        `ADDED`, `MULTIPLIED` or `ROUNDED`; the bits that rounding takes off; the bit pattern of zero in x.
+        `ADDED`, `MIDDLE`, `MULTIPLIED` or `ROUNDED`; the bits that rounding takes off, or the place of the
+        correction; the bit pattern of zero in x.
     sums : ndarray of float64, shape (M, N)
         Is added to.
     """

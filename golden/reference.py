@@ -172,6 +172,8 @@ def _rounded_product(mul: str, mantissa_bits: int) -> Callable[[int, int], int]:
     if mul in {"lmul", "mitchell"}:
         constant = _constant(mantissa_bits) if mul == "lmul" else 0
         return lambda x, y: x + y + constant
+    if mul == "addm":
+        return lambda x, y: x + y + _middle_correction(x, y, mantissa_bits)
     product = _unrounded_product("exact" if mul == "addc" else mul, mantissa_bits)
     one = 1 << mantissa_bits
 
@@ -228,6 +230,17 @@ def _significand(field: int, mantissa_bits: int) -> tuple[int, int]:
 def _constant(mantissa_bits: int) -> int:
     """Give L-Mul's 2^-l(M) in units of the last place."""
     return 1 << (mantissa_bits - lmul_offset(mantissa_bits))
+
+
+def _middle_correction(x: int, y: int, mantissa_bits: int) -> int:
+    """Give what `addm` adds to a sum of fields: 2^-5, and 2^-4 where both mantissas are in the middle."""
+    one = 1 << mantissa_bits
+    middle = all(one <= 4 * (field % one) < 3 * one for field in (x, y))
+    if mantissa_bits < 3:
+        return 0
+    if mantissa_bits < 5:
+        return int(middle)
+    return (1 + 2 * middle) * one // 32
 
 
 def _special(x: int, y: int, sign: int, arithmetic: Arithmetic) -> int:

@@ -19,7 +19,7 @@ def check_built(design: Design) -> None:
     UserError
     """
     if design.mul == "formula":
-        raise UserError("--mul formula has a model but no hardware: take lmul, mitchell, addc or exact")
+        raise UserError("--mul formula has a model but no hardware: take lmul, mitchell, addm, addc or exact")
     if design.kind == "mul":
         return
     for format_ in design.formats:

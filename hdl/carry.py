@@ -1,4 +1,4 @@
-"""The carry of `addc` as logic: a sum of products of mantissa bits."""
+"""What integer-add multipliers add to the sum of the fields; that of `addc` is a sum of products of bits."""
 
 from functools import cache
 
@@ -6,12 +6,13 @@ import numpy as np
 from amaranth import Cat, Const, Module, Signal, Value
 
 from lmul.golden import Arithmetic, addc_carry
+from lmul.golden.significand import MIDDLE_MANTISSA_BITS, middle_place
 
 Cube = tuple[int, int]
 """A product of variables: the value of those that count, and a mask of those that do not."""
 
 
-def correction(m: Module, x: Value, y: Value, arithmetic: Arithmetic) -> Value:
+def correction(m: Module, x: Value, y: Value, arithmetic: Arithmetic, constant: int) -> Value:
     """Give what an integer-add multiplier adds to the sum of the fields, in units of the last place.
 
     Parameters
@@ -20,9 +21,16 @@ def correction(m: Module, x: Value, y: Value, arithmetic: Arithmetic) -> Value:
     x, y : Value
         The mantissas, M bits each.
     arithmetic : Arithmetic
+    constant : int
+        What to add to every sum: the multiplier's constant, or 0 where it is added later.
     """
+    if arithmetic.mul == "addm" and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
+        middle = Signal()
+        m.d.comb += middle.eq((x[-1] ^ x[-2]) & (y[-1] ^ y[-2]))
+        # The constant is below the place of the correction.
+        return Cat(Const(constant, middle_place(arithmetic.mantissa_bits)), middle)
     if arithmetic.mul != "addc":
-        return Const(arithmetic.mul_constant)
+        return Const(constant)
     table = addc_carry(arithmetic.mantissa_bits).T.ravel()
     mantissas = Cat(x, y)
     carry = Signal(range(int(table.max()) + 1), name="carry")

@@ -99,11 +99,12 @@ class MultiplierBlock(Block):
         return self._arithmetic.mul_constant if self._arithmetic.mul_constant > 1 else 0
 
     def _add_fields(self, m: Module, x: Operand, y: Operand) -> dict[str, Value]:
-        """Add exponents and mantissas as one number, with a carry into the last bit."""
+        """Add exponents and mantissas as one number, and what corrects it but for a late constant."""
         field_sum = Signal(self._format.mantissa_bits + len(x.exponent) + 1)
         total = Cat(x.mantissa, x.exponent) + Cat(y.mantissa, y.exponent)
-        if not self._late_constant:
-            total += correction(m, x.mantissa, y.mantissa, self._arithmetic)
+        constant = 0 if self._late_constant else self._arithmetic.mul_constant
+        if not self._late_constant or self._arithmetic.mul == "addm":
+            total += correction(m, x.mantissa, y.mantissa, self._arithmetic, constant)
         m.d.comb += field_sum.eq(total)
         return {"field_sum": field_sum}
 

@@ -101,7 +101,7 @@ class WideProduct(Block):
         field = Signal(len(field_sum))
         m.d.comb += [
             field_sum.eq(Cat(mantissas[0], x.exponent) + Cat(mantissas[1], y.exponent)),
-            field.eq(field_sum + correction(m, *mantissas, self._arithmetic)),
+            field.eq(field_sum + correction(m, *mantissas, self._arithmetic, self._arithmetic.mul_constant)),
             self.exponent.eq(field[bits:]),
             self.significand.eq(Cat(field[:bits], 1)),
         ]

@@ -24,7 +24,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "format": (str, "format of both operands, such as e4m3, bf16 or e5m4"),
     "format-a": (str, "format of the first operand"),
     "format-b": (str, "format of the second operand"),
-    "mul": (str, "multiplier: lmul, mitchell, addc or exact"),
+    "mul": (str, "multiplier: lmul, mitchell, addm, addc or exact"),
     "acc": (str, "accumulator: exact, fixed:BITS:LSB, fp32, bf16 or fp16"),
     "out": (str, "output: fp32, bf16 or raw"),
     "lanes": (int, "products added in one step"),
