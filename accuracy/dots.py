@@ -98,15 +98,15 @@ def dot_errors(
     dict of str to DotErrors
     """
     x, y = quantise(a, format_, rounding), quantise(b, format_, rounding)
-    rows, columns = (_spread(size, dot_rows(a.shape[1])) for size in (a.shape[0], b.shape[1]))
+    rows, columns = (spread(size, dot_rows(a.shape[1])) for size in (a.shape[0], b.shape[1]))
     true = a[rows].astype(np.float64) @ b[:, columns].astype(np.float64)
     scale = x.scale * y.scale
     sums = {mul: _sums(x.codes[rows], y.codes[:, columns], format_, mul) for mul in muls}
     return {mul: compare_dots(values * scale, true) for mul, values in sums.items()}
 
 
-def _spread(size: int, most: int) -> NDArray[np.int64]:
-    """Give indices, all or as many as may be, evenly spaced."""
+def spread(size: int, most: int) -> NDArray[np.int64]:
+    """Give indices below a size, all or as many as may be, evenly spaced."""
     count = min(size, most)
     return np.arange(count) * size // count
 

@@ -64,7 +64,7 @@ def plot_errors(format_: Format, path: Path) -> None:
 
     picture = BytesIO()
     with mpl.rc_context({"svg.hashsalt": "lmul"}):  # Names in an SVG that are the same every time.
-        draw_errors(format_).savefig(picture, format=path.suffix.lower()[1:], metadata=_metadata(path))
+        draw_errors(format_).savefig(picture, format=path.suffix.lower()[1:], metadata=metadata(path))
     write_files(path.parent, {path.name: picture.getvalue()})
 
 
@@ -144,6 +144,6 @@ def error_square(mantissa: Mantissas, mul: str, mantissa_bits: int) -> Reals:
     return errors
 
 
-def _metadata(path: Path) -> dict[str, None]:
+def metadata(path: Path) -> dict[str, None]:
     """Leave out dates: the same figures give the same file."""
     return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
