@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lmul import cli
 from lmul.cost import estimate
 from lmul.cost.recipes import RIPPLE_EMAP
+from lmul.toml import LARGEST_CONFIG
 from tests.host import run_here
 from tests.test_cost_liberty_faults import EDITS, edited
 
@@ -165,7 +166,7 @@ test_very_many_configurations = many(CONFIGS)(check_config)
         ("lanes = " + "[" * 5000, "nested too deeply"),
         ("lanes = " + "9" * 5000, "4300 digits"),
         ("lanes = '" + "x" * 100_000 + "'", "must be a number"),
-        ("#" * (cli.LARGEST_CONFIG + 1), "more than 1,048,576 bytes"),
+        ("#" * (LARGEST_CONFIG + 1), "more than 1,048,576 bytes"),
     ],
 )
 def test_configurations_that_would_be_too_much(text: str, words: str, place: Path) -> None:

@@ -5,7 +5,6 @@ import io
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lmul.console import say
 from lmul.design import KINDS, Design, make_design
 from lmul.errors import UserError, one_line
-from lmul.files import check_output, read_input, reason, write_files
+from lmul.files import check_output, reason, write_files
+from lmul.toml import read_toml
 from lmul.tools import Parser
 
 if TYPE_CHECKING:
@@ -46,11 +46,9 @@ OUTPUTS = {
     "json": False,
     "csv": False,
     "plot": False,
+    "results": False,
 }
 """Options that name what is written, and whether that is a directory."""
-
-LARGEST_CONFIG = 1 << 20
-"""Bytes of a configuration file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 where hardware and model differ; 2 for input that cannot be used; 130 after Ctrl-C.
+        0; 1 where hardware and model differ or a figure is worse; 2 for input that cannot be used; 130 after
+        Ctrl-C.
     """
     _open_streams()
     try:
@@ -142,6 +141,8 @@ def _parser() -> Parser:
     _error_parser(commands.add_parser("error", help="accuracy of every multiplier"))
     _llm_parser(commands.add_parser("llm", help="accuracy of a language model under the arithmetic"))
     _generate_parser(commands.add_parser("generate", help="continue a prompt under a chosen arithmetic"))
+    _explore_parser(commands.add_parser("explore", help="a sweep of designs to a Pareto front"))
+    _compare_parser(commands.add_parser("compare", help="what changed between two reports, as Markdown"))
     _list_parser(commands.add_parser("list", help="what there is to choose from"))
     return parser
 
@@ -303,6 +304,50 @@ def _generate_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_generate)
 
 
+def _explore_parser(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("space", type=Path, metavar="SPACE.toml", help="what to sweep, and for what")
+    _add_operands(parser)
+    add(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="SQLite file of results; default: explore/results.sqlite in --build",
+    )
+    add("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes; default: one a processor")
+    add(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work, such as tcp://host:8786"
+    )
+    add("--liberty", type=Path, metavar="FILE", help="cell library, may be gzipped; default: Nangate 45 nm")
+    add(
+        "--wires",
+        metavar="NAME",
+        help="wire load model of the library, or default for its own; else no wires",
+    )
+    add("--seeds", type=int, default=1, metavar="N", help="how often each recipe is tried; default: 1")
+    add(
+        "--precision",
+        type=float,
+        default=2.0,
+        metavar="PERCENT",
+        help="half of the 95 %% confidence interval of energies; default: 2",
+    )
+    add("--json", type=Path, metavar="FILE", help="write all points there")
+    add("--plot", type=Path, metavar="FILE", help="draw all points and the Pareto front")
+    add("--quiet", action="store_true", help="show no progress")
+    add("--verbose", action="store_true", help="tell every evaluation, and the time that they took of all")
+    parser.set_defaults(run=_explore, clock=None)
+
+
+def _compare_parser(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("before", type=Path, metavar="A.json", help="what `lmul explore` or `lmul cost` wrote with --json")
+    add("after", type=Path, metavar="B.json", help="the same of another version")
+    add("--tolerance", type=float, default=0.0, metavar="PERCENT", help="changes that are none; default: 0")
+    add("--quiet", action="store_true", help="print nothing, for the exit status alone")
+    parser.set_defaults(run=_compare)
+
+
 def _list_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=["formats", "multipliers", "accumulators", "designs"])
     parser.set_defaults(run=_list)
@@ -317,13 +362,7 @@ def _design(options: argparse.Namespace) -> Design:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    text = read_input(path, "name a TOML file", LARGEST_CONFIG)
-    try:
-        values = tomllib.loads(text.decode("utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not TOML: {error}") from None
-    except RecursionError:
-        raise UserError(f"{path} is not TOML that can be read: its brackets are nested too deeply") from None
+    values = read_toml(path)
     for name, value in values.items():
         if name not in DESIGN_OPTIONS:
             raise UserError(f"{path}: {name!r} is unknown: it must be one of {', '.join(DESIGN_OPTIONS)}")
@@ -337,14 +376,8 @@ def _operands(options: argparse.Namespace, design: Design) -> tuple["Operands", 
     from lmul.workloads import default_operands, load_operands
 
     operands = (load_operands(options.operands),) if options.operands else default_operands()
-    # A weight-stationary array adds rows * lanes products at most, whatever K is.
-    limited = design.kind != "mul" and design.dataflow != "ws"
     for pair in operands:
-        if limited and pair.a.shape[1] > design.depth:
-            raise UserError(
-                f"operands {pair.name} have K = {pair.a.shape[1]}, more than --depth {design.depth}: "
-                f"ask for --depth {pair.a.shape[1]} or more"
-            )
+        design.check_length(pair.a.shape[1], pair.name)
     return operands
 
 
@@ -412,6 +445,18 @@ def _generate(options: argparse.Namespace) -> int:
     from lmul.commands.generate import run_generate
 
     return run_generate(options)
+
+
+def _explore(options: argparse.Namespace) -> int:
+    from lmul.commands.explore import run_explore
+
+    return run_explore(options)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from lmul.commands.compare import run_compare
+
+    return run_compare(options)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -141,6 +141,29 @@ class Design(Arithmetic):
         """Products that are computed every cycle at full throughput."""
         return {"mul": 1, "dot": self.lanes, "array": self.rows * self.cols * self.lanes}[self.kind]
 
+    def check_length(self, products: int, operands: str) -> None:
+        """Refuse operands whose dot products are longer than the accumulator is made for.
+
+        Parameters
+        ----------
+        products : int
+            K, products of a dot product.
+        operands : str
+            Name of the operands, for the message.
+
+        Raises
+        ------
+        UserError
+            K exceeds `depth`, and all of K is added up in the design.
+        """
+        # A weight-stationary array adds rows * lanes products at most, whatever K is.
+        limited = self.kind != "mul" and self.dataflow != "ws"
+        if limited and products > self.depth:
+            raise UserError(
+                f"operands {operands} have K = {products}, more than --depth {self.depth}: "
+                f"ask for --depth {products} or more"
+            )
+
     def with_mul(self, mul: str) -> "Design":
         """Give the same design with another multiplier."""
         return replace(self, mul=mul)
