@@ -169,6 +169,7 @@ def estimate(
     liberty: Path,
     *,
     conditions: Conditions = DEFAULT_CONDITIONS,
+    recipes: Sequence[Recipe] | None = None,
     cache: Path | None = None,
     progress: Report | None = None,
 ) -> Cost:
@@ -181,6 +182,8 @@ def estimate(
         Matrix products; each counts as much as any other.
     liberty : Path
     conditions : Conditions
+    recipes : sequence of Recipe, optional
+        Fewer than the size of the design allows, each tried once: a first look.
     cache : Path, optional
         Directory where netlists and figures are kept.
     progress : callable, optional
@@ -192,7 +195,8 @@ def estimate(
         The library cannot be used.
     """
     part = part_of(design)
-    recipes = with_seeds(recipes_for(design, conditions.period_ps), conditions.seeds)
+    if recipes is None:
+        recipes = with_seeds(recipes_for(design, conditions.period_ps), conditions.seeds)
     netlists = map_to_cells(
         export(part),
         part,

@@ -1,25 +1,41 @@
-"""Progress of long work on standard error: a bar on a terminal, a plain line elsewhere."""
+"""Progress of long work on standard error: a bar on a terminal, plain lines elsewhere."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from lmul.errors import printable
 
 Report = Callable[[int, int], None]
 
+LINE_SECONDS = 30.0
+"""Time between two plain lines."""
+
+SPEED_SECONDS = 600.0
+"""Time over which the speed is measured that the time left is made of."""
+
 
 @contextmanager
-def working(what: str) -> Iterator[Report]:
+def working(what: str, *, quiet: bool = False) -> Iterator[Report]:
     """Show that something is being done.
 
     Parameters
     ----------
     what : str
         A line such as "Mapping lmul to cells".
+    quiet : bool
+        Show nothing.
 
     Yields
     ------
@@ -27,12 +43,33 @@ def working(what: str) -> Iterator[Report]:
         Takes the numbers of finished and of all pieces of work.
     """
     what = printable(what)
-    if not sys.stderr.isatty():
-        print(f"{what} ...", file=sys.stderr, flush=True)
+    if quiet:
         yield lambda _done, _total: None
         return
+    if not sys.stderr.isatty():
+        yield _plain_lines(what)
+        return
     description = TextColumn("{task.description}", markup=False)
-    columns = (description, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    times = (TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn())
+    columns = (description, BarColumn(), MofNCompleteColumn(), *times)
+    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=SPEED_SECONDS) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _plain_lines(what: str) -> Report:
+    """Print a line now, and one with the time left every `LINE_SECONDS`."""
+    print(f"{what} ...", file=sys.stderr, flush=True)
+    start = last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now < last + LINE_SECONDS or not done:
+            return
+        last = now
+        left = (now - start) / done * (total - done)
+        line = f"{what}: {done:,} of {total:,}, about {left / 60:.0f} min left ..."
+        print(line, file=sys.stderr, flush=True)
+
+    return report

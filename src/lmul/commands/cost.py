@@ -86,7 +86,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.table import cost_table, path_table
 
     liberty = options.liberty or default_liberty()
-    conditions, cache = _conditions(options, read_liberty(liberty)), _cache(options, CELLS)
+    conditions, cache = conditions_of(options, read_liberty(liberty)), _cache(options, CELLS)
     costs = [
         _measured(design, partial(estimate, design, operands, liberty, conditions=conditions, cache=cache))
         for design in designs
@@ -106,7 +106,14 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
             say(path)
 
 
-def _conditions(options: argparse.Namespace, library: Library) -> "Conditions":
+def conditions_of(options: argparse.Namespace, library: Library) -> "Conditions":
+    """Give the conditions that `clock`, `seeds`, `precision` and `wires` of the options ask for.
+
+    Raises
+    ------
+    UserError
+        One of them is out of range, or no wire load model of the library.
+    """
     from lmul.cost.measure import Conditions
 
     given: dict[str, Any] = {}

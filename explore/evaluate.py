@@ -1,0 +1,185 @@
+"""One evaluation: a design, its clock and what it is measured with, to its figures."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lmul.accuracy.designs import design_errors
+from lmul.cost.cache import digest, program_digest
+from lmul.cost.estimate import estimate
+from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.measure import Conditions
+from lmul.cost.recipes import RIPPLE_EMAP, Recipe, with_seeds
+from lmul.errors import UserError
+from lmul.explore.space import Point
+from lmul.workloads import Operands, default_operands, load_operands
+
+FULL, LOOK = "full", "look"
+"""Efforts: all recipes, or one to see whether a design is worth all."""
+
+_RECIPES: Mapping[str, Sequence[Recipe] | None] = {FULL: None, LOOK: with_seeds([RIPPLE_EMAP], 1)}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all evaluations of a sweep have in common.
+
+    Parameters
+    ----------
+    conditions : Conditions
+        Without a clock period.
+    operands, liberty : Path or None
+        Files, the same wherever evaluations run; None are those of the package.
+    cache : Path or None
+        Directory of netlists and figures; None keeps nothing.
+    """
+
+    conditions: Conditions
+    operands: Path | None = None
+    liberty: Path | None = None
+    cache: Path | None = None
+
+    def matrices(self) -> tuple[Operands, ...]:
+        """Read the operands."""
+        return default_operands() if self.operands is None else (load_operands(self.operands),)
+
+    @property
+    def library(self) -> Path:
+        """The cell library's file."""
+        return default_liberty() if self.liberty is None else self.liberty
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Give all that figures depend on beside the point, as plain values."""
+        conditions = self.conditions
+        return {
+            "program": program_digest(),
+            "pyosys": version("pyosys"),
+            "library": read_liberty(self.library).checksum,
+            "operands": _operands_digest(self.matrices()),
+            "seeds": conditions.seeds,
+            "precision_percent": 100 * conditions.precision,
+            "wires": conditions.wires,
+        }
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be evaluated.
+
+    Parameters
+    ----------
+    point : Point
+    effort : str
+        `FULL` or `LOOK`.
+    """
+
+    point: Point
+    effort: str = FULL
+
+    def key(self, fingerprint: Mapping[str, Any]) -> str:
+        """Give a name of the result that nothing else has."""
+        point = self.point
+        made_from = [dict(fingerprint), point.design.parameters(), point.clock_ns, self.effort]
+        return digest(json.dumps(made_from, sort_keys=True))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A result.
+
+    Parameters
+    ----------
+    figures : mapping of str to float
+        By name of a metric. An error that is no number is infinite.
+    seconds : float
+        Time that it took.
+    """
+
+    figures: Mapping[str, float]
+    seconds: float
+
+
+def evaluate(task: Task, setup: Setup, fingerprint: Mapping[str, Any]) -> Evaluation:
+    """Measure a design.
+
+    Parameters
+    ----------
+    task : Task
+    setup : Setup
+    fingerprint : mapping
+        What `setup.fingerprint` has to give, wherever this runs.
+
+    Raises
+    ------
+    UserError
+        Program, library or operands are not those of the sweep, or the design cannot be measured.
+    """
+    start = time.perf_counter()
+    _check_fingerprint(setup, fingerprint)
+    figures = _figures(task, setup)
+    return Evaluation(figures, time.perf_counter() - start)
+
+
+@lru_cache(maxsize=4)
+def _fingerprint_here(setup: Setup) -> dict[str, Any]:
+    return setup.fingerprint()
+
+
+@lru_cache(maxsize=4)
+def _matrices_here(setup: Setup) -> tuple[Operands, ...]:
+    return setup.matrices()
+
+
+def _check_fingerprint(setup: Setup, wanted: Mapping[str, Any]) -> None:
+    here = _fingerprint_here(setup)
+    differing = [name for name, value in here.items() if wanted.get(name) != value]
+    if differing:
+        raise UserError(
+            f"a worker has another {' and '.join(differing)} than this machine: install the same lmul and "
+            "pyosys on every worker, and name files that are the same everywhere"
+        )
+
+
+def _figures(task: Task, setup: Setup) -> dict[str, float]:
+    design, clock = task.point.design, task.point.clock_ns
+    matrices = _matrices_here(setup)
+    period = None if clock is None else 1e3 * clock
+    conditions = Conditions(**asdict(setup.conditions) | {"period_ps": period})
+    cost = estimate(
+        design,
+        matrices,
+        setup.library,
+        conditions=conditions,
+        recipes=_RECIPES[task.effort],
+        cache=setup.cache,
+    )
+    error, noise = design_errors(design, matrices)
+    return {
+        "energy_per_product_fj": cost.energy_per_product.total,
+        "area_um2": round(cost.area_um2, 4),
+        "critical_delay_ps": round(cost.measured.delay_ps, 2),
+        "products_per_ns": 1e3 * design.products_per_cycle / cost.clock_ps,
+        "rms_error_percent": 100 * error,
+        "noise_percent": 100 * noise,
+    }
+
+
+def _operands_digest(operands: Sequence[Operands]) -> str:
+    content = hashlib.sha256()
+    for pair in operands:
+        for matrix in (pair.a, pair.b):
+            content.update(f"{pair.name} {matrix.shape} ".encode())
+            content.update(matrix.tobytes())
+    return content.hexdigest()
+
+
+def finite(value: float) -> float | None:
+    """Give a figure as JSON can hold it."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,74 @@
+"""The points of a sweep as a picture."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lmul.accuracy.plot import check_plot_path, metadata
+from lmul.explore.report import ExploreReport
+from lmul.files import write_files
+from lmul.metrics import Metric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {"lmul": "C0", "mitchell": "C2", "addc": "C1", "exact": "C3"}
+
+
+def plot_front(report: ExploreReport, path: Path) -> None:
+    """Draw all points and mark the Pareto front, the first objective against each other one.
+
+    Parameters
+    ----------
+    report : ExploreReport
+    path : Path
+        Ends as `lmul error --plot` takes it. Replaced whole or not at all.
+
+    Raises
+    ------
+    UserError
+        The suffix is another one, or the file cannot be written.
+    """
+    check_plot_path(path)
+    import matplotlib as mpl
+
+    picture = BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "lmul"}):  # Names in an SVG that are the same every time.
+        draw_front(report).savefig(picture, format=path.suffix.lower()[1:], metadata=metadata(path))
+    write_files(path.parent, {path.name: picture.getvalue()})
+
+
+def draw_front(report: ExploreReport) -> "Figure":
+    """Draw one panel for every objective but the first, or one of the first alone."""
+    from matplotlib.figure import Figure
+
+    first, *others = report.objectives
+    others = others or [first]
+    figure = Figure(figsize=(4.6 * len(others) + 0.6, 4.4), dpi=160, layout="constrained")
+    axes = figure.subplots(1, len(others), squeeze=False)[0]
+    for axis, other in zip(axes, others, strict=True):
+        _draw_panel(axis, report, other, first)
+    axes[-1].legend(loc="best")
+    figure.suptitle(
+        f"{len(report.best)} of {len(report.points)} designs are on the Pareto front (filled)", fontsize=12
+    )
+    return figure
+
+
+def _draw_panel(axis: "Axes", report: ExploreReport, x: Metric, y: Metric) -> None:
+    """Draw points as rings, those of the front as dots."""
+    for mul, colour in COLOURS.items():
+        points = [point for point in report.points if point.design.mul == mul]
+        faces = [colour if report.on_front[point] else "none" for point in points]
+        across, up = ([report.figures[point][metric.name] for point in points] for metric in (x, y))
+        if points:
+            axis.scatter(across, up, s=30, c=faces, edgecolors=colour, linewidths=1.1)
+            axis.scatter([], [], s=30, c=colour, label=mul)
+    axis.set_xlabel(_label(x))
+    axis.set_ylabel(_label(y))
+    axis.grid(alpha=0.3)
+
+
+def _label(metric: Metric) -> str:
+    return f"{metric.label}, {metric.unit}"

@@ -1,0 +1,119 @@
+"""The result of a sweep: its points, which are on the Pareto front, and the commands for their Verilog."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lmul.cost.library import Library
+from lmul.cost.measure import Conditions
+from lmul.design import Design, make_design, option
+from lmul.explore.evaluate import finite
+from lmul.explore.pareto import front
+from lmul.explore.search import Figures
+from lmul.explore.space import NO_CLOCK, Point, Space
+from lmul.metrics import OBJECTIVES, Metric
+
+REPORT = "explore"
+"""What the JSON file says that it is."""
+
+
+@dataclass(frozen=True)
+class ExploreReport:
+    """All that is known after a sweep, none of it about when or where it was found.
+
+    Parameters
+    ----------
+    space : Space
+    figures : mapping of Point to mapping
+        Of every point that was evaluated.
+    library : Library
+    conditions : Conditions
+    operands : str
+        Name of what energy and error are of.
+    """
+
+    space: Space
+    figures: Mapping[Point, Figures]
+    library: Library
+    conditions: Conditions
+    operands: str
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """Evaluated points, in the order of the space."""
+        return [point for point in self.space.distinct if point in self.figures]
+
+    @cached_property
+    def on_front(self) -> dict[Point, bool]:
+        """Whether no other point beats one in every objective."""
+        costs = [self.costs(point) for point in self.points]
+        return dict(zip(self.points, front(costs), strict=True))
+
+    @cached_property
+    def best(self) -> list[Point]:
+        """The Pareto front, ordered by the first objective."""
+        return sorted((point for point in self.points if self.on_front[point]), key=self.costs)
+
+    @property
+    def objectives(self) -> Sequence[Metric]:
+        """What the sweep was for."""
+        return list(self.space.objectives.values())
+
+    def costs(self, point: Point) -> list[float]:
+        """Give the objectives of a point, less being better."""
+        return [metric.cost(self.figures[point][metric.name]) for metric in self.objectives]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give all of it as plain values."""
+        return {
+            "report": REPORT,
+            "estimate": "cells",
+            "library": self.library.name,
+            "voltage_v": self.library.voltage,
+            "operands": self.operands,
+            "seeds": self.conditions.seeds,
+            "precision_percent": 100 * self.conditions.precision,
+            "wires": self.conditions.wires or None,
+            "method": self.space.search.method,
+            "objectives": [
+                {"metric": metric.name, "unit": metric.unit, "direction": metric.direction}
+                for metric in self.objectives
+            ],
+            "points": [self._point(point) for point in self.points],
+        }
+
+    def _point(self, point: Point) -> dict[str, Any]:
+        figures = self.figures[point]
+        return {
+            "design": point.design.parameters(),
+            "clock_ns": point.clock_ns,
+            **{metric.name: finite(figures[metric.name]) for metric in OBJECTIVES.values()},
+            "pareto": self.on_front[point],
+            "verilog": verilog_command(point.design),
+        }
+
+
+def verilog_command(design: Design) -> str:
+    """Write the command that gives the Verilog of a design; options that are as usual are left out."""
+    usual = make_design(design.kind).parameters()
+    # The usual depth of a weight-stationary array follows from its size.
+    needed = {"depth"} if design.kind == "array" and design.dataflow == "ws" else set()
+    words = [
+        f"{option(name)} {value}"
+        for name, value in design.parameters().items()
+        if name != "kind" and (name in needed or usual.get(name) != value)
+    ]
+    return " ".join(["lmul verilog", design.kind, *words])
+
+
+def varied(space: Space, point: Point) -> dict[str, str]:
+    """Give what distinguishes a point from others of its space, by the name of the option."""
+    design = point.design
+    values: dict[str, Any] = design.parameters()
+    values |= {"design": design.kind, "format": design.format_names, "clock": _clock(point)}
+    return {name: str(values.get(name, "")) for name, choices in space.axes.items() if len(choices) > 1}
+
+
+def _clock(point: Point) -> str:
+    return NO_CLOCK if point.clock_ns is None else f"{point.clock_ns:g}"

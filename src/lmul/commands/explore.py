@@ -1,0 +1,150 @@
+"""`lmul explore`: a sweep of designs to a Pareto front, which may be stopped and goes on where it was."""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lmul.accuracy.plot import check_plot_path
+from lmul.commands.cost import conditions_of
+from lmul.console import console, say
+from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.mapping import CELLS
+from lmul.errors import UserError, printable
+from lmul.explore.evaluate import FULL, Evaluation, Setup, Task
+from lmul.explore.local import LocalProcesses
+from lmul.explore.plot import plot_front
+from lmul.explore.report import ExploreReport
+from lmul.explore.search import Searcher, make_search
+from lmul.explore.space import read_space
+from lmul.explore.store import Store
+from lmul.explore.sweep import Engine, Sweep, run_sweep
+from lmul.explore.table import front_commands, front_table
+from lmul.files import check_output, locked, write_json
+from lmul.progress import working
+from lmul.workloads import Operands
+
+RESULTS = Path("explore") / "results.sqlite"
+"""The file of results in the build directory."""
+
+MOST_JOBS = 1024
+
+
+def run_explore(options: argparse.Namespace) -> int:
+    """Evaluate what a space describes, and show its Pareto front.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        `space`, `build`, `results`, `operands`, `liberty`, `seeds`, `precision`, `wires`, `jobs`,
+        `scheduler`, `json`, `plot`, `quiet` and `verbose`.
+
+    Raises
+    ------
+    UserError
+        The space or an option cannot be used, or an evaluation failed; what was finished is kept.
+    """
+    results = options.results or options.build / RESULTS
+    _check(options, results)
+    space = read_space(options.space)
+    search = make_search(space)
+    setup = _setup(options)
+    operands = setup.matrices()
+    for point in space.distinct:
+        for pair in operands:
+            point.design.check_length(pair.a.shape[1], pair.name)
+    sweep = _swept(search, setup, results, options)
+    report = ExploreReport(
+        space, sweep.figures, read_liberty(setup.library), setup.conditions, _describe(operands)
+    )
+    _show(report, options)
+    return 0
+
+
+def _check(options: argparse.Namespace, results: Path) -> None:
+    """Refuse options that cannot be used, before any work."""
+    if not 1 <= options.jobs <= MOST_JOBS:
+        raise UserError(f"--jobs must be a whole number from 1 to {MOST_JOBS}, not {options.jobs}")
+    check_output(results)
+    if options.plot:
+        check_plot_path(options.plot)
+
+
+def _setup(options: argparse.Namespace) -> Setup:
+    """Give what evaluations have in common; files by absolute paths, for other processes."""
+    liberty = options.liberty and options.liberty.absolute()
+    operands = options.operands and options.operands.absolute()
+    # Workers elsewhere may not have the directory.
+    cache = None if options.scheduler else (options.build / CELLS).absolute()
+    if cache:
+        check_output(cache, directory=True)
+    conditions = conditions_of(options, read_liberty(liberty or default_liberty()))
+    return Setup(conditions, operands, liberty, cache)
+
+
+def _swept(search: Searcher, setup: Setup, results: Path, options: argparse.Namespace) -> Sweep:
+    """Do the work, alone with the file of results."""
+    fingerprint = setup.fingerprint()
+    with (
+        _engine(setup, fingerprint, options) as engine,
+        locked(results.parent),
+        working("Evaluating designs", quiet=options.quiet) as progress,
+    ):
+        start, sweep = time.monotonic(), Sweep()
+        finished = partial(_tell_evaluation, options.verbose)
+        try:
+            run_sweep(
+                search, Store(results), engine, fingerprint, sweep, progress=progress, finished=finished
+            )
+        except KeyboardInterrupt:
+            print(f"Stopped: the same command goes on from {printable(results)} ...", file=sys.stderr)
+            raise
+        finally:
+            if options.verbose:
+                _tell_sweep(sweep, engine.workers, time.monotonic() - start)
+    return sweep
+
+
+def _engine(
+    setup: Setup, fingerprint: Mapping[str, Any], options: argparse.Namespace
+) -> AbstractContextManager[Engine]:
+    if options.scheduler is None:
+        return LocalProcesses(setup, fingerprint, options.jobs)
+    from lmul.explore.cluster import DaskCluster
+
+    return DaskCluster(setup, fingerprint, options.scheduler)
+
+
+def _tell_evaluation(verbose: bool, task: Task, found: Evaluation) -> None:
+    if verbose:
+        what = task.point.name if task.effort == FULL else f"a look at {task.point.name}"
+        print(f"Evaluated {what} in {found.seconds:.1f} s", file=sys.stderr, flush=True)
+
+
+def _tell_sweep(sweep: Sweep, workers: int, seconds: float) -> None:
+    line = f"{len(sweep.evaluated)} evaluated in {seconds:.0f} s, {len(sweep.known)} known before"
+    if sweep.evaluated:
+        share = 100 * sweep.seconds / (workers * seconds)
+        line += f"; evaluations took {share:.1f} % of the time of {workers} workers"
+    print(line, file=sys.stderr, flush=True)
+
+
+def _describe(operands: Sequence[Operands]) -> str:
+    return operands[0].name if len(operands) == 1 else f"{len(operands)} matrix products"
+
+
+def _show(report: ExploreReport, options: argparse.Namespace) -> None:
+    console().print(front_table(report))
+    for line in front_commands(report):
+        say(line)
+    if options.plot:
+        with working(f"Drawing {options.plot}", quiet=options.quiet):
+            plot_front(report, options.plot)
+        say(f"Picture: {options.plot}")
+    if options.json:
+        write_json(options.json, report.as_dict())
+        say(f"Figures: {options.json}")
