@@ -1,6 +1,7 @@
 """Evaluations on a Dask cluster."""
 
 import logging
+import re
 from collections.abc import Mapping
 from queue import Queue
 from types import TracebackType
@@ -13,7 +14,11 @@ from lmul.explore.local import explained
 if TYPE_CHECKING:
     from distributed import Future
 
-CONNECT_SECONDS = 20
+CONNECT_SECONDS = 15
+
+ADDRESS = re.compile(r"(tcp|tls|wss?|ucx)://([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", re.ASCII)
+
+_WANTED = "name the one that `dask scheduler` prints, such as tcp://host:8786"
 
 
 class DaskCluster:
@@ -40,14 +45,13 @@ class DaskCluster:
             from distributed import Client
         except ModuleNotFoundError:
             raise UserError("--scheduler needs Dask: run `pip install 'lmul[dask]'`") from None
+        if ADDRESS.fullmatch(address) is None:
+            raise UserError(f"--scheduler {address!r} is no address: {_WANTED}")
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # Errors are told in one line, by us.
         try:
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(
-                f"--scheduler {address!r} cannot be reached ({error or type(error).__name__}): "
-                "name the address that `dask scheduler` prints, such as tcp://host:8786"
-            ) from None
+        except (OSError, ValueError, OverflowError) as error:
+            raise UserError(f"--scheduler {address!r} cannot be reached ({error}): {_WANTED}") from None
         self._work = setup, fingerprint
         self._futures: dict[str, tuple[Task, Future[Evaluation]]] = {}
         self._finished: Queue[str] = Queue()

