@@ -20,7 +20,7 @@ def comparison_text(comparison: Comparison) -> str:
     lines = [
         f"# {before} to {after}",
         "",
-        f"{comparison.designs} designs in both: {worse} figures worse, {better} better.",
+        f"{_count(comparison.designs, 'design')} in both: {_count(worse, 'figure')} worse, {better} better.",
     ]
     if comparison.changes:
         lines += ["", "| | figure | before | after | change | design |", "|---|---|---:|---:|---:|---|"]
@@ -51,6 +51,10 @@ def _share(change: Change) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else "none"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _list(heading: str, names: Sequence[str]) -> list[str]:

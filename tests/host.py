@@ -105,6 +105,8 @@ def contents(directory: Path, ignored: str = r"(?!)") -> Mapping[str, bytes | No
     }
 
 
+SPACE = Path(__file__).parent / "space.toml"
+
 WRITERS = {
     "verilog": ("verilog", "dot", "--format", "e2m1", "--lanes", "2", "-o", "out"),
     "error": ("error", "--format", "e2m1", "--json", "out/error.json", "--plot", "out/error.svg"),
@@ -113,11 +115,19 @@ WRITERS = {
         *("cost", "mul", "--format", "e2m1", "--compare", "lmul,exact", "--seeds", "1"),
         *("--json", "out/cost.json", "--csv", "out/cost.csv", "--netlist", "out", "--accelergy", "out"),
     ),
+    "explore": (
+        *("explore", str(SPACE), "--precision", "20"),
+        *("--json", "out/explore.json", "--plot", "out/explore.svg"),
+    ),
     "sim": ("sim", "mul", "--format", "e2m1"),
     "waves": ("sim", "mul", "--format", "e2m1", "--waves"),
     "netlist": ("sim", "mul", "--format", "e2m1", "--netlist"),
 }
 """Commands that write files, below the directory that they run in; a new command is a new row."""
 
-SCRATCH = r"(.*/)?(\.lock|\.lmul-[0-9a-f]{16}\.part)|build/sim/(.*/(build|waves)|verilator)(/.*)?"
-"""Files that are no results: locks, temporary files, what Verilator and compilers keep for the next build."""
+SCRATCH = (
+    r"(.*/)?(\.lock|\.lmul-[0-9a-f]{16}\.part)"
+    r"|build/sim/(.*/(build|waves)|verilator)(/.*)?|build/explore(/results\.sqlite(-journal)?)?"
+)
+"""Files that are no results: locks, temporary files, what Verilator and compilers keep for the next build,
+and the database of sweeps, whose bytes depend on who finished first."""

@@ -21,7 +21,8 @@ from lmul.cost.liberty import LARGEST_TEXT
 from lmul.errors import UserError
 from lmul.files import STALE_SECONDS, check_output, locked, write_files
 from lmul.workloads.operands import LARGEST_ARRAY
-from tests.host import SCRATCH, WRITERS, contents, run, run_here
+from tests.host import SCRATCH, SPACE, WRITERS, contents, run, run_here
+from tests.test_host_fuzz import LIBRARY
 
 EXPORT = ("verilog", "mul", "--format", "e2m1", "-o", "out")
 NAMES = ["lmul_e2m1_mul.json", "lmul_e2m1_mul.v"]
@@ -70,6 +71,22 @@ def test_a_file_that_may_not_grow_leaves_the_old_files(words: tuple[str, ...], t
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_a_sweep_whose_results_fill_the_disk_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    (tmp_path / "small.lib").write_text(LIBRARY)
+    (tmp_path / "full").mkdir()
+    words = ("explore", SPACE, "--liberty=small.lib", "--precision=20", "--json=out.json")
+    with mounted(tmp_path / "full", "size=64k"):
+        (tmp_path / "full" / "filler").write_bytes(bytes(56 << 10))
+        assert "full" in run(tmp_path, *words, "--results=full/results.sqlite").refusal()
+        assert not (tmp_path / "out.json").exists()
+        (tmp_path / "full" / "filler").unlink()
+        first = run(tmp_path, *words, "--results=full/results.sqlite")
+        second = run(tmp_path, *words, "--results=full/results.sqlite", "--verbose")
+        assert (first.status, second.status) == (0, 0)
+        assert first.out == second.out
+        assert "0 evaluated" in second.err
+
+
 @pytest.mark.parametrize("words", [("verilog", "mul", "-o", "-"), ("list",)], ids=lambda words: words[0])
 def test_standard_output_on_a_full_disk(words: tuple[str, ...], tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
@@ -94,7 +111,7 @@ def test_a_file_system_that_must_not_be_written(tmp_path: Path) -> None:
     with mounted(tmp_path, "size=1m"):
         before = contents(old_results(tmp_path))
         subprocess.run(["mount", "-o", "remount,ro", str(tmp_path)], check=True)
-        for words in (EXPORT, WRITERS["error"], WRITERS["cost"], WRITERS["sim"]):
+        for words in (EXPORT, WRITERS["error"], WRITERS["cost"], WRITERS["explore"], WRITERS["sim"]):
             line = run(tmp_path, *words).refusal()
             assert "must not be written" in line or "Read-only" in line
         assert contents(tmp_path) == before
@@ -131,6 +148,10 @@ OUTPUTS = [
     ("cost", "mul", "--accelergy"),
     ("cost", "mul", "--build"),
     ("sim", "mul", "--build"),
+    ("explore", str(SPACE), "--json"),
+    ("explore", str(SPACE), "--plot"),
+    ("explore", str(SPACE), "--results"),
+    ("explore", str(SPACE), "--build"),
     ("error", "--json"),
     ("error", "--plot"),
 ]
@@ -168,6 +189,10 @@ def test_a_name_that_is_taken_by_no_file_is_refused(taken: str, tmp_path: Path) 
         ("error", "--operands"),
         ("sim", "mul", "--operands"),
         ("cost", "mul", "--liberty"),
+        ("explore",),
+        ("explore", str(SPACE), "--operands"),
+        ("explore", str(SPACE), "--liberty"),
+        ("compare", "pipe"),
     ],
     ids=lambda words: words[-1],
 )

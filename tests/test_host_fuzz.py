@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lmul import cli
 from lmul.cost import estimate
 from lmul.cost.recipes import RIPPLE_EMAP
+from lmul.explore.sweep import Sweep
 from lmul.toml import LARGEST_CONFIG
 from tests.host import run_here
 from tests.test_cost_liberty_faults import EDITS, edited
@@ -95,7 +96,12 @@ def check_command_line(place: Path, words: list[str]) -> None:
 
 
 def leave_out_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, work in [("sim", "run_sim"), ("cost", "run_cost"), ("error", "run_error")]:
+    for module, work in [
+        ("sim", "run_sim"),
+        ("cost", "run_cost"),
+        ("error", "run_error"),
+        ("explore", "run_explore"),
+    ]:
         monkeypatch.setattr(f"lmul.commands.{module}.{work}", lambda *_: 0)
     monkeypatch.setattr("lmul.commands.cost.run_claims", lambda *_: 0)
     monkeypatch.setattr("lmul.commands.cost.run_calibration", lambda *_: 0)
@@ -172,6 +178,101 @@ test_very_many_configurations = many(CONFIGS)(check_config)
 def test_configurations_that_would_be_too_much(text: str, words: str, place: Path) -> None:
     (place / "any.toml").write_text(text)
     assert words in run_here(place, ["verilog", "mul", "--config", "any.toml"]).refusal()
+
+
+AXES = st.one_of(VALUES, st.lists(PLAIN, max_size=3))
+SOME_AXES = st.fixed_dictionaries(
+    {"design": st.sampled_from(["mul", "dot", ["dot", "mul"], "array"])},
+    optional={
+        "format": st.lists(st.sampled_from(["e2m1", "e4m3", "bf16"]), min_size=1),
+        "mul": st.lists(st.sampled_from(["lmul", "exact", "addc"]), min_size=1),
+        "pipeline": st.lists(st.integers(0, 5), min_size=1, max_size=3),
+        "clock": st.lists(st.sampled_from(["none", 1, 0.5, -1]), min_size=1),
+    },
+)
+SPACES = st.fixed_dictionaries(
+    {
+        "space": st.one_of(
+            VALUES,
+            *[SOME_AXES] * 3,
+            st.dictionaries(KEYS, AXES, max_size=3).map(lambda axes: {"design": ["mul", "dot"]} | axes),
+            st.dictionaries(st.one_of(KEYS, st.sampled_from(["design", "clock"])), AXES, max_size=4),
+        ),
+    },
+    optional={
+        "objectives": st.one_of(VALUES, *[st.lists(st.sampled_from(["energy", "error"]), max_size=2)] * 3),
+        "search": st.one_of(
+            VALUES,
+            *[st.just({"method": "random", "trials": 2})] * 3,
+            st.dictionaries(
+                st.sampled_from(["method", "trials", "seed", "ahead", "x"]),
+                st.one_of(VALUES, st.sampled_from(["grid", "random", "optuna"])),
+                max_size=3,
+            ),
+        ),
+    },
+).map(lambda tables: "\n".join(f"{name} = {_inline(value)}" for name, value in tables.items()).encode())
+
+
+def _inline(value: Any) -> str:
+    """Write a value as TOML does, tables in one line."""
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join(f"{json.dumps(name)} = {_inline(entry)}" for name, entry in value.items()) + "}"
+        )
+    return json.dumps(value)
+
+
+def check_space(place: Path, data: bytes) -> None:
+    """Check everything of a sweep but its evaluations."""
+    (place / "space.toml").write_bytes(data)
+    (place / "small.lib").write_text(LIBRARY)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("lmul.commands.explore._swept", lambda *_: Sweep())
+        run_here(place, ["explore", "space.toml", "--liberty", "small.lib"])
+
+
+test_any_space_is_swept_or_refused_in_one_line = few(spoilt(SPACES))(check_space)
+test_very_many_spaces = many(spoilt(SPACES))(check_space)
+
+REPORT = {
+    "report": "explore",
+    "library": "small",
+    "points": [{"design": {"kind": "mul"}, "clock_ns": None, "area_um2": 2.0, "pareto": True}],
+}
+COST = [{"design": {"kind": "mul"}, "clock_period_ps": 5e2, "area_um2": 2, "luts": 7}]
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> bytes:
+    """Draw a report, with another value in some place of it."""
+    report: Any = json.loads(json.dumps(draw(st.sampled_from([REPORT, COST]))))
+    place = report
+    while draw(st.integers(0, 3)) and isinstance(place, dict | list) and place:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = draw(st.sampled_from(keys))
+        if not draw(st.integers(0, 3)):
+            place[key] = draw(JSON)
+        place = place[key]
+    return json.dumps(report).encode()
+
+
+def check_reports(place: Path, data: tuple[bytes, bytes]) -> None:
+    for name, content in zip("ab", data, strict=True):
+        (place / f"{name}.json").write_bytes(content)
+    run_here(place, ["compare", "a.json", "b.json"])
+
+
+REPORTS = st.tuples(spoilt(reports(), 9), spoilt(reports(), 9))
+test_any_reports_are_compared_or_refused_in_one_line = few(REPORTS)(check_reports)
+test_very_many_reports = many(REPORTS)(check_reports)
 
 
 SHAPES = st.one_of(

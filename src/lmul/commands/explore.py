@@ -103,9 +103,8 @@ def _swept(search: Searcher, setup: Setup, results: Path, options: argparse.Name
         except KeyboardInterrupt:
             print(f"Stopped: the same command goes on from {printable(results)} ...", file=sys.stderr)
             raise
-        finally:
-            if options.verbose:
-                _tell_sweep(sweep, engine.workers, time.monotonic() - start)
+        if options.verbose:
+            _tell_sweep(sweep, engine.workers, time.monotonic() - start)
     return sweep
 
 
