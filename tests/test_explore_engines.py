@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,6 +185,13 @@ def cluster(place: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Po
                     yield address, [first, second, third]
 
 
+def assert_same_as_here(point: dict[str, Any], liberty: Path) -> None:
+    """Check figures that came from elsewhere against an evaluation in this process."""
+    setup = Setup(Conditions(seeds=1, precision=0.2), liberty=liberty)
+    found = evaluate(Task(Point(make_design(**point["design"]))), setup, setup.fingerprint())
+    assert {name: point[name] for name in found.figures} == found.figures
+
+
 def test_a_dask_worker_that_is_killed_loses_nothing(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     with cluster(tmp_path, 3) as (address, workers):
@@ -198,6 +206,7 @@ def test_a_dask_worker_that_is_killed_loses_nothing(tmp_path: Path) -> None:
         assert sorted(done) == sorted(set(done))
         assert len(done) == 4
         figures = (tmp_path / "out.json").read_bytes()
+        assert_same_as_here(json.loads(figures)["points"][0], tmp_path / "small.lib")
         again = run(tmp_path, *words)
         assert again.status == 0
         assert "0 evaluated" in again.err
