@@ -12,6 +12,8 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from lmul.cli import main
 from lmul.errors import LONGEST_LINE
 
@@ -124,6 +126,15 @@ WRITERS = {
     "netlist": ("sim", "mul", "--format", "e2m1", "--netlist"),
 }
 """Commands that write files, below the directory that they run in; a new command is a new row."""
+
+
+def write_small(place: Path, library: str) -> list[str]:
+    """Write a library and operands that are measured in a second; give the options that name them."""
+    (place / "small.lib").write_text(library)
+    rng = np.random.default_rng(1)
+    np.savez(place / "small.npz", a=rng.normal(size=(8, 24)), b=rng.normal(size=(24, 8)))
+    return ["--liberty=small.lib", "--operands=small.npz", "--precision=20"]
+
 
 SCRATCH = (
     r"(.*/)?(\.lock|\.lmul-[0-9a-f]{16}\.part)"

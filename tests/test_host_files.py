@@ -21,7 +21,7 @@ from lmul.cost.liberty import LARGEST_TEXT
 from lmul.errors import UserError
 from lmul.files import STALE_SECONDS, check_output, locked, write_files
 from lmul.workloads.operands import LARGEST_ARRAY
-from tests.host import SCRATCH, SPACE, WRITERS, contents, run, run_here
+from tests.host import SCRATCH, SPACE, WRITERS, contents, run, run_here, write_small
 from tests.test_host_fuzz import LIBRARY
 
 EXPORT = ("verilog", "mul", "--format", "e2m1", "-o", "out")
@@ -72,9 +72,9 @@ def test_a_file_that_may_not_grow_leaves_the_old_files(words: tuple[str, ...], t
 
 
 def test_a_sweep_whose_results_fill_the_disk_goes_on_when_there_is_room(tmp_path: Path) -> None:
-    (tmp_path / "small.lib").write_text(LIBRARY)
     (tmp_path / "full").mkdir()
-    words = ("explore", SPACE, "--liberty=small.lib", "--precision=20", "--json=out.json")
+    (tmp_path / "one.toml").write_text('[space]\ndesign = "mul"\nformat = "e2m1"')
+    words = ("explore", "one.toml", *write_small(tmp_path, LIBRARY), "--json=out.json")
     with mounted(tmp_path / "full", "size=64k"):
         (tmp_path / "full" / "filler").write_bytes(bytes(56 << 10))
         assert "full" in run(tmp_path, *words, "--results=full/results.sqlite").refusal()
