@@ -1,5 +1,6 @@
 """Engines with real processes: some are killed, nothing is lost, nothing is evaluated twice."""
 
+import itertools
 import json
 import os
 import signal
@@ -143,16 +144,17 @@ def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path) 
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
-    words = explore(tmp_path, "--jobs=2")
-    process = subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    (tmp_path / "long.toml").write_text('[space]\ndesign = "dot"\nacc = "fp32"\nlanes = [31, 32]')
+    words = command("explore", "long.toml", "--jobs=2")
+    process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     next(line for line in process.stderr if line.startswith("Evaluating"))
-    while len(workers := children(process.pid)) < 2:
-        time.sleep(0.02)
-    time.sleep(1)
+    while len([child for child in children(process.pid) if children(child)]) < 2:
+        time.sleep(0.05)  # Until both have started Yosys.
+    family = [*children(process.pid), *itertools.chain(*map(children, children(process.pid)))]
     process.kill()
     process.wait()
-    wait_until_gone(workers)
+    wait_until_gone(family, seconds=10)
 
 
 @contextmanager
