@@ -8,8 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lmul.errors import UserError
-from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate
-from lmul.explore.local import explained
+from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate, explained
 
 if TYPE_CHECKING:
     from distributed import Future

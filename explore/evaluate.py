@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -171,6 +170,11 @@ def _figures(task: Task, setup: Setup) -> dict[str, float]:
     }
 
 
+def explained(error: Exception, task: Task) -> Exception:
+    """Say which design an error is of."""
+    return UserError(f"{task.point.name}: {error}") if isinstance(error, UserError) else error
+
+
 def _operands_digest(operands: Sequence[Operands]) -> str:
     content = hashlib.sha256()
     for pair in operands:
@@ -178,8 +182,3 @@ def _operands_digest(operands: Sequence[Operands]) -> str:
             content.update(f"{pair.name} {matrix.shape} ".encode())
             content.update(matrix.tobytes())
     return content.hexdigest()
-
-
-def finite(value: float) -> float | None:
-    """Give a figure as JSON can hold it."""
-    return value if math.isfinite(value) else None

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from lmul.errors import UserError
-from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate
+from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate, explained
 
 MOST_DEATHS = 3
 """Processes that may end over one task."""
@@ -114,13 +114,6 @@ class LocalProcesses:
             )
         self._tasks.appendleft((key, task))
         self._assign()
-
-
-def explained(error: Exception, task: Task) -> Exception:
-    """Say which design an error is of."""
-    if isinstance(error, UserError):
-        return UserError(f"{task.point.name}: {error}")
-    return error
 
 
 def _end_group(process: SpawnProcess) -> None:

@@ -1,5 +1,6 @@
 """The result of a sweep: its points, which are on the Pareto front, and the commands for their Verilog."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +9,6 @@ from typing import Any
 from lmul.cost.library import Library
 from lmul.cost.measure import Conditions
 from lmul.design import Design, make_design, option
-from lmul.explore.evaluate import finite
 from lmul.explore.pareto import front
 from lmul.explore.search import Figures
 from lmul.explore.space import NO_CLOCK, Point, Space
@@ -88,7 +88,7 @@ class ExploreReport:
         return {
             "design": point.design.parameters(),
             "clock_ns": point.clock_ns,
-            **{metric.name: finite(figures[metric.name]) for metric in OBJECTIVES.values()},
+            **{metric.name: _finite(figures[metric.name]) for metric in OBJECTIVES.values()},
             "pareto": self.on_front[point],
             "verilog": verilog_command(point.design),
         }
@@ -113,6 +113,11 @@ def varied(space: Space, point: Point) -> dict[str, str]:
     values: dict[str, Any] = design.parameters()
     values |= {"design": design.kind, "format": design.format_names, "clock": _clock(point)}
     return {name: str(values.get(name, "")) for name, choices in space.axes.items() if len(choices) > 1}
+
+
+def _finite(value: float) -> float | None:
+    """Give a figure as JSON can hold it."""
+    return value if math.isfinite(value) else None
 
 
 def _clock(point: Point) -> str:

@@ -98,11 +98,6 @@ class Space:
         """All points, in the order of the file."""
         return list(dict.fromkeys(self.points.values()))
 
-    @property
-    def combinations(self) -> int:
-        """Combinations of values, whether they are designs or not."""
-        return math.prod(map(len, self.axes.values()))
-
 
 def read_space(path: Path) -> Space:
     """Read the description of a sweep.

@@ -14,6 +14,7 @@ from lmul.explore.report import verilog_command
 from lmul.explore.space import Point, read_space
 from lmul.hdl import export
 from lmul.metrics import METRICS, OBJECTIVES
+from lmul.progress import working
 from tests.host import run_here, write_small
 from tests.test_host_fuzz import LIBRARY
 
@@ -258,3 +259,17 @@ def test_reports_that_cannot_be_compared_are_refused(
         report_of(tmp_path, "b.json", after),
     ]
     assert words in run_here(tmp_path, ["compare", *files]).refusal()
+
+
+def test_plain_progress_tells_the_time_left_and_quiet_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lmul.progress.LINE_SECONDS", 0.0)
+    for quiet in (False, True):
+        with working("Evaluating", quiet=quiet) as progress:
+            progress(0, 500)
+            progress(1, 500)
+    first, second, rest = capsys.readouterr().err.split("\n")
+    assert first == "Evaluating ..."
+    assert re.fullmatch(r"Evaluating: 1 of 500, about \d+ min left \.\.\.", second)
+    assert rest == ""

@@ -126,7 +126,7 @@ def _tell_evaluation(verbose: bool, task: Task, found: Evaluation) -> None:
 
 def _tell_sweep(sweep: Sweep, workers: int, seconds: float) -> None:
     line = f"{len(sweep.evaluated)} evaluated in {seconds:.0f} s, {len(sweep.known)} known before"
-    if sweep.evaluated:
+    if sweep.evaluated and workers:
         share = 100 * sweep.seconds / (workers * seconds)
         line += f"; evaluations took {share:.1f} % of the time of {workers} workers"
     print(line, file=sys.stderr, flush=True)
