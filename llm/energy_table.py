@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -19,15 +19,19 @@ PARTS = {
 }
 
 
-def energy_tables(found: Sequence[TokenEnergy]) -> Group:
-    """Lay out what a token takes on several designs, compared with the last one."""
-    machine = found[0].machine
-    title = f"One token, {machine.context} of context, {machine.batch} at once"
+def energy_tables(machines: Sequence[Sequence[TokenEnergy]]) -> Group:
+    """Lay out what a token takes on several designs, compared with the last one, for each machine."""
+    parts: list[RenderableType] = [_kinds(machines[0])]
+    for found in machines:
+        machine = found[0].machine
+        title = f"One token behind {machine.context:,}, weights read once for {machine.batch:,}"
+        parts += [Text(title, style="bold"), _parts(found)]
+    machine = machines[0][0].machine
     note = (
         f"{machine.rows} x {machine.cols} elements, measured under operands of each kind, glitches included; "
         f"SRAM {SRAM_PJ_PER_BYTE:g} pJ and DRAM {DRAM_PJ_PER_BYTE:g} pJ a byte (Horowitz, ISSCC 2014)."
     )
-    return Group(_kinds(found), Text(), Text(title, style="bold"), _parts(found), Text(note))
+    return Group(*parts, Text(note))
 
 
 def _kinds(found: Sequence[TokenEnergy]) -> Table:

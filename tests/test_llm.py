@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from lmul.cli import main
+from lmul.cost.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
+from lmul.cost.liberty import default_liberty
+from lmul.cost.measure import Conditions
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.golden import MULTIPLIERS, SCALINGS, Arithmetic, find_format, matmul
@@ -27,7 +30,15 @@ from lmul.llm.generation import continuations
 from lmul.llm.products import SchemeMatmul, Weights
 from lmul.llm.scheme import SCOPES, Scheme, parse_scheme
 from lmul.llm.suites import SUITES
-from lmul.workloads import smollm2
+from lmul.llm.token_energy import (
+    ElementEnergy,
+    Machine,
+    captured_operands,
+    measure_kinds,
+    products_per_token,
+    token_energy,
+)
+from lmul.workloads import default_operands, smollm2
 from lmul.workloads.texts import Question, passage, questions
 from tests.llm import needs_llm, tiny_model
 
@@ -224,9 +235,48 @@ def test_products_of_a_model_go_through_the_simulated_array(tmp_path: Path) -> N
     tokens = smollm2.encode(model, "a prompt")
     found = smollm2.forward(model, tokens, hardware)
     assert np.array_equal(found, smollm2.forward(model, tokens, SchemeMatmul(scheme, Weights())))
-    # 4 heads of 8 x 8 scores and 8 x 6 mixed values, in tiles of 2 x 3, two layers.
-    assert hardware.rows == 2 * 4 * 8 * (3 + 2)
+    # 6 heads of 8 x 8 scores and 8 x 4 mixed values, in tiles of 2 x 3, two layers.
+    assert hardware.rows == 2 * 6 * 8 * (3 + 2)
     assert hardware.cycles > hardware.rows
+
+
+def test_energy_of_a_token_is_that_of_its_products_and_bytes() -> None:
+    model, design = tiny_model(), make_design("dot", lanes=2)
+    machine = Machine(rows=4, cols=2, batch=10, context=7)
+    counts = products_per_token(model, 7)
+    assert counts["q_proj"] == 2 * 24 * 24
+    assert counts["k_proj"] == 2 * 24 * 8
+    assert counts["qk"] == counts["pv"] == 2 * 24 * 7
+    assert counts["lm_head"] == 256 * 24
+    measured = {kind: ElementEnergy(800.0, 0.25) for kind in counts}
+    energy = token_energy(design, measured, model, machine)
+    products = sum(counts.values())
+    assert energy.sum("multipliers") == pytest.approx(products * 200e-9)
+    assert energy.sum("elements") == pytest.approx(products * 600e-9)
+    assert energy.sum("sram") == pytest.approx(products * 0.75 * SRAM_PJ_PER_BYTE * 1e-6)
+    weights = products - counts["qk"] - counts["pv"]
+    keys_and_values = 2 * 2 * 8 * 7
+    assert energy.sum("dram") == pytest.approx((weights / 10 + keys_and_values) * DRAM_PJ_PER_BYTE * 1e-6)
+    parts = ("multipliers", "elements", "sram", "dram")
+    assert energy.sum("total") == pytest.approx(sum(energy.sum(part) for part in parts))
+
+
+def test_operands_of_every_kind_are_captured() -> None:
+    model = tiny_model()
+    found = captured_operands(model, "".join(map(chr, range(32, 127))) * 2, 120)
+    assert found.keys() == products_per_token(model, 1).keys()
+    assert all(pair.a.shape[1] == pair.b.shape[0] for pairs in found.values() for pair in pairs)
+
+
+@pytest.mark.long
+def test_multipliers_of_an_element_take_less_than_half_of_it(tmp_path: Path) -> None:
+    operands = {"q_proj": default_operands()[:2]}
+    design, conditions = make_design("dot", lanes=2, depth=64), Conditions(seeds=1, precision=0.1)
+    (found,) = measure_kinds(
+        design, operands, default_liberty(), conditions, tmp_path, lambda *_: None
+    ).values()
+    assert 0.02 < found.multipliers < 0.5
+    assert 100 < found.fj_per_product < 3000
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -241,6 +291,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("llm", "--tokens", "1"),
         ("llm", "--arithmetic", "lmul,e4m3,nowhere"),
         ("llm", "--text", "missing.txt"),
+        ("llm", "--energy", "--batch", "0"),
+        ("llm", "--energy", "--context", "0"),
+        ("llm", "--energy", "--compare", "lmul,none"),
         ("generate", ""),
         ("generate", "a", "--tokens", "0"),
         ("generate", "a", "--tokens", "5000"),

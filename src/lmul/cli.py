@@ -277,11 +277,11 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
     add("--energy", action="store_true", help="measure what a token takes instead, in uJ")
     add(
         "--compare",
-        default="lmul,addc,exact",
+        default="lmul,addm,exact",
         metavar="MUL,MUL",
-        help="multipliers of --energy; default: lmul,addc,exact",
+        help="multipliers of --energy; default: lmul,addm,exact",
     )
-    add("--batch", type=int, default=1, metavar="N", help="tokens that share the weights read; default: 1")
+    add("--batch", type=int, metavar="N", help="tokens that share the weights read; default: 1 and 256")
     add("--context", type=int, default=512, metavar="N", help="tokens that one attends to; default: 512")
     add("--questions", action="store_true", help="have 160 questions with four choices answered too")
     add("--build", type=Path, default=Path("build"), metavar="DIR", help="where finished readings are kept")

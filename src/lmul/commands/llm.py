@@ -21,6 +21,9 @@ LARGEST_TEXT = 1 << 24
 CAPTURED = 128
 """Tokens that are read for operands to measure energies under."""
 
+BATCHES = (1, 256)
+"""Tokens that share the weights that are read: one user, and a busy server."""
+
 DEFAULTS = ("full", "exact,e4m3,attention", "lmul,e4m3,attention", "exact,e4m3,all", "lmul,e4m3,all")
 
 
@@ -71,25 +74,29 @@ def run_energy(options: argparse.Namespace) -> int:
     from lmul.llm.energy_table import energy_tables
     from lmul.llm.token_energy import Machine, captured_operands, measure_kinds, token_energy
 
-    for name in ("batch", "context"):
-        if getattr(options, name) < 1:
-            raise UserError(f"--{name} must be 1 or more, not {getattr(options, name)}")
-    machine = Machine(batch=options.batch, context=options.context)
+    batches = BATCHES if options.batch is None else (options.batch,)
+    for name, value in (("batch", batches[0]), ("context", options.context)):
+        if value < 1:
+            raise UserError(f"--{name} must be 1 or more, not {value}")
     designs = [make_design("dot", mul=mul) for mul in options.compare.split(",")]
     liberty = default_liberty()
     with working("Reading with SmolLM2"):
         model = smollm2.load_model()
         operands = captured_operands(model, passage(), CAPTURED)
-    found = []
+    measured = []
     for design in designs:
         with working(f"Mapping and measuring {design.name}") as progress:
-            measured = measure_kinds(
-                design, operands, liberty, DEFAULT_CONDITIONS, options.build / CELLS, progress
+            measured.append(
+                measure_kinds(design, operands, liberty, DEFAULT_CONDITIONS, options.build / CELLS, progress)
             )
-        found.append(token_energy(design, measured, model, machine))
+    machines = [Machine(batch=batch, context=options.context) for batch in batches]
+    found = [
+        [token_energy(*pair, model, machine) for pair in zip(designs, measured, strict=True)]
+        for machine in machines
+    ]
     console().print(energy_tables(found))
     if options.json:
-        write_json(options.json, [energy.as_plain() for energy in found])
+        write_json(options.json, [energy.as_plain() for energies in found for energy in energies])
         say(f"Figures: {options.json}")
     return 0
 
