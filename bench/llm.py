@@ -1,6 +1,6 @@
 """Time of one pass of 512 tokens of SmolLM2 under each arithmetic, and the memory that it takes.
 
-`python bench/llm.py`, with the extra `llm`; times are beside that of the same pass in NumPy's double precision.
+`python bench/llm.py`, with the extra `llm`; times are beside that of the same pass in double precision.
 """
 
 import resource

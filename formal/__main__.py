@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from lmul.console import console
 from lmul.errors import UserError
@@ -77,7 +78,7 @@ def outcome_table(outcomes: Sequence[Outcome]) -> Table:
         table.add_column(name, justify="left" if name == "result" else "right", no_wrap=True)
     for (claim, method), group in groupby(outcomes, key=lambda outcome: (outcome.claim, outcome.method)):
         table.add_section()
-        table.add_row(f"[bold]{claim} ({method})[/bold]")
+        table.add_row(Text(f"{claim} ({method})", style="bold"))
         for o in group:
             result = {True: "proven", False: "REFUTED", None: "UNDECIDED"}[o.proven]
             table.add_row(f" {o.design}", _cycles(o.cycles, o.proven), result, f"{o.seconds:.1f}")
