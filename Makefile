@@ -47,7 +47,7 @@ SEED := 1
 DOT_ACCUMULATORS := exact fixed:24:-8 fp32
 coverage: $(VENV)/ready
 	@status=0; stress() { $(LMUL) sim "$$@" --stress --seed $(SEED) --build $(BUILD) || status=1; }; \
-	for mul in lmul mitchell addc exact; do \
+	for mul in lmul mitchell addm addc exact; do \
 	    for format in e4m3 e5m2; do stress mul --mul $$mul --format $$format; done; \
 	done; \
 	for acc in $(DOT_ACCUMULATORS); do stress dot --acc $$acc; done; \

@@ -51,7 +51,12 @@ def test_blocks_add_up_to_the_whole(split: int) -> None:
 
 @pytest.mark.parametrize(
     ("mul", "nearest", "absolute", "mean"),
-    [("mitchell", 41, 3.78, -3.78), ("lmul", 28, 5.24, 4.93), ("addc", 64, 1.90, -0.54)],
+    [
+        ("mitchell", 41, 3.78, -3.78),
+        ("lmul", 28, 5.24, 4.93),
+        ("addm", 56, 2.31, -1.74),
+        ("addc", 64, 1.90, -0.54),
+    ],
 )
 def test_e4m3_products_have_the_known_errors(mul: str, nearest: int, absolute: float, mean: float) -> None:
     judged = code_errors(mul, 3)

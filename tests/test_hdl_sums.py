@@ -23,7 +23,7 @@ ExportTo = Callable[[Design], tuple[Export, Path]]
 CHOICES: dict[str, tuple[Any, ...]] = {
     "format_a": ("e4m3", "e5m2", "e3m4", "e3m2", "e2m3", "e2m1", "bf16", "fp16", "e6m5"),
     "format_b": (None, "e2m1", "e5m2", "e8m4"),
-    "mul": ("lmul", "mitchell", "addc", "exact"),
+    "mul": ("lmul", "mitchell", "addm", "addc", "exact"),
     "acc": ("exact", "fixed:24:-6", "fixed:9:3", "fixed:70:-40", "fp32", "bf16", "fp16"),
     "out": ("fp32", "bf16", "raw"),
     "lanes": (1, 2, 3, 5, 8),

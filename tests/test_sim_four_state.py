@@ -28,10 +28,10 @@ QUICK = [
 
 LONG = [
     *(make_design("mul", mul=mul, pipeline=pipeline) for mul in ("lmul", "exact") for pipeline in range(5)),
-    *(make_design("dot", mul=mul) for mul in ("lmul", "mitchell", "addc", "exact")),
+    *(make_design("dot", mul=mul) for mul in ("lmul", "mitchell", "addm", "addc", "exact")),
     *(make_design("dot", acc=acc, out=out) for acc in ("fp32", "bf16") for out in ("fp32", "raw")),
     *(make_design("dot", format="e5m2", pipeline=pipeline, carry="save") for pipeline in range(5)),
-    *(make_design("array", mul=mul) for mul in ("lmul", "mitchell", "addc", "exact")),
+    *(make_design("array", mul=mul) for mul in ("lmul", "mitchell", "addm", "addc", "exact")),
     *(make_design("array", dataflow="ws", mul=mul) for mul in ("lmul", "exact")),
     *(make_design("array", share=1, pipeline=pipeline) for pipeline in (1, 4)),
 ]

@@ -12,7 +12,7 @@ from lmul.sim.simulate import TESTCASES, Simulation, simulate
 from tests.conftest import Matrices
 from tests.gate_level import netlist_sources
 
-MULS = ("lmul", "mitchell", "addc", "exact")
+MULS = ("lmul", "mitchell", "addm", "addc", "exact")
 
 DEFAULTS = [
     *(make_design(kind, mul=mul) for kind in TESTCASES for mul in MULS),

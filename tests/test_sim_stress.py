@@ -104,7 +104,7 @@ def test_stress_notices_more_faults(fault: str, stress: Stress) -> None:
 
 LARGE = [
     make_design("mul", format="e3m2", mul="exact", subnormals="full", pipeline=2),
-    *(make_design("mul", mul=mul) for mul in ("lmul", "mitchell", "addc", "exact")),
+    *(make_design("mul", mul=mul) for mul in ("lmul", "mitchell", "addm", "addc", "exact")),
     *(make_design("mul", mul=mul, format="e5m2", subnormals="full") for mul in ("lmul", "addc", "exact")),
     make_design("mul", mul="exact", format="fp32", subnormals="full", overflow="ieee", pipeline=4),
     make_design("mul", format="bf16", overflow="ieee", pipeline=3),
