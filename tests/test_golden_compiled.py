@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import product
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,12 @@ def test_formats_and_multipliers_without_loops_are_told() -> None:
     assert not has_loops(Arithmetic(format=find_format("fp32")), 1 << 30)
     assert not has_loops(Arithmetic(mul="formula"), 1 << 30)
     assert not has_loops(Arithmetic(format=find_format("e2m13"), mul="exact"), 1 << 30)
+
+
+@pytest.mark.usefixtures("always")
+def test_a_copy_of_the_process_has_threads_of_its_own() -> None:
+    codes = np.full((8, 8), 0x38, dtype=np.uint8)
+    wanted = matmul_codes(codes, codes, Arithmetic()).raw
+    with get_context("fork").Pool(1) as pool:
+        found = pool.apply_async(matmul_codes, (codes, codes, Arithmetic())).get(timeout=60)
+    assert np.array_equal(found.raw, wanted)
