@@ -54,6 +54,8 @@ def tiny_model(seed: int = 1) -> Model:
                 ("ffn_down", (HIDDEN, INNER)),
             )
         }
-    weights = {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+    weights = {
+        name: rng.normal(0, 0.3, shape).astype(np.float32).astype(float) for name, shape in shapes.items()
+    }
     tokenizer: Any = ByteTokenizer()
     return Model(Config(2, HEADS, KV_HEADS, 10_000.0, 1e-5), weights, {}, tokenizer)

@@ -65,7 +65,8 @@ class Model:
     config : Config
         Sizes of the model.
     weights : Mapping[str, ndarray]
-        Dequantised float32 weights under their GGUF names; matrices are (outputs, inputs).
+        Dequantised weights, float32 numbers as float64, under their GGUF names; matrices are (outputs,
+        inputs).
     storage : Mapping[str, str]
         GGUF type of each weight before it was dequantised, such as ``Q4_1``.
     tokenizer : tokenizers.Tokenizer
@@ -73,7 +74,7 @@ class Model:
     """
 
     config: Config
-    weights: Mapping[str, npt.NDArray[np.float32]]
+    weights: Mapping[str, npt.NDArray[np.float64]]
     storage: Mapping[str, str]
     tokenizer: Any
 
@@ -160,7 +161,7 @@ def load_model(file: Path | None = None) -> Model:
     Returns
     -------
     Model
-        Weights in float32, about 540 MB for SmolLM2-135M.
+        Weights in float64, in which they are multiplied: about 1.1 GB for SmolLM2-135M.
 
     Raises
     ------
@@ -179,7 +180,9 @@ def load_model(file: Path | None = None) -> Model:
     )
     return Model(
         config=config,
-        weights={t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in reader.tensors},
+        weights={
+            t.name: gguf.quants.dequantize(t.data, t.tensor_type).astype(np.float64) for t in reader.tensors
+        },
         storage={t.name: t.tensor_type.name for t in reader.tensors},
         tokenizer=_tokenizer(fields),
     )
