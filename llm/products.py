@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from lmul.errors import UserError
 from lmul.golden import Quantised, multiply_scaled, quantise_factor
 from lmul.llm.scheme import Scheme, is_attention
 from lmul.workloads.smollm2 import Array, plain_matmul
@@ -43,6 +44,11 @@ class SchemeMatmul:
     ----------
     sums, left_range : int
         Sums so far, and those that left the range of the accumulator.
+
+    Raises
+    ------
+    UserError
+        A sum is infinite.
     """
 
     def __init__(self, scheme: Scheme | None, weights: Weights) -> None:
@@ -59,6 +65,10 @@ class SchemeMatmul:
         x = _quantise(a, 0, scheme)
         y = _quantise(b, 1, scheme) if is_attention(name) else self._weights.quantise(name, b, scheme)
         values, left_range = self.multiply(x, y, scheme)
+        if not np.all(np.isfinite(values)):
+            raise UserError(
+                f"sums of {name} are infinite under {scheme.name}: take an accumulator of a larger range"
+            )
         self.sums += values.size
         self.left_range += left_range
         return values / scheme.gain

@@ -22,7 +22,7 @@ ROUNDINGS = get_args(Rounding)
 FULL_PRECISION = "full"
 """The word for the model's own arithmetic, double precision."""
 
-NUMBERS = {"acc": str, "out": str, "lanes": int, "depth": int, "gain": float}
+NUMBERS = {"acc": str, "out": str, "lanes": int, "gain": float}
 """Parameters that are given by name, as `acc=fixed:24:-2`."""
 
 

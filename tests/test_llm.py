@@ -47,7 +47,7 @@ SCHEMES = [
     "exact,e5m2,linear,truncate",
     "addc,e3m4xe4m3,all,row,full",
     "mitchell,e8m3,all,block,truncate,acc=fixed:24:-19,gain=0.96",
-    "lmul,bf16,all,power,acc=fp32,lanes=8,depth=4096",
+    "lmul,bf16,all,power,acc=fp32,lanes=8",
 ]
 
 
@@ -137,6 +137,12 @@ def test_sums_that_leave_the_range_are_counted() -> None:
     multiply = SchemeMatmul(scheme_of("exact,e4m3,acc=fixed:12:0"), Weights())
     multiply("lm_head", np.ones((2, 8)), np.ones((8, 3)))
     assert (multiply.sums, multiply.left_range) == (6, 6)
+
+
+def test_infinite_sums_are_told() -> None:
+    multiply = SchemeMatmul(scheme_of("exact,e5m2,acc=fp16"), Weights())
+    with pytest.raises(UserError, match="sums of lm_head are infinite under exact,e5m2,all,acc=fp16"):
+        multiply("lm_head", np.ones((2, 8)), np.ones((8, 3)))
 
 
 ASKED = [
@@ -299,6 +305,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("generate", "a", "--tokens", "5000"),
         ("generate", "a", "--array", "--arithmetic", "full"),
         ("generate", "a", "--array", "--arithmetic", "lmul,block"),
+        ("generate", "a", "--array", "--arithmetic", "lmul,out=raw"),
     ],
 )
 def test_bad_input_is_told_in_one_line(

@@ -76,6 +76,8 @@ def _array(scheme: Scheme | None) -> Design:
     if scheme is None or scheme.scaling == "block":
         raise UserError("--array needs an arithmetic whose operands have one scale, or one a row")
     one = scheme.arithmetic
+    if one.out == "raw":
+        raise UserError("--array needs sums that are numbers: take out=fp32 or out=bf16")
     first, second = one.formats
     return make_design(
         "array",
