@@ -211,5 +211,7 @@ def test_large_array_is_what_its_part_says(
     scaled, whole = figures
     assert scaled.part is not None and whole.part is None
     assert scaled.area_um2 == pytest.approx(whole.area_um2, rel=1e-3)
-    assert scaled.energy_per_product.total == pytest.approx(whole.energy_per_product.total, rel=0.02)
+    # A weight-stationary part adds fewer products than the whole: its sums have other bits.
+    off = {"os": 0.02, "ws": 0.03}[dataflow]
+    assert scaled.energy_per_product.total == pytest.approx(whole.energy_per_product.total, rel=off)
     assert scaled.energy_per_product.clock == pytest.approx(whole.energy_per_product.clock, rel=0.03)

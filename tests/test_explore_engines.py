@@ -111,8 +111,9 @@ def evaluated(text: str) -> list[str]:
 
 
 def children(process: int) -> list[int]:
-    listed = Path(f"/proc/{process}/task/{process}/children").read_text()
-    return [int(child) for child in listed.split()]
+    """Give the processes that any thread of a process has started."""
+    listed = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    return [int(child) for text in listed for child in text.split()]
 
 
 def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path) -> None:
@@ -149,8 +150,10 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     next(line for line in process.stderr if line.startswith("Evaluating"))
+    end = time.monotonic() + 120
     while len([child for child in children(process.pid) if children(child)]) < 2:
-        time.sleep(0.05)  # Until both have started Yosys.
+        assert time.monotonic() < end  # Until both have started Yosys.
+        time.sleep(0.05)
     family = [*children(process.pid), *itertools.chain(*map(children, children(process.pid)))]
     process.kill()
     process.wait()
