@@ -24,6 +24,7 @@ from lmul.golden import (
     multiply,
     wide_product,
 )
+from lmul.golden.significand import middle_place
 from tests.golden_cases import by_name, drawn_pairs, edge_codes, multipliers, with_multipliers, with_policies
 
 EIGHT_BITS = [find_format(name) for name in ("e4m3", "e5m2", "e3m4", "e2m5", "e6m1", "e3m2", "e2m3", "e2m1")]
@@ -131,9 +132,14 @@ def test_products_of_up_to_8_bits_grow_with_each_finite_factor(
     magnitudes = np.arange(format_.largest_finite + 1)
     narrow = multiply(magnitudes[:, None], magnitudes[None, :], arithmetic).astype(np.int64)
     wide = wide_product(magnitudes[:, None], magnitudes[None, :], arithmetic)
-    for values in (narrow, wide):
-        assert np.all(np.diff(values, axis=0) >= 0)
-        assert np.all(np.diff(values, axis=1) >= 0)
+    for values in (narrow,) if largest_fall(arithmetic) else (narrow, wide):
+        assert np.all(np.diff(values, axis=0) >= -largest_fall(arithmetic))
+        assert np.all(np.diff(values, axis=1) >= -largest_fall(arithmetic))
+
+
+def largest_fall(arithmetic: Arithmetic) -> int:
+    """Give by how many last places a product may fall where a factor leaves the middle."""
+    return (1 << middle_place(arithmetic.mantissa_bits)) - 1 if arithmetic.mul == "addm" else 0
 
 
 @drawn
@@ -143,7 +149,8 @@ def test_products_grow_with_a_finite_factor(case: tuple[Arithmetic, int, int], o
     format_ = arithmetic.format
     saturating = Arithmetic(format=format_, mul=arithmetic.mul, subnormals=arithmetic.subnormals)
     x, y, z = (min(code & format_.magnitude_mask, format_.largest_finite) for code in (a, b, other))
-    assert multiply(min(x, z), y, saturating) <= multiply(max(x, z), y, saturating)
+    smaller, larger = (int(multiply(factor, y, saturating)) for factor in (min(x, z), max(x, z)))
+    assert smaller <= larger + largest_fall(arithmetic)
 
 
 def test_overflow_to_nan_is_not_monotone() -> None:
