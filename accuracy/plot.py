@@ -1,6 +1,5 @@
 """Errors over the mantissa square, as a picture."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +14,13 @@ from lmul.accuracy.products import (
     rounded_products,
 )
 from lmul.accuracy.statistics import Errors, Reals
-from lmul.errors import UserError
-from lmul.files import write_files
 from lmul.golden import Format
+from lmul.pictures import write_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
-
-SUFFIXES = (".png", ".svg", ".pdf")
 
 MOST_MANTISSAS = 256
 """Mantissas along a side of the picture, where there are more."""
@@ -39,12 +35,6 @@ DESCRIPTIONS = {
 }
 
 
-def check_plot_path(path: Path) -> None:
-    """Refuse a file name that no picture can be written to."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"--plot {str(path)!r} must end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
-
-
 def plot_errors(format_: Format, path: Path) -> None:
     """Draw the relative error of each multiplier over all pairs of mantissas, and write it to a file.
 
@@ -52,20 +42,14 @@ def plot_errors(format_: Format, path: Path) -> None:
     ----------
     format_ : Format
     path : Path
-        Ends with one of `SUFFIXES`. Replaced whole or not at all.
+        As `lmul.pictures.write_picture` takes it.
 
     Raises
     ------
     UserError
         The suffix is another one, or the file cannot be written.
     """
-    check_plot_path(path)
-    import matplotlib as mpl
-
-    picture = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "lmul"}):  # Names in an SVG that are the same every time.
-        draw_errors(format_).savefig(picture, format=path.suffix.lower()[1:], metadata=metadata(path))
-    write_files(path.parent, {path.name: picture.getvalue()})
+    write_picture(path, lambda: draw_errors(format_))
 
 
 def draw_errors(format_: Format) -> "Figure":
@@ -142,8 +126,3 @@ def error_square(mantissa: Mantissas, mul: str, mantissa_bits: int) -> Reals:
     products = rounded_products(x, y, mul, mantissa_bits)
     errors: Reals = 100.0 * (products / exact_products(x, y, mantissa_bits) - 1.0)
     return errors
-
-
-def metadata(path: Path) -> dict[str, None]:
-    """Leave out dates: the same figures give the same file."""
-    return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})

@@ -1,13 +1,11 @@
 """The points of a sweep as a picture."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmul.accuracy.plot import check_plot_path, metadata
 from lmul.explore.report import ExploreReport
-from lmul.files import write_files
 from lmul.metrics import Metric
+from lmul.pictures import write_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,20 +21,14 @@ def plot_front(report: ExploreReport, path: Path) -> None:
     ----------
     report : ExploreReport
     path : Path
-        Ends as `lmul error --plot` takes it. Replaced whole or not at all.
+        As `lmul.pictures.write_picture` takes it.
 
     Raises
     ------
     UserError
         The suffix is another one, or the file cannot be written.
     """
-    check_plot_path(path)
-    import matplotlib as mpl
-
-    picture = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "lmul"}):  # Names in an SVG that are the same every time.
-        draw_front(report).savefig(picture, format=path.suffix.lower()[1:], metadata=metadata(path))
-    write_files(path.parent, {path.name: picture.getvalue()})
+    write_picture(path, lambda: draw_front(report))
 
 
 def draw_front(report: ExploreReport) -> "Figure":

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.codec import decode
 from lmul.golden.exponents import Window, cut, exponent_ranges
 from lmul.golden.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
 from lmul.golden.formats import FP32, Format
+from lmul.golden.operand import operand_reals
 from lmul.golden.parallel import run_parts, worth_compiling
 from lmul.golden.significand import MIDDLE_MANTISSA_BITS, middle_place
 from lmul.golden.specials import is_special
@@ -192,7 +192,4 @@ def _run(
 def _finite_operands(format_: Format, subnormals: str) -> NDArray[np.float64]:
     """Give the operand that each code stands for, zero for infinities, NaN and flushed numbers."""
     codes = np.arange(1 << format_.width, dtype=format_.dtype)
-    with np.errstate(invalid="ignore"):  # Signalling NaN warns when it is converted.
-        reals = decode(codes, format_).astype(np.float64)
-    smallest = format_.smallest if subnormals == "flush" else 0.0
-    return np.where(is_special(codes, format_) | (np.abs(reals) < smallest), 0.0, reals)
+    return np.where(is_special(codes, format_), 0.0, operand_reals(codes, format_, subnormals))

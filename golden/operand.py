@@ -72,11 +72,17 @@ def _split_table(format_: Format, subnormals: str, mantissa_bits: int) -> Operan
     return _split(np.arange(1 << format_.width), format_, subnormals, mantissa_bits)
 
 
-def _split(codes: NDArray[Any], format_: Format, subnormals: str, mantissa_bits: int) -> Operand:
+def operand_reals(codes: NDArray[Any], format_: Format, subnormals: str) -> NDArray[np.float64]:
+    """Give the numbers that codes stand for; subnormals become zeros of their sign if they are flushed."""
     with np.errstate(invalid="ignore"):  # Signalling NaN warns when it is converted.
         reals = decode(codes, format_).astype(np.float64)
     if subnormals == "flush":
         reals = np.where(np.abs(reals) < format_.smallest, np.copysign(0.0, reals), reals)
+    return reals
+
+
+def _split(codes: NDArray[Any], format_: Format, subnormals: str, mantissa_bits: int) -> Operand:
+    reals = operand_reals(codes, format_, subnormals)
     bits = reals.view(np.int64)
     fraction_mask = (1 << FP64_MANTISSA_BITS) - 1
     power = np.where(np.isnan(reals), reals, (bits & ~fraction_mask).view(np.float64))

@@ -1,6 +1,6 @@
 """Accuracy of a language model under one arithmetic or another: measured once, kept, compared."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +22,9 @@ from lmul.llm.evaluation import (
 )
 from lmul.llm.products import SchemeMatmul, Weights
 from lmul.llm.scheme import FULL_PRECISION, Scheme
+from lmul.progress import Report
 from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
-
-Progress = Callable[[int, int], None]
 
 SOURCES = ("golden/*.py", "workloads/smollm2.py", "llm/evaluation.py", "llm/products.py", "llm/scheme.py")
 """What a reading depends on."""
@@ -69,7 +68,7 @@ def measure(
     length: int,
     asked: Sequence[Question],
     directory: Path | None,
-    progress: Progress,
+    progress: Report,
 ) -> list[Accuracy]:
     """Let SmolLM2 read a text and answer questions under each arithmetic, and under full precision.
 
@@ -138,7 +137,7 @@ class _Reader:
         self._weights = Weights()
         self._key = {"program": program_digest(*SOURCES), "model": smollm2.model_file().name}
 
-    def read(self, scheme: Scheme | None, progress: Progress) -> Reading:
+    def read(self, scheme: Scheme | None, progress: Report) -> Reading:
         key = self._key | {"text": digest(self._text), "length": self._length, "scheme": _name(scheme)}
 
         def make() -> dict[str, Any]:
@@ -147,7 +146,7 @@ class _Reader:
 
         return Reading.from_plain(cached(self._directory, key, make))
 
-    def answer(self, scheme: Scheme | None, progress: Progress) -> Tokens:
+    def answer(self, scheme: Scheme | None, progress: Report) -> Tokens:
         key = self._key | {"questions": digest(repr(self._asked)), "scheme": _name(scheme)}
 
         def make() -> list[int]:

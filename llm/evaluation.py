@@ -1,7 +1,7 @@
 """How well a model predicts a text and answers questions under one arithmetic, and how sure that is."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.llm.products import SchemeMatmul
+from lmul.progress import Report
 from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
 
@@ -64,9 +65,7 @@ class Interval:
     half_width: float
 
 
-def read(
-    model: smollm2.Model, text: Tokens, matmul: SchemeMatmul, progress: Callable[[int, int], None]
-) -> Reading:
+def read(model: smollm2.Model, text: Tokens, matmul: SchemeMatmul, progress: Report) -> Reading:
     """Let a model read a text in windows of 512 tokens.
 
     Parameters
@@ -83,7 +82,7 @@ def read(
     surprises, guesses = [], []
     for done, window in enumerate(windows, 1):
         logits = smollm2.forward(model, window, matmul)[:-1]
-        surprises.append(_surprises(logits, window[1:]))
+        surprises.append(smollm2.surprises(logits, window[1:]))
         guesses.append(np.argmax(logits, axis=-1))
         progress(done, len(windows))
     return Reading(np.concatenate(surprises), np.concatenate(guesses), matmul.sums, matmul.left_range)
@@ -93,7 +92,7 @@ def answer(
     model: smollm2.Model,
     asked: Sequence[Question],
     matmul: SchemeMatmul,
-    progress: Callable[[int, int], None],
+    progress: Report,
 ) -> Tokens:
     """Let a model answer questions: the choice of the largest likelihood behind the prompt.
 
@@ -137,7 +136,7 @@ class Pack:
     def answers(self, logits: smollm2.Array) -> Tokens:
         """Give the most likely choice of each question."""
         likelihoods = [
-            [-_surprises(logits[before], self.tokens[places]).sum() for places, before in choices]
+            [-smollm2.surprises(logits[before], self.tokens[places]).sum() for places, before in choices]
             for choices in self.spans
         ]
         best: Tokens = np.argmax(likelihoods, axis=-1)
@@ -229,11 +228,3 @@ def _block_mean(values: Reals) -> Interval:
     deviations = np.array([np.sum(block - mean) for block in blocks])
     variance = np.sum(deviations**2) * len(blocks) / (len(blocks) - 1)
     return Interval(mean, float(DEVIATIONS * math.sqrt(variance) / len(values)))
-
-
-def _surprises(logits: smollm2.Array, tokens: Tokens) -> Reals:
-    """Give the negative log likelihoods of tokens (N,) under logits (N, vocabulary), in nats."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    chosen = np.take_along_axis(shifted, tokens[:, None], axis=-1)[:, 0]
-    surprises: Reals = np.log(np.exp(shifted).sum(axis=-1)) - chosen
-    return surprises

@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Any, get_args
 
 from lmul.errors import UserError
 from lmul.golden import MULTIPLIERS, SCALINGS, SUBNORMALS, Arithmetic, find_format
 from lmul.golden.codec import Rounding
+from lmul.workloads.smollm2 import ATTENTION
 
 SCOPES = {
     "attention": "queries by keys, and probabilities by values",
@@ -14,13 +15,13 @@ SCOPES = {
     "all": "both",
 }
 
-ATTENTION = ("qk", "pv")
-"""Last parts of the names of attention's products; all others are linear."""
-
 ROUNDINGS = get_args(Rounding)
 
 FULL_PRECISION = "full"
 """The word for the model's own arithmetic, double precision."""
+
+SCHEME_PARAMETERS = ("scope", "rounding", "scaling", "gain")
+"""Parameters of a scheme; the others are its arithmetic's."""
 
 NUMBERS = {"acc": str, "out": str, "lanes": int, "gain": float}
 """Parameters that are given by name, as `acc=fixed:24:-2`."""
@@ -69,16 +70,17 @@ class Scheme:
         """The words that `parse_scheme` takes, those of defaults left out."""
         arithmetic, plain = self.arithmetic, Scheme(arithmetic=Arithmetic())
         words = [arithmetic.mul, arithmetic.format_names, self.scope]
-        words += [
-            word
-            for word, default in ((self.rounding, plain.rounding), (self.scaling, plain.scaling))
-            if word != default
-        ]
-        words += [arithmetic.subnormals] if arithmetic.subnormals != plain.arithmetic.subnormals else []
-        values = {name: getattr(arithmetic, name, self.gain) for name in NUMBERS}
-        defaults = {name: getattr(plain.arithmetic, name, plain.gain) for name in NUMBERS}
-        words += [f"{name}={value}" for name, value in values.items() if value != defaults[name]]
-        return ",".join(words)
+        changed = {
+            name: value
+            for name in ("rounding", "scaling", "subnormals", *NUMBERS)
+            if (value := self._parameter(name)) != plain._parameter(name)
+        }
+        return ",".join(
+            [*words, *(f"{name}={value}" if name in NUMBERS else value for name, value in changed.items())]
+        )
+
+    def _parameter(self, name: str) -> Any:
+        return getattr(self, name) if name in SCHEME_PARAMETERS else getattr(self.arithmetic, name)
 
 
 def is_attention(name: str) -> bool:
@@ -113,7 +115,7 @@ def parse_scheme(text: str) -> Scheme | None:
     chosen: dict[str, object] = {}
     for word in words:
         name, value = _parameter(word)
-        target = chosen if name in {"scope", "rounding", "scaling", "gain"} else numeric
+        target = chosen if name in SCHEME_PARAMETERS else numeric
         if name in target:
             raise UserError(f"arithmetic {text!r} gives {name} twice: leave one out")
         target[name] = value

@@ -4,7 +4,7 @@ Products take the energy of a dot-product element measured under operands of tha
 traffic is a model: see `Machine`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,20 +18,24 @@ from lmul.cost.recipes import with_seeds
 from lmul.cost.stimulus import stimulus, warmup
 from lmul.design import Design
 from lmul.hdl import export
-from lmul.llm.scheme import ATTENTION
+from lmul.progress import Report
 from lmul.workloads import Operands, default_operands
-from lmul.workloads.capture import cut_tile
-from lmul.workloads.smollm2 import GGUF_NAMES, Array, Model, encode, forward, plain_matmul, weight_name
-
-LAYERS = (0, 15, 29)
-"""Layers whose operands are taken: an early, a middle and a late one."""
+from lmul.workloads.capture import LAYERS, cut_tile
+from lmul.workloads.smollm2 import (
+    ATTENTION,
+    GGUF_NAMES,
+    Array,
+    Model,
+    encode,
+    forward,
+    plain_matmul,
+    weight_name,
+)
 
 HEAD = "lm_head"
 
 MULTIPLIER = "product"
 """Name of the block of an element that multiplies."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ def measure_kinds(
     liberty: Path,
     conditions: Conditions,
     cache: Path | None,
-    progress: Progress,
+    progress: Report,
 ) -> dict[str, ElementEnergy]:
     """Measure one netlist of a design under the operands of each kind of product.
 

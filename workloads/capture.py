@@ -29,7 +29,6 @@ HERE = Path(__file__).parent
 TEXT = HERE / "paragraph.txt"
 LAYERS = (0, 15, 29)
 LINEAR = ("q_proj", "gate_proj", "down_proj")
-ATTENTION = ("qk", "pv")
 SPREAD = 16  # tokens, and output features, of a linear tile
 BLOCK = 64  # queries, and keys, of an attention tile
 HEAD = 4  # the middle one of nine
@@ -98,7 +97,7 @@ def capture_tiles() -> Capture:
         model = smollm2.load_model()
         progress.update(loading, total=1, completed=1)
         tokens = smollm2.encode(model, TEXT.read_text(encoding="utf-8").strip())
-        products = model.config.layers * (len(smollm2.GGUF_NAMES) + len(ATTENTION)) + 1
+        products = model.config.layers * (len(smollm2.GGUF_NAMES) + len(smollm2.ATTENTION)) + 1
         running = progress.add_task("reading the paragraph", total=products)
         return run_model(model, tokens, lambda: progress.advance(running))
 
@@ -120,7 +119,7 @@ def run_model(model: smollm2.Model, tokens: npt.NDArray[np.int64], advance: Call
     Capture
         The tiles, with where they are from.
     """
-    wanted = {f"layer{layer}.{kind}" for layer in LAYERS for kind in LINEAR + ATTENTION}
+    wanted = {f"layer{layer}.{kind}" for layer in LAYERS for kind in LINEAR + smollm2.ATTENTION}
     tiles = {}
 
     def matmul(name: str, a: Array, b: Array) -> Array:
@@ -152,7 +151,7 @@ def cut_tile(name: str, a: Array, b: Array) -> Tile:
     Tile
         Operands (16, K) and (K, 16), or (64, 64) and (64, 64).
     """
-    if not name.endswith(ATTENTION):
+    if not name.endswith(smollm2.ATTENTION):
         tokens, features = _spread(a.shape[0]), _spread(b.shape[1])
         return Tile(a[tokens], b[:, features], {"tokens": tokens, "output_features": features})
     stop = a.shape[1]

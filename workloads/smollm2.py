@@ -31,6 +31,9 @@ GGUF_NAMES = {
     "down_proj": "ffn_down",
 }
 
+ATTENTION = ("qk", "pv")
+"""Last parts of the names of attention's products; all others are linear."""
+
 Array = npt.NDArray[np.floating[Any]]
 Matmul = Callable[[str, Array, Array], Array]
 
@@ -276,10 +279,29 @@ def perplexity(logits: Array, tokens: npt.NDArray[np.int64]) -> float:
     float
         At least 1; the size of the vocabulary for a model that knows nothing.
     """
-    predictions = logits[:-1] - logits[:-1].max(axis=-1, keepdims=True)
+    return float(np.exp(np.mean(surprises(logits[:-1], tokens[1:]))))
+
+
+def surprises(logits: Array, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Give the negative log likelihoods of tokens, in nats.
+
+    Parameters
+    ----------
+    logits : ndarray, (N, vocabulary)
+        Predictions.
+    tokens : ndarray of int64, (N,)
+        What came.
+
+    Returns
+    -------
+    ndarray of float64, (N,)
+    """
+    predictions = logits - logits.max(axis=-1, keepdims=True)
     log_total = np.log(np.exp(predictions).sum(axis=-1))
-    chosen = np.take_along_axis(predictions, tokens[1:, None], axis=-1)[:, 0]
-    return float(np.exp(np.mean(log_total - chosen)))
+    found: npt.NDArray[np.float64] = (
+        log_total - np.take_along_axis(predictions, tokens[:, None], axis=-1)[:, 0]
+    )
+    return found
 
 
 def _attention(model: Model, layer: int, x: Array, matmul: Matmul, layout: Layout) -> Array:

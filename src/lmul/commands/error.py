@@ -7,13 +7,14 @@ from typing import Any
 from rich.console import RenderableType
 
 from lmul.accuracy.claims import recompute_claims
-from lmul.accuracy.plot import check_plot_path, plot_errors
+from lmul.accuracy.plot import plot_errors
 from lmul.accuracy.report import as_plain, format_report, operands_report
 from lmul.accuracy.table import claims_table, format_table, operands_table
 from lmul.console import console, say
 from lmul.errors import UserError
 from lmul.files import write_files
 from lmul.golden import Format, find_format
+from lmul.pictures import check_plot_path
 from lmul.progress import working
 from lmul.workloads import load_operands
 

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lmul.accuracy.plot import check_plot_path
 from lmul.commands.cost import conditions_of
 from lmul.console import console, say
 from lmul.cost.liberty import default_liberty, read_liberty
@@ -25,6 +24,7 @@ from lmul.explore.store import Store
 from lmul.explore.sweep import Engine, Sweep, run_sweep
 from lmul.explore.table import front_commands, front_table
 from lmul.files import check_output, locked, write_json
+from lmul.pictures import check_plot_path
 from lmul.progress import working
 from lmul.workloads import Operands
 
