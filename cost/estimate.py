@@ -5,7 +5,6 @@ operands; the best one is kept. An array larger than `PART` is not simulated who
 every block of which then counts as often as the whole array has it.
 """
 
-import hashlib
 import json
 import math
 from collections import Counter
@@ -196,7 +195,7 @@ def estimate(
     """
     part = part_of(design)
     if recipes is None:
-        recipes = with_seeds(recipes_for(design, conditions.period_ps), conditions.seeds)
+        recipes = tried_recipes(design, conditions)
     netlists = map_to_cells(
         export(part),
         part,
@@ -229,6 +228,28 @@ def estimate(
     return Cost(design, library, conditions, scaled, netlists, part)
 
 
+def map_blocks(cost: Cost, liberty: Path, *, cache: Path | None = None) -> Mapped:
+    """Map the blocks of a design one by one, with the recipe that was kept, to tell their figures apart.
+
+    Parameters
+    ----------
+    cost : Cost
+        Of the design.
+    liberty : Path
+    cache : Path, optional
+        Directory where netlists are kept.
+    """
+    (recipe,) = (one for one in tried_recipes(cost.design, cost.conditions) if one.name == cost.recipe)
+    text = export(cost.design)
+    mapped = map_design(text.verilog, text.name, liberty, recipes=[recipe], flatten=False, cache=cache)
+    return mapped[recipe.name]
+
+
+def tried_recipes(design: Design, conditions: Conditions) -> tuple[Recipe, ...]:
+    """Give the recipes that a design is mapped with, each as often as the conditions say."""
+    return with_seeds(recipes_for(design, conditions.period_ps), conditions.seeds)
+
+
 def part_of(design: Design) -> Design:
     """Give the array that is simulated in place of a larger one; other designs are simulated whole."""
     if design.kind != "array":
@@ -238,14 +259,7 @@ def part_of(design: Design) -> Design:
 
 def operands_key(design: Design, operands: Sequence[Operands]) -> list[Any]:
     """Give what a stimulus depends on as JSON values."""
-    matrices = [
-        [
-            pair.name,
-            *([matrix.shape, hashlib.sha256(matrix.tobytes()).hexdigest()] for matrix in (pair.a, pair.b)),
-        ]
-        for pair in operands
-    ]
-    return [design.parameters(), matrices]
+    return [design.parameters(), [pair.checksum for pair in operands]]
 
 
 def scale_blocks(part: Measured, mapped: Measured, areas: Mapping[str, float]) -> Measured:

@@ -1,6 +1,5 @@
 """One evaluation: a design, its clock and what it is measured with, to its figures."""
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -61,7 +60,7 @@ class Setup:
             "program": program_digest(),
             "pyosys": version("pyosys"),
             "library": read_liberty(self.library).checksum,
-            "operands": _operands_digest(self.matrices()),
+            "operands": digest(" ".join(pair.checksum for pair in self.matrices())),
             "seeds": conditions.seeds,
             "precision_percent": 100 * conditions.precision,
             "wires": conditions.wires,
@@ -173,12 +172,3 @@ def _figures(task: Task, setup: Setup) -> dict[str, float]:
 def explained(error: Exception, task: Task) -> Exception:
     """Say which design an error is of."""
     return UserError(f"{task.point.name}: {error}") if isinstance(error, UserError) else error
-
-
-def _operands_digest(operands: Sequence[Operands]) -> str:
-    content = hashlib.sha256()
-    for pair in operands:
-        for matrix in (pair.a, pair.b):
-            content.update(f"{pair.name} {matrix.shape} ".encode())
-            content.update(matrix.tobytes())
-    return content.hexdigest()

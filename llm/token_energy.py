@@ -10,14 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.estimate import estimate, operands_key, recipes_for
+from lmul.cost.estimate import estimate, map_blocks, operands_key
 from lmul.cost.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
-from lmul.cost.mapping import map_design
 from lmul.cost.measure import Conditions, measure_all
-from lmul.cost.recipes import with_seeds
 from lmul.cost.stimulus import stimulus, warmup
 from lmul.design import Design
-from lmul.hdl import export
 from lmul.progress import Report
 from lmul.workloads import Operands, default_operands
 from lmul.workloads.capture import LAYERS, cut_tile
@@ -208,10 +205,7 @@ def measure_kinds(
         Takes the numbers of finished and of all kinds.
     """
     cost = estimate(design, default_operands(), liberty, conditions=conditions, cache=cache)
-    (recipe,) = (one for one in with_seeds(recipes_for(design), conditions.seeds) if one.name == cost.recipe)
-    text = export(design)
-    blocks = map_design(text.verilog, text.name, liberty, recipes=[recipe], flatten=False, cache=cache)
-    netlists = {"whole": cost.mapped, "blocks": blocks[recipe.name]}
+    netlists = {"whole": cost.mapped, "blocks": map_blocks(cost, liberty, cache=cache)}
     found: dict[str, ElementEnergy] = {}
     for kind, pairs in operands.items():
         progress(len(found), len(operands))

@@ -1,5 +1,6 @@
 """Matrix operands from files: the captured tiles of the package, and a user's own."""
 
+import hashlib
 import importlib.resources
 import warnings
 import zipfile
@@ -39,6 +40,15 @@ class Operands:
     name: str
     a: npt.NDArray[np.float32]
     b: npt.NDArray[np.float32]
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of name, shapes and numbers."""
+        content = hashlib.sha256()
+        for matrix in (self.a, self.b):
+            content.update(f"{self.name} {matrix.shape} ".encode())
+            content.update(matrix.tobytes())
+        return content.hexdigest()
 
     def codes(self, format_a: Format, format_b: Format) -> tuple[Codes, Codes]:
         """Quantise both factors, one scale a tensor.

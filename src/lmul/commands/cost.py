@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import RenderableType
 
-from lmul.console import console, say
+from lmul.console import console, say, write_figures
 from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.library import Library
 from lmul.cost.mapping import CELLS
 from lmul.design import Design
 from lmul.errors import UserError
-from lmul.files import check_output, write_files, write_json
+from lmul.files import check_output, write_files
 from lmul.progress import working
 from lmul.workloads import Operands
 
@@ -184,9 +184,7 @@ def _measured(design: Design, estimate: Callable[..., Found]) -> Found:
 
 def _show(table: RenderableType, figures: Any, options: argparse.Namespace) -> None:
     console().print(table)
-    if options.json:
-        write_json(options.json, figures)
-        say(f"Figures: {options.json}")
+    write_figures(options.json, figures)
 
 
 ESTIMATES = {"cells": _cells, "gates": _gates, "paper": _paper, "ice40": _fpga, "ecp5": _fpga}

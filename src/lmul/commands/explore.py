@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.commands.cost import conditions_of
-from lmul.console import console, say
+from lmul.console import console, say, write_figures
 from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.mapping import CELLS
 from lmul.errors import UserError, printable
@@ -23,7 +23,7 @@ from lmul.explore.space import read_space
 from lmul.explore.store import Store
 from lmul.explore.sweep import Engine, Sweep, run_sweep
 from lmul.explore.table import front_commands, front_table
-from lmul.files import check_output, locked, write_json
+from lmul.files import check_output, locked
 from lmul.pictures import check_plot_path
 from lmul.progress import working
 from lmul.workloads import Operands
@@ -144,6 +144,4 @@ def _show(report: ExploreReport, options: argparse.Namespace) -> None:
         with working(f"Drawing {options.plot}", quiet=options.quiet):
             plot_front(report, options.plot)
         say(f"Picture: {options.plot}")
-    if options.json:
-        write_json(options.json, report.as_dict())
-        say(f"Figures: {options.json}")
+    write_figures(options.json, report.as_dict())

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from lmul.console import console, say
+from lmul.console import console, write_figures
 from lmul.design import make_design
 from lmul.errors import UserError
-from lmul.files import read_input, write_json
+from lmul.files import read_input
 from lmul.llm.accuracy import measure
 from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import SUITES
@@ -49,9 +49,7 @@ def run_llm(options: argparse.Namespace) -> int:
     with working(f"Reading {options.tokens:,} tokens in {len(schemes)} ways") as progress:
         found = measure(schemes, text, options.tokens, asked, options.build / "llm", progress)
     console().print(accuracy_table(found))
-    if options.json:
-        write_json(options.json, [accuracy.as_plain() for accuracy in found])
-        say(f"Figures: {options.json}")
+    write_figures(options.json, [accuracy.as_plain() for accuracy in found])
     return 0
 
 
@@ -95,9 +93,7 @@ def run_energy(options: argparse.Namespace) -> int:
         for machine in machines
     ]
     console().print(energy_tables(found))
-    if options.json:
-        write_json(options.json, [energy.as_plain() for energies in found for energy in energies])
-        say(f"Figures: {options.json}")
+    write_figures(options.json, [energy.as_plain() for energies in found for energy in energies])
     return 0
 
 

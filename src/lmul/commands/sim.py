@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmul.console import console, say
+from lmul.console import console, say, write_figures
 from lmul.cost.estimate import map_to_cells
 from lmul.cost.liberty import default_liberty
 from lmul.cost.mapping import CELLS
@@ -16,7 +16,7 @@ from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design
 from lmul.errors import UserError, one_line, printable
-from lmul.files import locked, write_files, write_json
+from lmul.files import locked, write_files
 from lmul.hdl import Export, export
 from lmul.progress import working
 from lmul.sim.coverage import holes
@@ -158,5 +158,4 @@ def _tell_holes(result: "Simulation", seed: int) -> int:
 def _write_json(path: Path, design: Design, seed: int, testcase: str, result: "Simulation") -> None:
     counted = {name: value for name, value in asdict(result).items() if name != "waves"}
     content = {"design": design.parameters(), "testcase": testcase, "seed": seed} | counted
-    write_json(path, content)
-    say(f"Figures: {path}")
+    write_figures(path, content)
