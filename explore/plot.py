@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"lmul": "C0", "mitchell": "C2", "addc": "C1", "exact": "C3"}
+COLOURS = {"lmul": "C0", "mitchell": "C2", "addm": "C4", "addc": "C1", "exact": "C3"}
+"""Of the points of every multiplier that there is hardware for."""
 
 
 def plot_front(report: ExploreReport, path: Path) -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from lmul.cli import main
 from lmul.design import make_design
+from lmul.explore.plot import COLOURS
 from lmul.explore.report import verilog_command
 from lmul.explore.space import Point, read_space
+from lmul.golden import MULTIPLIERS
 from lmul.hdl import export
 from lmul.metrics import METRICS, OBJECTIVES
 from lmul.progress import working
@@ -273,3 +275,7 @@ def test_plain_progress_tells_the_time_left_and_quiet_nothing(
     assert first == "Evaluating ..."
     assert re.fullmatch(r"Evaluating: 1 of 500, about \d+ min left \.\.\.", second)
     assert rest == ""
+
+
+def test_every_multiplier_that_is_built_is_in_the_picture() -> None:
+    assert COLOURS.keys() == MULTIPLIERS.keys() - {"formula"}
