@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lmul.errors import UserError
-from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate, explained
+from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -98,6 +98,6 @@ class DaskCluster:
                 f"{task.point.name}: workers ended while they measured it: give them more memory"
             ) from None
         except (UserError, ImportError) as error:
-            raise explained(UserError(str(error)), task) from None
+            raise UserError(f"{task.point.name}: {error}") from None
         future.release()
         return key, found

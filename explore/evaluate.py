@@ -167,8 +167,3 @@ def _figures(task: Task, setup: Setup) -> dict[str, float]:
         "rms_error_percent": 100 * error,
         "noise_percent": 100 * noise,
     }
-
-
-def explained(error: Exception, task: Task) -> Exception:
-    """Say which design an error is of."""
-    return UserError(f"{task.point.name}: {error}") if isinstance(error, UserError) else error

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ import pytest
 from lmul.cost.measure import Conditions
 from lmul.design import make_design
 from lmul.errors import UserError
-from lmul.explore.evaluate import LOOK, Setup, Task, evaluate
-from lmul.explore.local import MOST_DEATHS, LocalProcesses
+from lmul.explore.evaluate import LOOK, Evaluation, Setup, Task, evaluate
 from lmul.explore.space import Point
+from lmul.processes import MOST_DEATHS, LocalProcesses
 from tests.host import command, run, write_small
 from tests.test_host_fuzz import LIBRARY
 
@@ -46,7 +47,13 @@ def small_setup(place: Path) -> Setup:
     return Setup(Conditions(seeds=1, precision=0.2), place / "small.npz", place / "small.lib")
 
 
-def started(engine: LocalProcesses) -> list[int]:
+def local(setup: Setup, fingerprint: dict[str, Any]) -> LocalProcesses[Task, Evaluation]:
+    """Make an engine of one process."""
+    work = partial(evaluate, setup=setup, fingerprint=fingerprint)
+    return LocalProcesses(work, lambda task: task.point.name, jobs=1)
+
+
+def started(engine: LocalProcesses[Task, Evaluation]) -> list[int]:
     """Give the processes of an engine."""
     return [process.pid or 0 for process in engine._processes.values()]
 
@@ -68,7 +75,7 @@ def wait_until_gone(processes: list[int], seconds: float = 20.0) -> None:
 
 def test_a_task_whose_process_is_killed_is_done_by_another_one(setup: Setup) -> None:
     fingerprint = setup.fingerprint()
-    with LocalProcesses(setup, fingerprint, jobs=1) as engine:
+    with local(setup, fingerprint) as engine:
         for key, task in TASKS.items():
             engine.submit(key, task)
         (first,) = started(engine)
@@ -82,7 +89,7 @@ def test_a_task_whose_process_is_killed_is_done_by_another_one(setup: Setup) -> 
 
 
 def test_a_task_that_ends_every_process_is_told(setup: Setup) -> None:
-    with LocalProcesses(setup, setup.fingerprint(), jobs=1) as engine:
+    with local(setup, setup.fingerprint()) as engine:
         engine.submit("key", TASKS["lmul"])
         for _ in range(MOST_DEATHS - 1):
             (process,) = started(engine)

@@ -14,8 +14,7 @@ from lmul.console import console, say, write_figures
 from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.mapping import CELLS
 from lmul.errors import UserError, printable
-from lmul.explore.evaluate import FULL, Evaluation, Setup, Task
-from lmul.explore.local import LocalProcesses
+from lmul.explore.evaluate import FULL, Evaluation, Setup, Task, evaluate
 from lmul.explore.plot import plot_front
 from lmul.explore.report import ExploreReport
 from lmul.explore.search import Searcher, make_search
@@ -25,6 +24,7 @@ from lmul.explore.sweep import Engine, Sweep, run_sweep
 from lmul.explore.table import front_commands, front_table
 from lmul.files import check_output, locked
 from lmul.pictures import check_plot_path
+from lmul.processes import LocalProcesses
 from lmul.progress import working
 from lmul.workloads import Operands
 
@@ -112,7 +112,8 @@ def _engine(
     setup: Setup, fingerprint: Mapping[str, Any], options: argparse.Namespace
 ) -> AbstractContextManager[Engine]:
     if options.scheduler is None:
-        return LocalProcesses(setup, fingerprint, options.jobs)
+        work = partial(evaluate, setup=setup, fingerprint=fingerprint)
+        return LocalProcesses(work, lambda task: task.point.name, options.jobs)
     from lmul.explore.cluster import DaskCluster
 
     return DaskCluster(setup, fingerprint, options.scheduler)

@@ -1,20 +1,22 @@
-"""Evaluations in processes of this machine."""
+"""Work in processes of this machine, any of which may end at any time."""
 
 import os
 import signal
 import tempfile
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
-from typing import Any, cast
+from typing import Generic, TypeVar, cast
 
 from lmul.errors import UserError
-from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate, explained
+
+Task = TypeVar("Task")
+Found = TypeVar("Found")
 
 MOST_DEATHS = 3
 """Processes that may end over one task."""
@@ -23,21 +25,24 @@ MOST_DEATHS = 3
 _CONTEXT = get_context("spawn")
 
 
-class LocalProcesses:
-    """An engine of some processes, used as a context, at whose end they are no more.
+class LocalProcesses(Generic[Task, Found]):
+    """Some processes that do tasks, used as a context, at whose end they are no more.
 
     A process that ends before its result is replaced, and its task begins anew.
 
     Parameters
     ----------
-    setup : Setup
-    fingerprint : mapping
+    work : callable
+        Gives the result of a task. It is pickled, and so are tasks and results.
+    describe : callable
+        Names a task in messages.
     jobs : int
         Processes.
     """
 
-    def __init__(self, setup: Setup, fingerprint: Mapping[str, Any], jobs: int) -> None:
-        self._work = setup, fingerprint
+    def __init__(self, work: Callable[[Task], Found], describe: Callable[[Task], str], jobs: int) -> None:
+        self._work = work
+        self._describe = describe
         self.workers = jobs
         self._tasks: deque[tuple[str, Task]] = deque()
         self._busy: dict[Connection, tuple[str, Task]] = {}
@@ -45,8 +50,8 @@ class LocalProcesses:
         self._processes: dict[Connection, SpawnProcess] = {}
         self._deaths: Counter[str] = Counter()
 
-    def __enter__(self) -> "LocalProcesses":
-        self._scratch = tempfile.TemporaryDirectory(prefix="lmul-explore-", ignore_cleanup_errors=True)
+    def __enter__(self) -> "LocalProcesses[Task, Found]":
+        self._scratch = tempfile.TemporaryDirectory(prefix="lmul-work-", ignore_cleanup_errors=True)
         return self
 
     def __exit__(
@@ -59,17 +64,17 @@ class LocalProcesses:
         self._scratch.cleanup()
 
     def submit(self, key: str, task: Task) -> None:
-        """Have a task evaluated after those that were submitted before."""
+        """Have a task done after those that were submitted before."""
         self._tasks.append((key, task))
         self._assign()
 
-    def take(self) -> tuple[str, Evaluation]:
+    def take(self) -> tuple[str, Found]:
         """Wait for the next result.
 
         Raises
         ------
         UserError
-            A task cannot be evaluated, or ends every process that takes it.
+            A task cannot be done, or ends every process that takes it.
         """
         while True:
             ready = cast("list[Connection]", wait(list(self._busy)))
@@ -82,9 +87,11 @@ class LocalProcesses:
                     continue
                 self._idle.append(connection)
                 self._assign()
+                if isinstance(found, UserError):
+                    raise UserError(f"{self._describe(task)}: {found}")
                 if isinstance(found, Exception):
-                    raise explained(found, task)
-                return key, found
+                    raise found
+                return key, cast("Found", found)
 
     def _assign(self) -> None:
         """Give tasks to processes that have none, starting them if there may be more."""
@@ -96,7 +103,7 @@ class LocalProcesses:
 
     def _start(self) -> Connection:
         ours, theirs = _CONTEXT.Pipe()
-        arguments = (theirs, *self._work, self._scratch.name)
+        arguments = (theirs, self._work, self._scratch.name)
         process = _CONTEXT.Process(target=_serve, args=arguments, daemon=False)
         process.start()
         theirs.close()
@@ -109,8 +116,8 @@ class LocalProcesses:
         self._deaths[key] += 1
         if self._deaths[key] == MOST_DEATHS:
             raise UserError(
-                f"{task.point.name}: {MOST_DEATHS} processes ended while they measured it: "
-                "free memory, take fewer --jobs, or leave it out of the space"
+                f"{self._describe(task)}: {MOST_DEATHS} processes ended while they measured it: "
+                "free memory, take fewer --jobs, or leave it out"
             )
         self._tasks.appendleft((key, task))
         self._assign()
@@ -123,8 +130,8 @@ def _end_group(process: SpawnProcess) -> None:
     process.kill()
 
 
-def _serve(connection: Connection, setup: Setup, fingerprint: Mapping[str, Any], scratch: str) -> None:
-    """Evaluate what comes, until no more can come."""
+def _serve(connection: Connection, work: Callable[[Task], Found], scratch: str) -> None:
+    """Do what comes, until no more can come."""
     # Ctrl-C is for the process that asked; it ends this group.
     os.setpgid(0, 0)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -135,7 +142,7 @@ def _serve(connection: Connection, setup: Setup, fingerprint: Mapping[str, Any],
         except (EOFError, OSError):
             return
         try:
-            found: Evaluation | Exception = evaluate(task, setup, fingerprint)
+            found: Found | Exception = work(task)
         except UserError as error:
             found = UserError(str(error))  # Of kinds that may not be pickled.
         except Exception as error:
