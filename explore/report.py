@@ -8,7 +8,7 @@ from typing import Any
 
 from lmul.cost.library import Library
 from lmul.cost.measure import Conditions
-from lmul.design import Design, make_design, option
+from lmul.design import command_line
 from lmul.explore.pareto import front
 from lmul.explore.search import Figures
 from lmul.explore.space import NO_CLOCK, Point, Space
@@ -90,21 +90,8 @@ class ExploreReport:
             "clock_ns": point.clock_ns,
             **{metric.name: _finite(figures[metric.name]) for metric in OBJECTIVES.values()},
             "pareto": self.on_front[point],
-            "verilog": verilog_command(point.design),
+            "verilog": command_line("verilog", point.design),
         }
-
-
-def verilog_command(design: Design) -> str:
-    """Write the command that gives the Verilog of a design; options that are as usual are left out."""
-    usual = make_design(design.kind).parameters()
-    # The usual depth of a weight-stationary array follows from its size.
-    needed = {"depth"} if design.kind == "array" and design.dataflow == "ws" else set()
-    words = [
-        f"{option(name)} {value}"
-        for name, value in design.parameters().items()
-        if name != "kind" and (name in needed or usual.get(name) != value)
-    ]
-    return " ".join(["lmul verilog", design.kind, *words])
 
 
 def varied(space: Space, point: Point) -> dict[str, str]:

@@ -5,7 +5,8 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from lmul.explore.report import ExploreReport, varied, verilog_command
+from lmul.design import command_line
+from lmul.explore.report import ExploreReport, varied
 
 
 def front_table(report: ExploreReport) -> Group:
@@ -20,7 +21,8 @@ def front_table(report: ExploreReport) -> Group:
 
 def front_commands(report: ExploreReport) -> list[str]:
     """Give a line for each point of the front: its number in the table, and the command for its Verilog."""
-    return [f"{number}: {verilog_command(point.design)}" for number, point in enumerate(report.best, 1)]
+    lines = (command_line("verilog", point.design) for point in report.best)
+    return [f"{number}: {line}" for number, line in enumerate(lines, 1)]
 
 
 def _heading(report: ExploreReport) -> str:

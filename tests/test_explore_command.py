@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from lmul.cli import main
-from lmul.design import make_design
+from lmul.design import command_line, make_design
 from lmul.explore.plot import COLOURS
-from lmul.explore.report import verilog_command
 from lmul.explore.space import Point, read_space
 from lmul.golden import MULTIPLIERS
 from lmul.hdl import export
@@ -90,7 +89,7 @@ def test_every_command_gives_the_verilog_of_its_point(swept: tuple[Path, str], t
 )
 def test_a_command_names_what_is_not_usual(options: dict[str, Any]) -> None:
     design = make_design(**options)
-    _, _, kind, *words = verilog_command(design).split()
+    _, _, kind, *words = command_line("verilog", design).split()
     chosen = dict(zip(words[::2], words[1::2], strict=True))
     named = {name.removeprefix("--").replace("-", "_"): value for name, value in chosen.items()}
     numbers = {name: int(value) if value.isdigit() else value for name, value in named.items()}

@@ -192,6 +192,26 @@ def option(parameter: str) -> str:
     return "--" + parameter.replace("_", "-")
 
 
+def command_line(command: str, design: "Design") -> str:
+    """Write a command of ours about a design; options that are as usual are left out.
+
+    Parameters
+    ----------
+    command : str
+        Such as ``verilog``.
+    design : Design
+    """
+    usual = make_design(design.kind).parameters()
+    # The usual depth of a weight-stationary array follows from its size.
+    needed = {"depth"} if design.kind == "array" and design.dataflow == "ws" else set()
+    words = [
+        f"{option(name)} {value}"
+        for name, value in design.parameters().items()
+        if name != "kind" and (name in needed or usual.get(name) != value)
+    ]
+    return " ".join(["lmul", command, design.kind, *words])
+
+
 def make_design(
     kind: str,
     *,
