@@ -4,7 +4,7 @@ PYTHON ?= python3
 BUILD  := build
 VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
-ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm tests bench src
+ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report tests bench src
 
 .PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants accuracy bench lint format clean distclean
 
@@ -24,7 +24,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV), about a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[sim,cost,fpga,plot,explore,dask,dev]'
+	    --constraint constraints.txt --editable '.[sim,cost,fpga,plot,report,explore,dask,dev]'
 	@touch $@
 
 test: $(VENV)/ready

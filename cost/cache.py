@@ -24,19 +24,32 @@ def cached(directory: Path | None, key: Any, make: Callable[[], Any]) -> Any:
     key : JSON value
         All that the result depends on, versions of tools and of this program among it.
     make : callable
-        Gives the result, a JSON value.
+        Gives the result, a JSON value but null.
     """
     if directory is None:
         return make()
-    name = f"{digest(json.dumps(key, sort_keys=True))}.json"
+    value = find_cached(directory, key)
+    if value is None:
+        value = make()
+        content = json.dumps(value)
+        write_files(directory, {_file_name(key): f"{digest(content)}\n{content}"})
+    return value
+
+
+def find_cached(directory: Path, key: Any) -> Any:
+    """Give a result from a directory, None if it is not there or damaged.
+
+    Parameters
+    ----------
+    directory : Path
+    key : JSON value
+        As `cached` takes it.
+    """
     with suppress(OSError, ValueError):
-        checksum, _, content = (directory / name).read_text(encoding="utf-8").partition("\n")
+        checksum, _, content = (directory / _file_name(key)).read_text(encoding="utf-8").partition("\n")
         if checksum == digest(content):
             return json.loads(content)
-    value = make()
-    content = json.dumps(value)
-    write_files(directory, {name: f"{digest(content)}\n{content}"})
-    return value
+    return None
 
 
 @cache
@@ -52,6 +65,10 @@ def program_digest(*patterns: str) -> str:
     patterns = patterns or ("*.py", "*/*.py", "*/*/*.py")
     sources = sorted(path for pattern in patterns for path in package.glob(pattern))
     return digest("\0".join(path.read_text(encoding="utf-8") for path in sources))
+
+
+def _file_name(key: Any) -> str:
+    return f"{digest(json.dumps(key, sort_keys=True))}.json"
 
 
 def digest(text: str) -> str:

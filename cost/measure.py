@@ -158,6 +158,9 @@ class Measured:
         return cls(**values | {"blocks": blocks, "path": path})
 
 
+SOURCES = ("cost/*.py", "golden/*.py", "hdl/*.py", "sim/tiles.py", "workloads/*.py", "design.py")
+"""Files of this program that figures of a netlist depend on."""
+
 LONGEST_NS = 1000
 """Longest delay that is simulated: the simulation counts femtoseconds in 32 bits."""
 
@@ -270,7 +273,7 @@ def measure_all(
         simulated = simulate_netlist(mapped.netlist, inputs(), warmup=warmup, conditions=conditions)
         return measure(simulated).as_json()
 
-    common = [program_digest(), made_from, warmup, asdict(conditions)]
+    common = [program_digest(*SOURCES), made_from, warmup, asdict(conditions)]
     for name, mapped in netlists.items():
         key = [*common, digest(mapped.json), mapped.library.checksum]
         yield name, Measured.from_json(cached(cache, key, partial(figures, mapped)))

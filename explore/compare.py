@@ -1,4 +1,4 @@
-"""What changed between two reports of `lmul explore` or `lmul cost`, design by design."""
+"""What changed between two reports of `lmul report`, `lmul explore` or `lmul cost`, design by design."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from lmul.metrics import METRICS, Metric
 LARGEST_REPORT = 1 << 28
 """Bytes of a report."""
 
-WANTED = "name a report of `lmul explore --json` or `lmul cost --json`"
+WANTED = "name a report.json of `lmul report`, or what `lmul explore` or `lmul cost` wrote with --json"
 
 CLOCKS = {"clock_ns": 1.0, "clock_period_ps": 1e-3}
 """What reports call the clock period, and how many ns it is in."""
@@ -137,7 +137,7 @@ def _records(content: Any, path: Path) -> list[Record]:
     return list(records)
 
 
-def _of_explore(content: Any) -> Any:
+def _of_points(content: Any) -> Any:
     points = content.get("points")
     if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
         return None
@@ -148,7 +148,7 @@ def _of_cost(content: Any) -> Any:
     return content if isinstance(content, list) else None
 
 
-READERS: dict[str, Callable[[Any], Any]] = {REPORT: _of_explore, "cost": _of_cost}
+READERS: dict[str, Callable[[Any], Any]] = {"report": _of_points, REPORT: _of_points, "cost": _of_cost}
 """How the records of each kind of report are found."""
 
 

@@ -142,6 +142,7 @@ def _parser() -> Parser:
     _llm_parser(commands.add_parser("llm", help="accuracy of a language model under the arithmetic"))
     _generate_parser(commands.add_parser("generate", help="continue a prompt under a chosen arithmetic"))
     _explore_parser(commands.add_parser("explore", help="a sweep of designs to a Pareto front"))
+    _report_parser(commands.add_parser("report", help="what L-Mul saves and costs, as one page"))
     _compare_parser(commands.add_parser("compare", help="what changed between two reports, as Markdown"))
     _list_parser(commands.add_parser("list", help="what there is to choose from"))
     return parser
@@ -339,9 +340,32 @@ def _explore_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_explore, clock=None)
 
 
+def _report_parser(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-o", "--output", type=Path, required=True, metavar="DIR", help="where to")
+    add("--formats", default="e4m3,e5m2,bf16,fp16,fp32", metavar="F,F", help="default: %(default)s")
+    add(
+        "--multipliers",
+        default="lmul,mitchell,addm,addc,exact",
+        metavar="M,M",
+        help="lmul and exact among them; default: %(default)s",
+    )
+    _add_operands(parser)
+    add("--liberty", type=Path, metavar="FILE", help="cell library, may be gzipped; default: Nangate 45 nm")
+    add(
+        "--llm",
+        type=Path,
+        metavar="DIR",
+        help="results of `make accuracy`, such as build/llm; default: those recorded with this version",
+    )
+    add("--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes; default: one a processor")
+    add("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(run=_report)
+
+
 def _compare_parser(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("before", type=Path, metavar="A.json", help="what `lmul explore` or `lmul cost` wrote with --json")
+    add("before", type=Path, metavar="A.json", help="a report.json, or what `lmul explore` or `lmul cost` wrote with --json")
     add("after", type=Path, metavar="B.json", help="the same of another version")
     add("--tolerance", type=float, default=0.0, metavar="PERCENT", help="changes that are none; default: 0")
     add("--quiet", action="store_true", help="print nothing, for the exit status alone")
@@ -451,6 +475,12 @@ def _explore(options: argparse.Namespace) -> int:
     from lmul.commands.explore import run_explore
 
     return run_explore(options)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from lmul.commands.report import run_report
+
+    return run_report(options)
 
 
 def _compare(options: argparse.Namespace) -> int:

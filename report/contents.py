@@ -1,0 +1,108 @@
+"""What a report knows: figures of designs, claims recomputed, and how a language model did."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lmul.report.language_model import LanguageModel
+from lmul.report.measure import Figures
+from lmul.report.plan import BASELINE, FP32_SUM, Plan, Sum
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that is on the page.
+
+    Parameters
+    ----------
+    plan : Plan
+    figures : mapping of str to dict
+        Of every design, by name.
+    adder : dict
+        Figures of an fp32 adder.
+    claims : sequence of dict
+        What the paper says of accuracy, recomputed.
+    gates : sequence of dict
+        Numbers of gates that the paper gives, recomputed.
+    model : LanguageModel
+    made : mapping of str to str
+        Library, versions, operands: how the figures were made.
+    """
+
+    plan: Plan
+    figures: Mapping[str, Figures]
+    adder: Figures
+    claims: Sequence[Mapping[str, Any]]
+    gates: Sequence[Mapping[str, Any]]
+    model: LanguageModel
+    made: Mapping[str, str]
+
+    @cached_property
+    def _by_choice(self) -> dict[tuple[str, str, str, int], Figures]:
+        found = {}
+        for figures in self.figures.values():
+            design = figures["design"]
+            acc = str(design.get("acc", "")).partition(":")[0]
+            found[design["format"], design["mul"], acc, design.get("lanes", 1)] = figures
+        return found
+
+    def product(self, format_: str, mul: str) -> Figures | None:
+        """Give the figures of a multiplier, None if there is none."""
+        return self._by_choice.get((format_, mul, "", 1))
+
+    def dot(self, format_: str, mul: str, sum_: Sum) -> Figures | None:
+        """Give the figures of a dot product, None if there is none."""
+        return self._by_choice.get((format_, mul, sum_.acc, sum_.lanes))
+
+    def saved_by_product(self, format_: str, mul: str = "lmul") -> float | None:
+        """Give the share of a conventional multiplier's energy that another one saves."""
+        return _saved(self.product(format_, mul), self.product(format_, BASELINE))
+
+    def saved_by_dot(self, format_: str, sum_: Sum, mul: str = "lmul") -> float | None:
+        """Give the share of a dot product's energy that a multiplier saves.
+
+        For fp32, the sum is an adder behind the multiplier, measured apart.
+        """
+        if format_ == "fp32" and sum_ is FP32_SUM:
+            ours, theirs = (self.product(format_, name) for name in (mul, BASELINE))
+            if ours is None or theirs is None:
+                return None
+            adder: float = self.adder["energy_fj"]
+            return 1 - (_energy(ours) + adder) / (_energy(theirs) + adder)
+        return _saved(self.dot(format_, mul, sum_), self.dot(format_, BASELINE, sum_))
+
+    def formats_of(self, sum_: Sum) -> list[str]:
+        """Give the formats that have a kind of dot product."""
+        return [name for name in self.plan.formats if self.dot(name, BASELINE, sum_)]
+
+    def multipliers_of(self, format_: str) -> list[str]:
+        """Give the multipliers that a format has."""
+        return [mul for mul in self.plan.multipliers if self.product(format_, mul)]
+
+    @property
+    def formats(self) -> Sequence[str]:
+        """All formats."""
+        return self.plan.formats
+
+    def products(self) -> list[Figures]:
+        """Give the figures of all multipliers."""
+        return [figures for figures in self.figures.values() if figures["design"]["kind"] == "mul"]
+
+    def dots(self, sum_: Sum) -> list[Figures]:
+        """Give the figures of all dot products of a kind."""
+        return [
+            figures
+            for name in self.formats_of(sum_)
+            for mul in self.multipliers_of(name)
+            if (figures := self.dot(name, mul, sum_))
+        ]
+
+
+def _saved(ours: Figures | None, theirs: Figures | None) -> float | None:
+    return None if ours is None or theirs is None else 1 - _energy(ours) / _energy(theirs)
+
+
+def _energy(figures: Figures) -> float:
+    energy: float = figures["energy_per_product_fj"]
+    return energy

@@ -1,0 +1,88 @@
+"""How a language model did: what `make accuracy` found, as it was recorded, or as a user has it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lmul.errors import UserError
+from lmul.files import read_input
+
+RECORDED = Path(__file__).parent / "recorded"
+"""Results of `make accuracy` that come with this package."""
+
+FILES = ("accuracy", "bias", "questions", "energy")
+"""Names of the files, without their suffix."""
+
+LARGEST = 1 << 24
+"""Bytes of such a file."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """Results of `lmul llm`.
+
+    Parameters
+    ----------
+    accuracy, bias, questions : sequence of mapping
+        Rows of `lmul llm --json`.
+    energy : sequence of mapping
+        Those of `lmul llm --energy --json`.
+    source : str
+        Where they are from, for people.
+    """
+
+    accuracy: Sequence[Row]
+    bias: Sequence[Row]
+    questions: Sequence[Row]
+    energy: Sequence[Row]
+    source: str
+
+    def ratio(self, mul: str, format_: str, scope: str, *more: str) -> float | None:
+        """Give perplexity over that of full precision, None if it was not measured.
+
+        Parameters
+        ----------
+        mul, format_, scope : str
+        *more : str
+            What else the arithmetic is named with, as `lmul.llm.scheme` writes it.
+        """
+        name = ",".join((mul, format_, scope, *more))
+        rows = (row for row in self.accuracy if row["arithmetic"] == name)
+        return next((float(row["ratio"]["value"]) for row in rows), None)
+
+
+def read_results(directory: Path | None) -> LanguageModel:
+    """Read results of `make accuracy`.
+
+    Parameters
+    ----------
+    directory : Path or None
+        Where they are; None are those recorded with this package.
+
+    Raises
+    ------
+    UserError
+        One of the files is missing or is something else.
+    """
+    place = directory or RECORDED
+    rows = {name: _read(place / f"{name}.json") for name in FILES}
+    source = f"{directory}" if directory else "recorded with this version by `make accuracy`"
+    return LanguageModel(**rows, source=source)
+
+
+def _read(path: Path) -> list[Row]:
+    wanted = "name the directory that `make accuracy` wrote, such as build/llm"
+    try:
+        rows = json.loads(read_input(path, wanted, LARGEST))
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is not JSON: {wanted}") from None
+    needed = (
+        {"design", "machine", "kinds"} if path.stem == "energy" else {"arithmetic", "perplexity", "ratio"}
+    )
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and needed <= set(row) for row in rows):
+        raise UserError(f"{path} is not what `lmul llm --json` writes: {wanted}")
+    return rows

@@ -1,0 +1,243 @@
+"""Figures of all designs of a report, measured in several processes and kept."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lmul.accuracy.designs import design_errors
+from lmul.cost.cache import cached, find_cached, program_digest
+from lmul.cost.calibration import measure as measure_circuit
+from lmul.cost.calibration_circuits import float_adder
+from lmul.cost.estimate import Cost, estimate, map_blocks, operands_key
+from lmul.cost.liberty import read_liberty
+from lmul.cost.measure import SOURCES as MEASURED_BY
+from lmul.cost.measure import Block, Conditions, measure_all
+from lmul.cost.stimulus import stimulus, warmup
+from lmul.design import Design, command_line
+from lmul.golden import FP32
+from lmul.processes import LocalProcesses
+from lmul.progress import Report
+from lmul.report.plan import is_split
+from lmul.workloads import Operands, default_operands, load_operands
+
+CONDITIONS = Conditions(seeds=1, precision=0.02)
+"""Those of `lmul explore`: the command beside each figure asks for them."""
+
+ADDER = "fp32 add"
+"""Key of the figures of an fp32 adder alone, which belong to no design."""
+
+SOURCES = (*MEASURED_BY, "accuracy/*.py", "report/measure.py")
+"""Files of this program that figures of a design depend on."""
+
+BLOCKS = {
+    "product": "multipliers",
+    "align": "aligners",
+    "term": "aligners",
+    "mac": "adder tree and sum",
+    "add": "adder tree and sum",
+    "round": "rounding of the result",
+    "convert": "rounding of the result",
+    "": "control",
+}
+"""What the modules of a dot product are for."""
+
+REGISTERS = "registers and clock"
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all measurements have in common.
+
+    Parameters
+    ----------
+    liberty : Path
+    cells : Path
+        Directory of netlists.
+    results : Path
+        Directory of finished figures.
+    operands : Path or None
+        File of operands; None are the captured ones of the package.
+    """
+
+    liberty: Path
+    cells: Path
+    results: Path
+    operands: Path | None = None
+
+    def matrices(self) -> tuple[Operands, ...]:
+        """Read the operands."""
+        return _matrices(self.operands)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing to measure.
+
+    Parameters
+    ----------
+    design : Design or None
+        None is the fp32 adder.
+    setup : Setup
+    """
+
+    design: Design | None
+    setup: Setup
+
+    @property
+    def name(self) -> str:
+        """Name for people and for the results."""
+        return self.design.name if self.design else ADDER
+
+
+def measure_designs(
+    designs: Sequence[Design], setup: Setup, jobs: int, progress: Report
+) -> dict[str, Figures]:
+    """Measure designs, and an fp32 adder, or take what was measured before.
+
+    Parameters
+    ----------
+    designs : sequence of Design
+    setup : Setup
+    jobs : int
+        Processes.
+    progress : callable
+        Told the numbers of finished and of all measurements.
+
+    Returns
+    -------
+    dict of str to dict
+        Figures by name of the design; units in the names.
+
+    Raises
+    ------
+    UserError
+        The library cannot be used.
+    """
+    asked = [Job(design, setup) for design in (None, *designs)]
+    found = {job.name: find_cached(setup.results, _key(job)) for job in asked}
+    missing = {job.name: job for job in asked if found[job.name] is None}
+    if missing:
+        found |= _measure_all(missing, jobs, progress)
+    return found
+
+
+def _measure_all(jobs: Mapping[str, Job], processes: int, progress: Report) -> dict[str, Figures]:
+    # The slow ones first, so that no processor waits long for the last one.
+    ordered = sorted(jobs.items(), key=lambda item: _expected_work(item[1]), reverse=True)
+    found: dict[str, Figures] = {}
+    with LocalProcesses(measure_job, lambda job: job.name, processes) as engine:
+        for name, job in ordered:
+            engine.submit(name, job)
+        while len(found) < len(jobs):
+            progress(len(found), len(jobs))
+            name, figures = engine.take()
+            found[name] = figures
+    return found
+
+
+def measure_job(job: Job) -> Figures:
+    """Measure one design, and keep the figures."""
+    figures: Figures = cached(job.setup.results, _key(job), lambda: _measure(job.design, job.setup))
+    return figures
+
+
+def _key(job: Job) -> list[Any]:
+    """Give all that figures depend on."""
+    common = [program_digest(*SOURCES), version("pyosys"), read_liberty(job.setup.liberty).checksum]
+    if job.design is None:
+        return [*common, ADDER]
+    return [*common, asdict(CONDITIONS), operands_key(job.design, job.setup.matrices())]
+
+
+@lru_cache(maxsize=1)
+def _matrices(path: Path | None) -> tuple[Operands, ...]:
+    return default_operands() if path is None else (load_operands(path),)
+
+
+def _expected_work(job: Job) -> int:
+    """Guess how long a measurement takes, in no unit."""
+    if job.design is None:
+        return 1 << 16
+    mantissa = job.design.format.mantissa_bits
+    return job.design.lanes * mantissa**2 + 1024 * (job.design.acc == "fp32") + 256 * is_split(job.design)
+
+
+def _measure(design: Design | None, setup: Setup) -> Figures:
+    if design is None:
+        return asdict(measure_circuit(float_adder(FP32), setup.liberty, setup.cells))
+    operands = setup.matrices()
+    cost = estimate(design, operands, setup.liberty, conditions=CONDITIONS, cache=setup.cells)
+    error, noise = design_errors(design, operands)
+    smallest, largest = cost.area_spread
+    return {
+        **_of_cost(cost),
+        "area_um2_of_all_netlists": [round(smallest, 4), round(largest, 4)],
+        "rms_error_percent": 100 * error,
+        "noise_percent": 100 * noise,
+        "blocks": _blocks(cost, setup) if is_split(design) else {},
+        "measured_by": f"{command_line('cost', design)} --seeds {CONDITIONS.seeds} "
+        f"--precision {100 * CONDITIONS.precision:g}",
+        "verilog": command_line("verilog", design),
+    }
+
+
+KEPT = (
+    "design",
+    "estimate",
+    "library",
+    "voltage_v",
+    "area_um2",
+    "area_nand2",
+    "recipe",
+    "critical_delay_ps",
+    "clock_period_ps",
+    "timed_cycles",
+    "cycles",
+    "energy_per_product_fj",
+    "energy_per_product_zero_delay_fj",
+    "products_per_cycle",
+)
+"""Figures of `Cost.as_dict` that a report shows."""
+
+
+def _of_cost(cost: Cost) -> Figures:
+    all_of_it = cost.as_dict()
+    return {name: all_of_it[name] for name in KEPT} | {
+        "energy_parts_fj": asdict(cost.energy_per_product),
+        "glitches_fj": cost.glitches_per_product,
+        "interval_95_fj": cost.interval_per_product,
+    }
+
+
+def _blocks(cost: Cost, setup: Setup) -> Figures:
+    """Tell the energy of a product block by block, in fJ.
+
+    In a netlist of the kept recipe whose blocks are mapped one by one, and which takes more.
+    """
+    operands = setup.matrices()
+    netlists = {"blocks": map_blocks(cost, setup.liberty, cache=setup.cells)}
+    measured = dict(
+        measure_all(
+            netlists,
+            lambda: stimulus(cost.design, operands),
+            operands_key(cost.design, operands),
+            warmup=warmup(cost.design),
+            conditions=CONDITIONS,
+            cache=setup.cells,
+        )
+    )["blocks"]
+    return _by_purpose(measured.blocks.items(), 1 / cost.design.products_per_cycle)
+
+
+def _by_purpose(blocks: Iterable[tuple[str, Block]], factor: float) -> Figures:
+    """Add up energies by what modules are for, clock pins and registers apart."""
+    found = dict.fromkeys([*BLOCKS.values(), REGISTERS], 0.0)
+    for name, block in blocks:
+        found[BLOCKS[name]] += factor * (block.energy.total - block.energy.clock)
+        found[REGISTERS] += factor * block.energy.clock
+    return found

@@ -1,0 +1,97 @@
+"""The page and all files of a report."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lmul.report.charts import Chart
+from lmul.report.contents import Contents
+from lmul.report.sections import Section, sections
+
+PLACE = Path(__file__).parent
+
+VEGALITE = "6.4"
+
+REPORT = "report"
+"""What the JSON file says that it is."""
+
+
+def report_files(contents: Contents) -> dict[str, str | bytes]:
+    """Make all files of a report.
+
+    Parameters
+    ----------
+    contents : Contents
+
+    Returns
+    -------
+    dict of str to str or bytes
+        By name: index.html, report.json, a CSV file for each table, SVG and PDF for each figure.
+    """
+    found = sections(contents)
+    files: dict[str, str | bytes] = {"index.html": page(found), "report.json": report_json(contents)}
+    files |= {f"{table.name}.csv": table.csv() for section in found for table in section.tables}
+    for chart in [chart for section in found for chart in section.charts]:
+        files |= figure_files(chart)
+    return files
+
+
+def page(found: list[Section]) -> str:
+    """Write the page, which needs nothing beside itself."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PLACE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    charts = {chart.name: chart.page_spec() for section in found for chart in section.charts}
+    return environment.get_template("page.html").render(
+        sections=found,
+        version=version("lmul"),
+        style=(PLACE / "page.css").read_text(encoding="utf-8"),
+        script=(PLACE / "page.js").read_text(encoding="utf-8"),
+        library=chart_library(),
+        charts=in_script(charts),
+    )
+
+
+def report_json(contents: Contents) -> str:
+    """Write all figures, for programs and `lmul compare`."""
+    content = {
+        "report": REPORT,
+        "made": contents.made,
+        "points": list(contents.figures.values()),
+        "fp32_add": contents.adder,
+        "gates": contents.gates,
+        "accuracy_claims": contents.claims,
+        "language_model": {
+            name: getattr(contents.model, name)
+            for name in ("source", "accuracy", "bias", "questions", "energy")
+        },
+    }
+    return json.dumps(content, indent=1) + "\n"
+
+
+def figure_files(chart: Chart) -> dict[str, str | bytes]:
+    """Draw a figure for a paper."""
+    import vl_convert
+
+    spec = chart.figure_spec()
+    svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGALITE)
+    return {f"{chart.name}.svg": svg, f"{chart.name}.pdf": vl_convert.svg_to_pdf(svg)}
+
+
+def in_script(values: Mapping[str, Any]) -> str:
+    """Write plain values as JavaScript that no text in them can end."""
+    return json.dumps(values).replace("<", "\\u003c")
+
+
+@cache
+def chart_library() -> str:
+    """Give Vega, Vega-Lite and Vega-Embed as one script."""
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGALITE)
+    return bundle.replace("</script", "<\\/script")

@@ -1,0 +1,142 @@
+"""Which designs a report is about."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lmul.design import Design, make_design
+from lmul.errors import UserError
+from lmul.golden import Format, find_format
+from lmul.golden.quantise import SELF_SCALED_EXPONENT_BITS
+from lmul.hdl.built import check_built
+from lmul.workloads import Operands
+
+FORMATS = ("e4m3", "e5m2", "bf16", "fp16", "fp32")
+
+MULTIPLIERS = ("lmul", "mitchell", "addm", "addc", "exact")
+
+BASELINE = "exact"
+
+COMPARED = ("lmul", BASELINE)
+"""Multipliers without which there is nothing to say."""
+
+REGISTER_BITS, SELF_SCALED_REGISTER_BITS = 24, 32
+"""Of fixed-point sums: 24 bits are coarse for operands that are not scaled to their format."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A kind of dot product.
+
+    Parameters
+    ----------
+    title : str
+    acc : str
+        `fixed`, `fp32` or `exact`.
+    lanes : int
+    """
+
+    title: str
+    acc: str
+    lanes: int
+
+
+SUMS = (
+    Sum("1 lane, fp32 sum", "fp32", 1),
+    Sum("1 lane, fixed point", "fixed", 1),
+    Sum("8 lanes, fixed point", "fixed", 8),
+    Sum("8 lanes, exact sum", "exact", 8),
+)
+"""An fp32 sum of eight lanes would be eight adders in a row, which nobody builds."""
+
+FP32_SUM, BEST_SUM = SUMS[0], SUMS[2]
+"""What the paper speaks of, and what an accelerator would have, whose energy is told block by block."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Formats and multipliers of a report.
+
+    Parameters
+    ----------
+    formats, multipliers : sequence of str
+
+    Raises
+    ------
+    UserError
+        A format is unknown, or a multiplier is missing that others are compared with.
+    """
+
+    formats: Sequence[str] = FORMATS
+    multipliers: Sequence[str] = MULTIPLIERS
+
+    def __post_init__(self) -> None:
+        for name in self.formats:
+            make_design("mul", format=name)
+        missing = [name for name in COMPARED if name not in self.multipliers]
+        if missing:
+            raise UserError(f"--multipliers must have {' and '.join(COMPARED)}: {missing[0]} is missing")
+
+    def designs(self, operands: Sequence[Operands]) -> list[Design]:
+        """Give all designs; those that there is no hardware for are left out.
+
+        Parameters
+        ----------
+        operands : sequence of Operands
+            Whose products fixed-point registers have room for.
+
+        Raises
+        ------
+        UserError
+            A multiplier is unknown, or for none of the formats.
+        """
+        products = [self._made("mul", {"format": name}) for name in self.formats]
+        dots = [
+            self._made("dot", {"format": name, "lanes": sum_.lanes, "acc": acc})
+            for name in self.formats
+            for sum_ in SUMS
+            for acc in [fixed_accumulator(find_format(name), operands) if sum_.acc == "fixed" else sum_.acc]
+        ]
+        found = [design for group in (*products, *dots) for design in group]
+        built = {design.mul for design in found}
+        if unknown := [name for name in self.multipliers if name not in built]:
+            raise UserError(
+                f"--multipliers {unknown[0]!r} is for none of {', '.join(self.formats)}: "
+                "see `lmul list multipliers`"
+            )
+        return found
+
+    def _made(self, kind: str, options: Mapping[str, Any]) -> list[Design]:
+        found = []
+        for mul in self.multipliers:
+            try:
+                design = make_design(kind, mul=mul, **options)
+                check_built(design)
+            except UserError:
+                continue
+            found.append(design)
+        return found
+
+
+def fixed_accumulator(format_: Format, operands: Sequence[Operands]) -> str:
+    """Give a register that holds four times the largest product.
+
+    Parameters
+    ----------
+    format_ : Format
+        Operands are scaled to its largest number, unless it has the range of float32.
+    operands : sequence of Operands
+    """
+    scaled = format_.exponent_bits < SELF_SCALED_EXPONENT_BITS
+    bits = REGISTER_BITS if scaled else SELF_SCALED_REGISTER_BITS
+    largest = (
+        format_.largest**2 if scaled else max(abs(pair.a).max() * abs(pair.b).max() for pair in operands)
+    )
+    return f"fixed:{bits}:{math.ceil(math.log2(largest)) + 3 - bits}"
+
+
+def is_split(design: Design) -> bool:
+    """Tell whether the energy of a design is told block by block."""
+    acc = design.acc.partition(":")[0]
+    return design.kind == "dot" and (design.lanes, acc) == (BEST_SUM.lanes, BEST_SUM.acc)

@@ -1,0 +1,99 @@
+"""`lmul report`: one page, figures for papers, and the numbers behind them."""
+
+import argparse
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from lmul.commands.explore import MOST_JOBS
+from lmul.console import console, say
+from lmul.cost.cache import cached, program_digest
+from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.mapping import CELLS
+from lmul.errors import UserError
+from lmul.files import check_output, write_files
+from lmul.progress import working
+from lmul.report.answer import picks, sentences
+from lmul.report.contents import Contents
+from lmul.report.language_model import read_results
+from lmul.report.measure import ADDER, CONDITIONS, Setup, measure_designs
+from lmul.report.page import report_files
+from lmul.report.plan import Plan
+
+CLAIMED_BY = ("accuracy/*.py", "cost/*.py", "golden/*.py")
+"""Files of this program that the recomputed claims depend on."""
+
+RESULTS = "report"
+"""Directory of finished figures in the build directory."""
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Measure what is missing and write the report.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        `output`, `formats`, `multipliers`, `operands`, `liberty`, `llm`, `build`, `jobs` and `quiet`.
+
+    Raises
+    ------
+    UserError
+        An option cannot be used, or the extra `report` is not installed; nothing has then been written.
+    """
+    if not 1 <= options.jobs <= MOST_JOBS:
+        raise UserError(f"--jobs must be a whole number from 1 to {MOST_JOBS}, not {options.jobs}")
+    plan = Plan(options.formats.split(","), options.multipliers.split(","))
+    model = read_results(options.llm)
+    setup = _setup(options)
+    designs = plan.designs(setup.matrices())
+    made = _made(setup)
+    with working("Measuring designs", quiet=options.quiet) as progress:
+        figures = measure_designs(designs, setup, options.jobs, progress)
+    with working("Recomputing the paper's claims", quiet=options.quiet) as progress:
+        claims = cached(setup.results, ["claims", program_digest(*CLAIMED_BY)], lambda: _claims(progress))
+    adder = figures.pop(ADDER)
+    contents = Contents(plan, figures, adder, claims["accuracy"], claims["gates"], model, made)
+    with working("Drawing", quiet=options.quiet):
+        files = report_files(contents)
+    write_files(options.output, files)
+    for text in [*sentences(contents), *picks(contents)]:
+        console().print(text)
+    say(f"Report: {options.output / 'index.html'}")
+    return 0
+
+
+def _setup(options: argparse.Namespace) -> Setup:
+    """Give what measurements have in common; files by absolute paths, for other processes."""
+    cells, results = ((options.build / name).absolute() for name in (CELLS, RESULTS))
+    for directory in (cells, results):
+        check_output(directory, directory=True)
+    liberty = (options.liberty or default_liberty()).absolute()
+    return Setup(liberty, cells, results, options.operands and options.operands.absolute())
+
+
+def _claims(progress: Any) -> dict[str, Any]:
+    from lmul.accuracy.claims import recompute_claims
+    from lmul.cost.paper_claims import paper_claims
+
+    accuracy = recompute_claims(progress)
+    return {
+        "accuracy": [asdict(claim) for claim in accuracy.statements if claim.recomputed],
+        "gates": [asdict(claim) for claim in paper_claims().totals],
+    }
+
+
+def _made(setup: Setup) -> dict[str, str]:
+    """Say what the figures are made with."""
+    library = read_liberty(setup.liberty)
+    operands = setup.matrices()
+    return {
+        "lmul": f"{version('lmul')}, source {program_digest()[:12]}",
+        "cell library": f"{library.name}, {library.voltage:g} V, SHA-256 {library.checksum[:12]}",
+        "Yosys (pyosys)": version("pyosys"),
+        "Python": platform.python_version(),
+        "NumPy": version("numpy"),
+        "operands": f"{len(operands)} matrix products: {', '.join(pair.name for pair in operands)}",
+        "recipes": f"all that the size of a design allows, seed 1 of {CONDITIONS.seeds}",
+        "energy": f"glitches included, half of the 95 % interval within {100 * CONDITIONS.precision:g} %",
+    }
