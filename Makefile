@@ -66,6 +66,7 @@ mutants: $(VENV)/ready
 accuracy: $(VENV)/llm
 	$(LMUL) llm --suite accuracy --tokens 8192 --build $(BUILD) --json $(BUILD)/llm/accuracy.json
 	$(LMUL) llm --suite bias --tokens 8192 --build $(BUILD) --json $(BUILD)/llm/bias.json
+	$(LMUL) llm --suite questions --tokens 8192 --questions --build $(BUILD) --json $(BUILD)/llm/questions.json
 	$(LMUL) llm --energy --build $(BUILD) --json $(BUILD)/llm/energy.json
 
 # The language model with what reads it; compiles for some minutes.

@@ -54,5 +54,13 @@ def bias_suite() -> list[str]:
     return [*schemes, *(f"{plain[mul]},block,full" for mul in ("exact", "lmul", "addm"))]
 
 
-SUITES = {"accuracy": accuracy_suite, "bias": bias_suite}
+def question_suite() -> list[str]:
+    """Arithmetic that answers questions: every multiplier in e4m3, and L-Mul in other formats."""
+    plain = [f"{mul},e4m3,all" for mul in MULTIPLIERS]
+    cut = [f"lmul,{name},truncate,all" for name in TRUNCATED]
+    attention = [f"{mul},e4m3,attention" for mul in ("exact", "lmul")]
+    return ["full", *plain, "exact,e5m2,all", "lmul,e5m2,all", *cut, "lmul,bf16,all", *attention]
+
+
+SUITES = {"accuracy": accuracy_suite, "bias": bias_suite, "questions": question_suite}
 """Tables by name."""

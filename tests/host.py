@@ -121,6 +121,7 @@ WRITERS = {
         *("explore", str(SPACE), "--precision", "20"),
         *("--json", "out/explore.json", "--plot", "out/explore.svg"),
     ),
+    "report": ("report", "--formats", "e2m1", "--multipliers", "lmul,exact", "-o", "out"),
     "sim": ("sim", "mul", "--format", "e2m1"),
     "waves": ("sim", "mul", "--format", "e2m1", "--waves"),
     "netlist": ("sim", "mul", "--format", "e2m1", "--netlist"),

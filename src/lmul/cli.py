@@ -270,7 +270,7 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
         help="such as lmul,e4m3,attention or exact,e5m2,all,row,acc=fixed:24:-2; may be repeated; full: none",
     )
     chosen.add_argument(
-        "--suite", choices=["accuracy", "bias"], help="every row of a table in docs/accuracy.md"
+        "--suite", choices=["accuracy", "bias", "questions"], help="every row of a table in docs/accuracy.md"
     )
     add = parser.add_argument
     add("--tokens", type=int, default=1024, metavar="N", help="of the text that are read; default: 1024")
@@ -365,7 +365,12 @@ def _report_parser(parser: argparse.ArgumentParser) -> None:
 
 def _compare_parser(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("before", type=Path, metavar="A.json", help="a report.json, or what `lmul explore` or `lmul cost` wrote with --json")
+    add(
+        "before",
+        type=Path,
+        metavar="A.json",
+        help="a report.json, or what `lmul explore` or `lmul cost` wrote with --json",
+    )
     add("after", type=Path, metavar="B.json", help="the same of another version")
     add("--tolerance", type=float, default=0.0, metavar="PERCENT", help="changes that are none; default: 0")
     add("--quiet", action="store_true", help="print nothing, for the exit status alone")
