@@ -7,7 +7,7 @@ from typing import Any
 
 from lmul.report.language_model import LanguageModel
 from lmul.report.measure import Figures
-from lmul.report.plan import BASELINE, FP32_SUM, Plan, Sum
+from lmul.report.plan import ADDED, BASELINE, FP32_SUM, Plan, Sum
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Contents:
     figures : mapping of str to dict
         Of every design, by name.
     adder : dict
-        Figures of an fp32 adder.
+        Figures of an fp32 adder; empty where fp32 is no format of the plan.
     claims : sequence of dict
         What the paper says of accuracy, recomputed.
     gates : sequence of dict
@@ -64,7 +64,7 @@ class Contents:
 
         For fp32, the sum is an adder behind the multiplier, measured apart.
         """
-        if format_ == "fp32" and sum_ is FP32_SUM:
+        if format_ == ADDED and sum_ is FP32_SUM:
             ours, theirs = (self.product(format_, name) for name in (mul, BASELINE))
             if ours is None or theirs is None:
                 return None

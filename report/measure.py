@@ -95,13 +95,14 @@ class Job:
 
 
 def measure_designs(
-    designs: Sequence[Design], setup: Setup, jobs: int, progress: Report
+    designs: Sequence[Design | None], setup: Setup, jobs: int, progress: Report
 ) -> dict[str, Figures]:
-    """Measure designs, and an fp32 adder, or take what was measured before.
+    """Measure designs, or take what was measured before.
 
     Parameters
     ----------
-    designs : sequence of Design
+    designs : sequence of Design or None
+        None is an fp32 adder.
     setup : Setup
     jobs : int
         Processes.
@@ -111,14 +112,14 @@ def measure_designs(
     Returns
     -------
     dict of str to dict
-        Figures by name of the design; units in the names.
+        Figures by name of the design, or `ADDER`; units in the names.
 
     Raises
     ------
     UserError
         The library cannot be used.
     """
-    asked = [Job(design, setup) for design in (None, *designs)]
+    asked = [Job(design, setup) for design in designs]
     found = {job.name: find_cached(setup.results, _key(job)) for job in asked}
     missing = {job.name: job for job in asked if found[job.name] is None}
     if missing:

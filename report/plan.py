@@ -16,6 +16,9 @@ FORMATS = ("e4m3", "e5m2", "bf16", "fp16", "fp32")
 
 MULTIPLIERS = ("lmul", "mitchell", "addm", "addc", "exact")
 
+ADDED = "fp32"
+"""The format whose dot products are a multiplier and an adder, measured apart."""
+
 BASELINE = "exact"
 
 COMPARED = ("lmul", BASELINE)

@@ -19,7 +19,7 @@ from lmul.report.contents import Contents
 from lmul.report.language_model import read_results
 from lmul.report.measure import ADDER, CONDITIONS, Setup, measure_designs
 from lmul.report.page import report_files
-from lmul.report.plan import Plan
+from lmul.report.plan import ADDED, Plan
 
 CLAIMED_BY = ("accuracy/*.py", "cost/*.py", "golden/*.py")
 """Files of this program that the recomputed claims depend on."""
@@ -46,13 +46,14 @@ def run_report(options: argparse.Namespace) -> int:
     plan = Plan(options.formats.split(","), options.multipliers.split(","))
     model = read_results(options.llm)
     setup = _setup(options)
-    designs = plan.designs(setup.matrices())
+    adders = [None] if ADDED in plan.formats else []
+    designs = [*plan.designs(setup.matrices()), *adders]
     made = _made(setup)
     with working("Measuring designs", quiet=options.quiet) as progress:
         figures = measure_designs(designs, setup, options.jobs, progress)
     with working("Recomputing the paper's claims", quiet=options.quiet) as progress:
         claims = cached(setup.results, ["claims", program_digest(*CLAIMED_BY)], lambda: _claims(progress))
-    adder = figures.pop(ADDER)
+    adder = figures.pop(ADDER, {})
     contents = Contents(plan, figures, adder, claims["accuracy"], claims["gates"], model, made)
     with working("Drawing", quiet=options.quiet):
         files = report_files(contents)
