@@ -4,7 +4,7 @@ PYTHON ?= python3
 BUILD  := build
 VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
-ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report tests bench src
+ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report multipliers tests bench src
 
 .PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants accuracy bench lint format clean distclean
 

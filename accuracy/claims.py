@@ -24,7 +24,7 @@ from lmul.accuracy.products import (
 from lmul.accuracy.regions import Parting, parting
 from lmul.golden import FORMATS, addc_carry
 from lmul.golden.codec import Rounding
-from lmul.golden.significand import integer_add
+from lmul.multipliers.integer_add import integer_add
 from lmul.progress import Report
 
 PAPER = "paper"

@@ -13,7 +13,7 @@ from lmul.accuracy.products import PAIRS, draw, unbounded_format
 from lmul.accuracy.statistics import Reals
 from lmul.golden import encode
 from lmul.golden.codec import Rounding
-from lmul.golden.significand import lmul_offset
+from lmul.multipliers.lmul import lmul_offset
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 7, 10)
 """Mantissa widths that are looked at."""

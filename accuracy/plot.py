@@ -15,6 +15,7 @@ from lmul.accuracy.products import (
 )
 from lmul.accuracy.statistics import Errors, Reals
 from lmul.golden import Format
+from lmul.multipliers import find_multiplier
 from lmul.pictures import write_picture
 
 if TYPE_CHECKING:
@@ -25,14 +26,8 @@ if TYPE_CHECKING:
 MOST_MANTISSAS = 256
 """Mantissas along a side of the picture, where there are more."""
 
-DESCRIPTIONS = {
-    "mitchell": "integer addition",
-    "lmul": "integer addition + constant",
-    "addm": "integer addition + correction in the middle",
-    "addc": "integer addition + carry",
-    "exact": "correctly rounded",
-    "formula": "the paper's formula",
-}
+CAPTIONS = {"exact": "correctly rounded", "formula": "the paper's formula"}
+"""Of the multipliers that are no integer addition."""
 
 
 def plot_errors(format_: Format, path: Path) -> None:
@@ -94,7 +89,8 @@ def _label_panel(axis: "Axes", mul: str, errors: Errors) -> None:
     """Write name, description and figures above a panel."""
     axis.set_title(mul, fontweight="bold", fontsize=11, pad=32)
     figures = f"mean {100 * errors.mean:+.3g} %, RMS {100 * errors.rms:#.3g} %"
-    text = axis.text(0.5, 1.03, f"{DESCRIPTIONS[mul]}\n{figures}", ha="center", va="bottom", fontsize=8.5)
+    caption = CAPTIONS.get(mul) or find_multiplier(mul).caption
+    text = axis.text(0.5, 1.03, f"{caption}\n{figures}", ha="center", va="bottom", fontsize=8.5)
     text.set_transform(axis.transAxes)
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lmul.accuracy.statistics import Errors, ErrorSums, Reals
 from lmul.golden import Arithmetic, Format, decode, encode, find_format, multiply, wide_product
 from lmul.golden.codec import Rounding
-from lmul.golden.significand import ADDC_MANTISSA_BITS
+from lmul.multipliers import find_multiplier, plug_ins
+from lmul.multipliers.table import NOT_ADDED
 
 MULTIPLIERS = ("mitchell", "lmul", "addm", "addc", "exact", "formula")
 """In the order of the tables."""
@@ -53,8 +54,12 @@ class CodeErrors:
 
 
 def multipliers(mantissa_bits: int) -> tuple[str, ...]:
-    """Name the multipliers that are defined for a mantissa width."""
-    return tuple(mul for mul in MULTIPLIERS if mul != "addc" or mantissa_bits <= ADDC_MANTISSA_BITS)
+    """Name the multipliers that are defined for a mantissa width, those of plug-ins last."""
+    return tuple(
+        mul
+        for mul in (*MULTIPLIERS, *plug_ins())
+        if mul in NOT_ADDED or mantissa_bits <= find_multiplier(mul).most_mantissa_bits
+    )
 
 
 def unbounded_format(mantissa_bits: int) -> Format:

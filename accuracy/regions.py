@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmul.accuracy.statistics import Reals
-from lmul.golden.significand import integer_add, lmul_constant
+from lmul.multipliers.integer_add import integer_add
+from lmul.multipliers.lmul import lmul_constant
 
 BLOCK = 1 << 20
 """Sums of mantissas looked at together."""

@@ -21,7 +21,7 @@ from lmul.accuracy.statistics import Errors
 from lmul.accuracy.tensors import TensorErrors, tensor_errors
 from lmul.golden import Format
 from lmul.golden.codec import Rounding
-from lmul.golden.significand import lmul_constant
+from lmul.multipliers.lmul import lmul_constant
 from lmul.progress import Report
 from lmul.workloads import Operands
 

@@ -1,7 +1,9 @@
 """Results kept by the content they were made from, each with a checksum of its own."""
 
 import hashlib
+import inspect
 import json
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lmul.files import write_files
+from lmul.multipliers import find_multiplier
+from lmul.multipliers.table import DESCRIPTIONS
 
 
 def cached(directory: Path | None, key: Any, make: Callable[[], Any]) -> Any:
@@ -67,10 +71,23 @@ def program_digest(*patterns: str) -> str:
     return digest("\0".join(path.read_text(encoding="utf-8") for path in sources))
 
 
-def _file_name(key: Any) -> str:
-    return f"{digest(json.dumps(key, sort_keys=True))}.json"
+def multiplier_digest(mul: str) -> str:
+    """Give a checksum of the module that a plug-in's multiplier is in, nothing for those of this package.
+
+    Parameters
+    ----------
+    mul : str
+        Name of a multiplier.
+    """
+    if mul in DESCRIPTIONS:
+        return ""
+    return digest(inspect.getsource(sys.modules[type(find_multiplier(mul)).__module__]))
 
 
 def digest(text: str) -> str:
     """Give the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_name(key: Any) -> str:
+    return f"{digest(json.dumps(key, sort_keys=True))}.json"

@@ -13,7 +13,7 @@ from typing import Any
 from lmul.design import Design
 from lmul.errors import UserError
 from lmul.golden import Format
-from lmul.golden.significand import lmul_offset
+from lmul.multipliers.lmul import lmul_offset
 
 FULL_ADDER = 11
 """Gates of a full adder (paper)."""

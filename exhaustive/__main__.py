@@ -30,8 +30,8 @@ from lmul.design import Design, make_design
 from lmul.errors import one_line
 from lmul.files import check_output, write_files, write_json
 from lmul.golden import FORMATS, OVERFLOWS, SUBNORMALS, Format, find_format
-from lmul.golden.significand import ADDC_MANTISSA_BITS
 from lmul.hdl import export
+from lmul.multipliers.addc import ADDC_MANTISSA_BITS
 from lmul.progress import working
 from lmul.sim.native import Candidate, build_products, compare_products
 from lmul.sim.pairs import WIDEST_ALL, draw_pairs, many_edge_codes

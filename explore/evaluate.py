@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.accuracy.designs import design_errors
-from lmul.cost.cache import digest, program_digest
+from lmul.cost.cache import digest, multiplier_digest, program_digest
 from lmul.cost.estimate import estimate
 from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.measure import Conditions
@@ -85,6 +85,7 @@ class Task:
         """Give a name of the result that nothing else has."""
         point = self.point
         made_from = [dict(fingerprint), point.design.parameters(), point.clock_ns, self.effort]
+        made_from += filter(None, [multiplier_digest(point.design.mul)])
         return digest(json.dumps(made_from, sort_keys=True))
 
 

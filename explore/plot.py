@@ -1,5 +1,6 @@
 """The points of a sweep as a picture."""
 
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {"lmul": "C0", "mitchell": "C2", "addm": "C4", "addc": "C1", "exact": "C3"}
-"""Of the points of every multiplier that there is hardware for."""
+"""Of the points of every multiplier of this package that there is hardware for."""
+
+OTHER_COLOURS = ("C5", "C6", "C7", "C8", "C9")
+"""Of the points of other multipliers, in turn."""
 
 
 def plot_front(report: ExploreReport, path: Path) -> None:
@@ -51,7 +55,7 @@ def draw_front(report: ExploreReport) -> "Figure":
 
 def _draw_panel(axis: "Axes", report: ExploreReport, x: Metric, y: Metric) -> None:
     """Draw points as rings, those of the front as dots."""
-    for mul, colour in COLOURS.items():
+    for mul, colour in _colours(report).items():
         points = [point for point in report.points if point.design.mul == mul]
         faces = [colour if report.on_front[point] else "none" for point in points]
         across, up = ([report.figures[point][metric.name] for point in points] for metric in (x, y))
@@ -61,6 +65,12 @@ def _draw_panel(axis: "Axes", report: ExploreReport, x: Metric, y: Metric) -> No
     axis.set_xlabel(_label(x))
     axis.set_ylabel(_label(y))
     axis.grid(alpha=0.3)
+
+
+def _colours(report: ExploreReport) -> dict[str, str]:
+    """Give the colour of each multiplier, those of plug-ins after the others."""
+    others = sorted({point.design.mul for point in report.points} - COLOURS.keys())
+    return COLOURS | dict(zip(others, cycle(OTHER_COLOURS), strict=False))
 
 
 def _label(metric: Metric) -> str:

@@ -7,8 +7,9 @@ from lmul.golden.matmul import matmul_codes
 from lmul.golden.multiply import multiply, wide_product
 from lmul.golden.quantise import SCALINGS, Quantised, quantise
 from lmul.golden.scaled import matmul, multiply_scaled, quantise_factor
-from lmul.golden.significand import MULTIPLIERS, addc_carry
 from lmul.golden.sums import Sums
+from lmul.multipliers.addc import addc_carry
+from lmul.multipliers.table import DESCRIPTIONS as MULTIPLIERS
 
 __all__ = [
     "ACCUMULATORS",

@@ -9,13 +9,9 @@ import numpy as np
 
 from lmul.golden.codec import Overflow
 from lmul.golden.formats import BF16, E4M3, FORMATS, FP16, FP32, Format
-from lmul.golden.significand import (
-    ADDC_MANTISSA_BITS,
-    MULTIPLIERS,
-    added_constant,
-    fraction_bits,
-    significand_product,
-)
+from lmul.golden.significand import added_constant, fraction_bits, significand_product
+from lmul.multipliers import IntegerAdd, find_multiplier
+from lmul.multipliers.table import NOT_ADDED, check_name, check_plug_in
 
 ACCUMULATORS = {
     "exact": "fixed point, wide enough for every product of --depth; no rounding",
@@ -56,7 +52,7 @@ class Arithmetic:
     format_b : Format, optional
         Format of the second operand, where it is another one.
     mul : str
-        A name of `MULTIPLIERS`.
+        A name of `MULTIPLIERS`, or of a plug-in's multiplier.
     acc : str
         A name of `ACCUMULATORS`.
     out : str
@@ -87,7 +83,7 @@ class Arithmetic:
     overflow: Overflow = "saturate"
 
     def __post_init__(self) -> None:
-        _check_name("mul", self.mul, MULTIPLIERS)
+        check_name(self.mul)
         _check_accumulator(self.acc)
         _check_name("out", self.out, OUTPUTS)
         _check_name("subnormals", self.subnormals, SUBNORMALS)
@@ -96,11 +92,20 @@ class Arithmetic:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name} must be a whole number from 1, not {value!r}")
-        if self.mul == "addc" and self.mantissa_bits > ADDC_MANTISSA_BITS:
+        if self.mul not in NOT_ADDED:
+            self._check_width()
+
+    def _check_width(self) -> None:
+        """Refuse formats that an integer-add multiplier is not defined for."""
+        most = self.integer_add.most_mantissa_bits
+        if self.mantissa_bits > most:
             raise ValueError(
-                f"mul 'addc' is defined for at most {ADDC_MANTISSA_BITS} mantissa bits, "
+                f"mul {self.mul!r} is defined for at most {most} mantissa bits, "
                 f"not for the {self.mantissa_bits} of {self.format_names}"
             )
+        # Above infinity's exponent there is room for one carry more.
+        infinite = all(format_.infinity is not None for format_ in self.formats)
+        check_plug_in(self.mul, self.mantissa_bits, 2 if infinite else 1)
 
     @property
     def formats(self) -> tuple[Format, Format]:
@@ -117,6 +122,11 @@ class Arithmetic:
     def mantissa_bits(self) -> int:
         """Mantissa bits of the wider operand, and of an integer-add product (M)."""
         return max(format_.mantissa_bits for format_ in self.formats)
+
+    @property
+    def integer_add(self) -> IntegerAdd:
+        """The multiplier, where it is integer addition."""
+        return find_multiplier(self.mul)
 
     @property
     def mul_constant(self) -> int:

@@ -18,8 +18,9 @@ from lmul.golden.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
 from lmul.golden.formats import FP32, Format
 from lmul.golden.operand import operand_reals
 from lmul.golden.parallel import run_parts, worth_compiling
-from lmul.golden.significand import MIDDLE_MANTISSA_BITS, middle_place
 from lmul.golden.specials import is_special
+from lmul.multipliers.addm import MIDDLE_MANTISSA_BITS, middle_place
+from lmul.multipliers.table import DESCRIPTIONS
 
 Factors = tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, np.int32, np.int32]]
 """Bit patterns of both factors, and how the loops form their products."""
@@ -40,7 +41,8 @@ def has_loops(arithmetic: Arithmetic, products: int) -> bool:
     """Tell whether there are loops for an arithmetic's products, and so many are worth it."""
     wide = max(format_.width for format_ in arithmetic.formats) > WIDEST
     exact_in_fp32 = arithmetic.significand_bits <= FP32.mantissa_bits + 1
-    return worth_compiling(products) and not wide and exact_in_fp32 and arithmetic.mul != "formula"
+    known = arithmetic.mul in DESCRIPTIONS and arithmetic.mul != "formula"
+    return worth_compiling(products) and not wide and exact_in_fp32 and known
 
 
 def exact_sums(

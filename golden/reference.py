@@ -15,7 +15,7 @@ from typing import NamedTuple
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.codec import Overflow, Rounding
 from lmul.golden.formats import FORMATS, Format
-from lmul.golden.significand import lmul_offset
+from lmul.multipliers.lmul import lmul_offset
 
 Real = Fraction | float
 

@@ -3,6 +3,7 @@
 from lmul.design import Design
 from lmul.errors import UserError
 from lmul.golden import FORMATS
+from lmul.multipliers import BUILT_IN
 
 SUM_FORMAT_BITS = 16
 """Widest operands of dot products and arrays."""
@@ -19,7 +20,7 @@ def check_built(design: Design) -> None:
     UserError
     """
     if design.mul == "formula":
-        raise UserError("--mul formula has a model but no hardware: take lmul, mitchell, addm, addc or exact")
+        raise UserError(f"--mul formula has a model but no hardware: take {', '.join(BUILT_IN)} or exact")
     if design.kind == "mul":
         return
     for format_ in design.formats:

@@ -11,7 +11,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
-from lmul.hdl.carry import correction
+from lmul.hdl.correction import correction
 from lmul.hdl.float_add import shift_right_sticky
 from lmul.hdl.hierarchy import Block
 from lmul.hdl.operand import Operand, operand_offset
@@ -103,8 +103,9 @@ class MultiplierBlock(Block):
         field_sum = Signal(self._format.mantissa_bits + len(x.exponent) + 1)
         total = Cat(x.mantissa, x.exponent) + Cat(y.mantissa, y.exponent)
         constant = 0 if self._late_constant else self._arithmetic.mul_constant
-        if not self._late_constant or self._arithmetic.mul == "addm":
-            total += correction(m, x.mantissa, y.mantissa, self._arithmetic, constant)
+        added = correction(m, x.mantissa, y.mantissa, self._arithmetic, constant)
+        if not self._late_constant or not isinstance(added, Const):
+            total += added
         m.d.comb += field_sum.eq(total)
         return {"field_sum": field_sum}
 

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
 from lmul.golden import Arithmetic, Format
-from lmul.hdl.carry import correction
+from lmul.hdl.correction import correction
 from lmul.hdl.hierarchy import Block
 from lmul.hdl.operand import Operand, operand_offset
 

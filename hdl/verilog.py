@@ -19,6 +19,7 @@ from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.hierarchy import Block, ModulePerBlock, ports_of
 from lmul.hdl.multiplier import MultiplierBlock
 from lmul.hdl.readable import readable
+from lmul.multipliers.table import plug_in_version
 from lmul.yosys import run_yosys
 
 TITLES = {
@@ -197,7 +198,8 @@ def _sidecar(design: Design, name: str, top: Block) -> str:
         "latency_cycles": design.latency,
         "products_per_cycle": design.products_per_cycle,
         "accumulator": _accumulator(design),
-        "versions": {package: version(package) for package in ("lmul", "amaranth", "pyosys")},
+        "versions": {package: version(package) for package in ("lmul", "amaranth", "pyosys")}
+        | plug_in_version(design.mul),
     }
     return json.dumps(content, indent=2) + "\n"
 

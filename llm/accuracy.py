@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lmul.cost.cache import cached, digest, program_digest
+from lmul.cost.cache import cached, digest, multiplier_digest, program_digest
 from lmul.llm.evaluation import (
     Interval,
     Reading,
@@ -26,7 +26,14 @@ from lmul.progress import Report
 from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
 
-SOURCES = ("golden/*.py", "workloads/smollm2.py", "llm/evaluation.py", "llm/products.py", "llm/scheme.py")
+SOURCES = (
+    "multipliers/*.py",
+    "golden/*.py",
+    "workloads/smollm2.py",
+    "llm/evaluation.py",
+    "llm/products.py",
+    "llm/scheme.py",
+)
 """What a reading depends on."""
 
 
@@ -138,7 +145,7 @@ class _Reader:
         self._key = {"program": program_digest(*SOURCES), "model": smollm2.model_file().name}
 
     def read(self, scheme: Scheme | None, progress: Report) -> Reading:
-        key = self._key | {"text": digest(self._text), "length": self._length, "scheme": _name(scheme)}
+        key = self._key | {"text": digest(self._text), "length": self._length} | _key(scheme)
 
         def make() -> dict[str, Any]:
             tokens = smollm2.encode(self._model, self._text)[: self._length]
@@ -147,7 +154,7 @@ class _Reader:
         return Reading.from_plain(cached(self._directory, key, make))
 
     def answer(self, scheme: Scheme | None, progress: Report) -> Tokens:
-        key = self._key | {"questions": digest(repr(self._asked)), "scheme": _name(scheme)}
+        key = self._key | {"questions": digest(repr(self._asked))} | _key(scheme)
 
         def make() -> list[int]:
             chosen: list[int] = answer(
@@ -160,6 +167,12 @@ class _Reader:
     @cached_property
     def _model(self) -> smollm2.Model:
         return smollm2.load_model()
+
+
+def _key(scheme: Scheme | None) -> dict[str, str]:
+    """Give what readings depend on of a scheme."""
+    source = multiplier_digest(scheme.arithmetic.mul) if scheme else ""
+    return {"scheme": _name(scheme)} | ({"multiplier": source} if source else {})
 
 
 def _name(scheme: Scheme | None) -> str:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from lmul.errors import UserError
-from lmul.golden import MULTIPLIERS, SCALINGS, SUBNORMALS, Arithmetic, find_format
+from lmul.golden import SCALINGS, SUBNORMALS, Arithmetic, find_format
 from lmul.golden.codec import Rounding
+from lmul.multipliers import plug_ins
+from lmul.multipliers.table import DESCRIPTIONS
 from lmul.workloads.smollm2 import ATTENTION
 
 SCOPES = {
@@ -129,7 +131,7 @@ def parse_scheme(text: str) -> Scheme | None:
 
 def _parameter(word: str) -> tuple[str, object]:
     """Give the parameter that a word sets, and its value."""
-    known = {"mul": MULTIPLIERS, "scope": SCOPES, "rounding": ROUNDINGS, "scaling": SCALINGS}
+    known = {"mul": _multipliers(), "scope": SCOPES, "rounding": ROUNDINGS, "scaling": SCALINGS}
     for name, values in (known | {"subnormals": SUBNORMALS}).items():
         if word in values:
             return name, word
@@ -143,8 +145,15 @@ def _parameter(word: str) -> tuple[str, object]:
         first, *second = (find_format(part) for part in word.split("x", 1))
         return "formats", (first, *second)
     except ValueError:
-        words = ", ".join([*MULTIPLIERS, *SCOPES, *ROUNDINGS, *SCALINGS, *SUBNORMALS])
+        words = ", ".join([*_multipliers(), *SCOPES, *ROUNDINGS, *SCALINGS, *SUBNORMALS])
         raise UserError(
             f"{word!r} is no word of an arithmetic: it must be a format, one of {words}, "
             f"or {', '.join(f'{name}=' for name in NUMBERS)} and a value"
         ) from None
+
+
+def _multipliers() -> list[str]:
+    try:
+        return [*DESCRIPTIONS, *plug_ins()]
+    except ValueError as error:
+        raise UserError(str(error)) from None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.golden import FORMATS, MULTIPLIERS, OVERFLOWS, SUBNORMALS, Arithmetic, Codes, Format, find_format
-from lmul.golden.significand import ADDC_MANTISSA_BITS
+from lmul.multipliers.addc import ADDC_MANTISSA_BITS
 
 by_name: dict[str, Any] = {"ids": lambda format_: format_.name}
 """Names the cases of a test over formats."""

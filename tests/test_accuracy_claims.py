@@ -24,7 +24,8 @@ from lmul.accuracy.regions import parting
 from lmul.commands import error
 from lmul.golden import FP32, Arithmetic, decode, encode, multiply
 from lmul.golden.codec import Rounding
-from lmul.golden.significand import lmul_constant, lmul_offset, significand_product
+from lmul.golden.significand import significand_product
+from lmul.multipliers.lmul import lmul_constant, lmul_offset
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,9 @@ from lmul.accuracy.closed_forms import (
     integer_add_mean,
 )
 from lmul.accuracy.products import exact_products, mantissa_pairs
-from lmul.golden.significand import integer_add, lmul_constant, significand_product
+from lmul.golden.significand import significand_product
+from lmul.multipliers.integer_add import integer_add
+from lmul.multipliers.lmul import lmul_constant
 
 WIDTHS = range(1, 11)
 DIGITS = 1e-12

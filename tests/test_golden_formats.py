@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lmul.golden import ACCUMULATORS, FORMATS, MULTIPLIERS, OUTPUTS, Arithmetic, find_format
-from lmul.golden.significand import lmul_offset
+from lmul.multipliers.lmul import lmul_offset
 from tests.golden_cases import EXMY, IEEE_TWINS
 
 ORACLES = {

@@ -24,7 +24,7 @@ from lmul.golden import (
     multiply,
     wide_product,
 )
-from lmul.golden.significand import middle_place
+from lmul.multipliers.addm import middle_place
 from tests.golden_cases import by_name, drawn_pairs, edge_codes, multipliers, with_multipliers, with_policies
 
 EIGHT_BITS = [find_format(name) for name in ("e4m3", "e5m2", "e3m4", "e2m5", "e6m1", "e3m2", "e2m3", "e2m1")]

@@ -15,8 +15,8 @@ from lmul.cost.mapping import map_design
 from lmul.cost.recipes import Recipe
 from lmul.design import PIPELINE_LIMIT, Design, make_design
 from lmul.golden import FORMATS, MULTIPLIERS, OVERFLOWS, SUBNORMALS, find_format, multiply
-from lmul.golden.significand import ADDC_MANTISSA_BITS
 from lmul.hdl import Export, export
+from lmul.multipliers.addc import ADDC_MANTISSA_BITS
 from lmul.sim.pairs import code_pairs
 from lmul.sim.simulate import simulate as simulate_verilog
 from lmul.sim.verilator import verilator_environment

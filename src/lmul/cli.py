@@ -24,7 +24,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "format": (str, "format of both operands, such as e4m3, bf16 or e5m4"),
     "format-a": (str, "format of the first operand"),
     "format-b": (str, "format of the second operand"),
-    "mul": (str, "multiplier: lmul, mitchell, addm, addc or exact"),
+    "mul": (str, "multiplier: lmul, mitchell, addm, addc, exact, or one of a plug-in"),
     "acc": (str, "accumulator: exact, fixed:BITS:LSB, fp32, bf16 or fp16"),
     "out": (str, "output: fp32, bf16 or raw"),
     "lanes": (int, "products added in one step"),
@@ -495,7 +495,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from lmul.golden import ACCUMULATORS, FORMATS, MULTIPLIERS, SPECIALS
+    from lmul.golden import ACCUMULATORS, FORMATS, SPECIALS
 
     formats = {
         name: f"exponent {f.exponent_bits}, mantissa {f.mantissa_bits}, largest {f.largest:g}, "
@@ -503,7 +503,12 @@ def _list(options: argparse.Namespace) -> int:
         for name, f in FORMATS.items()
     }
     formats["eXmY"] = "exponent X from 2 to 8, mantissa Y from 1 to 23, infinities and NaN"
-    groups = {"formats": formats, "multipliers": MULTIPLIERS, "accumulators": ACCUMULATORS, "designs": KINDS}
+    groups = {
+        "formats": formats,
+        "multipliers": _multipliers(),
+        "accumulators": ACCUMULATORS,
+        "designs": KINDS,
+    }
     for group, entries in groups.items():
         if options.what in (None, group):
             print(f"{group}:")
@@ -511,3 +516,12 @@ def _list(options: argparse.Namespace) -> int:
             for name, text in entries.items():
                 print(f"  {name:{width}}{text}")
     return 0
+
+
+def _multipliers() -> dict[str, str]:
+    from lmul.multipliers.table import descriptions
+
+    try:
+        return descriptions()
+    except ValueError as error:
+        raise UserError(f"--{error}") from None

@@ -1,52 +1,57 @@
-"""What integer-add multipliers add to the sum of the fields; that of `addc` is a sum of products of bits."""
+"""Hardware from a table: what is added for every pair of mantissas, as sums of products of their bits."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from amaranth import Cat, Const, Module, Signal, Value
 
-from lmul.golden import Arithmetic, addc_carry
-from lmul.golden.significand import MIDDLE_MANTISSA_BITS, middle_place
+from lmul.multipliers.integer_add import Integers
+
+if TYPE_CHECKING:
+    from amaranth import Module, Value
 
 Cube = tuple[int, int]
 """A product of variables: the value of those that count, and a mask of those that do not."""
 
 
-def correction(m: Module, x: Value, y: Value, arithmetic: Arithmetic, constant: int) -> Value:
-    """Give what an integer-add multiplier adds to the sum of the fields, in units of the last place.
+def tabulated(m: "Module", x: "Value", y: "Value", table: Integers, name: str) -> "Value":
+    """Look up a small number for each pair of mantissas.
 
     Parameters
     ----------
     m : Module
     x, y : Value
-        The mantissas, M bits each.
-    arithmetic : Arithmetic
-    constant : int
-        What to add to every sum: the multiplier's constant, or 0 where it is added later.
+        The mantissas, M bits each; M up to 4, or minimising takes too long.
+    table : ndarray of int64, shape (2^M, 2^M)
+        Indexed by the two mantissas; from 0.
+    name : str
+        Of the signal.
+
+    Returns
+    -------
+    Value
+        Unsigned.
     """
-    if arithmetic.mul == "addm" and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
-        middle = Signal()
-        m.d.comb += middle.eq((x[-1] ^ x[-2]) & (y[-1] ^ y[-2]))
-        # The constant is below the place of the correction.
-        return Cat(Const(constant, middle_place(arithmetic.mantissa_bits)), middle)
-    if arithmetic.mul != "addc":
-        return Const(constant)
-    table = addc_carry(arithmetic.mantissa_bits).T.ravel()
+    from amaranth import Cat, Const, Signal
+
+    entries = table.T.ravel()
     mantissas = Cat(x, y)
-    carry = Signal(range(int(table.max()) + 1), name="carry")
+    found = Signal(range(int(entries.max()) + 1), name=name)
     steps: list[Value] = []
-    # One function for each step of the carry: it takes fewer terms than one for each bit.
-    for step in range(1, int(table.max()) + 1):
-        ones = frozenset(np.flatnonzero(table >= step).tolist())
-        at_least = Signal(name=f"carry_at_least_{step}")
+    # One function for each step of the number: it takes fewer terms than one for each bit.
+    for step in range(1, int(entries.max()) + 1):
+        ones = frozenset(np.flatnonzero(entries >= step).tolist())
+        at_least = Signal(name=f"{name}_at_least_{step}")
         terms = [_term(mantissas, cube) for cube in sum_of_products(ones, len(mantissas))]
         m.d.comb += at_least.eq(Cat(*terms).any())
         steps.append(at_least)
-    m.d.comb += carry.eq(sum(steps, Const(0, 0)))
-    return carry
+    m.d.comb += found.eq(sum(steps, Const(0, 0)))
+    return found
 
 
-def _term(variables: Value, cube: Cube) -> Value:
+def _term(variables: "Value", cube: Cube) -> "Value":
+    from amaranth import Cat
+
     value, ignored = cube
     literals = [
         variable if value >> index & 1 else ~variable

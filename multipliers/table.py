@@ -1,0 +1,163 @@
+"""Multipliers by name: those of this package, and those that other packages register."""
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+import numpy as np
+
+from lmul.multipliers.addc import AddC
+from lmul.multipliers.addm import AddM
+from lmul.multipliers.integer_add import IntegerAdd
+from lmul.multipliers.lmul import LMul
+from lmul.multipliers.mitchell import Mitchell
+
+BUILT_IN: dict[str, IntegerAdd] = {"lmul": LMul(), "mitchell": Mitchell(), "addm": AddM(), "addc": AddC()}
+
+NOT_ADDED = {
+    "exact": "correctly rounded product; unrounded inside a dot product",
+    "formula": "the paper's arithmetic form of lmul; a model, there is no hardware",
+}
+"""Multipliers that are no integer addition, `lmul.golden.significand` says what they are instead."""
+
+DESCRIPTIONS = {name: multiplier.description for name, multiplier in BUILT_IN.items()} | NOT_ADDED
+"""A line for each multiplier of this package."""
+
+GROUP = "lmul.multipliers"
+"""Entry points of this group name classes derived from `IntegerAdd`, by the multiplier's name."""
+
+ALL_PAIRS_BITS = 6
+"""Up to this mantissa width all pairs of mantissas of a plug-in are checked, above it some."""
+
+
+def plug_ins() -> dict[str, EntryPoint]:
+    """Give the entry points of multipliers that other packages register, by name; none is loaded.
+
+    Raises
+    ------
+    ValueError
+        A name is no name of a Verilog module, or there are two multipliers of that name.
+    """
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=GROUP), key=_origin):
+        origin = f"mul {entry.name!r} of the plug-in {_origin(entry)}"
+        if not entry.name.isidentifier() or not entry.name.isascii():
+            raise ValueError(f"{origin} must be a name of letters, digits and _: mend or uninstall it")
+        if entry.name in DESCRIPTIONS:
+            raise ValueError(f"{origin} has the name of a built-in one: rename or uninstall it")
+        if entry.name in found:
+            raise ValueError(f"{origin} is in {_origin(found[entry.name])} too: uninstall one of them")
+        found[entry.name] = entry
+    return found
+
+
+def find_multiplier(name: str) -> IntegerAdd:
+    """Give an integer-add multiplier.
+
+    Parameters
+    ----------
+    name : str
+        A name of `BUILT_IN`, or one that a plug-in registers.
+
+    Raises
+    ------
+    ValueError
+        There is none of that name, or its plug-in cannot be used.
+    """
+    return BUILT_IN[name] if name in BUILT_IN else _load(name)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is no multiplier's. Plug-ins are looked for only if it is not built in.
+
+    Raises
+    ------
+    ValueError
+    """
+    if name not in DESCRIPTIONS:
+        _load(name)
+
+
+def descriptions() -> dict[str, str]:
+    """Give a line for each multiplier, plug-ins among them.
+
+    Raises
+    ------
+    ValueError
+        A plug-in cannot be used.
+    """
+    return DESCRIPTIONS | {name: find_multiplier(name).description for name in plug_ins()}
+
+
+def plug_in_version(name: str) -> dict[str, str]:
+    """Give the version of a multiplier's package by its name; nothing for a built-in one."""
+    entry = None if name in DESCRIPTIONS else plug_ins().get(name)
+    return {entry.dist.name: entry.dist.version} if entry and entry.dist else {}
+
+
+@cache
+def check_plug_in(name: str, mantissa_bits: int, carries: int) -> None:
+    """Refuse a plug-in whose sums are not such that the hardware has room for them.
+
+    Parameters
+    ----------
+    name : str
+        Of a multiplier.
+    mantissa_bits : int
+        M.
+    carries : int
+        Most carries into the exponent that there is room for.
+
+    Raises
+    ------
+    ValueError
+        It adds something negative or no integer, carries more often, or its largest sum is not that of the
+        largest mantissas.
+    """
+    if name in DESCRIPTIONS:
+        return
+    multiplier, origin = find_multiplier(name), f"mul {name!r} of the plug-in {_origin(plug_ins()[name])}"
+    step = max(1, 1 << (mantissa_bits - ALL_PAIRS_BITS)) if mantissa_bits > ALL_PAIRS_BITS else 1
+    mantissa = np.arange((1 << mantissa_bits) - 1, -1, -step, dtype=np.int64)
+    x, y = mantissa[:, None], mantissa[None, :]
+    try:
+        added = multiplier.constant(mantissa_bits) + np.asarray(multiplier.correction(x, y, mantissa_bits))
+        sums = np.broadcast_to(x + y + added, (len(mantissa), len(mantissa)))
+    except Exception as error:
+        raise ValueError(f"{origin} fails: {type(error).__name__}: {error}; mend or uninstall it") from error
+    if not np.issubdtype(added.dtype, np.integer) or added.min() < 0:
+        raise ValueError(f"{origin} must add integers from 0 on: mend or uninstall it")
+    if sums.max() > sums[0, 0] or sums[0, 0] >> mantissa_bits > carries:
+        raise ValueError(
+            f"{origin} must have its largest sum where both mantissas are largest, with at most {carries} "
+            f"carries into the exponent of such formats: mend it"
+        )
+
+
+@cache
+def _load(name: str) -> IntegerAdd:
+    known = plug_ins()
+    if name not in known:
+        names = ", ".join([*DESCRIPTIONS, *known])
+        raise ValueError(f"mul {name!r} is unknown: it must be one of {names}")
+    entry = known[name]
+    origin = f"mul {name!r} of the plug-in {_origin(entry)}"
+    try:
+        made = entry.load()
+        lacking = sorted(getattr(made, "__abstractmethods__", ()))
+        multiplier = None if lacking else made()
+    except Exception as error:
+        raise ValueError(
+            f"{origin} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"
+        ) from error
+    if lacking:
+        raise ValueError(f"{origin} lacks {' and '.join(lacking)}: mend or uninstall it")
+    if not isinstance(multiplier, IntegerAdd) or not hasattr(multiplier, "description"):
+        raise ValueError(
+            f"{origin} must be a class derived from lmul.multipliers.IntegerAdd, with a description: mend it"
+        )
+    return multiplier
+
+
+def _origin(entry: EntryPoint) -> str:
+    """Name the distribution that an entry point is of, with its version."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
