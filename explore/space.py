@@ -7,8 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from lmul.design import KINDS, LIMITS, PARAMETERS, Design, make_design
+from lmul.design import LIMITS, PARAMETERS, Design, make_design
 from lmul.errors import UserError
+from lmul.kinds import KINDS
 from lmul.metrics import OBJECTIVES, Metric
 from lmul.toml import read_toml
 

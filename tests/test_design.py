@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from lmul.design import KINDS, LIMITS, PARAMETERS, PIPELINE_LIMIT, Design, make_design, option
+from lmul.design import LIMITS, PARAMETERS, PIPELINE_LIMIT, Design, make_design, option
 from lmul.errors import UserError
 from lmul.golden import ACCUMULATORS, E4M3, E5M2, FORMATS, MULTIPLIERS, OUTPUTS
+from lmul.kinds import KINDS
 
 DESIGNS = {
     "mul, defaults": make_design("mul"),

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmul.console import say
-from lmul.design import KINDS, Design, make_design
 from lmul.errors import UserError, one_line
 from lmul.files import check_output, reason, write_files
+from lmul.kinds import KINDS
+from lmul.manual import PAGES
 from lmul.toml import read_toml
-from lmul.tools import Parser
+from lmul.tools import PageFormatter, Parser
 
 if TYPE_CHECKING:
+    from lmul.design import Design
     from lmul.workloads import Operands
 
 DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
@@ -135,17 +137,31 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"lmul {version('lmul')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _verilog_parser(commands.add_parser("verilog", help="write the Verilog of a design and its sidecar"))
-    _sim_parser(commands.add_parser("sim", help="simulate a design's Verilog against the golden model"))
-    _cost_parser(commands.add_parser("cost", help="area, delay and energy of a design"))
-    _error_parser(commands.add_parser("error", help="accuracy of every multiplier"))
-    _llm_parser(commands.add_parser("llm", help="accuracy of a language model under the arithmetic"))
-    _generate_parser(commands.add_parser("generate", help="continue a prompt under a chosen arithmetic"))
-    _explore_parser(commands.add_parser("explore", help="a sweep of designs to a Pareto front"))
-    _report_parser(commands.add_parser("report", help="what L-Mul saves and costs, as one page"))
-    _compare_parser(commands.add_parser("compare", help="what changed between two reports, as Markdown"))
-    _list_parser(commands.add_parser("list", help="what there is to choose from"))
+    _verilog_parser(_command(commands, "verilog"))
+    _sim_parser(_command(commands, "sim"))
+    _cost_parser(_command(commands, "cost"))
+    _error_parser(_command(commands, "error"))
+    _llm_parser(_command(commands, "llm"))
+    _generate_parser(_command(commands, "generate"))
+    _explore_parser(_command(commands, "explore"))
+    _report_parser(_command(commands, "report"))
+    _compare_parser(_command(commands, "compare"))
+    _list_parser(_command(commands, "list"))
+    _doctor_parser(_command(commands, "doctor"))
+    _completion_parser(_command(commands, "completion"))
     return parser
+
+
+def _command(commands: "argparse._SubParsersAction[Parser]", name: str) -> Parser:
+    """Add a command with its page of the manual."""
+    page = PAGES[name]
+    return commands.add_parser(
+        name,
+        help=page.summary,
+        description=page.description,
+        epilog=page.epilog,
+        formatter_class=PageFormatter,
+    )
 
 
 def _add_design(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -382,8 +398,20 @@ def _list_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_list)
 
 
-def _design(options: argparse.Namespace) -> Design:
+def _doctor_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there too")
+    parser.set_defaults(run=_doctor)
+
+
+def _completion_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=["bash", "zsh", "fish"], help="bash, zsh or fish")
+    parser.set_defaults(run=_completion)
+
+
+def _design(options: argparse.Namespace) -> "Design":
     """Make the design from the configuration file and the options, which come first."""
+    from lmul.design import make_design
+
     chosen = _config(options.config) if options.config else {}
     given = {name: getattr(options, name.replace("-", "_")) for name in DESIGN_OPTIONS}
     chosen |= {name: value for name, value in given.items() if value is not None}
@@ -401,7 +429,7 @@ def _config(path: Path) -> dict[str, Any]:
     return values
 
 
-def _operands(options: argparse.Namespace, design: Design) -> tuple["Operands", ...]:
+def _operands(options: argparse.Namespace, design: "Design") -> tuple["Operands", ...]:
     from lmul.workloads import default_operands, load_operands
 
     operands = (load_operands(options.operands),) if options.operands else default_operands()
@@ -525,3 +553,16 @@ def _multipliers() -> dict[str, str]:
         return descriptions()
     except ValueError as error:
         raise UserError(f"--{error}") from None
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from lmul.commands.doctor import run_doctor
+
+    return run_doctor(options)
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from lmul.commands.completion import completion_script
+
+    sys.stdout.write(completion_script(_parser(), options.shell))
+    return 0

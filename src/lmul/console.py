@@ -2,17 +2,21 @@
 
 import sys
 from pathlib import Path
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from lmul.errors import printable
 from lmul.files import write_json
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 TABLE_WIDTH = 80
 
 
-def console() -> Console:
+def console() -> "Console":
     """Give a console on standard output: the terminal's width, or 80 columns elsewhere."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else TABLE_WIDTH
     # Names of cells and files hold brackets and colons that mean nothing.
     return Console(width=width, markup=False, emoji=False)

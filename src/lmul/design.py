@@ -6,12 +6,7 @@ from typing import Any
 
 from lmul.errors import UserError
 from lmul.golden import Arithmetic, find_format
-
-KINDS = {
-    "mul": "multiplier with a result in its operands' format; combinational, or a pipeline",
-    "dot": "N-lane dot product; one step of N products every cycle",
-    "array": "R x C array of N-lane elements with AXI4-Stream ports",
-}
+from lmul.kinds import KINDS
 
 DATAFLOWS = {
     "os": "output-stationary: both operands travel, sums stay",

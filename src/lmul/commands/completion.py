@@ -1,0 +1,30 @@
+"""`lmul completion`: a script for a shell, made from the options of the commands."""
+
+import argparse
+from pathlib import Path
+
+import shtab
+
+
+def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """Write the script that completes commands, options and names of files.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Of the command line; its options for paths are marked as such.
+    shell : str
+        ``bash``, ``zsh`` or ``fish``.
+    """
+    for command in _with_commands(parser):
+        for action in command._actions:
+            if action.type is Path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+    text: str = shtab.complete(parser, shell)
+    return text.rstrip("\n") + "\n"
+
+
+def _with_commands(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """Give a parser and those of its commands."""
+    groups = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return [parser, *(command for group in groups for command in group.choices.values())]

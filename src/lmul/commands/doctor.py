@@ -1,0 +1,40 @@
+"""`lmul doctor`: what is installed, what is missing, and the command that mends it."""
+
+import argparse
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from lmul.console import console, write_figures
+from lmul.doctor import PROGRAM, Finding, examine, works
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Show what was found; the status is 1 if the base does not work.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        `json`.
+    """
+    findings = examine()
+    well = works(findings)
+    console().print(_table(findings))
+    kinds = list(dict.fromkeys(finding.needed_by for finding in findings if not finding.found))
+    print("The base works." if well else "The base does not work: see the rows that say so.")
+    if kinds:
+        print(f"Not ready: {'; '.join(kinds)}.")
+    write_figures(options.json, {"base_works": well, "findings": [finding.as_dict() for finding in findings]})
+    return 0 if well else 1
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table("", "of", "found", "to mend", box=SIMPLE_HEAD)
+    kind = findings[0].kind
+    for finding in findings:
+        if finding.kind != kind:
+            table.add_section()
+        kind = finding.kind
+        missing = "missing" if finding.kind != PROGRAM else "not on PATH"
+        table.add_row(finding.name, finding.kind, finding.found or missing, finding.mend)
+    return table
