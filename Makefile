@@ -4,9 +4,10 @@ PYTHON ?= python3
 BUILD  := build
 VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
-ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report multipliers tests bench src
+ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report multipliers tests bench docs \
+	examples src
 
-.PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants accuracy bench lint format clean distclean
+.PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants accuracy bench package lint format clean distclean
 
 all: demo
 
@@ -81,6 +82,19 @@ bench: $(VENV)/ready
 	$(VENV)/bin/python bench/hardware.py
 	$(VENV)/bin/python bench/simulation.py
 	$(VENV)/bin/python bench/cost.py
+
+# Wheel and sdist, each in an empty environment without a compiler on PATH: Verilog, accuracy, what is missing.
+package: $(VENV)/ready
+	rm -rf $(BUILD)/package
+	$(VENV)/bin/python -m build --outdir $(BUILD)/package .
+	@for file in $(BUILD)/package/*.whl $(BUILD)/package/*.tar.gz; do \
+	    env=$(abspath $(BUILD))/package/env; rm -rf $$env; $(PYTHON) -m venv $$env && \
+	    PATH=$$env/bin $$env/bin/python -m pip install --quiet --disable-pip-version-check \
+	        --constraint constraints.txt $$file && \
+	    PATH=$$env/bin $$env/bin/lmul verilog array -o $(BUILD)/package/verilog && \
+	    PATH=$$env/bin $$env/bin/lmul error > /dev/null && \
+	    PATH=$$env/bin $$env/bin/lmul doctor || exit; \
+	done
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check $(ROOMS)

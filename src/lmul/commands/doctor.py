@@ -5,7 +5,7 @@ import argparse
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from lmul.console import console, write_figures
+from lmul.console import console, say, write_figures
 from lmul.doctor import PROGRAM, Finding, examine, works
 
 
@@ -20,21 +20,22 @@ def run_doctor(options: argparse.Namespace) -> int:
     findings = examine()
     well = works(findings)
     console().print(_table(findings))
-    kinds = list(dict.fromkeys(finding.needed_by for finding in findings if not finding.found))
-    print("The base works." if well else "The base does not work: see the rows that say so.")
-    if kinds:
-        print(f"Not ready: {'; '.join(kinds)}.")
+    print("The base works." if well else "The base does not work.")
+    mended = {finding.mend: finding.needed_by for finding in findings if finding.mend}
+    width = max(map(len, mended), default=0)
+    for mend, needed_by in mended.items():
+        say(f"{mend:{width}}  for {needed_by}")
     write_figures(options.json, {"base_works": well, "findings": [finding.as_dict() for finding in findings]})
     return 0 if well else 1
 
 
 def _table(findings: list[Finding]) -> Table:
-    table = Table("", "of", "found", "to mend", box=SIMPLE_HEAD)
+    table = Table("", "of", "found", box=SIMPLE_HEAD)
     kind = findings[0].kind
     for finding in findings:
         if finding.kind != kind:
             table.add_section()
         kind = finding.kind
         missing = "missing" if finding.kind != PROGRAM else "not on PATH"
-        table.add_row(finding.name, finding.kind, finding.found or missing, finding.mend)
+        table.add_row(finding.name, finding.kind, finding.found or missing)
     return table
