@@ -28,6 +28,29 @@ TITLES = {
     "array": "{rows} x {cols} {dataflow} array of {lanes}-lane elements, {format} operands, {mul} products",
 }
 
+CORE = """CAPI=2:
+name: ::{name}:{version}
+description: {title}
+
+filesets:
+  rtl:
+    files: [{name}.v]
+    file_type: verilogSource
+
+targets:
+  default:
+    filesets: [rtl]
+    toplevel: {name}
+  lint:
+    default_tool: verilator
+    filesets: [rtl]
+    toplevel: {name}
+    tools:
+      verilator:
+        mode: lint-only
+        verilator_options: [-Wall]
+"""
+
 DIRECTIONS = {wiring.In: PortDirection.Input, wiring.Out: PortDirection.Output}
 
 
@@ -47,6 +70,18 @@ class Export:
     name: str
     verilog: str
     sidecar: str
+
+    @property
+    def core(self) -> str:
+        """The design for FuseSoC, as a core file (CAPI2) that stands beside the Verilog."""
+        title = self.verilog.partition("\n")[0].removeprefix("// ")
+        return CORE.format(name=self.name, version=version("lmul"), title=json.dumps(title))
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files of the design: Verilog, sidecar and core file, by name."""
+        name = self.name
+        return {f"{name}.v": self.verilog, f"{name}.json": self.sidecar, f"{name}.core": self.core}
 
     @property
     def ports(self) -> list[dict[str, Any]]:

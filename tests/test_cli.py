@@ -173,7 +173,7 @@ def test_verilog_writes_both_files_and_standard_output_the_same(
     arguments = ["verilog", "dot", "--config", "design.toml", "--mul", "exact"]
     assert main([*arguments, "-o", "out"]) == 0
     files = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
-    assert sorted(files) == ["exact_e4m3_dot2.json", "exact_e4m3_dot2.v"]
+    assert sorted(files) == ["exact_e4m3_dot2.core", "exact_e4m3_dot2.json", "exact_e4m3_dot2.v"]
     assert json.loads(files["exact_e4m3_dot2.json"])["parameters"]["lanes"] == 2
     capsys.readouterr()
     assert main([*arguments, "-o", "-"]) == 0

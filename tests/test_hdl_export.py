@@ -119,7 +119,7 @@ def test_sidecar_describes_the_ports_that_the_verilog_has(design: Design) -> Non
 def test_prefix_begins_the_names_of_all_modules_and_files(tmp_path: Path) -> None:
     assert main(["verilog", "dot", "--name-prefix", "mine_", "-o", str(tmp_path)]) == 0
     name = "mine_lmul_e4m3_dot8"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.json", f"{name}.v"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.core", f"{name}.json", f"{name}.v"]
     text = (tmp_path / f"{name}.v").read_text()
     modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
     assert len(modules) > 1

@@ -25,7 +25,7 @@ from tests.host import SCRATCH, SPACE, WRITERS, contents, run, run_here, write_s
 from tests.test_host_fuzz import LIBRARY
 
 EXPORT = ("verilog", "mul", "--format", "e2m1", "-o", "out")
-NAMES = ["lmul_e2m1_mul.json", "lmul_e2m1_mul.v"]
+NAMES = ["lmul_e2m1_mul.core", "lmul_e2m1_mul.json", "lmul_e2m1_mul.v"]
 NOBODY = 65534
 
 

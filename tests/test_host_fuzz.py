@@ -108,7 +108,7 @@ def leave_out_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "write_files", lambda directory, files: [directory / name for name in files])
     monkeypatch.setattr(
         "lmul.hdl.export",
-        lambda design, name: design.arguments() and argparse.Namespace(name=name, verilog="", sidecar=""),
+        lambda design, name: design.arguments() and argparse.Namespace(name=name, verilog="", files={}),
     )
 
 

@@ -64,7 +64,11 @@ def test_any_name_is_taken_for_inputs_and_outputs(name: str, tmp_path: Path) -> 
     np.savez(tmp_path / f"{word}.npz", a=np.ones((2, 3)), b=np.ones((3, 2)))
     words = [f"--config={word}.toml", f"-o{word}"]
     assert check_name(tmp_path, "verilog", "mul", *words).status == 0
-    assert sorted(contents(tmp_path / word)) == ["lmul_e2m1_mul.json", "lmul_e2m1_mul.v"]
+    assert sorted(contents(tmp_path / word)) == [
+        "lmul_e2m1_mul.core",
+        "lmul_e2m1_mul.json",
+        "lmul_e2m1_mul.v",
+    ]
     words = ["--format", "e2m1", f"--operands={word}.npz", f"--json={word}/error.json"]
     assert run_here(tmp_path, ["error", *words]).status == 0
     assert (tmp_path / word / "error.json").exists()

@@ -455,8 +455,7 @@ def _verilog(options: argparse.Namespace) -> int:
     if options.output is None:
         sys.stdout.write(text.verilog)
         return 0
-    files = {f"{text.name}.v": text.verilog, f"{text.name}.json": text.sidecar}
-    for path in write_files(options.output, files):
+    for path in write_files(options.output, text.files):
         say(path)
     return 0
 

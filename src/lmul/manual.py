@@ -31,10 +31,10 @@ class Page:
 PAGES = {
     "verilog": Page(
         "write the Verilog of a design and its sidecar",
-        "Write a design as Verilog-2001 without any dependence, and beside it a JSON file with its "
-        "parameters, ports, latency and throughput. The same options give the same bytes.",
+        "Write a design as Verilog without any dependence, and beside it a JSON file with its parameters, "
+        "ports, latency and throughput, and a core file for FuseSoC. The same options give the same bytes.",
         (
-            ("verilog dot --lanes 8 -o out", "writes out/lmul_e4m3_dot8.v and .json"),
+            ("verilog dot --lanes 8 -o out", "writes out/lmul_e4m3_dot8.v, .json and .core"),
             ("verilog mul --mul addm --format bf16 -o -", "prints the Verilog"),
         ),
     ),
