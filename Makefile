@@ -7,7 +7,7 @@ LMUL   := $(VENV)/bin/lmul
 ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report multipliers tests bench docs \
 	examples src
 
-.PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants accuracy bench package lint format clean distclean
+.PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants accuracy bench docs package lint format clean distclean
 
 all: demo
 
@@ -96,6 +96,16 @@ package: $(VENV)/ready
 	    PATH=$$env/bin $$env/bin/lmul doctor || exit; \
 	done
 
+# HTML in docs/_build/html; warnings are errors.
+docs: $(VENV)/docs
+	$(VENV)/bin/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+
+$(VENV)/docs: $(VENV)/ready
+	@echo "Adding Sphinx to $(VENV)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check $(ROOMS)
 	$(VENV)/bin/ruff format --check $(ROOMS)
@@ -107,7 +117,7 @@ format: $(VENV)/ready
 	$(VENV)/bin/ruff format $(ROOMS)
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) docs/_build
 
 distclean: clean
 	rm -rf $(VENV)

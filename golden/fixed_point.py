@@ -31,7 +31,7 @@ class FixedPoint:
 
     Attributes
     ----------
-    digits : ndarray of int64, shape (D, *shape)
+    digits : ndarray of int64, shape (D,) + shape
         Base 2^32, least significant first, the last one with the sign. One digit of any size where
         at most 63 bits are kept.
     """

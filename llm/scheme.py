@@ -26,7 +26,7 @@ SCHEME_PARAMETERS = ("scope", "rounding", "scaling", "gain")
 """Parameters of a scheme; the others are its arithmetic's."""
 
 NUMBERS = {"acc": str, "out": str, "lanes": int, "gain": float}
-"""Parameters that are given by name, as `acc=fixed:24:-2`."""
+"""Parameters that are given by name and value, with an equals sign between."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,17 +1,51 @@
 """What the documents show works as they show it."""
 
+import ast
+import importlib.util
+import json
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+from amaranth.sim import Simulator
+
+from lmul.cli import _parser
+from lmul.design import Design, make_design
+from lmul.errors import UserError
+from lmul.hdl import component, export
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted(DOCS.glob("*.md")),
+    *sorted((ROOT / "examples").rglob("*.md")),
+]
 BLOCKS = [
     pytest.param(block, id=f"{document.name}-{number}")
     for document in DOCUMENTS
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL))
 ]
+
+FIGURES = {
+    "dot": make_design("dot"),
+    "array_os": make_design("array", rows=2, cols=2, lanes=2),
+}
+"""The designs of the timing figures."""
+
+
+def script(name: str) -> ModuleType:
+    """Import a script of the documentation."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -19,7 +53,139 @@ def test_python_in_the_documents_runs(block: str) -> None:
     exec(compile(block, "document", "exec"), {})  # noqa: S102
 
 
+def commands() -> list[str]:
+    """Give the command lines of `lmul` in code blocks and in running text."""
+    found = []
+    for document in DOCUMENTS:
+        text = document.read_text().replace("\\\n", " ")
+        blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) + re.findall(
+            r"((?:^    .*\n)+)", text, re.M
+        )
+        lines = [line.strip() for block in blocks for line in block.splitlines()]
+        spans = re.findall(r"`((?:\.venv/bin/)?lmul [^`\n]+)`", text)
+        for line in [*lines, *spans]:
+            if re.match(r"(\.venv/bin/)?lmul [a-z-]", line):
+                found.append(line)
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("line", commands())
+def test_commands_in_the_documents_are_commands(line: str) -> None:
+    # Comments and redirections are the shell's; capitals and dots stand for what the reader takes.
+    line = re.split(r"\s#\s|\s>\s|\s\|\s", line)[0].replace("DESIGN", "dot").replace(" ... ", " ")
+    words = [word.rstrip(",") for word in shlex.split(line)][1:]
+    try:
+        _parser().parse_args(words)
+    except UserError as error:
+        # Running text names a command without all that it needs, or an option with a choice of values.
+        assert re.search(r"required|expected (one|at least one) argument", str(error)), line
+    except SystemExit as end:
+        assert end.code == 0, line
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_instance_in_the_readme_connects_every_port() -> None:
+    (instance,) = re.findall(r"```verilog\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    text = export(make_design("dot", lanes=8))
+    assert instance.split()[0] == text.name
+    assert sorted(re.findall(r"\.(\w+)\(", instance)) == sorted(text.port_names)
+
+
+def test_picture_of_the_rooms_is_of_the_imports_in_the_code() -> None:
+    rooms = script("rooms")
+    assert rooms.PICTURE.read_text() == rooms.picture(rooms.rooms()), "run `python docs/rooms.py`"
+
+
+def test_rooms_import_only_what_comes_before_them() -> None:
+    rooms = script("rooms")
+    order = {name: place for place, names in enumerate(rooms.FLOW) for name in names}
+    graph = rooms.rooms()
+    assert graph.keys() == order.keys() == rooms.TEXTS.keys()
+    for room, names in graph.items():
+        assert [name for name in names if order[name] >= order[room]] == [], room
+
+
+def test_a_cycle_of_rooms_would_be_noticed() -> None:
+    rooms = script("rooms")
+    assert rooms.imported(DOCS.parent / "src/lmul/cli.py") >= {"kinds", "hdl"}
+    assert rooms.room_of("hdl.array") == "hdl"
+    assert rooms.room_of("files") == "common"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_timing_figures_are_those_of_their_sources(name: str) -> None:
+    timing = script("timing")
+    figure = (timing.IMAGES / f"timing_{name}.svg").read_text()
+    assert figure == timing.draw(timing.SOURCES / f"{name}.json"), "run `python docs/timing.py`"
+
+
+@pytest.mark.parametrize(("name", "design"), FIGURES.items())
+def test_hardware_does_what_its_timing_figure_shows(name: str, design: Design) -> None:
+    figure = json.loads((DOCS / "timing" / f"{name}.json").read_text())
+    groups = {group[0]: group[1:] for group in figure["signal"] if isinstance(group, list)}
+    inputs, outputs = (
+        {wave["name"]: levels(wave["wave"]) for wave in groups[side] if not wave.get("data")}
+        for side in ("in", "out")
+    )
+    assert outputs
+    found = simulate(design, inputs, list(outputs))
+    for signal, wave in outputs.items():
+        shown = "".join(
+            there if there != "x" else is_ for there, is_ in zip(wave, found[signal], strict=True)
+        )
+        assert found[signal] == shown, signal
+
+
+def levels(wave: str) -> str:
+    """Give the level in every cycle of a WaveDrom wave, whose dots repeat the one before."""
+    found = ""
+    for mark in wave:
+        found += found[-1] if mark == "." else mark
+    return found
+
+
+def simulate(design: Design, inputs: dict[str, str], outputs: list[str]) -> dict[str, str]:
+    """Drive ports cycle by cycle and give the levels of others."""
+    block = component(design)
+    found = dict.fromkeys(outputs, "")
+
+    async def bench(ctx: Any) -> None:
+        for cycle in range(len(next(iter(inputs.values())))):
+            for name, wave in inputs.items():
+                ctx.set(getattr(block, name), int(wave[cycle]))
+            for name in outputs:
+                found[name] += str(ctx.get(getattr(block, name)))
+            await ctx.tick()
+
+    simulator = Simulator(block)
+    simulator.add_clock(1e-9)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return found
+
+
+def public(tree: ast.Module | ast.ClassDef) -> Iterator[ast.AST]:
+    """Give a module or class, and what is public in it."""
+    yield tree
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name[0] != "_":
+            yield from public(node)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
+            yield node
+
+
+def test_everything_public_has_a_docstring() -> None:
+    modules = list(script("rooms").files(ROOT / "src" / "lmul"))
+    lacking = [
+        f"{path.relative_to(ROOT)}: {getattr(node, 'name', '')}"
+        for path in modules
+        for node in public(ast.parse(path.read_text()))
+        if not ast.get_docstring(node)  # type: ignore[arg-type]
+    ]
+    assert len(modules) > 150
+    assert lacking == []

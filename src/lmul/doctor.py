@@ -11,9 +11,6 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from lmul.design import make_design
-from lmul.errors import one_line
-
 BASE = "base"
 
 PROGRAM = "program"
@@ -29,6 +26,7 @@ COMMANDS = {
     "explore": 'lmul explore with method = "optuna"',
     "dask": "lmul explore --scheduler",
     "llm": "lmul llm, lmul generate",
+    "docs": "make docs",
     "dev": "the tests",
 }
 """What each extra is for."""
@@ -73,11 +71,11 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look for everything that this package can use, the base first."""
-    return [_python(), *_packages(), *_programs(), _export()]
+    return [_python(), *_packages(), *_programs()]
 
 
 def works(findings: list[Finding]) -> bool:
-    """Tell whether the base is there and writes Verilog."""
+    """Tell whether all of the base is there."""
     return all(finding.found for finding in findings if finding.kind == BASE)
 
 
@@ -136,14 +134,3 @@ def _program_version(name: str, option: str) -> str | None:
         return None
     match = re.search(r"\d+(\.\d+)+", result.stdout + result.stderr)
     return match[0] if match else "there"
-
-
-def _export() -> Finding:
-    """Write the Verilog of a small design."""
-    from lmul.hdl import export
-
-    try:
-        name = export(make_design("mul")).name
-    except Exception as error:
-        return Finding("Verilog of a design", BASE, None, COMMANDS[BASE], one_line(error))
-    return Finding("Verilog of a design", BASE, name, COMMANDS[BASE])

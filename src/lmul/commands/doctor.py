@@ -6,7 +6,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from lmul.console import console, say, write_figures
-from lmul.doctor import PROGRAM, Finding, examine, works
+from lmul.design import make_design
+from lmul.doctor import BASE, COMMANDS, PROGRAM, Finding, examine, works
+from lmul.errors import one_line
 
 
 def run_doctor(options: argparse.Namespace) -> int:
@@ -17,7 +19,7 @@ def run_doctor(options: argparse.Namespace) -> int:
     options : argparse.Namespace
         `json`.
     """
-    findings = examine()
+    findings = [*examine(), _export()]
     well = works(findings)
     console().print(_table(findings))
     print("The base works." if well else "The base does not work.")
@@ -27,6 +29,17 @@ def run_doctor(options: argparse.Namespace) -> int:
         say(f"{mend:{width}}  for {needed_by}")
     write_figures(options.json, {"base_works": well, "findings": [finding.as_dict() for finding in findings]})
     return 0 if well else 1
+
+
+def _export() -> Finding:
+    """Write the Verilog of a small design."""
+    from lmul.hdl import export
+
+    try:
+        name = export(make_design("mul")).name
+    except Exception as error:
+        return Finding("Verilog of a design", BASE, None, COMMANDS[BASE], one_line(error))
+    return Finding("Verilog of a design", BASE, name, COMMANDS[BASE])
 
 
 def _table(findings: list[Finding]) -> Table:

@@ -1,0 +1,152 @@
+"""Which room imports which, read from the code: the picture of docs/architecture.md.
+
+`python docs/rooms.py` writes docs/images/rooms.svg anew.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+SOURCE = Path(__file__).parent.parent / "src" / "lmul"
+
+PICTURE = Path(__file__).parent / "images" / "rooms.svg"
+
+FLOW = (
+    ("common",),
+    ("multipliers",),
+    ("golden",),
+    ("design",),
+    ("hdl", "workloads"),
+    ("sim", "accuracy", "formal"),
+    ("cost", "mutation"),
+    ("exhaustive", "llm", "explore"),
+    ("commands",),
+    ("cli",),
+)
+"""The rooms in the order of the flow: each imports only from rows above its own."""
+
+TEXTS = {
+    "common": "files, errors, tables on a terminal, Yosys",
+    "multipliers": "what each multiplier adds to a sum",
+    "golden": "formats, products and sums to the bit",
+    "design": "parameters of a design",
+    "hdl": "Amaranth to Verilog",
+    "workloads": "operands of a language model",
+    "sim": "Verilog against the model",
+    "accuracy": "errors of products and sums",
+    "formal": "proofs",
+    "cost": "cells, delay, energy",
+    "exhaustive": "every pair of operands",
+    "mutation": "faults that benches notice",
+    "llm": "a language model on it",
+    "explore": "sweeps",
+    "commands": "a module for each command",
+    "cli": "the command line",
+}
+
+WIDTH, HEIGHT, COLUMN, ROW = 236, 44, 262, 78
+"""Of a box, and from one to the next."""
+
+COLUMNS = max(map(len, FLOW))
+
+
+def rooms() -> dict[str, set[str]]:
+    """Give the rooms that each room imports, at the top of a module or inside of a function."""
+    found: dict[str, set[str]] = {name: set() for row in FLOW for name in row}
+    for path in sorted(files(SOURCE)):
+        module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+        room = room_of(module)
+        found.setdefault(room, set()).update(room_of(name) for name in imported(path))
+    return {room: names - {room} for room, names in found.items()}
+
+
+def files(directory: Path) -> Iterator[Path]:
+    """Give the modules below a directory, links followed."""
+    for path in directory.iterdir():
+        if path.is_dir():
+            yield from files(path)
+        elif path.suffix == ".py":
+            yield path
+
+
+def room_of(module: str) -> str:
+    """Give the room of a module, by its name below `lmul`: small modules beside the rooms are `common`."""
+    first = module.partition(".")[0]
+    if first in {"__init__", "__main__"}:
+        return "cli"
+    known = {name for row in FLOW for name in row}
+    return first if first in known or (SOURCE / first).is_dir() else "common"
+
+
+def imported(path: Path) -> set[str]:
+    """Give the modules below `lmul` that a module imports, without that."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "lmul":
+            names |= {f"lmul.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name.removeprefix("lmul.") for name in names if name.startswith("lmul.")}
+
+
+def needed(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Leave out what is imported by another import too, and `common`: so that a picture can be read."""
+
+    def reached(room: str) -> set[str]:
+        return graph[room].union(*(reached(other) for other in graph[room]))
+
+    return {
+        room: {name for name in names - {"common"} if not any(name in reached(o) for o in names - {name})}
+        for room, names in graph.items()
+    }
+
+
+def picture(graph: dict[str, set[str]]) -> str:
+    """Draw the rooms, each below what it imports."""
+    places = {name: _place(row, index) for row, names in enumerate(FLOW) for index, name in enumerate(names)}
+    lines = [
+        _line(places[room], places[name])
+        for room, names in sorted(needed(graph).items())
+        for name in sorted(names)
+    ]
+    boxes = [_box(name, *place) for name, place in places.items()]
+    width, height = COLUMNS * COLUMN, len(FLOW) * ROW
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" font-family="sans-serif" text-anchor="middle">'
+    )
+    arrow = (
+        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#557"/></marker></defs>'
+    )
+    back = f'<rect width="{width}" height="{height}" fill="white"/>'
+    return "\n".join([head, arrow, back, *lines, *boxes, "</svg>", ""])
+
+
+def _place(row: int, index: int) -> tuple[float, float]:
+    """Give the middle of a box's upper edge."""
+    return COLUMN * (COLUMNS / 2 + index - (len(FLOW[row]) - 1) / 2), ROW * row + 14
+
+
+def _line(below: tuple[float, float], above: tuple[float, float]) -> str:
+    """Draw an arrow from a room to one that it imports, aside of the boxes between them."""
+    (x, y), (to_x, to_y) = below, above
+    end = to_y + HEIGHT
+    path = f"M{x:g} {y:g} C{x:g} {y - 30:g} {to_x:g} {end + 30:g} {to_x:g} {end + 1:g}"
+    return f'<path d="{path}" fill="none" stroke="#557" marker-end="url(#arrow)"/>'
+
+
+def _box(name: str, x: float, y: float) -> str:
+    frame = f'x="{x - WIDTH / 2:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="6"'
+    return (
+        f'<rect {frame} fill="#eef2f8" stroke="#557"/>'
+        f'<text x="{x:g}" y="{y + 18:g}" font-size="14" font-weight="bold">{name}</text>'
+        f'<text x="{x:g}" y="{y + 35:g}" font-size="11">{escape(TEXTS[name])}</text>'
+    )
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(picture(rooms()), encoding="utf-8")
