@@ -158,7 +158,15 @@ class Measured:
         return cls(**values | {"blocks": blocks, "path": path})
 
 
-SOURCES = ("cost/*.py", "golden/*.py", "hdl/*.py", "sim/tiles.py", "workloads/*.py", "design.py")
+SOURCES = (
+    "cost/*.py",
+    "multipliers/*.py",
+    "golden/*.py",
+    "hdl/*.py",
+    "sim/tiles.py",
+    "workloads/*.py",
+    "design.py",
+)
 """Files of this program that figures of a netlist depend on."""
 
 LONGEST_NS = 1000

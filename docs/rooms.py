@@ -21,6 +21,7 @@ FLOW = (
     ("sim", "accuracy", "formal"),
     ("cost", "mutation"),
     ("exhaustive", "llm", "explore"),
+    ("report",),
     ("commands",),
     ("cli",),
 )
@@ -41,6 +42,7 @@ TEXTS = {
     "mutation": "faults that benches notice",
     "llm": "a language model on it",
     "explore": "sweeps",
+    "report": "one page, charts and tables",
     "commands": "a module for each command",
     "cli": "the command line",
 }

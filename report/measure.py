@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.accuracy.designs import design_errors
-from lmul.cost.cache import cached, find_cached, program_digest
+from lmul.cost.cache import cached, find_cached, multiplier_digest, program_digest
 from lmul.cost.calibration import measure as measure_circuit
 from lmul.cost.calibration_circuits import float_adder
 from lmul.cost.estimate import Cost, estimate, map_blocks, operands_key
@@ -152,7 +152,8 @@ def _key(job: Job) -> list[Any]:
     common = [program_digest(*SOURCES), version("pyosys"), read_liberty(job.setup.liberty).checksum]
     if job.design is None:
         return [*common, ADDER]
-    return [*common, asdict(CONDITIONS), operands_key(job.design, job.setup.matrices())]
+    key = [*common, asdict(CONDITIONS), operands_key(job.design, job.setup.matrices())]
+    return [*key, *filter(None, [multiplier_digest(job.design.mul)])]
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -44,13 +45,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         (found,) = (directory / kind).iterdir()
         return found
 
-    sdist = build(ROOT, "sdist", "--sdist")
+    # Without what builds before this one left in the tree.
+    left = shutil.ignore_patterns("build", "_build", ".venv", ".git", "*.egg-info", "__pycache__")
+    tree = shutil.copytree(ROOT, directory / "tree_of_sources", symlinks=True, ignore=left)
+    sdist = build(tree, "sdist", "--sdist")
     with tarfile.open(sdist) as archive:
         archive.extractall(directory / "unpacked", filter="data")
     (unpacked,) = (directory / "unpacked").iterdir()
     return {
         "sdist": sdist,
-        "tree": build(ROOT, "tree", "--wheel"),
+        "tree": build(tree, "tree", "--wheel"),
         "of sdist": build(unpacked, "of", "--wheel"),
     }
 

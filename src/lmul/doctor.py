@@ -23,6 +23,7 @@ COMMANDS = {
     "cost": "lmul cost, lmul explore, lmul sim --netlist",
     "fpga": "lmul cost --estimate ice40 or ecp5",
     "plot": "--plot",
+    "report": "lmul report",
     "explore": 'lmul explore with method = "optuna"',
     "dask": "lmul explore --scheduler",
     "llm": "lmul llm, lmul generate",

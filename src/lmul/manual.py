@@ -95,8 +95,8 @@ PAGES = {
     ),
     "report": Page(
         "what L-Mul saves and costs, as one page",
-        "Measure every multiplier and dot products with them, and write one page that needs no network: the "
-        "answer in words, the paper's claims, charts and tables, with JSON, CSV, SVG and PDF files beside it.",
+        "Measure every multiplier and dot products with them, and write one page that needs no network: "
+        "the answer in words, the paper's claims, charts and tables; JSON, CSV, SVG and PDF beside it.",
         (("report -o out", "writes out/index.html and the files of its figures"),),
     ),
     "compare": Page(

@@ -21,7 +21,7 @@ from lmul.report.measure import ADDER, CONDITIONS, Setup, measure_designs
 from lmul.report.page import report_files
 from lmul.report.plan import ADDED, Plan
 
-CLAIMED_BY = ("accuracy/*.py", "cost/*.py", "golden/*.py")
+CLAIMED_BY = ("accuracy/*.py", "cost/*.py", "golden/*.py", "multipliers/*.py")
 """Files of this program that the recomputed claims depend on."""
 
 RESULTS = "report"
