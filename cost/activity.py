@@ -5,10 +5,9 @@ steps that are drawn here. Sixty-four cases run at once in the bits of a word: c
 are no flip-flops, else independent streams.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from lmul.cost.boolean import ONES, Expression, Words
 from lmul.cost.liberty import Cell, FlipFlop
 from lmul.cost.netlist import Instance, Netlist, Port, clock_pin
+from lmul.cost.program import Program
 from lmul.errors import UserError
 
 Bits = NDArray[np.uint8]
@@ -204,13 +204,6 @@ class _Group:
             values[nets] = function.evaluate(pins)
 
 
-def _groups(instances: Iterable[Instance]) -> list[_Group]:
-    def cell_name(instance: Instance) -> str:
-        return instance.cell.name
-
-    return [_group(list(alike)) for _, alike in groupby(sorted(instances, key=cell_name), key=cell_name)]
-
-
 def _group(alike: list[Instance]) -> _Group:
     cell = alike[0].cell
 
@@ -237,7 +230,7 @@ class _Simulation:
         self._stimulus = stimulus
         self._warmup = warmup
         self._cycles, self._streams = cycles, streams
-        self._levels = [_groups(level) for level in netlist.levels]
+        self._gate_program = Program((gate for level in netlist.levels for gate in level), netlist.nets)
         self._steps = steps
         self._toggles = np.zeros(netlist.nets, dtype=np.int64)
         self._ones = np.zeros(netlist.nets, dtype=np.int64)
@@ -249,11 +242,6 @@ class _Simulation:
         values = np.zeros((self._netlist.nets, words), dtype=np.uint64)
         values[1] = ONES
         return values
-
-    def _evaluate(self, values: Words) -> None:
-        for level in self._levels:
-            for group in level:
-                group.drive(values, group.read(values))
 
     @property
     def _transitions(self) -> int:
@@ -290,7 +278,7 @@ class _Combinational(_Simulation):
         for port in self._netlist.inputs:
             bits = self._stimulus[port.name][cycles, streams].transpose(2, 1, 0)
             values[list(port.nets)] = _pack(bits).reshape(len(port.nets), -1)
-        self._evaluate(values)
+        self._gate_program.run(values)
         by_stream = values.reshape(self._netlist.nets, -1, width)
         counted = self._counted(cycles.start, width)
         changes = self._changes(by_stream, last) & counted
@@ -482,7 +470,7 @@ class _Sequential(_Simulation):
         for _ in range(len(self._netlist.flip_flops) + 1):
             for registers in self._registers:
                 registers.drive(values)
-            self._evaluate(values)
+            self._gate_program.run(values)
             self._gates.drive(values)
             changed = [registers.reset(values) for registers in self._registers]
             if not any(changed):
