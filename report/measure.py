@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from lmul.accuracy.designs import design_errors
 from lmul.cost.cache import cached, find_cached, multiplier_digest, program_digest
@@ -17,7 +20,7 @@ from lmul.cost.measure import SOURCES as MEASURED_BY
 from lmul.cost.measure import Block, Conditions, measure_all
 from lmul.cost.stimulus import stimulus, warmup
 from lmul.design import Design, command_line
-from lmul.golden import FP32
+from lmul.golden import FP32, Format
 from lmul.processes import LocalProcesses
 from lmul.progress import Report
 from lmul.report.plan import is_split
@@ -28,6 +31,12 @@ CONDITIONS = Conditions(seeds=1, precision=0.02)
 
 ADDER = "fp32 add"
 """Key of the figures of an fp32 adder alone, which belong to no design."""
+
+CAPTURED_MANTISSA_BITS = 10
+"""Of the captured operands, each of which is a float16."""
+
+DRAWN, DRAWN_SEED, DRAWN_SHAPE = "drawn.npz", 1, (64, 256)
+"""The file of drawn operands that is written beside the page, and what is in it."""
 
 SOURCES = (*MEASURED_BY, "accuracy/*.py", "report/measure.py")
 """Files of this program that figures of a design depend on."""
@@ -69,9 +78,20 @@ class Setup:
     results: Path
     operands: Path | None = None
 
-    def matrices(self) -> tuple[Operands, ...]:
-        """Read the operands."""
+    @property
+    def given(self) -> tuple[Operands, ...]:
+        """The file's operands, or the captured ones."""
         return _matrices(self.operands)
+
+    def matrices(self, format_: Format) -> tuple[Operands, ...]:
+        """Give the operands of a format's designs.
+
+        Captured numbers have ten mantissa bits: what is wider is measured on numbers that are drawn, lest
+        most bits of its multipliers rest.
+        """
+        if self.operands is None and format_.mantissa_bits > CAPTURED_MANTISSA_BITS:
+            return (drawn_operands(),)
+        return self.given
 
 
 @dataclass(frozen=True)
@@ -152,8 +172,24 @@ def _key(job: Job) -> list[Any]:
     common = [program_digest(*SOURCES), version("pyosys"), read_liberty(job.setup.liberty).checksum]
     if job.design is None:
         return [*common, ADDER]
-    key = [*common, asdict(CONDITIONS), operands_key(job.design, job.setup.matrices())]
+    key = [*common, asdict(CONDITIONS), operands_key(job.design, job.setup.matrices(job.design.format))]
     return [*key, *filter(None, [multiplier_digest(job.design.mul)])]
+
+
+@cache
+def drawn_operands() -> Operands:
+    """Draw standard normal operands, whole float32 numbers, always the same ones."""
+    rng = np.random.default_rng(DRAWN_SEED)
+    rows, depth = DRAWN_SHAPE
+    a, b = (rng.normal(size=size).astype(np.float32) for size in ((rows, depth), (depth, rows)))
+    return Operands("drawn", a, b)
+
+
+def drawn_file() -> bytes:
+    """Give the drawn operands as an npz file."""
+    file = BytesIO()
+    np.savez(file, a=drawn_operands().a, b=drawn_operands().b)
+    return file.getvalue()
 
 
 @lru_cache(maxsize=1)
@@ -172,10 +208,11 @@ def _expected_work(job: Job) -> int:
 def _measure(design: Design | None, setup: Setup) -> Figures:
     if design is None:
         return asdict(measure_circuit(float_adder(FP32), setup.liberty, setup.cells))
-    operands = setup.matrices()
+    operands = setup.matrices(design.format)
     cost = estimate(design, operands, setup.liberty, conditions=CONDITIONS, cache=setup.cells)
     error, noise = design_errors(design, operands)
     smallest, largest = cost.area_spread
+    drawn = f" --operands {DRAWN}" if operands[0] is drawn_operands() else ""
     return {
         **_of_cost(cost),
         "area_um2_of_all_netlists": [round(smallest, 4), round(largest, 4)],
@@ -183,7 +220,7 @@ def _measure(design: Design | None, setup: Setup) -> Figures:
         "noise_percent": 100 * noise,
         "blocks": _blocks(cost, setup) if is_split(design) else {},
         "measured_by": f"{command_line('cost', design)} --seeds {CONDITIONS.seeds} "
-        f"--precision {100 * CONDITIONS.precision:g}",
+        f"--precision {100 * CONDITIONS.precision:g}{drawn}",
         "verilog": command_line("verilog", design),
     }
 
@@ -221,7 +258,7 @@ def _blocks(cost: Cost, setup: Setup) -> Figures:
 
     In a netlist of the kept recipe whose blocks are mapped one by one, and which takes more.
     """
-    operands = setup.matrices()
+    operands = setup.matrices(cost.design.format)
     netlists = {"blocks": map_blocks(cost, setup.liberty, cache=setup.cells)}
     measured = dict(
         measure_all(

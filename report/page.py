@@ -9,6 +9,7 @@ from typing import Any
 
 from lmul.report.charts import Chart
 from lmul.report.contents import Contents
+from lmul.report.measure import DRAWN, drawn_file
 from lmul.report.sections import Section, sections
 
 PLACE = Path(__file__).parent
@@ -29,10 +30,12 @@ def report_files(contents: Contents) -> dict[str, str | bytes]:
     Returns
     -------
     dict of str to str or bytes
-        By name: index.html, report.json, a CSV file for each table, SVG and PDF for each figure.
+        By name: index.html, report.json, drawn operands, a CSV file for each table, SVG and PDF for each
+        figure.
     """
     found = sections(contents)
     files: dict[str, str | bytes] = {"index.html": page(found), "report.json": report_json(contents)}
+    files[DRAWN] = drawn_file()
     files |= {f"{table.name}.csv": table.csv() for section in found for table in section.tables}
     for chart in [chart for section in found for chart in section.charts]:
         files |= figure_files(chart)

@@ -76,7 +76,8 @@ def _products(contents: Contents) -> Section:
         "A multiplier whose result is in the format of its operands, flushed and saturated the same way, "
         "under the operands of a language model. mitchell: integer addition without a constant; lmul: with "
         "the paper's; addm: with a correction where both mantissas are in the middle; addc: with the carry "
-        "that rounds correctly; exact: conventional, rounded to nearest even."
+        "that rounds correctly; exact: conventional, rounded to nearest even. Captured operands are float16, "
+        "so fp32 is measured on drawn ones."
     )
     table = _designs("multipliers", "Multipliers", contents.products())
     return Section("energy", "Energy of an operation", [text], [products_chart(contents)], [table])

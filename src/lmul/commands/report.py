@@ -17,7 +17,7 @@ from lmul.progress import working
 from lmul.report.answer import picks, sentences
 from lmul.report.contents import Contents
 from lmul.report.language_model import read_results
-from lmul.report.measure import ADDER, CONDITIONS, Setup, measure_designs
+from lmul.report.measure import ADDER, CONDITIONS, DRAWN, Setup, measure_designs
 from lmul.report.page import report_files
 from lmul.report.plan import ADDED, Plan
 
@@ -47,7 +47,7 @@ def run_report(options: argparse.Namespace) -> int:
     model = read_results(options.llm)
     setup = _setup(options)
     adders = [None] if ADDED in plan.formats else []
-    designs = [*plan.designs(setup.matrices()), *adders]
+    designs = [*plan.designs(setup.given), *adders]
     made = _made(setup)
     with working("Measuring designs", quiet=options.quiet) as progress:
         figures = measure_designs(designs, setup, options.jobs, progress)
@@ -87,14 +87,15 @@ def _claims(progress: Any) -> dict[str, Any]:
 def _made(setup: Setup) -> dict[str, str]:
     """Say what the figures are made with."""
     library = read_liberty(setup.liberty)
-    operands = setup.matrices()
+    captured = "tiles of SmolLM2-135M, of which workloads/smollm2/provenance.json tells"
     return {
         "lmul": f"{version('lmul')}, source {program_digest()[:12]}",
         "cell library": f"{library.name}, {library.voltage:g} V, SHA-256 {library.checksum[:12]}",
         "Yosys (pyosys)": version("pyosys"),
         "Python": platform.python_version(),
         "NumPy": version("numpy"),
-        "operands": f"{len(operands)} matrix products: {', '.join(pair.name for pair in operands)}",
+        "operands": setup.given[0].name if setup.operands else f"{len(setup.given)} {captured}",
+        "operands of fp32": f"{DRAWN}, standard normal: captured ones are float16",
         "recipes": f"all that the size of a design allows, seed 1 of {CONDITIONS.seeds}",
         "energy": f"glitches included, half of the 95 % interval within {100 * CONDITIONS.precision:g} %",
     }
