@@ -28,7 +28,7 @@ CONFIG = {
     "font": "system-ui, sans-serif",
     "axis": {"labelLimit": 220, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
     "legend": {"labelFontSize": 12},
-    "header": {"labelFontSize": 12},
+    "header": {"labelFontSize": 13, "labelFontWeight": "normal"},
     "view": {"stroke": None},
 }
 """Of every chart."""
@@ -104,7 +104,7 @@ class Chart:
         panel = self.view | {"width": FIGURE_WIDTH, "height": self.height}
         if not self.choice:
             return self._common() | panel | {"width": 2 * FIGURE_WIDTH}
-        header = {"title": None, "labelFontWeight": "bold"}
+        header = {"title": None}
         return self._common() | {
             "facet": {"field": self.choice, "type": "nominal", "sort": self.panels, "header": header},
             "columns": 3,

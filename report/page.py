@@ -1,6 +1,7 @@
 """The page and all files of a report."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -15,6 +16,13 @@ from lmul.report.sections import Section, sections
 PLACE = Path(__file__).parent
 
 VEGALITE = "6.4"
+
+PDF_PAGE = """\
+#set document(date: none)
+#set page(width: auto, height: auto, margin: 2pt)
+#image("figure.svg")
+"""
+"""A page as large as the figure, for Typst. Without a date, the same figure gives the same bytes."""
 
 REPORT = "report"
 """What the JSON file says that it is."""
@@ -78,12 +86,19 @@ def report_json(contents: Contents) -> str:
 
 
 def figure_files(chart: Chart) -> dict[str, str | bytes]:
-    """Draw a figure for a paper."""
+    """Draw a figure for a paper.
+
+    vl-convert writes PDF too, the parts of it in another order every time.
+    """
+    import typst
     import vl_convert
 
-    spec = chart.figure_spec()
-    svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGALITE)
-    return {f"{chart.name}.svg": svg, f"{chart.name}.pdf": vl_convert.svg_to_pdf(svg)}
+    svg = vl_convert.vegalite_to_svg(chart.figure_spec(), vl_version=VEGALITE)
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "figure.svg").write_text(svg, encoding="utf-8")
+        page = Path(directory, "page.typ")
+        page.write_text(PDF_PAGE, encoding="utf-8")
+        return {f"{chart.name}.svg": svg, f"{chart.name}.pdf": typst.compile(page, ignore_system_fonts=True)}
 
 
 def in_script(values: Mapping[str, Any]) -> str:
