@@ -403,23 +403,21 @@ def _scatter(
     }
     fields = [{"field": "multiplier"}, *({"field": field, "format": ",.4~g"} for field, _ in (x, y))]
     colour = _colour("multiplier", COLOURS)
-    shape = colour | {"scale": {"domain": list(COLOURS)}}
-    marks = {"color": colour, "shape": shape, "tooltip": [*fields, *({"field": field} for field in more)]}
+    marks: Spec = {
+        "stroke": colour,
+        "fill": colour,
+        "shape": colour | {"scale": {"domain": list(COLOURS)}},
+        "tooltip": [*fields, *({"field": field} for field in more)],
+    }
+    points = {"mark": POINT, "encoding": marks}
     if not hollow:
-        return {"mark": POINT | {"filled": True}, "encoding": axes | marks}
-    points = [
-        {
-            "transform": [{"filter": f"{sign}({hollow})"}],
-            "mark": POINT | {"filled": bool(sign)},
-            "encoding": marks,
-        }
-        for sign in ("", "!")
-    ]
+        return points | {"encoding": axes | marks}
+    marks["fill"] = colour | {"condition": {"test": hollow, "value": "white"}}
     names = {
         "mark": {"type": "text", "dx": 9, "align": "left", "fontSize": 11},
         "encoding": {"text": {"field": "format"}},
     }
-    return {"layer": [*points, names], "encoding": axes}
+    return {"layer": [points, names], "encoding": axes}
 
 
 def _colour(field: str, colours: Mapping[str, str]) -> Spec:
