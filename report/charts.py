@@ -306,12 +306,13 @@ def token_chart(contents: Contents) -> Chart:
     names = {"multipliers": "multipliers", "elements": "rest of the elements", "sram": "SRAM", "dram": "DRAM"}
     values = []
     for found in contents.model.energy:
-        machine = f"{found['machine']['batch']:,} tokens a weight"
+        batch = found["machine"]["batch"]
+        machine = "one token" if batch == 1 else f"{batch:,} tokens"
         for order, (part, name) in enumerate(names.items()):
             energy = sum(kind[part] for kind in found["kinds"])
             values.append(
                 {
-                    "weights": machine,
+                    "weights for": machine,
                     "multiplier": found["design"]["mul"],
                     "part": name,
                     "order": order,
@@ -325,7 +326,7 @@ def token_chart(contents: Contents) -> Chart:
         "Weights are read from DRAM for one token, or once for 256 that share them.",
         view,
         values,
-        "weights",
+        "weights for",
         110,
     )
 
