@@ -59,13 +59,13 @@ class Run:
         return self.lines[0]
 
 
-def run(directory: Path, *arguments: object, **options: object) -> Run:
+def run(directory: Path, *arguments: object, seconds: float = SECONDS, **options: object) -> Run:
     """Run `lmul` as a process in a directory, whose name is left out of what it prints.
 
     `options` are those of `subprocess.run`.
     """
     found = subprocess.run(
-        command(*arguments), cwd=directory, capture_output=True, check=False, timeout=SECONDS, **options
+        command(*arguments), cwd=directory, capture_output=True, check=False, timeout=seconds, **options
     )  # type: ignore[call-overload]
     out = os.fsdecode(found.stdout).replace(f"{directory}/", "")
     return Run(found.returncode, out, os.fsdecode(found.stderr))

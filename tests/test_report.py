@@ -22,6 +22,9 @@ from tests.host import Run, contents, run, run_here
 
 SMALL = ("report", "--formats=e2m1", "--multipliers=lmul,exact", "--operands=small.npz", "--build=build")
 
+REPORT_SECONDS = 900
+"""Longest that a small report may take: half a minute, many times that on a busy machine."""
+
 LARGEST_PAGE = 2_000_000
 """Bytes."""
 
@@ -34,7 +37,7 @@ def shared_report(place: Path) -> Path:
         if not (place / "out" / "index.html").exists():
             rng = np.random.default_rng(1)
             np.savez(place / "small.npz", a=rng.normal(size=(8, 24)), b=rng.normal(size=(24, 8)))
-            made = run(place, *SMALL, "--output=out")
+            made = run(place, *SMALL, "--output=out", seconds=REPORT_SECONDS)
             assert made.status == 0, made
     return place
 
