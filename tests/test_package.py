@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
@@ -49,8 +48,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     left = shutil.ignore_patterns("build", "_build", ".venv", ".git", "*.egg-info", "__pycache__")
     tree = shutil.copytree(ROOT, directory / "tree_of_sources", symlinks=True, ignore=left)
     sdist = build(tree, "sdist", "--sdist")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(directory / "unpacked", filter="data")
+    shutil.unpack_archive(sdist, directory / "unpacked")
     (unpacked,) = (directory / "unpacked").iterdir()
     return {
         "sdist": sdist,
