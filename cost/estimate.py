@@ -8,7 +8,7 @@ every block of which then counts as often as the whole array has it.
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -205,15 +205,7 @@ def estimate(
         progress=progress and (lambda done, total: progress(done, 2 * total)),
     )
     candidates = {}
-    measuring = measure_all(
-        netlists,
-        lambda: stimulus(part, operands),
-        operands_key(part, operands),
-        warmup=warmup(part),
-        conditions=conditions,
-        cache=cache,
-    )
-    for name, found in measuring:
+    for name, found in measure_under(part, netlists, operands, conditions, cache):
         candidates[name] = found
         if progress:
             progress(len(netlists) + len(candidates), 2 * len(netlists))
@@ -226,6 +218,34 @@ def estimate(
     areas = module_areas(whole)
     scaled = {name: scale_blocks(found, candidates[kept], areas) for name, found in candidates.items()}
     return Cost(design, library, conditions, scaled, netlists, part)
+
+
+def measure_under(
+    design: Design,
+    netlists: Mapping[str, Mapped],
+    operands: Sequence[Operands],
+    conditions: Conditions,
+    cache: Path | None,
+) -> Iterator[tuple[str, Measured]]:
+    """Measure netlists of a design under operands one after the other, as `measure_all` does.
+
+    Parameters
+    ----------
+    design : Design
+    netlists : mapping of str to Mapped
+    operands : sequence of Operands
+    conditions : Conditions
+    cache : Path or None
+        Directory where figures are kept.
+    """
+    return measure_all(
+        netlists,
+        lambda: stimulus(design, operands),
+        operands_key(design, operands),
+        warmup=warmup(design),
+        conditions=conditions,
+        cache=cache,
+    )
 
 
 def map_blocks(cost: Cost, liberty: Path, *, cache: Path | None = None) -> Mapped:

@@ -6,14 +6,12 @@ traffic is a model: see `Machine`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.estimate import estimate, map_blocks, operands_key
+from lmul.cost.estimate import estimate, map_blocks, measure_under
 from lmul.cost.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
-from lmul.cost.measure import Conditions, measure_all
-from lmul.cost.stimulus import stimulus, warmup
+from lmul.cost.measure import Conditions
 from lmul.design import Design
 from lmul.progress import Report
 from lmul.workloads import Operands, default_operands
@@ -209,16 +207,7 @@ def measure_kinds(
     found: dict[str, ElementEnergy] = {}
     for kind, pairs in operands.items():
         progress(len(found), len(operands))
-        measured = dict(
-            measure_all(
-                netlists,
-                partial(stimulus, design, pairs),
-                operands_key(design, pairs),
-                warmup=warmup(design),
-                conditions=conditions,
-                cache=cache,
-            )
-        )
+        measured = dict(measure_under(design, netlists, pairs, conditions, cache))
         multipliers = measured["blocks"].blocks[MULTIPLIER].energy.total
         found[kind] = ElementEnergy(
             measured["whole"].energy.total / design.lanes, multipliers / measured["blocks"].energy.total

@@ -94,10 +94,7 @@ class Chart:
         menu = {"input": "select", "options": self.panels, "name": f"{self.choice}: "}
         chosen = {"name": "chosen", "value": self.panels[0], "bind": menu}
         only = {"filter": f"datum['{self.choice}'] == chosen"}
-        return spec | {
-            "params": [*self.view.get("params", []), chosen],
-            "transform": [only, *self.view.get("transform", [])],
-        }
+        return spec | {"params": [chosen], "transform": [only]}
 
     def figure_spec(self) -> Spec:
         """Give all panels beside each other, for a paper."""

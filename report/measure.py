@@ -14,11 +14,10 @@ from lmul.accuracy.designs import design_errors
 from lmul.cost.cache import cached, find_cached, multiplier_digest, program_digest
 from lmul.cost.calibration import measure as measure_circuit
 from lmul.cost.calibration_circuits import float_adder
-from lmul.cost.estimate import Cost, estimate, map_blocks, operands_key
+from lmul.cost.estimate import Cost, estimate, map_blocks, measure_under, operands_key
 from lmul.cost.liberty import read_liberty
 from lmul.cost.measure import SOURCES as MEASURED_BY
-from lmul.cost.measure import Block, Conditions, measure_all
-from lmul.cost.stimulus import stimulus, warmup
+from lmul.cost.measure import Block, Conditions
 from lmul.design import Design, command_line
 from lmul.golden import FP32, Format
 from lmul.processes import LocalProcesses
@@ -260,16 +259,7 @@ def _blocks(cost: Cost, setup: Setup) -> Figures:
     """
     operands = setup.matrices(cost.design.format)
     netlists = {"blocks": map_blocks(cost, setup.liberty, cache=setup.cells)}
-    measured = dict(
-        measure_all(
-            netlists,
-            lambda: stimulus(cost.design, operands),
-            operands_key(cost.design, operands),
-            warmup=warmup(cost.design),
-            conditions=CONDITIONS,
-            cache=setup.cells,
-        )
-    )["blocks"]
+    measured = dict(measure_under(cost.design, netlists, operands, CONDITIONS, setup.cells))["blocks"]
     return _by_purpose(measured.blocks.items(), 1 / cost.design.products_per_cycle)
 
 

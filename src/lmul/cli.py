@@ -189,6 +189,11 @@ def _add_operands(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_liberty(parser: argparse.ArgumentParser) -> None:
+    text = "cell library, may be gzipped; default: Nangate 45 nm"
+    parser.add_argument("--liberty", type=Path, metavar="FILE", help=text)
+
+
 def _verilog_parser(parser: argparse.ArgumentParser) -> None:
     _add_design(parser)
     parser.add_argument(
@@ -241,7 +246,7 @@ def _cost_parser(parser: argparse.ArgumentParser) -> None:
         default="cells",
         help="by a library's cells (default), in two-input gates, by the paper's rule, or in an FPGA",
     )
-    add("--liberty", type=Path, metavar="FILE", help="cell library, may be gzipped; default: Nangate 45 nm")
+    _add_liberty(parser)
     add("--clock", type=float, metavar="NS", help="clock period to map for, in ns")
     add(
         "--wires",
@@ -335,7 +340,7 @@ def _explore_parser(parser: argparse.ArgumentParser) -> None:
     add(
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work, such as tcp://host:8786"
     )
-    add("--liberty", type=Path, metavar="FILE", help="cell library, may be gzipped; default: Nangate 45 nm")
+    _add_liberty(parser)
     add(
         "--wires",
         metavar="NAME",
@@ -367,7 +372,7 @@ def _report_parser(parser: argparse.ArgumentParser) -> None:
         help="lmul and exact among them; default: %(default)s",
     )
     _add_operands(parser)
-    add("--liberty", type=Path, metavar="FILE", help="cell library, may be gzipped; default: Nangate 45 nm")
+    _add_liberty(parser)
     add(
         "--llm",
         type=Path,

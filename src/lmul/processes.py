@@ -18,11 +18,24 @@ from lmul.errors import UserError
 Task = TypeVar("Task")
 Found = TypeVar("Found")
 
+MOST_JOBS = 1024
+
 MOST_DEATHS = 3
 """Processes that may end over one task."""
 
 # A fresh interpreter: one that is copied would have the locks of threads that it lacks.
 _CONTEXT = get_context("spawn")
+
+
+def check_jobs(jobs: int) -> None:
+    """Refuse a number of processes that cannot be meant.
+
+    Raises
+    ------
+    UserError
+    """
+    if not 1 <= jobs <= MOST_JOBS:
+        raise UserError(f"--jobs must be a whole number from 1 to {MOST_JOBS}, not {jobs}")
 
 
 class LocalProcesses(Generic[Task, Found]):

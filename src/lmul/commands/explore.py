@@ -13,7 +13,7 @@ from lmul.commands.cost import conditions_of
 from lmul.console import console, say, write_figures
 from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.mapping import CELLS
-from lmul.errors import UserError, printable
+from lmul.errors import printable
 from lmul.explore.evaluate import FULL, Evaluation, Setup, Task, evaluate
 from lmul.explore.plot import plot_front
 from lmul.explore.report import ExploreReport
@@ -24,14 +24,12 @@ from lmul.explore.sweep import Engine, Sweep, run_sweep
 from lmul.explore.table import front_commands, front_table
 from lmul.files import check_output, locked
 from lmul.pictures import check_plot_path
-from lmul.processes import LocalProcesses
+from lmul.processes import LocalProcesses, check_jobs
 from lmul.progress import working
 from lmul.workloads import Operands
 
 RESULTS = Path("explore") / "results.sqlite"
 """The file of results in the build directory."""
-
-MOST_JOBS = 1024
 
 
 def run_explore(options: argparse.Namespace) -> int:
@@ -67,8 +65,7 @@ def run_explore(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace, results: Path) -> None:
     """Refuse options that cannot be used, before any work."""
-    if not 1 <= options.jobs <= MOST_JOBS:
-        raise UserError(f"--jobs must be a whole number from 1 to {MOST_JOBS}, not {options.jobs}")
+    check_jobs(options.jobs)
     check_output(results)
     if options.plot:
         check_plot_path(options.plot)

@@ -6,13 +6,12 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from lmul.commands.explore import MOST_JOBS
 from lmul.console import console, say
 from lmul.cost.cache import cached, program_digest
 from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.mapping import CELLS
-from lmul.errors import UserError
 from lmul.files import check_output, write_files
+from lmul.processes import check_jobs
 from lmul.progress import working
 from lmul.report.answer import picks, sentences
 from lmul.report.contents import Contents
@@ -41,8 +40,7 @@ def run_report(options: argparse.Namespace) -> int:
     UserError
         An option cannot be used, or the extra `report` is not installed; nothing has then been written.
     """
-    if not 1 <= options.jobs <= MOST_JOBS:
-        raise UserError(f"--jobs must be a whole number from 1 to {MOST_JOBS}, not {options.jobs}")
+    check_jobs(options.jobs)
     plan = Plan(options.formats.split(","), options.multipliers.split(","))
     model = read_results(options.llm)
     setup = _setup(options)
