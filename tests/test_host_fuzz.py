@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lmul import cli
 from lmul.cost import estimate
 from lmul.cost.recipes import RIPPLE_EMAP
+from lmul.errors import UserError
 from lmul.explore.sweep import Sweep
 from lmul.toml import LARGEST_CONFIG
 from tests.host import run_here
@@ -101,15 +102,23 @@ def leave_out_work(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cost", "run_cost"),
         ("error", "run_error"),
         ("explore", "run_explore"),
+        ("llm", "run_llm"),
+        ("llm", "run_energy"),
+        ("generate", "run_generate"),
     ]:
         monkeypatch.setattr(f"lmul.commands.{module}.{work}", lambda *_: 0)
     monkeypatch.setattr("lmul.commands.cost.run_claims", lambda *_: 0)
     monkeypatch.setattr("lmul.commands.cost.run_calibration", lambda *_: 0)
+    monkeypatch.setattr("lmul.commands.report.measure_designs", _left_out)
     monkeypatch.setattr(cli, "write_files", lambda directory, files: [directory / name for name in files])
     monkeypatch.setattr(
         "lmul.hdl.export",
         lambda design, name: design.arguments() and argparse.Namespace(name=name, verilog="", files={}),
     )
+
+
+def _left_out(*_: object) -> None:
+    raise UserError("this test leaves out the work")
 
 
 test_any_command_line_is_taken_or_refused_in_one_line = few(command_lines())(check_command_line)
