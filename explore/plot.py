@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING
 
 from lmul.explore.report import ExploreReport
 from lmul.metrics import Metric
-from lmul.pictures import write_picture
+from lmul.pictures import COLOURS, write_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"lmul": "C0", "mitchell": "C2", "addm": "C4", "addc": "C1", "exact": "C3"}
-"""Of the points of every multiplier of this package that there is hardware for."""
-
-OTHER_COLOURS = ("C5", "C6", "C7", "C8", "C9")
-"""Of the points of other multipliers, in turn."""
+OTHER_COLOURS = ("C4", "C5", "C6", "C7", "C8")
+"""Of the points of multipliers that are not this package's, in turn."""
 
 
 def plot_front(report: ExploreReport, path: Path) -> None:

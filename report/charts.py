@@ -7,6 +7,7 @@ from typing import Any
 from lmul.cost.energy import Energy
 from lmul.explore.pareto import front
 from lmul.metrics import METRICS
+from lmul.pictures import COLOURS
 from lmul.report.contents import Contents
 from lmul.report.measure import Figures
 from lmul.report.plan import BEST_SUM, FP32_SUM, MULTIPLIERS, SUMS
@@ -15,9 +16,6 @@ Spec = dict[str, Any]
 Values = Sequence[Mapping[str, Any]]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-
-COLOURS = {"lmul": "#0072B2", "mitchell": "#56B4E9", "addm": "#009E73", "addc": "#E69F00", "exact": "#D55E00"}
-"""Of multipliers: Okabe and Ito's, which colour-blind readers tell apart."""
 
 SHADES = ("#08306b", "#4292c6", "#fdae61", "#d9d9d9", "#7f3b08", "#b35806", "#f7f7f7")
 """Of the parts of a bar: apart in lightness too, for print in grey."""

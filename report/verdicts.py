@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from lmul.cost.paper_claims import DOT, PRODUCT, PUBLISHED_SAVINGS
+from lmul.cost.paper_claims import DOT, PRODUCT, PUBLISHED_SAVINGS, TOTALS
 from lmul.report.contents import Contents
-from lmul.report.plan import BEST_SUM, FP32_SUM
+from lmul.report.plan import BASELINE, BEST_SUM, FP32_SUM
 from lmul.report.tables import Cell, Table, percent
 
 POINTS = 0.005
 """A saving that rounds to the published one has reached it."""
+
+SAME_AREA = 0.1
+"""A share of area is as published if it is as near as this."""
 
 LOSSLESS = 1.01
 """Perplexity over full precision that is almost lossless still."""
@@ -25,6 +28,8 @@ THREE_BITS: Mapping[str, tuple[str, ...]] = {"e8m3 truncated": ("e8m3", TRUNCATE
 FOUR_BITS: Mapping[str, tuple[str, ...]] = {"e8m4 truncated": ("e8m4", TRUNCATED)}
 
 HEADINGS = ("the paper claims", "measured here", "verdict", "conditions")
+
+NOT_MEASURED = "not measured"
 
 Row = tuple[Cell, ...]
 
@@ -78,17 +83,40 @@ def _gates(contents: Contents) -> Iterator[Row]:
         "all five follow from its rule" if holds else "not reproduced",
         "a rule for adders and arrays; no zeros, overflow or NaN in it",
     )
-    ratios = {name: _area_ratio(contents, name) for name in contents.formats}
+    published = _published_shares()
+    measured = {name: _area_share(contents, name) for name in contents.formats}
+    known = {name: share for name, share in measured.items() if share is not None}
     yield (
-        "L-Mul takes 0.48 (e4m3), 0.53 (e5m2) and 0.44 (fp16) of the gates",
-        "area: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items() if ratio),
-        "understated for fp8, overstated for wide formats",
+        f"L-Mul takes {_listed(published)} of the gates",
+        f"of the area: {_listed(known)}",
+        _compared(published, known),
         "cells of the library, special cases handled on both sides",
     )
 
 
-def _area_ratio(contents: Contents, format_: str) -> float | None:
-    ours, theirs = contents.product(format_, "lmul"), contents.product(format_, "exact")
+def _published_shares() -> dict[str, float]:
+    """Give the gates of L-Mul as a share of a multiplier's, by format, as the paper counts them."""
+    ours = {format_.width: gates for _, mul, format_, gates in TOTALS if mul == "lmul"}
+    return {format_.name: ours[format_.width] / gates for _, mul, format_, gates in TOTALS if mul == BASELINE}
+
+
+def _compared(published: Mapping[str, float], measured: Mapping[str, float]) -> str:
+    """Say for which formats a share is as published, larger or smaller."""
+    more = {name: measured[name] - share for name, share in published.items() if name in measured}
+    found = {
+        "as much for": [name for name, by in more.items() if abs(by) <= SAME_AREA],
+        "more for": [name for name, by in more.items() if by > SAME_AREA],
+        "less for": [name for name, by in more.items() if by < -SAME_AREA],
+    }
+    return "; ".join(f"{what} {', '.join(names)}" for what, names in found.items() if names) or NOT_MEASURED
+
+
+def _listed(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+
+
+def _area_share(contents: Contents, format_: str) -> float | None:
+    ours, theirs = contents.product(format_, "lmul"), contents.product(format_, BASELINE)
     return ours["area_um2"] / theirs["area_um2"] if ours and theirs else None
 
 
@@ -138,7 +166,7 @@ def _judged(found: Mapping[str, float | None], holds: Callable[[float], bool]) -
     known = {title: ratio for title, ratio in found.items() if ratio is not None}
     good = [title for title, ratio in known.items() if holds(ratio)]
     if not known:
-        return "not measured"
+        return NOT_MEASURED
     if len(good) == len(known):
         return "holds"
     return f"holds for {' and '.join(good)} only" if good else "does not hold"

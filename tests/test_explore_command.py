@@ -10,11 +10,11 @@ import pytest
 
 from lmul.cli import main
 from lmul.design import command_line, make_design
-from lmul.explore.plot import COLOURS
 from lmul.explore.space import Point, read_space
 from lmul.golden import MULTIPLIERS
 from lmul.hdl import export
 from lmul.metrics import METRICS, OBJECTIVES
+from lmul.pictures import COLOURS
 from lmul.progress import working
 from tests.host import run_here, write_small
 from tests.test_host_fuzz import LIBRARY

@@ -1,4 +1,4 @@
-"""Pictures that matplotlib draws, written as files: the same figures give the same bytes."""
+"""Colours of pictures, and those that matplotlib draws: the same figures give the same bytes."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
+
+COLOURS = {"lmul": "#0072B2", "mitchell": "#56B4E9", "addm": "#009E73", "addc": "#E69F00", "exact": "#D55E00"}
+"""Of the multipliers of this package that there is hardware for.
+
+Okabe and Ito's, which colour-blind readers tell apart: Color Universal Design, 2008.
+"""
 
 
 def check_plot_path(path: Path) -> None:
