@@ -7,7 +7,7 @@ LMUL   := $(VENV)/bin/lmul
 ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report multipliers tests bench docs \
 	examples src
 
-.PHONY: all demo test test-long test-full test-exhaustive coverage formal mutants accuracy bench docs package lint format clean distclean
+.PHONY: all demo test test-docs test-long test-full test-exhaustive coverage formal mutants accuracy bench docs package lint format clean distclean
 
 all: demo
 
@@ -29,7 +29,11 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@touch $@
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -n 2 -m "not long and not full" tests
+	$(VENV)/bin/python -m pytest -n 2 -m "not long and not full and not commands" tests
+
+# Every command that the documents show: a quarter of an hour.
+test-docs: $(VENV)/ready
+	$(VENV)/bin/python -m pytest -n 2 -m commands tests
 
 # Every pair of every 8-bit format and policy, millions of pairs of wider ones.
 test-long: $(VENV)/ready

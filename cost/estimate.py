@@ -18,15 +18,15 @@ from lmul.cost.energy import Energy
 from lmul.cost.library import Library
 from lmul.cost.mapping import Mapped, map_design
 from lmul.cost.measure import DEFAULT_CONDITIONS, Block, Conditions, Measured, measure_all
-from lmul.cost.recipes import QUICK_RECIPES, RECIPES, Recipe, timed_recipes, with_seeds
+from lmul.cost.recipes import DEEP_RECIPES, QUICK_RECIPES, RECIPES, Recipe, timed_recipes, with_seeds
 from lmul.cost.stimulus import stimulus, warmup
 from lmul.design import Design
 from lmul.hdl import Export, export
 from lmul.progress import Report
 from lmul.workloads import Operands
 
-SMALL_FORMAT_BITS = 16
-"""Multipliers of formats up to this width are mapped with every recipe."""
+SMALL_FORMAT_BITS, DEEP_FORMAT_BITS = 8, 16
+"""Multipliers of formats up to these widths are mapped with `RECIPES` and with `DEEP_RECIPES`."""
 
 PART = 4
 """Rows and columns of an array that are simulated at most."""
@@ -340,9 +340,12 @@ def module_areas(mapped: Mapped) -> dict[str, float]:
 
 def recipes_for(design: Design, period_ps: float | None = None) -> tuple[Recipe, ...]:
     """Give the recipes that the size of a design allows, the same for every multiplier."""
-    small = design.kind == "mul" and design.format.width <= SMALL_FORMAT_BITS
-    relaxed = RECIPES if small else QUICK_RECIPES
-    return relaxed if period_ps is None else (*relaxed, *timed_recipes(period_ps))
+    timed = () if period_ps is None else timed_recipes(period_ps)
+    if design.kind == "mul" and design.format.width <= SMALL_FORMAT_BITS:
+        return (*RECIPES, *timed)
+    if design.kind == "mul" and design.format.width <= DEEP_FORMAT_BITS:
+        return (*DEEP_RECIPES, *timed)
+    return (*QUICK_RECIPES, *timed)
 
 
 def map_to_cells(

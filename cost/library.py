@@ -54,9 +54,10 @@ class Table:
         """
         i, upper, row_share = _segment(self.rows, row)
         j, right, column_share = _segment(self.columns, column)
-        low = _blend(self.values[i][j], self.values[i][right], column_share)
-        high = _blend(self.values[upper][j], self.values[upper][right], column_share)
-        return _blend(low, high, row_share)
+        below, above = self.values[i], self.values[upper]
+        low = below[j] + (below[right] - below[j]) * column_share
+        high = above[j] + (above[right] - above[j]) * column_share
+        return low + (high - low) * row_share
 
     def at_all(self, rows: Points, columns: Points) -> Points:
         """Interpolate as `at` does, for many points at once.
@@ -78,14 +79,11 @@ class Table:
         return blended
 
 
-def _blend(start: float, end: float, share: float) -> float:
-    return start + (end - start) * share
-
-
 def _segment(axis: tuple[float, ...], point: float) -> tuple[int, int, float]:
     if len(axis) == 1:
         return 0, 0, 0.0
-    start = min(max(bisect_right(axis, point) - 1, 0), len(axis) - 2)
+    # Searched among the inner points, what is outside is in the first or last segment.
+    start = bisect_right(axis, point, 1, len(axis) - 1) - 1
     return start, start + 1, (point - axis[start]) / (axis[start + 1] - axis[start])
 
 
@@ -381,7 +379,7 @@ class WireLoad:
         """
         for (low, shorter), (high, longer) in pairwise(self.lengths.items()):
             if fanout <= high:
-                return _blend(shorter, longer, (fanout - low) / (high - low))
+                return shorter + (longer - shorter) * ((fanout - low) / (high - low))
         last, longest = list(self.lengths.items())[-1]
         return longest + (fanout - last) * self.slope
 

@@ -82,8 +82,8 @@ def map_design(
     liberty : Path
         The library, plain or gzipped; any path will do, for Yosys sees only a copy of it.
     recipes : sequence of Recipe
-        What to try, on as many processors as there are. Those that need a full adder are left out for
-        libraries that have none.
+        What to try, on as many processors as there are. Those that the library's full adder, or want of
+        one, speaks against are left out.
     flatten : bool
         Map the design as one module. False maps each module by itself, faster by far for arrays, and
         flattens afterwards.
@@ -107,7 +107,7 @@ def map_design(
     library = read_liberty(liberty)
     files = library_files(library)
     texts = {"design.v": verilog, "cells.lib": liberty_text(liberty)} | files
-    possible = [recipe for recipe in recipes if "full_adder.v" in files or not recipe.full_adders]
+    possible = [recipe for recipe in recipes if recipe.suits("full_adder.v" in files)]
     outputs: dict[str, Mapped] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = {

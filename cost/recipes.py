@@ -110,16 +110,23 @@ class Recipe:
         Yosys commands from the design to gates, with ``{top}`` and ``{flatten}`` to fill in.
     script : str
         What ABC does with the gates.
+    bare : bool
+        Whether it is for libraries without a full adder only: with one, it was kept for no design.
     """
 
     name: str
     synthesis: tuple[str, ...]
     script: str
+    bare: bool = False
 
     @property
     def full_adders(self) -> bool:
         """Whether the recipe needs a library with a full adder."""
         return set(_EXTRACT) <= set(self.synthesis)
+
+    def suits(self, adder: bool) -> bool:
+        """Tell whether the recipe is worth trying with a library that has a full adder, or none."""
+        return not (self.bare if adder else self.full_adders)
 
 
 def with_seeds(recipes: Sequence[Recipe], seeds: int) -> tuple[Recipe, ...]:
@@ -151,20 +158,20 @@ QUICK_RECIPES = (
     # Wide products, where resubstitution only moves area into toggles.
     Recipe("full-adders/dch", (*_RIPPLE_PLAIN, *_EXTRACT), _DCH),
     RIPPLE_EMAP,
-    # Libraries without a full adder.
-    Recipe("ripple/resub", _RIPPLE, _RESUB),
+    Recipe("ripple/resub", _RIPPLE, _RESUB, bare=True),
 )
 """Recipes for designs of thousands of gates."""
 
+DEEP_RECIPES = (Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP), *QUICK_RECIPES)
+"""Recipes for multipliers of up to a thousand gates, which take up to a minute and a half."""
+
 RECIPES = (
-    # Multipliers of a few hundred gates, each some seconds.
-    Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP),
     Recipe("ripple/deepsyn-amap", _RIPPLE, _DEEP_AMAP),
     # The carry of `addc`, which is no chain.
     Recipe("prefix/deepsyn-emap", _PREFIX, _DEEP_EMAP),
-    *QUICK_RECIPES,
+    *DEEP_RECIPES,
 )
-"""Recipes for designs of a few hundred gates."""
+"""Recipes for multipliers of up to 300 gates, each some seconds; larger ones kept none of the first two."""
 
 
 def timed_recipes(period_ps: float) -> tuple[Recipe, ...]:

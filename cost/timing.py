@@ -6,8 +6,10 @@ change at time 0 with `INPUT_SLEW_NS`, as does the clock, and each bit of an out
 taken to be buffered and counts as that many.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,31 +126,43 @@ def edges_before(arc: TimingArc, edge: int) -> tuple[int, ...]:
     return {"positive_unate": (edge,), "negative_unate": (1 - edge,)}.get(arc.sense, BOTH)
 
 
+class _Cause(NamedTuple):
+    """What makes an edge of a net the latest: an edge of another net, and the arc between them."""
+
+    before: tuple[int, int]
+    instance: Instance
+    start: str
+    end: str
+    delay: float
+
+
 class _Propagation:
     """Arrival times and slews while they spread through the netlist, and where each came from."""
 
     def __init__(self, netlist: Netlist):
         self._netlist = netlist
-        self._arrivals = np.full((netlist.nets, 2), -np.inf)
-        self._slews = np.full((netlist.nets, 2), INPUT_SLEW_NS)
+        # Lists, whose single numbers are quicker to reach than an array's.
+        self._arrivals = [[-math.inf, -math.inf] for _ in range(netlist.nets)]
+        self._slews = [[INPUT_SLEW_NS, INPUT_SLEW_NS] for _ in range(netlist.nets)]
         self._delays: dict[tuple[str, str, str, int], list[float]] = {}
-        self._causes: dict[tuple[int, int], tuple[tuple[int, int], Step]] = {}
-        self._loads = netlist.edge_loads.copy()
+        self._causes: dict[tuple[int, int], _Cause] = {}
+        loads = netlist.edge_loads.copy()
         for net in (net for port in netlist.outputs for net in port.nets):
-            self._loads[net] += OUTPUT_LOAD_FF
-        self._loads = np.minimum(self._loads, LARGEST_FANOUT * nand2_load(netlist.library))
+            loads[net] += OUTPUT_LOAD_FF
+        self._loads = np.minimum(loads, LARGEST_FANOUT * nand2_load(netlist.library)).tolist()
 
     def timing(self) -> Timing:
         starts = [net for port in self._netlist.inputs for net in port.nets]
         starts += self._netlist.clock_nets
-        self._arrivals[starts] = 0.0
+        for net in starts:
+            self._arrivals[net] = [0.0, 0.0]
         for instance in self._netlist.flip_flops:
             self._pass(instance)
         for level in self._netlist.levels:
             for instance in level:
                 self._pass(instance)
         delay, path = self._slowest()
-        return Timing(delay * 1e3, path, self._arrivals, self._slews, self._delays)
+        return Timing(delay * 1e3, path, np.array(self._arrivals), np.array(self._slews), self._delays)
 
     def _pass(self, instance: Instance) -> None:
         for pin in instance.cell.outputs:
@@ -160,19 +174,17 @@ class _Propagation:
     def _follow(self, instance: Instance, output: str, arc: TimingArc, before: int, edge: int) -> None:
         start, end = instance.nets[arc.related_pin], instance.nets[output]
         delay_table, slew_table = arc.delay[edge], arc.slew[edge]
-        if delay_table is None or slew_table is None or self._arrivals[start, before] == -np.inf:
+        if delay_table is None or slew_table is None or self._arrivals[start][before] == -math.inf:
             return
-        point = float(self._slews[start, before]), float(self._loads[end, edge])
+        point = self._slews[start][before], self._loads[end][edge]
         delay = delay_table.at(*point)
         self._delays.setdefault((instance.name, arc.related_pin, output, edge), []).append(delay)
-        arrival = float(self._arrivals[start, before]) + delay
-        known = self._arrivals[end, edge] > -np.inf
-        slew = slew_table.at(*point)
-        self._slews[end, edge] = max(slew, self._slews[end, edge]) if known else slew
-        if arrival > self._arrivals[end, edge]:
-            self._arrivals[end, edge] = arrival
-            step = _step(instance, (arc.related_pin, output), edge, delay, arrival)
-            self._causes[end, edge] = (start, before), step
+        arrival = self._arrivals[start][before] + delay
+        slew, latest = slew_table.at(*point), self._arrivals[end][edge]
+        self._slews[end][edge] = slew if latest == -math.inf else max(slew, self._slews[end][edge])
+        if arrival > latest:
+            self._arrivals[end][edge] = arrival
+            self._causes[end, edge] = _Cause((start, before), instance, arc.related_pin, output, delay)
 
     def _slowest(self) -> tuple[float, tuple[Step, ...]]:
         latest, end, last = 0.0, None, None
@@ -181,14 +193,15 @@ class _Propagation:
                 latest, end, last = time, edge, step
         path = [] if last is None else [last]
         while end in self._causes:
-            end, step = self._causes[end]
-            path.append(step)
+            cause, arrival = self._causes[end], self._arrivals[end[0]][end[1]]
+            path.append(_step(cause.instance, (cause.start, cause.end), end[1], cause.delay, arrival))
+            end = cause.before
         return latest, tuple(reversed(path))
 
     def _ends(self) -> Iterator[tuple[float, tuple[int, int], Step | None]]:
         for net in (net for port in self._netlist.outputs for net in port.nets):
             for edge in BOTH:
-                yield float(self._arrivals[net, edge]), (net, edge), None
+                yield self._arrivals[net][edge], (net, edge), None
         for instance in (*self._netlist.flip_flops, *self._netlist.clock_gates):
             for pin in instance.cell.inputs:
                 for constraint in pin.constraints:
@@ -203,8 +216,8 @@ class _Propagation:
         for edge in BOTH:
             table = constraint.limit[edge]
             if table is not None:
-                setup = table.at(float(self._slews[net, edge]), INPUT_SLEW_NS)
-                time = float(self._arrivals[net, edge]) + setup
+                setup = table.at(self._slews[net][edge], INPUT_SLEW_NS)
+                time = self._arrivals[net][edge] + setup
                 yield time, (net, edge), _step(instance, (pin, constraint.related_pin), edge, setup, time)
 
 

@@ -22,7 +22,7 @@ from lmul.design import Design, command_line
 from lmul.golden import FP32, Format
 from lmul.processes import LocalProcesses
 from lmul.progress import Report
-from lmul.report.plan import is_split
+from lmul.report.plan import BASELINE, is_split
 from lmul.workloads import Operands, default_operands, load_operands
 
 CONDITIONS = Conditions(seeds=1, precision=0.02)
@@ -148,7 +148,7 @@ def measure_designs(
 
 def _measure_all(jobs: Mapping[str, Job], processes: int, progress: Report) -> dict[str, Figures]:
     # The slow ones first, so that no processor waits long for the last one.
-    ordered = sorted(jobs.items(), key=lambda item: _expected_work(item[1]), reverse=True)
+    ordered = sorted(jobs.items(), key=lambda item: _expected_seconds(item[1]), reverse=True)
     found: dict[str, Figures] = {}
     with LocalProcesses(measure_job, lambda job: job.name, processes) as engine:
         for name, job in ordered:
@@ -196,12 +196,14 @@ def _matrices(path: Path | None) -> tuple[Operands, ...]:
     return default_operands() if path is None else (load_operands(path),)
 
 
-def _expected_work(job: Job) -> int:
-    """Guess how long a measurement takes, in no unit."""
+def _expected_seconds(job: Job) -> float:
+    """Guess how long a measurement takes, roughly, in seconds."""
     if job.design is None:
-        return 1 << 16
+        return 10
     mantissa = job.design.format.mantissa_bits
-    return job.design.lanes * mantissa**2 + 1024 * (job.design.acc == "fp32") + 256 * is_split(job.design)
+    if job.design.kind == "mul":
+        return mantissa**2 if job.design.mul == BASELINE else 10
+    return job.design.lanes * (1 + mantissa / 4) + 10 * (job.design.acc == "fp32")
 
 
 def _measure(design: Design | None, setup: Setup) -> Figures:

@@ -137,7 +137,7 @@ def test_measured_netlist_has_the_least_product_of_area_and_energy(
     assert 25 < kept.area_um2 < 60
     assert 30 < kept.energy_fj < 150
     products = []
-    for recipe in QUICK_RECIPES:
+    for recipe in (recipe for recipe in QUICK_RECIPES if not recipe.bare):
         monkeypatch.setattr("lmul.cost.calibration.QUICK_RECIPES", (recipe,))
         figures = measure(adder, default_liberty(), cells)
         products.append(figures.area_um2 * figures.energy_fj)

