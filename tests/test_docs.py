@@ -34,6 +34,7 @@ BLOCKS = [
 FIGURES = {
     "dot": make_design("dot"),
     "array_os": make_design("array", rows=2, cols=2, lanes=2),
+    "array_ws": make_design("array", rows=2, cols=2, lanes=2, dataflow="ws"),
 }
 """The designs of the timing figures."""
 
