@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
-from queue import Empty, Queue
+from queue import Queue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from distributed import Future
 
 CONNECT_SECONDS = 15
-
-WAIT_SECONDS = 1.0
-"""Longest wait that Ctrl-C may be lost in: one that comes just before a wait begins does not end it."""
 
 ADDRESS = re.compile(r"(tcp|tls|wss?|ucx)://([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", re.ASCII)
 
@@ -88,7 +85,7 @@ class DaskCluster:
         from distributed import CancelledError
         from distributed.scheduler import KilledWorker
 
-        key = self._next()
+        key = self._finished.get()
         task, future = self._futures.pop(key)
         try:
             found: Evaluation = future.result()
@@ -104,10 +101,3 @@ class DaskCluster:
             raise UserError(f"{task.point.name}: {error}") from None
         future.release()
         return key, found
-
-    def _next(self) -> str:
-        while True:
-            try:
-                return self._finished.get(timeout=WAIT_SECONDS)
-            except Empty:
-                continue

@@ -39,6 +39,14 @@ LARGER_SPACE = SPACE + 'subnormals = ["flush", "full"]\n'
 TASKS = {mul: Task(Point(make_design("mul", format="e2m1", mul=mul)), LOOK) for mul in ("lmul", "exact")}
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end what is started here, even if a shell runs the tests in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def setup(tmp_path: Path) -> Setup:
     write_small(tmp_path, LIBRARY)
