@@ -267,7 +267,6 @@ def model_chart(contents: Contents) -> Chart:
         )
     x = {"type": "quantitative", "title": "perplexity / full precision", "scale": {"zero": False}}
     y = {"field": "multiplier", "type": "nominal", "sort": list(MULTIPLIERS), "title": None}
-    offset = {"field": "where", "type": "nominal"}
     places = {"attention": "#0072B2", "everywhere": "#D55E00"}
     colour = _colour("where", places)
     shape = colour | {"scale": {"domain": list(places)}}
@@ -283,7 +282,7 @@ def model_chart(contents: Contents) -> Chart:
                 "encoding": {"x": x | {"field": "ratio"}, "shape": shape},
             },
         ],
-        "encoding": {"y": y, "yOffset": offset, "color": colour, "tooltip": tooltip},
+        "encoding": {"y": y, "color": colour, "tooltip": tooltip},
     }
     return Chart(
         "language_model",
