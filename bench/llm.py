@@ -10,8 +10,9 @@ import time
 from results import Result, show
 
 from lmul.errors import UserError
+from lmul.llm.devices import load_model, make_matmul
 from lmul.llm.evaluation import WINDOW
-from lmul.llm.products import SchemeMatmul, Weights
+from lmul.llm.products import Weights
 from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import with_fixed_accumulator
 from lmul.progress import working
@@ -36,14 +37,15 @@ def measure() -> list[Result]:
     """Measure everything there is a goal for."""
     results = []
     with working(f"Reading {WINDOW} tokens in {len(GOALS)} ways") as progress:
-        model = smollm2.load_model()
+        model = load_model()
         tokens = smollm2.encode(model, passage())[:WINDOW]
         full = 0.0
         for done, (words, goal) in enumerate(GOALS.items()):
-            matmul = SchemeMatmul(parse_scheme(words), Weights())
-            smollm2.forward(model, tokens[:32], matmul)  # Quantises the weights and compiles the loops.
+            matmul = make_matmul(parse_scheme(words), Weights())
+            # Quantises the weights, compiles the loops, and waits for a graphics processor.
+            smollm2.on_host(smollm2.forward(model, tokens[:32], matmul))
             start = time.perf_counter()
-            smollm2.forward(model, tokens, matmul)
+            smollm2.on_host(smollm2.forward(model, tokens, matmul)[-1])
             seconds = time.perf_counter() - start
             full = full or seconds
             results.append(Result(words, "s", seconds, goal, at_most=True))

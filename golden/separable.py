@@ -60,10 +60,26 @@ def plan(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Plan | Non
     Plan or None
         None where there is no way, or only a slow one.
     """
-    first, second = exponent_ranges(a, b, arithmetic)
+    return fewest_windows(exponent_ranges(a, b, arithmetic), a.shape[1], arithmetic)
+
+
+def fewest_windows(
+    ranges: tuple[Window | None, Window | None], depth: int, arithmetic: Arithmetic
+) -> Plan | None:
+    """Divide ranges of exponents as `plan` does those of matrices.
+
+    Parameters
+    ----------
+    ranges : pair of (int, int)
+        As `exponent_ranges` gives them.
+    depth : int
+        Products of a sum.
+    arithmetic : Arithmetic
+    """
+    first, second = ranges
     largest = np.array((1 << arithmetic.mantissa_bits) - 1)
     significand = int(significand_product(largest, largest, arithmetic.mul, arithmetic.mantissa_bits))
-    spare_bits = (2**53 // (significand * max(a.shape[1], 1))).bit_length() - 1
+    spare_bits = (2**53 // (significand * max(depth, 1))).bit_length() - 1
     if spare_bits < 0 or _terms(arithmetic) > MOST_TERMS:
         return None
     pairs = [Plan(cut(first, size), cut(second, spare_bits + 2 - size)) for size in range(1, spare_bits + 2)]
@@ -133,12 +149,22 @@ def _factors(
         factors[...] = _compute_factors(codes, side, arithmetic, window)
     else:
         # Clipping, which never happens, saves the copy that np.take makes for its error.
-        np.take(_factor_table(side, arithmetic, window), codes, axis=0, out=factors, mode="clip")
+        np.take(factor_table(side, arithmetic, window), codes, axis=0, out=factors, mode="clip")
     return factors.reshape(len(codes), -1)
 
 
 @lru_cache(maxsize=16)
-def _factor_table(side: int, arithmetic: Arithmetic, window: Window) -> NDArray[np.float64]:
+def factor_table(side: int, arithmetic: Arithmetic, window: Window) -> NDArray[np.float64]:
+    """Give f_r of each code of the first operand (side 0) or g_r of the second, shape (2^W, R).
+
+    Parameters
+    ----------
+    side : {0, 1}
+    arithmetic : Arithmetic
+        Its format on that side has at most `TABLE_WIDTH` bits.
+    window : (int, int)
+        Operands with other exponents are zero.
+    """
     codes = np.arange(1 << arithmetic.formats[side].width)
     return _compute_factors(codes, side, arithmetic, window)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lmul.cost.cache import cached, digest, multiplier_digest, program_digest
+from lmul.llm.devices import find_gpu, load_model, make_matmul
 from lmul.llm.evaluation import (
     Interval,
     Reading,
@@ -20,7 +21,7 @@ from lmul.llm.evaluation import (
     read,
     right_answers,
 )
-from lmul.llm.products import SchemeMatmul, Weights
+from lmul.llm.products import Weights
 from lmul.llm.scheme import FULL_PRECISION, Scheme
 from lmul.progress import Report
 from lmul.workloads import smollm2
@@ -32,6 +33,7 @@ SOURCES = (
     "workloads/smollm2.py",
     "llm/evaluation.py",
     "llm/products.py",
+    "llm/torch_products.py",
     "llm/scheme.py",
 )
 """What a reading depends on."""
@@ -143,13 +145,15 @@ class _Reader:
         self._directory = directory
         self._weights = Weights()
         self._key = {"program": program_digest(*SOURCES), "model": smollm2.model_file().name}
+        if gpu := find_gpu():  # Its exponentials may differ in the last place.
+            self._key["device"] = gpu
 
     def read(self, scheme: Scheme | None, progress: Report) -> Reading:
         key = self._key | {"text": digest(self._text), "length": self._length} | _key(scheme)
 
         def make() -> dict[str, Any]:
             tokens = smollm2.encode(self._model, self._text)[: self._length]
-            return read(self._model, tokens, SchemeMatmul(scheme, self._weights), progress).as_plain()
+            return read(self._model, tokens, make_matmul(scheme, self._weights), progress).as_plain()
 
         return Reading.from_plain(cached(self._directory, key, make))
 
@@ -157,16 +161,15 @@ class _Reader:
         key = self._key | {"questions": digest(repr(self._asked))} | _key(scheme)
 
         def make() -> list[int]:
-            chosen: list[int] = answer(
-                self._model, self._asked, SchemeMatmul(scheme, self._weights), progress
-            ).tolist()
+            matmul = make_matmul(scheme, self._weights)
+            chosen: list[int] = answer(self._model, self._asked, matmul, progress).tolist()
             return chosen
 
         return np.array(cached(self._directory, key, make))
 
     @cached_property
     def _model(self) -> smollm2.Model:
-        return smollm2.load_model()
+        return load_model()
 
 
 def _key(scheme: Scheme | None) -> dict[str, str]:

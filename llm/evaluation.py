@@ -83,7 +83,7 @@ def read(model: smollm2.Model, text: Tokens, matmul: SchemeMatmul, progress: Rep
     for done, window in enumerate(windows, 1):
         logits = smollm2.forward(model, window, matmul)[:-1]
         surprises.append(smollm2.surprises(logits, window[1:]))
-        guesses.append(np.argmax(logits, axis=-1))
+        guesses.append(smollm2.on_host(logits.argmax(-1)))
         progress(done, len(windows))
     return Reading(np.concatenate(surprises), np.concatenate(guesses), matmul.sums, matmul.left_range)
 

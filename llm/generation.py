@@ -54,7 +54,7 @@ def _tokens(model: smollm2.Model, prompt: str, matmul: Matmul) -> Iterator[str]:
     tokens = smollm2.encode(model, prompt)
     while True:
         logits = smollm2.forward(model, tokens, matmul)
-        token = int(np.argmax(logits[-1]))
+        token = int(logits[-1].argmax())
         text = smollm2.decode(model, [token])
         if not text:  # A control token.
             return

@@ -1,6 +1,7 @@
 """The matrix products of a model, quantised and multiplied by the golden model."""
 
-from collections.abc import Hashable
+import math
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
@@ -17,13 +18,13 @@ class Weights:
         self._kind: Hashable = None
         self._quantised: dict[str, Quantised] = {}
 
-    def quantise(self, name: str, weight: Array, scheme: Scheme) -> Quantised:
+    def quantised(self, name: str, scheme: Scheme, quantise: Callable[[], Quantised]) -> Quantised:
         """Quantise the weight of a linear layer, or give what it was quantised to."""
         kind = scheme.arithmetic.formats[1], scheme.rounding, scheme.scaling
         if kind != self._kind:
             self._kind, self._quantised = kind, {}
         if name not in self._quantised:
-            self._quantised[name] = _quantise(weight, 1, scheme)
+            self._quantised[name] = quantise()
         return self._quantised[name]
 
 
@@ -62,22 +63,25 @@ class SchemeMatmul:
         scheme = self._scheme
         if scheme is None or not scheme.covers(name):
             return plain_matmul(name, a, b)
-        x = _quantise(a, 0, scheme)
-        y = _quantise(b, 1, scheme) if is_attention(name) else self._weights.quantise(name, b, scheme)
+        x = self.quantise(a, 0, scheme)
+        if is_attention(name):
+            y = self.quantise(b, 1, scheme)
+        else:
+            y = self._weights.quantised(name, scheme, lambda: self.quantise(b, 1, scheme))
         values, left_range = self.multiply(x, y, scheme)
-        if not np.all(np.isfinite(values)):
+        if not (abs(values) < math.inf).all():
             raise UserError(
                 f"sums of {name} are infinite under {scheme.name}: take an accumulator of a larger range"
             )
-        self.sums += values.size
+        self.sums += math.prod(values.shape)
         self.left_range += left_range
         return values / scheme.gain
+
+    def quantise(self, reals: Array, side: int, scheme: Scheme) -> Quantised:
+        """Quantise a factor, side 0 or 1."""
+        single = np.asarray(reals, dtype=np.float32)
+        return quantise_factor(single, side, scheme.arithmetic, scheme.rounding, scheme.scaling)
 
     def multiply(self, x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Array, int]:
         """Multiply quantised factors: the product, and the number of sums that left the range."""
         return multiply_scaled(x, y, scheme.arithmetic)
-
-
-def _quantise(reals: Array, side: int, scheme: Scheme) -> Quantised:
-    single = np.asarray(reals, dtype=np.float32)
-    return quantise_factor(single, side, scheme.arithmetic, scheme.rounding, scheme.scaling)

