@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 from lmul.errors import UserError
+from lmul.files import check_output, write_files
 from lmul.workloads import smollm2
 from lmul.workloads.operands import SUFFIX, TILE_FOLDER, load_operands
 
@@ -228,7 +229,7 @@ def write_tiles(captured: Capture, folder: Path) -> int:
     captured : Capture
         The tiles.
     folder : Path
-        An existing folder.
+        Made if it is not there.
 
     Returns
     -------
@@ -249,8 +250,7 @@ def write_tiles(captured: Capture, folder: Path) -> int:
     files = {name + SUFFIX: _npz(**arrays) for name, arrays in rounded.items()}
     text = json.dumps(provenance(captured, rounded), indent=1) + "\n"
     files["provenance.json"] = text.encode()
-    for name, content in files.items():
-        _write_whole(folder / name, content)
+    write_files(folder, files)
     return sum(map(len, files.values()))
 
 
@@ -342,26 +342,6 @@ def _npz(a: Float16, b: Float16) -> bytes:
     return buffer.getvalue()
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder where there is none."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{str(folder)!r} cannot be made ({error.strerror}): wanted a folder") from error
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that it is never there in part."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{str(path)!r} cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m lmul.workloads.capture",
@@ -385,7 +365,7 @@ def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def _write(folder: Path) -> int:
     """Capture the tiles and write them."""
-    _make_folder(folder)  # before the model runs, so that a wrong name costs no time
+    check_output(folder, directory=True)  # before the model runs, so that a wrong name costs no time
     captured = capture_tiles()
     size = write_tiles(captured, folder)
     print(f"wrote {len(captured.tiles)} tiles and provenance.json, {size / 1000:.0f} kB, to {folder}")
