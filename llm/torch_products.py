@@ -117,7 +117,7 @@ def _edges(format_: Format, rounding: Rounding, device: str) -> Tensor:
     return _tensor(edges, device)
 
 
-def _exact_sums(x: Tensor, y: Tensor, spec: Arithmetic) -> Tensor | None:
+def _exact_sums(x: Tensor, y: Tensor, spec: Arithmetic) -> "Tensor | None":
     """Multiply tensors of codes (..., M, K) and (..., K, N); None where that is for the golden model."""
     depth = x.shape[-1]
     ranges = exponent_ranges(_present(x, spec.formats[0]), _present(y, spec.formats[1]), spec)
