@@ -51,7 +51,7 @@ class LanguageModel:
             What else the arithmetic is named with, as `lmul.llm.scheme` writes it.
         """
         name = ",".join((mul, format_, scope, *more))
-        rows = (row for row in self.accuracy if row["arithmetic"] == name)
+        rows = (row for row in (*self.accuracy, *self.bias) if row["arithmetic"] == name)
         return next((float(row["ratio"]["value"]) for row in rows), None)
 
 
