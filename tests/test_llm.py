@@ -40,7 +40,7 @@ from lmul.llm.token_energy import (
 )
 from lmul.workloads import default_operands, smollm2
 from lmul.workloads.texts import Question, passage
-from tests.llm import needs_llm, tiny_model
+from tests.llm import needs_llm, scheme_of, tiny_model
 
 SCHEMES = [
     "lmul,e4m3,attention",
@@ -49,12 +49,6 @@ SCHEMES = [
     "mitchell,e8m3,all,block,truncate,acc=fixed:24:-19,gain=0.96",
     "lmul,bf16,all,power,acc=fp32,lanes=8",
 ]
-
-
-def scheme_of(text: str) -> Scheme:
-    scheme = parse_scheme(text)
-    assert scheme is not None
-    return scheme
 
 
 @pytest.mark.parametrize("text", SCHEMES)

@@ -12,29 +12,23 @@ from lmul.llm import devices
 from lmul.llm.evaluation import read
 from lmul.llm.generation import continuations
 from lmul.llm.products import SchemeMatmul, Weights
-from lmul.llm.scheme import Scheme, parse_scheme
+from lmul.llm.scheme import parse_scheme
 from lmul.workloads import smollm2
-from tests.llm import tiny_model
+from tests.llm import scheme_of, tiny_model
 
 torch = pytest.importorskip("torch")
 from lmul.llm import torch_products  # noqa: E402
 from lmul.llm.torch_products import TorchMatmul, place_model  # noqa: E402
 
 
-def scheme_of(text: str) -> Scheme:
-    scheme = parse_scheme(text)
-    assert scheme is not None
-    return scheme
-
-
 def tensor(reals: Any) -> Any:
     return torch.from_numpy(np.ascontiguousarray(reals))
 
 
-def both(text: str, a: Any, b: Any, name: str = "layer0.qk") -> tuple[Any, Any]:
+def both(text: str, a: Any, b: Any) -> tuple[Any, Any]:
     """Multiply by NumPy and on tensors."""
-    wanted = SchemeMatmul(scheme_of(text), Weights())(name, a, b)
-    found = TorchMatmul(scheme_of(text), Weights(), "cpu")(name, tensor(a), tensor(b))
+    wanted = SchemeMatmul(scheme_of(text), Weights())("layer0.qk", a, b)
+    found = TorchMatmul(scheme_of(text), Weights(), "cpu")("layer0.qk", tensor(a), tensor(b))
     assert isinstance(found, torch.Tensor)
     return wanted, smollm2.on_host(found)
 
