@@ -73,9 +73,9 @@ def exact_sums(
             sums = np.zeros((len(a), b.shape[1]))
             _run(loops.add_exactly, factors, (), (sums,))
             # What zeros left is far less than half a unit.
-            sums = np.rint(np.ldexp(sums, arithmetic.fraction_bits))
+            np.rint(np.multiply(sums, 2.0**arithmetic.fraction_bits, out=sums), out=sums)
             unit = window_a[0] + window_b[0] - arithmetic.fraction_bits
-            yield np.ldexp(sums, unit), unit
+            yield np.multiply(sums, 2.0**unit, out=sums), unit
 
 
 def saturated_sums(

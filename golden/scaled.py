@@ -126,7 +126,9 @@ def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals
             )
         values, left = _batched(part_x.codes, part_y.codes, spec)
         # The product of the scales alone may be no double.
-        total += values * part_x.scale * part_y.scale
+        values *= part_x.scale
+        values *= part_y.scale
+        total += values
         left_range += left
     return total, left_range
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
 from lmul.golden.codec import decode, encode
 from lmul.golden.fixed_point import FixedPoint
-from lmul.golden.formats import FORMATS, Format
+from lmul.golden.formats import FORMATS, Codes, Format
 
 
 @dataclass(frozen=True)
@@ -49,25 +49,26 @@ class Sums:
         """The registers: signed integers (Python's beyond 63 bits), or codes of a floating-point format."""
         if isinstance(self.register, FixedPoint):
             return self.register.integers()
-        return self._codes(FLOAT_ACCUMULATORS[self.arithmetic.acc])
+        return self._encoded(FLOAT_ACCUMULATORS[self.arithmetic.acc]).astype(np.int64)
 
     def output(self) -> NDArray[Any]:
         """Give the output elements as bit patterns: int64, or Python's integers beyond 63 bits."""
         if self.arithmetic.out != "raw":
-            return self._codes(FORMATS[self.arithmetic.out])
+            return self._encoded(FORMATS[self.arithmetic.out]).astype(np.int64)
         raw: NDArray[Any] = self.raw & ((1 << self.arithmetic.output_bits) - 1)
         return raw
 
     def values(self) -> NDArray[np.float64]:
         """Give the numbers that the output elements stand for; `raw` ones of more than 53 bits rounded."""
         if self.arithmetic.out != "raw":
-            return decode(self.output(), FORMATS[self.arithmetic.out]).astype(np.float64)
+            format_ = FORMATS[self.arithmetic.out]
+            return decode(self._encoded(format_), format_).astype(np.float64)
         if isinstance(self.register, FixedPoint):
             return self._with_specials(self.register.integers().astype(np.float64))
         return self._reals()
 
-    def _codes(self, format_: Format) -> NDArray[np.int64]:
-        return encode(self._reals(), format_, "nearest", "ieee").astype(np.int64)
+    def _encoded(self, format_: Format) -> Codes:
+        return encode(self._reals(), format_, "nearest", "ieee")
 
     def _reals(self) -> NDArray[np.float64]:
         """Give the sums as doubles, for one more rounding: fixed-point ones rounded to odd."""
@@ -76,7 +77,7 @@ class Sums:
         return self._with_specials(self.register.to_odd())
 
     def _with_specials(self, units: NDArray[np.float64]) -> NDArray[np.float64]:
-        reals = units * 2.0**self.arithmetic.lsb_exponent
+        reals = np.multiply(units, 2.0**self.arithmetic.lsb_exponent, out=units)
         if np.any(self.infinity):
             reals = np.where(self.infinity != 0, np.copysign(np.inf, self.infinity), reals)
         if np.any(self.nan):

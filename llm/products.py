@@ -69,13 +69,14 @@ class SchemeMatmul:
         else:
             y = self._weights.quantised(name, scheme, lambda: self.quantise(b, 1, scheme))
         values, left_range = self.multiply(x, y, scheme)
-        if not (abs(values) < math.inf).all():
+        if not -math.inf < values.min() <= values.max() < math.inf:
             raise UserError(
                 f"sums of {name} are infinite under {scheme.name}: take an accumulator of a larger range"
             )
         self.sums += math.prod(values.shape)
         self.left_range += left_range
-        return values / scheme.gain
+        values /= scheme.gain
+        return values
 
     def quantise(self, reals: Array, side: int, scheme: Scheme) -> Quantised:
         """Quantise a factor, side 0 or 1."""

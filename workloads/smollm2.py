@@ -400,10 +400,12 @@ def _rotate(x: Array, positions: npt.NDArray[np.int64], base: float) -> Array:
 def _softmax(scores: Array, visible: npt.NDArray[np.bool_]) -> Array:
     """Softmax over the keys (last axis) that a query sees."""
     xp = _namespace(scores)
-    masked = xp.where(visible, scores, -math.inf)
-    weights = xp.exp(masked - xp.max(masked, axis=-1, keepdims=True))
-    probabilities: Array = weights / xp.sum(weights, axis=-1, keepdims=True)
-    return probabilities
+    weights: Array = xp.where(visible, scores, -math.inf)
+    # In place: the largest arrays of attention.
+    weights -= xp.max(weights, axis=-1, keepdims=True)
+    weights = xp.exp(weights)
+    weights /= xp.sum(weights, axis=-1, keepdims=True)
+    return weights
 
 
 def _tokenizer(fields: Mapping[str, Any]) -> Any:
