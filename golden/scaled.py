@@ -12,7 +12,7 @@ from lmul.golden.codec import Rounding
 from lmul.golden.formats import Codes
 from lmul.golden.matmul import matmul_codes
 from lmul.golden.quantise import BLOCK, SCALINGS, Quantised, quantise, quantise_blocks, quantise_by_power
-from lmul.golden.sums import Sums
+from lmul.golden.tiles import tiles
 
 Reals = NDArray[np.float64]
 
@@ -150,18 +150,23 @@ def _scaled_parts(x: Quantised, y: Quantised) -> Iterator[tuple[Quantised, Quant
 def _batched(x: Codes, y: Codes, spec: Arithmetic) -> tuple[Reals, int]:
     """Multiply stacks of matrices of codes: their values, and how many left the accumulator's range."""
     if y.ndim == 2:  # One matrix product of all rows.
-        rows = matmul_codes(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), y, spec)
-        return rows.values().reshape(*x.shape[:-1], y.shape[-1]), _count_left_range(rows)
+        rows, left_range = _tiled(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), y, spec)
+        return rows.reshape(*x.shape[:-1], y.shape[-1]), left_range
     axes = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     x, y = np.broadcast_to(x, axes + x.shape[-2:]), np.broadcast_to(y, axes + y.shape[-2:])
     values = np.empty((*axes, x.shape[-2], y.shape[-1]))
     left_range = 0
     for index in np.ndindex(axes):
-        sums = matmul_codes(x[index], y[index], spec)
-        values[index] = sums.values()
-        left_range += _count_left_range(sums)
+        values[index], left = _tiled(x[index], y[index], spec)
+        left_range += left
     return values, left_range
 
 
-def _count_left_range(sums: Sums) -> int:
-    return int(np.count_nonzero(sums.overflow | sums.inf | sums.nan))
+def _tiled(x: Codes, y: Codes, spec: Arithmetic) -> tuple[Reals, int]:
+    """Multiply two matrices of codes as `_batched` does, so many columns at once as stay in the cache."""
+    values, left_range = np.empty((len(x), y.shape[1])), 0
+    for rows, columns in tiles(*values.shape, tile_rows=max(len(x), 1)):
+        sums = matmul_codes(x[rows], y[:, columns], spec)
+        values[rows, columns] = sums.values()
+        left_range += int(np.count_nonzero(sums.overflow | sums.inf | sums.nan))
+    return values, left_range

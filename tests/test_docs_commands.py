@@ -26,6 +26,7 @@ FRAGMENTS = {
     "lmul cost --json",
     "lmul explore",
     "lmul explore --json",
+    "lmul generate",
     "lmul sim --netlist",
     "lmul verilog",
 }
@@ -56,10 +57,12 @@ def plug_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, cells: Path) -> Path:
-    """Make a directory with the files that commands read, and the netlists that others have mapped."""
+def place(tmp_path: Path, shared: Path) -> Path:
+    """Make a directory with the files that commands read, and what others have mapped and read."""
     (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "cells").symlink_to(cells)
+    for name in ("cells", "llm"):
+        (shared / name).mkdir(exist_ok=True)
+        (tmp_path / "build" / name).symlink_to(shared / name)
     rng = np.random.default_rng(1)
     np.savez(tmp_path / "mine.npz", a=rng.normal(size=(20, 48)), b=rng.normal(size=(48, 12)))
     (tmp_path / "my_cells.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
