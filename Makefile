@@ -33,7 +33,7 @@ test: $(VENV)/ready
 
 # Every command that the documents show: a quarter of an hour.
 test-docs: $(VENV)/llm
-	$(VENV)/bin/python -m pytest -n 2 -m commands tests
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m commands tests
 
 # Every pair of every 8-bit format and policy, millions of pairs of wider ones.
 test-long: $(VENV)/ready
