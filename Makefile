@@ -31,7 +31,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 test: $(VENV)/ready
 	$(VENV)/bin/python -m pytest -n 2 -m "not long and not full and not commands" tests
 
-# Every command that the documents show: a quarter of an hour.
+# Every command that the documents show, those of the language model too: half an hour.
 test-docs: $(VENV)/llm
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m commands tests
 

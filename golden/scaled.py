@@ -12,7 +12,7 @@ from lmul.golden.codec import Rounding
 from lmul.golden.formats import Codes
 from lmul.golden.matmul import matmul_codes
 from lmul.golden.quantise import BLOCK, SCALINGS, Quantised, quantise, quantise_blocks, quantise_by_power
-from lmul.golden.tiles import tiles
+from lmul.golden.tiles import TILE_COLUMNS
 
 Reals = NDArray[np.float64]
 
@@ -165,8 +165,9 @@ def _batched(x: Codes, y: Codes, spec: Arithmetic) -> tuple[Reals, int]:
 def _tiled(x: Codes, y: Codes, spec: Arithmetic) -> tuple[Reals, int]:
     """Multiply two matrices of codes as `_batched` does, so many columns at once as stay in the cache."""
     values, left_range = np.empty((len(x), y.shape[1])), 0
-    for rows, columns in tiles(*values.shape, tile_rows=max(len(x), 1)):
-        sums = matmul_codes(x[rows], y[:, columns], spec)
-        values[rows, columns] = sums.values()
+    for start in range(0, y.shape[1], TILE_COLUMNS):
+        columns = slice(start, start + TILE_COLUMNS)
+        sums = matmul_codes(x, y[:, columns], spec)
+        values[:, columns] = sums.values()
         left_range += int(np.count_nonzero(sums.overflow | sums.inf | sums.nan))
     return values, left_range

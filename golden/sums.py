@@ -77,7 +77,7 @@ class Sums:
         return self._with_specials(self.register.to_odd())
 
     def _with_specials(self, units: NDArray[np.float64]) -> NDArray[np.float64]:
-        reals = np.multiply(units, 2.0**self.arithmetic.lsb_exponent, out=units)
+        reals = units * 2.0**self.arithmetic.lsb_exponent
         if np.any(self.infinity):
             reals = np.where(self.infinity != 0, np.copysign(np.inf, self.infinity), reals)
         if np.any(self.nan):

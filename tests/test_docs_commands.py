@@ -57,12 +57,13 @@ def plug_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, shared: Path) -> Path:
+def place(tmp_path: Path, cells: Path, shared: Path) -> Path:
     """Make a directory with the files that commands read, and what others have mapped and read."""
     (tmp_path / "build").mkdir()
-    for name in ("cells", "llm"):
-        (shared / name).mkdir(exist_ok=True)
-        (tmp_path / "build" / name).symlink_to(shared / name)
+    (tmp_path / "build" / "cells").symlink_to(cells)
+    readings = shared / "llm"
+    readings.mkdir(exist_ok=True)
+    (tmp_path / "build" / "llm").symlink_to(readings)
     rng = np.random.default_rng(1)
     np.savez(tmp_path / "mine.npz", a=rng.normal(size=(20, 48)), b=rng.normal(size=(48, 12)))
     (tmp_path / "my_cells.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
