@@ -270,10 +270,24 @@ def test_plain_progress_tells_the_time_left_and_quiet_nothing(
         with working("Evaluating", quiet=quiet) as progress:
             progress(0, 500)
             progress(1, 500)
-    first, second, rest = capsys.readouterr().err.split("\n")
+    first, begun, second, rest = capsys.readouterr().err.split("\n")
     assert first == "Evaluating ..."
+    assert begun == "Evaluating: 0 of 500 ..."
     assert re.fullmatch(r"Evaluating: 1 of 500, about \d+ min left \.\.\.", second)
     assert rest == ""
+
+
+def test_what_was_kept_from_an_earlier_run_does_not_shorten_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = iter([0.0, 60.0, 120.0])
+    monkeypatch.setattr("lmul.progress.time.monotonic", lambda: next(seconds))
+    with working("Reading") as progress:
+        progress(17, 32)
+        progress(18, 32)
+    kept, read = capsys.readouterr().err.splitlines()[1:]
+    assert kept == "Reading: 17 of 32 ..."
+    assert read == "Reading: 18 of 32, about 14 min left ..."
 
 
 def test_every_multiplier_that_is_built_is_in_the_picture() -> None:

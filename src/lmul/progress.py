@@ -58,18 +58,24 @@ def working(what: str, *, quiet: bool = False) -> Iterator[Report]:
 
 
 def _plain_lines(what: str) -> Report:
-    """Print a line now, and one with the time left every `LINE_SECONDS`."""
+    """Print a line now, and one every `LINE_SECONDS`, with the time left once the speed is known."""
     print(f"{what} ...", file=sys.stderr, flush=True)
-    start = last = time.monotonic()
+    last = time.monotonic()
+    first: tuple[int, float] | None = None
 
     def report(done: int, total: int) -> None:
-        nonlocal last
+        nonlocal first, last
         now = time.monotonic()
-        if now < last + LINE_SECONDS or not done:
+        # What an earlier run has finished took no time in this one: speed counts from the first report.
+        first = first or (done, now)
+        if now < last + LINE_SECONDS:
             return
         last = now
-        left = (now - start) / done * (total - done)
-        line = f"{what}: {done:,} of {total:,}, about {left / 60:.0f} min left ..."
-        print(line, file=sys.stderr, flush=True)
+        kept, begun = first
+        line = f"{what}: {done:,} of {total:,}"
+        if done > kept:
+            seconds = (now - begun) / (done - kept) * (total - done)
+            line += f", about {seconds / 60:.0f} min left"
+        print(f"{line} ...", file=sys.stderr, flush=True)
 
     return report
