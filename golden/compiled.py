@@ -167,13 +167,12 @@ def _bit_patterns(
     """Give the float32 of each code of one operand, times 2^scale, less an offset."""
     from lmul.golden import loops
 
-    reals = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)
+    reals, exponent = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)
     with np.errstate(over="ignore"):  # Of numbers outside the window.
-        patterns = np.ldexp(reals, scale).astype(np.float32).view(np.int32)
+        patterns = (reals * 2.0**scale).astype(np.float32).view(np.int32)
     if loops.kind(arithmetic.mul) == loops.MIDDLE and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
         patterns |= (patterns >> (FP32.mantissa_bits - 1) ^ patterns >> (FP32.mantissa_bits - 2)) & 1
     patterns -= np.int32(offset)
-    exponent = np.frexp(reals)[1] - 1
     patterns[(reals == 0) | (exponent < window[0]) | (exponent > window[1])] = zero
     return patterns
 
@@ -191,7 +190,8 @@ def _run(
 
 
 @lru_cache(maxsize=16)
-def _finite_operands(format_: Format, subnormals: str) -> NDArray[np.float64]:
-    """Give the operand that each code stands for, zero for infinities, NaN and flushed numbers."""
+def _finite_operands(format_: Format, subnormals: str) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Give each code's operand, zero for infinities, NaN and flushed numbers, and its exponent."""
     codes = np.arange(1 << format_.width, dtype=format_.dtype)
-    return np.where(is_special(codes, format_), 0.0, operand_reals(codes, format_, subnormals))
+    reals = np.where(is_special(codes, format_), 0.0, operand_reals(codes, format_, subnormals))
+    return reals, np.frexp(reals)[1] - 1
