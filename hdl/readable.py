@@ -23,16 +23,45 @@ _NUMBERED = re.compile(r"(?<![\w$])_\d+_(?![\w$])")
 _BITWISE = ("&", "|", "^")
 _MODULAR = ("+", "-", "*", "~")
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+_LOGICAL = ("&&", "||")
+_SHIFTS = ("<<", ">>", "<<<", ">>>")
 
 
 @dataclass
 class _Expression:
-    """An operator and its operands, or an operand's text. The width is the self-determined one."""
+    """An operator and its operands, or an operand's text and bits."""
 
     operator: str
     operands: list["_Expression"]
-    text: str
-    width: int
+    text: str = ""
+    bits: int = 0
+
+    @property
+    def width(self) -> int:
+        """The self-determined width (IEEE 1364-2005, 5.4.1)."""
+        if not self.operator:
+            return self.bits
+        widths = [operand.width for operand in self.operands]
+        if self.operator == "{}":
+            return sum(widths)
+        if self.operator in (*_COMPARISONS, *_LOGICAL) or self.is_reduction():
+            return 1
+        if self.operator in _SHIFTS:
+            return widths[0]
+        return max(widths[1:] if self.operator == "?" else widths)
+
+    def is_reduction(self) -> bool:
+        """Tell whether the operator makes one bit of one operand."""
+        return len(self.operands) == 1 and self.operator not in ("~", "{}")
+
+    def is_alone(self, index: int) -> bool:
+        """Tell whether an operand's width is its own, whatever stands around it."""
+        return (
+            self.operator in ("{}", *_LOGICAL)
+            or (self.operator == "?" and index == 0)
+            or (self.operator in _SHIFTS and index == 1)
+            or self.is_reduction()
+        )
 
     def __str__(self) -> str:
         if not self.operator:
@@ -45,6 +74,10 @@ class _Expression:
         if len(parts) == 3:
             return f"{parts[0]} ? {parts[1]} : {parts[2]}"
         return f"{parts[0]} {self.operator} {parts[1]}"
+
+    def copy(self) -> "_Expression":
+        """Give a tree of its own."""
+        return _Expression(self.operator, [part.copy() for part in self.operands], self.text, self.bits)
 
     def leaves(self) -> list["_Expression"]:
         """Give the operands at the ends of the tree."""
@@ -96,31 +129,26 @@ class _ModuleText:
             operator, operand = match[1], self._leaf(match[2])
             if operator in _BITWISE and operand.operator == "{}":
                 return self._join(operator, operand)
-            return _Expression(operator, [operand], "", operand.width if operator == "~" else 1)
+            return _Expression(operator, [operand])
         if match := _TERNARY.fullmatch(text):
-            operands = [self._leaf(match[index]) for index in (1, 2, 3)]
-            return _Expression("?", operands, "", max(operand.width for operand in operands[1:]))
+            return _Expression("?", [self._leaf(match[index]) for index in (1, 2, 3)])
         if match := _BINARY.fullmatch(text):
-            operands = [self._leaf(match[1]), self._leaf(match[3])]
-            if match[2] in _COMPARISONS:
-                return _Expression(match[2], operands, "", 1)
-            return _Expression(match[2], operands, "", max(operand.width for operand in operands))
+            return _Expression(match[2], [self._leaf(match[1]), self._leaf(match[3])])
         return self._leaf(text)
 
     def _join(self, operator: str, concatenation: _Expression) -> _Expression:
         """Turn the reduction of a few single bits into operators between them."""
         parts = concatenation.operands[::-1]
         if len(parts) > 4 or any(part.width > 1 for part in parts):
-            return _Expression(operator, [concatenation], "", 1)
+            return _Expression(operator, [concatenation])
         joined = parts[0]
         for part in parts[1:]:
-            joined = _Expression(operator, [joined, part], "", 1)
+            joined = _Expression(operator, [joined, part])
         return joined
 
     def _leaf(self, text: str) -> _Expression:
         if text.startswith("{"):
-            parts = [self._leaf(part) for part in _parts(text)]
-            return _Expression("{}", parts, "", sum(part.width for part in parts))
+            return _Expression("{}", [self._leaf(part) for part in _parts(text)])
         return _Expression("", [], _compact(text), self.width(text))
 
     def width(self, text: str) -> int:
@@ -231,37 +259,44 @@ def _substitute(module: _ModuleText, statement: _Assignment, source: _Assignment
         return False
     replaced = False
     if statement.condition is not None:
-        statement.condition, replaced = _replace(statement.condition, source, statement.condition.width)
-    context = max(module.width(statement.target), statement.value.width)
-    statement.value, changed = _replace(statement.value, source, context)
+        condition = statement.condition
+        statement.condition, replaced = _replace(condition, source, condition.width, imposed=False)
+    target = module.width(statement.target)
+    context = max(target, statement.value.width)
+    statement.value, changed = _replace(statement.value, source, context, imposed=context == target)
     return replaced or changed
 
 
-def _replace(expression: _Expression, source: _Assignment, context: int) -> tuple[_Expression, bool]:
-    """Replace in an expression that is evaluated at the context's width."""
+def _replace(
+    expression: _Expression, source: _Assignment, context: int, *, imposed: bool
+) -> tuple[_Expression, bool]:
+    """Replace in an expression that is evaluated at the context's width.
+
+    Unless something else imposes that width, an expression narrower than its wire would lose its carry.
+    """
     if not expression.operator:
         fits = expression.text == source.target and expression.width == context
-        return (source.value, True) if fits else (expression, False)
+        if fits and (imposed or source.value.width == context):
+            return source.value.copy(), True  # Each reader widens its own.
+        return expression, False
     changed = False
     for index, operand in enumerate(expression.operands):
-        operand_context = _operand_context(expression, index, context)
-        expression.operands[index], one = _replace(operand, source, operand_context)
+        operand_context, operand_imposed = _operand_context(expression, index, context), imposed
+        if expression.operator in _COMPARISONS:
+            operand_imposed = expression.operands[1 - index].width == operand_context
+        elif expression.is_alone(index):
+            operand_imposed = False
+        replaced = _replace(operand, source, operand_context, imposed=operand_imposed)
+        expression.operands[index], one = replaced
         changed |= one
     return expression, changed
 
 
 def _operand_context(expression: _Expression, index: int, context: int) -> int:
     """Give the width at which an operand is evaluated (IEEE 1364-2005, 5.4.1)."""
-    operands, operator = expression.operands, expression.operator
-    if operator in _COMPARISONS:
-        return max(operand.width for operand in operands)
-    self_determined = (
-        operator == "{}"
-        or (operator == "?" and index == 0)
-        or (operator in ("<<", ">>") and index == 1)
-        or (len(operands) == 1 and operator != "~")
-    )
-    return operands[index].width if self_determined else context
+    if expression.operator in _COMPARISONS:
+        return max(operand.width for operand in expression.operands)
+    return expression.operands[index].width if expression.is_alone(index) else context
 
 
 def _widen(module: _ModuleText, statement: _Assignment) -> None:
@@ -272,12 +307,13 @@ def _widen(module: _ModuleText, statement: _Assignment) -> None:
 
 
 def _widen_to(module: _ModuleText, expression: _Expression, context: int) -> None:
-    missing = max(0, context - expression.width)
+    width = max(context, expression.width)
+    missing = width - expression.width
     if expression.operator == "{}" and missing:
         expression.operands.insert(0, _Expression("", [], f"{missing}'h0", missing))
     elif expression.operator:
         for index, operand in enumerate(expression.operands):
-            wide = _operand_context(expression, index, expression.width + missing)
+            wide = _operand_context(expression, index, width)
             # Signed operands of the other operators mean more than their extension.
             if expression.operator in (*_BITWISE, *_MODULAR) or not operand.text.startswith("$signed"):
                 _widen_to(module, operand, wide)

@@ -67,6 +67,33 @@ def test_carry_that_a_wire_cuts_off_stays_cut_off(tmp_path: Path) -> None:
     prove_equal(gold, text, "t", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "reader",
+    [
+        "| _1_",
+        "_1_ ? c : a[0]",
+        "_1_ == _2_",
+        "_1_ > { a, 1'h0 }",
+        "$signed(a) >>> _1_",
+        "a << _1_",
+        "{ _1_, a }",
+        "_1_ && c",
+    ],
+)
+@pytest.mark.parametrize("wire", ["a + b", "a * b", "~ a", "a << b", "c << b"])
+def test_wider_wire_keeps_the_carry_of_its_expression(reader: str, wire: str, tmp_path: Path) -> None:
+    body = f"  assign _1_ = {wire};\n  assign _2_ = b + a;\n  assign z = {reader};\n  assign y = a;"
+    wires = "[4:0] _1_", "[4:0] _2_"
+    gold = STYLE.format(declarations="\n".join(f"  wire {wire};" for wire in wires), body=body)
+    prove_equal(gold, rewrite(body, *wires), "t", tmp_path)
+
+
+def test_every_reader_of_an_inversion_widens_its_own(tmp_path: Path) -> None:
+    body = "  assign _1_ = ~ a[1:0];\n  assign y = _1_;\n  assign z = _1_ == b;"
+    gold = STYLE.format(declarations="  wire [3:0] _1_;", body=body)
+    prove_equal(gold, rewrite(body, "[3:0] _1_"), "t", tmp_path)
+
+
 def test_narrow_inversion_is_not_widened(tmp_path: Path) -> None:
     body = "  assign _1_ = ~ c;\n  assign y = a + _1_;\n  assign z = c;"
     text = rewrite(body, "_1_")
