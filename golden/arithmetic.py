@@ -237,7 +237,7 @@ def _check_name(parameter: str, value: object, known: Any) -> None:
 
 
 def _check_accumulator(acc: str) -> None:
-    fixed = re.fullmatch(r"fixed:(\d+):(-?\d+)", acc)
+    fixed = re.fullmatch(r"fixed:([0-9]{1,9}):(-?[0-9]{1,9})", acc)
     if fixed is None:
         _check_name("acc", acc, ACCUMULATORS)
         if acc == "fixed:BITS:LSB":

@@ -19,8 +19,8 @@ class Accumulator(Block):
     The sum is the block's own, or in a weight-stationary array one that comes with the products and
     goes on.
 
-    Latency: one cycle, and one for each register stage before the sum. Throughput: one step of N
-    products every cycle; a sum may begin in the cycle after another one ended.
+    Latency: one cycle, one for each register stage before the sum, and one with `--carry save`.
+    Throughput: one step of N products every cycle; a sum may begin in the cycle after another one ended.
 
     Parameters
     ----------

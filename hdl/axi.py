@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
 from lmul.hdl.array import Array
-from lmul.hdl.component import DesignComponent
+from lmul.hdl.design_component import DesignComponent
 from lmul.hdl.hierarchy import Block, place
 
 

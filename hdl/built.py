@@ -25,8 +25,8 @@ def check_built(design: Design) -> None:
         return
     for format_ in design.formats:
         if format_.width > SUM_FORMAT_BITS:
-            most = f"{design.kind} takes at most {SUM_FORMAT_BITS}"
-            raise UserError(f"--format {format_.name} has {format_.width} bits: {most}")
+            most = f"{design.kind} takes operands of at most {SUM_FORMAT_BITS}"
+            raise UserError(f"format {format_.name} has {format_.width} bits: {most}")
     if design.carry == "save" and (design.acc != "exact" or design.dataflow == "ws"):
         raise UserError(
             "--carry save is for --acc exact and --dataflow os: other sums must be one number in every cycle"

@@ -16,8 +16,9 @@ from lmul.hdl.product import operand_bits
 class Element(Block):
     """Accumulate a sum and keep the previous one until it has left down the column.
 
-    Latency: a complete sum is in the result register two cycles after its last step, and one more
-    for each register stage before the sum. Throughput: one step of N products every cycle.
+    Latency: a complete sum is in the result register two cycles after its last step, one more for
+    each register stage before the sum, and one with `--carry save`. Throughput: one step of N
+    products every cycle.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
-from lmul.hdl.component import DesignComponent
+from lmul.hdl.design_component import DesignComponent
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.flags import FLAGS
 from lmul.hdl.multiplier import MultiplierBlock

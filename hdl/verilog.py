@@ -1,6 +1,7 @@
 """Verilog of a design, and the sidecar that describes it to programs."""
 
 import json
+import re
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
 from lmul.design import DATAFLOWS, Design
+from lmul.errors import UserError
 from lmul.hdl.axi import ArrayAxiStream
 from lmul.hdl.built import check_built
 from lmul.hdl.dot import DotProductBlock
@@ -119,8 +121,16 @@ def export(design: Design, name: str | None = None) -> Export:
     design : Design
     name : str, optional
         Name of the top module and prefix of the others; default `design.name`.
+
+    Raises
+    ------
+    UserError
+        There is a model of the design, but no hardware, or the name is none in Verilog.
     """
     name = name or design.name
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        right = "take letters, digits and _, no digit first, in --name-prefix too"
+        raise UserError(f"{name!r} names no Verilog module: {right}")
     top = component(design)
     platform = ModulePerBlock(name)
     text = {name: _rtlil(top, name, platform)}
@@ -275,7 +285,8 @@ def _layouts(design: Design) -> dict[str, str]:
     return {}
 
 
-def _accumulator(design: Design) -> dict[str, int] | None:
+def _accumulator(design: Design) -> dict[str, int | None] | None:
     if design.kind == "mul":
         return None
-    return {"bits": design.accumulator_bits, "lsb_exponent": design.lsb_exponent}
+    lsb_exponent = None if design.accumulator_format else design.lsb_exponent
+    return {"bits": design.accumulator_bits, "lsb_exponent": lsb_exponent}

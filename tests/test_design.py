@@ -141,6 +141,8 @@ def test_names_are_identifiers_that_tell_multipliers_and_sizes_apart() -> None:
         *(make_design("mul", pipeline=stages) for stages in range(1, PIPELINE_LIMIT + 1)),
         *(make_design("array", **choice) for choice in ({"dataflow": "ws"}, {"share": 1}, {"carry": "save"})),
         *(make_design("mul", **policy) for policy in ({"subnormals": "full"}, {"overflow": "ieee"})),
+        *(make_design(kind, depth=64) for kind in ("dot", "array")),
+        make_design("array", depth=64, dataflow="ws"),
     ]
     names = [design.name for design in designs]
     assert all(name.isidentifier() and name.isascii() for name in names)
@@ -154,6 +156,9 @@ def test_one_format_or_two() -> None:
     assert make_design("dot", format_a="e5m2", format_b="e5m2") == make_design("dot", format="e5m2")
     assert message("mul", format_b="e2m1").startswith("--format-b means nothing to mul: it takes --format")
     assert message("mul", format="e9m1").startswith("--format 'e9m1' is unknown")
+    assert message("dot", format_a="").startswith("--format '' is unknown")
+    every = message("dot", format="bf16", format_a="e4m3", format_b="e4m3")
+    assert every.startswith("--format means nothing beside --format-a and --format-b")
 
 
 @pytest.mark.parametrize("wrong", [-1, PIPELINE_LIMIT + 1, 1.0, True])
@@ -192,6 +197,19 @@ def test_weight_stationary_accumulator_is_as_deep_as_the_array() -> None:
     assert make_design("array", dataflow="ws", rows=3, lanes=5).depth == 15
     assert make_design("array", dataflow="ws", rows=3, depth=77).depth == 77
     assert make_design("array", rows=3, lanes=5).depth == 2048
+
+
+def test_depth_that_is_usual_or_changes_no_bit_is_not_in_the_name() -> None:
+    usual = make_design("array", dataflow="ws", rows=3, lanes=5, depth=15)
+    assert usual.name == make_design("array", dataflow="ws", rows=3, lanes=5).name
+    assert make_design("dot", acc="fp32", depth=64).name == make_design("dot", acc="fp32").name
+
+
+@pytest.mark.parametrize(
+    "acc", ["fixed:\uff12\uff14:1", "fixed:\u0662\u0664:1", "fixed:" + "9" * 5000 + ":1"]
+)
+def test_numbers_of_an_accumulator_are_short_and_ascii(acc: str) -> None:
+    assert message("dot", acc=acc).startswith("--acc 'fixed:")
 
 
 def test_parameters_that_contradict_each_other_are_refused() -> None:

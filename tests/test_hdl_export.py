@@ -13,6 +13,7 @@ import pytest
 
 from lmul.cli import main
 from lmul.design import Design, make_design
+from lmul.errors import UserError
 from lmul.hdl import Export, export
 from lmul.sim.verilator import verilator_environment
 from lmul.yosys import run_yosys
@@ -133,6 +134,24 @@ def test_prefix_that_is_no_verilog_name_is_refused(
     assert main(["verilog", "mul", "--name-prefix", prefix, "-o", str(tmp_path)]) == 2
     assert "take letters, digits and _" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_name_that_is_none_in_verilog_is_refused() -> None:
+    with pytest.raises(UserError, match="names no Verilog module"):
+        export(make_design("mul"), "my-mul")
+
+
+def test_wide_operand_is_refused_by_its_name() -> None:
+    with pytest.raises(UserError, match=r"^format fp32 has 32 bits: dot takes operands of at most 16$"):
+        export(make_design("dot", format_a="fp32"))
+
+
+def test_sidecar_tells_the_last_bit_of_a_fixed_point_accumulator_only() -> None:
+    last_bits = [
+        json.loads(export(make_design("dot", acc=acc)).sidecar)["accumulator"]["lsb_exponent"]
+        for acc in ("fixed:24:-3", "fp32")
+    ]
+    assert last_bits == [-3, None]
 
 
 def test_header_names_the_command_that_makes_the_file_again() -> None:

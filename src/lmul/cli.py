@@ -3,7 +3,6 @@
 import argparse
 import io
 import os
-import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -451,12 +450,8 @@ def _output(text: str) -> Path | None:
 def _verilog(options: argparse.Namespace) -> int:
     from lmul.hdl import export
 
-    design, prefix = _design(options), options.name_prefix
-    if prefix and not re.fullmatch(r"[A-Za-z_]\w*", prefix, re.ASCII):
-        raise UserError(
-            f"--name-prefix {prefix!r} begins no Verilog name: take letters, digits and _, no digit first"
-        )
-    text = export(design, prefix + design.name)
+    design = _design(options)
+    text = export(design, options.name_prefix + design.name)
     if options.output is None:
         sys.stdout.write(text.verilog)
         return 0

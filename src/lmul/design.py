@@ -26,6 +26,8 @@ PARAMETERS = {
     "array": (*_SUMS, "pipeline", "carry", "rows", "cols", "share", "dataflow"),
 }
 
+DEFAULT_FORMAT = "e4m3"
+
 DEFAULT_LANES = {"mul": 1, "dot": 8, "array": 4}
 
 DEFAULT_SHARE = 8
@@ -105,8 +107,17 @@ class Design(Arithmetic):
         choices += [(f"p{self.pipeline}", "p0"), (f"carry_{self.carry}", "carry_propagate")]
         if self.kind == "array":
             choices += [(self.dataflow, "os"), (f"share{self.share}", f"share{DEFAULT_SHARE}")]
+        if self.acc == "exact":  # No other accumulator is as wide as the depth asks for.
+            choices.append((f"depth{self.depth}", f"depth{self.default_depth}"))
         others = [name for name, usual in choices if name != usual]
         return "_".join([base, f"{self.kind}{size}", *others])
+
+    @property
+    def default_depth(self) -> int:
+        """The depth that this kind of design has unless one is asked for."""
+        # No more products than that are added up in a weight-stationary array.
+        stationary = self.kind == "array" and self.dataflow == "ws"
+        return self.rows * self.lanes if stationary else Arithmetic.depth
 
     @property
     def size(self) -> str:
@@ -210,7 +221,7 @@ def command_line(command: str, design: "Design") -> str:
 def make_design(
     kind: str,
     *,
-    format: str = "e4m3",  # noqa: A002
+    format: str | None = None,  # noqa: A002
     format_a: str | None = None,
     format_b: str | None = None,
     lanes: int | None = None,
@@ -222,8 +233,8 @@ def make_design(
     ----------
     kind : str
         A name of `KINDS`.
-    format : str
-        Of both operands, as `find_format` takes it.
+    format : str, optional
+        Of both operands, as `find_format` takes it. Default: e4m3.
     format_a, format_b : str, optional
         Of one operand, instead.
     lanes : int, optional
@@ -242,8 +253,12 @@ def make_design(
     for name in sorted(name for name, value in optional.items() if value is not None and name not in known):
         takes = ", ".join(option(parameter) for parameter in known)
         raise UserError(f"{option(name)} means nothing to {kind}: it takes {takes}")
+    if None not in (format, format_a, format_b):
+        raise UserError("--format means nothing beside --format-a and --format-b: leave one of the three out")
+    both = DEFAULT_FORMAT if format is None else format
     try:
-        first, second = find_format(format_a or format), find_format(format_b or format)
+        first = find_format(both if format_a is None else format_a)
+        second = find_format(both if format_b is None else format_b)
     except ValueError as error:
         raise UserError(f"--{error}") from None
     lanes = DEFAULT_LANES.get(kind, 1) if lanes is None else lanes
