@@ -181,7 +181,7 @@ class _Classes:
             count,
             total,
             2.0 * self._positive(gain) - total,
-            square - 2.0 * linear + count,
+            max(square - 2.0 * linear + count, 0.0),  # Rounding makes less of it where no product is off.
             float(np.min(gain * self.lowest)) - 1.0,
             float(np.max(gain * self.highest)) - 1.0,
         )

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,7 +189,7 @@ def _figure(record: Record, metric: Metric) -> float:
 def _number(value: Any, path: Path | None, name: str) -> float | None:
     if value is None:
         return None
-    if type(value) not in {int, float} or not math.isfinite(value):
+    if type(value) not in {int, float} or not abs(value) <= sys.float_info.max:
         where = f"{path}: " if path else ""
         raise UserError(f"{where}{name} must be a finite number, not {value!r}: {WANTED}")
     return float(value)

@@ -238,7 +238,7 @@ def pareto_chart(contents: Contents) -> Chart:
     return Chart(
         "pareto",
         "Error against energy",
-        "RMS error of dot products of SmolLM2's operands, quantisation included. Filled: no design beside it "
+        "RMS error of dot products of the operands, quantisation included. Filled: no design beside it "
         "has less of both.",
         _scatter(x, y, ["format", "front", "verilog"], log=True, hollow=f"datum.front == '{BEATEN}'"),
         values,
@@ -323,18 +323,6 @@ def token_chart(contents: Contents) -> Chart:
         "weights for",
         110,
     )
-
-
-CHARTS = (
-    savings_chart,
-    products_chart,
-    dots_chart,
-    blocks_chart,
-    area_chart,
-    pareto_chart,
-    model_chart,
-    token_chart,
-)
 
 
 def _names(figures: Figures) -> dict[str, str]:

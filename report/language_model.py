@@ -80,9 +80,32 @@ def _read(path: Path) -> list[Row]:
         rows = json.loads(read_input(path, wanted, LARGEST))
     except (ValueError, RecursionError):
         raise UserError(f"{path} is not JSON: {wanted}") from None
-    needed = (
-        {"design", "machine", "kinds"} if path.stem == "energy" else {"arithmetic", "perplexity", "ratio"}
-    )
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and needed <= set(row) for row in rows):
+    is_row = _is_energy if path.stem == "energy" else _is_accuracy
+    if not isinstance(rows, list) or not all(map(is_row, rows)):
         raise UserError(f"{path} is not what `lmul llm --json` writes: {wanted}")
     return rows
+
+
+def _is_accuracy(row: Any) -> bool:
+    """Tell whether this is a row of `lmul llm --json`."""
+    intervals = ("perplexity", "ratio", "agreement")
+    return _has(row, "arithmetic", "right", "left_range", *intervals) and all(
+        _has(row[name], "value", "half_width") for name in intervals
+    )
+
+
+def _is_energy(row: Any) -> bool:
+    """Tell whether this is a row of `lmul llm --energy --json`."""
+    parts = ("kind", "products", "multipliers", "elements", "sram", "dram", "total")
+    return (
+        _has(row, "design", "machine", "kinds")
+        and _has(row["design"], "mul")
+        and _has(row["machine"], "batch")
+        and isinstance(row["kinds"], list)
+        and all(_has(kind, *parts) for kind in row["kinds"])
+    )
+
+
+def _has(value: Any, *names: str) -> bool:
+    """Tell whether this is a mapping with such entries."""
+    return isinstance(value, dict) and set(names) <= set(value)

@@ -1,16 +1,19 @@
 """The page and all files of a report."""
 
 import json
+import math
 import tempfile
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from lmul.errors import UserError
 from lmul.report.charts import Chart
 from lmul.report.contents import Contents
-from lmul.report.measure import DRAWN, drawn_file
+from lmul.report.measure import DRAWN, Figures, drawn_file
 from lmul.report.sections import Section, sections
 
 PLACE = Path(__file__).parent
@@ -26,6 +29,19 @@ PDF_PAGE = """\
 
 REPORT = "report"
 """What the JSON file says that it is."""
+
+
+def check_drawing() -> None:
+    """Refuse to begin without what draws the page.
+
+    Raises
+    ------
+    UserError
+        The extra `report` is not installed.
+    """
+    for module in ("jinja2", "typst", "vl_convert"):
+        if find_spec(module) is None:
+            raise UserError(f"`lmul report` draws with {module}: run `pip install 'lmul[report]'`")
 
 
 def report_files(contents: Contents) -> dict[str, str | bytes]:
@@ -73,7 +89,7 @@ def report_json(contents: Contents) -> str:
     content = {
         "report": REPORT,
         "made": contents.made,
-        "points": list(contents.figures.values()),
+        "points": [_finite(figures) for figures in contents.figures.values()],
         "fp32_add": contents.adder,
         "gates": contents.gates,
         "accuracy_claims": contents.claims,
@@ -82,7 +98,12 @@ def report_json(contents: Contents) -> str:
             for name in ("source", "accuracy", "bias", "questions", "energy")
         },
     }
-    return json.dumps(content, indent=1) + "\n"
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _finite(figures: Figures) -> Figures:
+    """Give figures for JSON, which has no infinity: errors of sums that overflow are none."""
+    return {name: None if value == math.inf else value for name, value in figures.items()}
 
 
 def figure_files(chart: Chart) -> dict[str, str | bytes]:

@@ -68,7 +68,7 @@ class Plan:
     Raises
     ------
     UserError
-        A format is unknown, or a multiplier is missing that others are compared with.
+        A format is unknown, a name is given twice, or a multiplier is missing that others are compared with.
     """
 
     formats: Sequence[str] = FORMATS
@@ -77,6 +77,9 @@ class Plan:
     def __post_init__(self) -> None:
         for name in self.formats:
             make_design("mul", format=name)
+        for option, names in (("formats", self.formats), ("multipliers", self.multipliers)):
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise UserError(f"--{option} has {twice[0]} twice: name it once")
         missing = [name for name in COMPARED if name not in self.multipliers]
         if missing:
             raise UserError(f"--multipliers must have {' and '.join(COMPARED)}: {missing[0]} is missing")
@@ -92,7 +95,7 @@ class Plan:
         Raises
         ------
         UserError
-            A multiplier is unknown, or for none of the formats.
+            A multiplier is unknown, or for none of the formats; or none of them has a dot product.
         """
         products = [self._made("mul", {"format": name}) for name in self.formats]
         dots = [
@@ -107,6 +110,11 @@ class Plan:
             raise UserError(
                 f"--multipliers {unknown[0]!r} is for none of {', '.join(self.formats)}: "
                 "see `lmul list multipliers`"
+            )
+        if not any(map(is_split, found)):
+            raise UserError(
+                f"--formats {','.join(self.formats)} has no dot product of {BEST_SUM.title}: "
+                "name one of at most 16 bits too, such as e4m3"
             )
         return found
 
@@ -133,9 +141,8 @@ def fixed_accumulator(format_: Format, operands: Sequence[Operands]) -> str:
     """
     scaled = format_.exponent_bits < SELF_SCALED_EXPONENT_BITS
     bits = REGISTER_BITS if scaled else SELF_SCALED_REGISTER_BITS
-    largest = (
-        format_.largest**2 if scaled else max(abs(pair.a).max() * abs(pair.b).max() for pair in operands)
-    )
+    peaks = [float(abs(pair.a).max()) * float(abs(pair.b).max()) for pair in operands]
+    largest = format_.largest**2 if scaled else max(peaks) or 1.0
     return f"fixed:{bits}:{math.ceil(math.log2(largest)) + 3 - bits}"
 
 

@@ -74,10 +74,9 @@ def _claims(contents: Contents) -> Section:
 def _products(contents: Contents) -> Section:
     text = (
         "A multiplier whose result is in the format of its operands, flushed and saturated the same way, "
-        "under the operands of a language model. mitchell: integer addition without a constant; lmul: with "
-        "the paper's; addm: with a correction where both mantissas are in the middle; addc: with the carry "
-        "that rounds correctly; exact: conventional, rounded to nearest even. Captured operands are float16, "
-        "so fp32 is measured on drawn ones."
+        "under the operands that the end of this page names. mitchell: integer addition without a constant; "
+        "lmul: with the paper's; addm: with a correction where both mantissas are in the middle; addc: with "
+        "the carry that rounds correctly; exact: conventional, rounded to nearest even."
     )
     table = _designs("multipliers", "Multipliers", contents.products())
     return Section("energy", "Energy of an operation", [text], [products_chart(contents)], [table])
@@ -103,7 +102,7 @@ def _area(contents: Contents) -> Section:
 
 def _error(contents: Contents) -> Section:
     text = (
-        "RMS error of dot products of captured operands against those before they were quantised. Point at a "
+        "RMS error of dot products of these operands against those before they were quantised. Point at a "
         "dot for the command that writes its Verilog."
     )
     return Section("pareto", "Error against energy", [text], [pareto_chart(contents)])
@@ -121,7 +120,7 @@ def _model(contents: Contents) -> Section:
         _accuracies("questions", "160 questions with four choices", contents.model.questions),
         _token(contents),
     ]
-    charts = [model_chart(contents), token_chart(contents)]
+    charts = [chart for chart in (model_chart(contents), token_chart(contents)) if chart.values]
     return Section("model", "Accuracy of a language model", [text], charts, tables)
 
 

@@ -46,7 +46,7 @@ def _energy(contents: Contents) -> Iterator[Row]:
         "95 % less energy for element-wise products",
         products,
         PUBLISHED_SAVINGS[PRODUCT],
-        "multiplier alone, result in the same format, glitches included; fp32: normal operands",
+        "multiplier alone, result in the same format, glitches included",
     )
     dots = {name: contents.saved_by_dot(name, FP32_SUM) for name in contents.formats}
     yield _saving(

@@ -101,11 +101,17 @@ def test_the_picture_of_a_wide_format_spans_all_mantissas(bits: int) -> None:
     assert np.mean(square) == pytest.approx(-3.85, abs=0.1)
 
 
+def test_products_that_are_all_exact_have_no_error(tmp_path: Path) -> None:
+    operands = save(tmp_path / "ones.npz", np.ones((4, 4)), np.full((4, 4), 0.1))
+    assert run(operands=operands, json=tmp_path / "error.json") == 0
+    sums = json.loads((tmp_path / "error.json").read_text())["products"]["errors"]
+    assert sums["exact"]["rms"] == 0
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"format": "e9m9"}, ["--format", "e9m9", "e4m3"]),
-        ({"rounding": "up"}, ["--rounding", "up", "nearest", "truncate"]),
         ({"length": 0}, ["--length", "from 1 to 65536", "0"]),
         ({"length": 65537}, ["--length", "from 1 to 65536", "65537"]),
         ({"plot": Path("error.gif")}, ["--plot", "error.gif", ".png", ".svg", ".pdf"]),

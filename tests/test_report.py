@@ -2,7 +2,10 @@
 
 import csv
 import json
+import math
 import re
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +13,16 @@ import numpy as np
 import pytest
 
 from lmul.files import locked
+from lmul.golden import find_format
 from lmul.llm.scheme import parse_scheme
 from lmul.report.answer import ACCEPTED, picks, sentences
 from lmul.report.contents import Contents
 from lmul.report.language_model import LanguageModel, read_results
+from lmul.report.page import report_json
 from lmul.report.plan import BEST_SUM, FORMATS, FP32_SUM, MULTIPLIERS, Plan, fixed_accumulator
 from lmul.report.tables import Table
 from lmul.report.verdicts import claims_table
-from lmul.workloads import default_operands
+from lmul.workloads import Operands, default_operands
 from tests.host import Run, contents, run, run_here
 
 SMALL = ("report", "--formats=e2m1", "--multipliers=lmul,exact", "--operands=small.npz", "--build=build")
@@ -62,8 +67,8 @@ def test_a_report_has_every_design_of_its_plan(place: Path) -> None:
 
 def test_the_command_beside_a_figure_gives_the_figure(place: Path) -> None:
     for point in read_report(place)["points"][1:3]:
-        words = point["measured_by"].split()[1:]
-        again = run(place, *words, "--operands=small.npz", "--build=build", "--json=again.json")
+        words = shlex.split(point["measured_by"])[1:]
+        again = run(place, *words, "--build=build", "--json=again.json")
         assert again.status == 0, again
         (cost,) = json.loads((place / "again.json").read_text())
         for name in ("area_um2", "critical_delay_ps", "energy_per_product_fj"):
@@ -115,6 +120,9 @@ def test_a_report_equals_itself_and_a_worse_one_is_told(place: Path) -> None:
     [
         (("--formats=e9m9",), "e9m9"),
         (("--multipliers=lmul,addm",), "exact is missing"),
+        (("--formats=e4m3,e5m2,e4m3",), "--formats has e4m3 twice"),
+        (("--multipliers=lmul,lmul,exact",), "--multipliers has lmul twice"),
+        (("--formats=fp32", "--multipliers=lmul,exact"), "--formats fp32 has no dot product"),
         (("--formats=bf16", "--multipliers=lmul,exact,addc"), "'addc' is for none of bf16"),
         (("--jobs=0",), "--jobs must be"),
         (("--llm=nowhere",), "make accuracy"),
@@ -126,10 +134,13 @@ def test_what_cannot_be_reported_is_refused(words: tuple[str, ...], why: str, tm
     assert why in refused.refusal()
 
 
-def test_results_of_a_language_model_that_are_none_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "row", ['{"arithmetic": "full"}', '{"arithmetic": "full", "perplexity": 1, "ratio": 2}', "3"]
+)
+def test_results_of_a_language_model_that_are_none_are_refused(row: str, tmp_path: Path) -> None:
     (tmp_path / "llm").mkdir()
     for name in ("accuracy", "bias", "questions", "energy"):
-        (tmp_path / "llm" / f"{name}.json").write_text('[{"arithmetic": "full"}]')
+        (tmp_path / "llm" / f"{name}.json").write_text(f"[{row}]")
     refused = run_here(tmp_path, ["report", "-o", "out", "--llm=llm"])
     assert "is not what `lmul llm --json` writes" in refused.refusal()
 
@@ -233,6 +244,20 @@ def test_the_default_plan_has_what_there_is_hardware_for() -> None:
     assert {design.format.name for design in designs} == set(FORMATS)
     assert {design.mul for design in designs} == set(MULTIPLIERS)
     assert not [d for d in designs if d.kind == "dot" and (d.format.name, d.acc) == ("bf16", "exact")]
+
+
+@pytest.mark.parametrize(
+    ("size", "acc"), [(0.0, "fixed:32:-29"), (1e25, "fixed:32:138"), (1e-30, "fixed:32:-228")]
+)
+def test_registers_are_found_for_operands_of_any_size(size: float, acc: str) -> None:
+    numbers = np.full((2, 2), size, dtype=np.float32)
+    assert fixed_accumulator(find_format("bf16"), [Operands("m", numbers, numbers)]) == acc
+
+
+def test_an_error_that_is_infinite_is_none_in_the_json() -> None:
+    row = figures("bf16", "lmul", 1.0) | {"rms_error_percent": math.inf}
+    report = json.loads(report_json(replace(made_up(model()), figures={"row": row})))
+    assert report["points"] == [row | {"rms_error_percent": None}]
 
 
 def test_registers_hold_four_times_the_largest_product() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from lmul.errors import UserError
+from lmul.tools import run_tool
 from lmul.workloads import capture, default_operands, load_operands, tile_names
 from tests.llm import needs_llm
 
@@ -215,15 +216,21 @@ def test_capture_without_the_extra_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("lmul.workloads.smollm2.PACKAGE", "no_such_package")
     monkeypatch.setitem(sys.modules, "gguf", None)
-    assert capture.main(["-o", str(tmp_path)]) == 2
+    assert run_tool(capture.main, ["-o", str(tmp_path)]) == 2
     assert capsys.readouterr().err.splitlines()[-1].endswith("pip install 'lmul[llm]'")
     assert not list(tmp_path.iterdir())
 
 
 def test_capture_into_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_bytes(b"")
-    assert capture.main(["-o", str(tmp_path / "file")]) == 2
+    assert run_tool(capture.main, ["-o", str(tmp_path / "file")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_capture_refuses_an_unknown_option_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_tool(capture.main, ["--chek"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--chek" in line
 
 
 @needs_llm

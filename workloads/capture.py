@@ -11,7 +11,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 from lmul.errors import UserError
 from lmul.files import check_output, write_files
+from lmul.tools import Parser, run_tool
 from lmul.workloads import smollm2
 from lmul.workloads.operands import SUFFIX, TILE_FOLDER, load_operands
 
@@ -342,8 +343,8 @@ def _npz(a: Float16, b: Float16) -> bytes:
     return buffer.getvalue()
 
 
-def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = Parser(
         prog="python -m lmul.workloads.capture",
         description="Capture matrix operands from SmolLM2-135M-Instruct.",
     )
@@ -385,26 +386,27 @@ def _check(folder: Path) -> int:
     return 1 if lines else 0
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Parameters
     ----------
-    arguments : list of str, optional
+    arguments : sequence of str, optional
         By default those of the process.
 
     Returns
     -------
     int
-        Exit status: 0 done, 1 tiles differ, 2 cannot be done.
+        Exit status: 0 done, 1 tiles differ.
+
+    Raises
+    ------
+    UserError
+        The arguments cannot be used, or the extra `llm` is not installed.
     """
     options = _parse_arguments(arguments)
-    try:
-        return _check(options.folder) if options.check else _write(options.folder)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return _check(options.folder) if options.check else _write(options.folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tool(main))

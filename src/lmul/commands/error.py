@@ -1,7 +1,6 @@
 """`lmul error`: accuracy of all multipliers, over a format or a file's operands, and published figures."""
 
 import argparse
-import json
 from typing import Any
 
 from rich.console import RenderableType
@@ -10,9 +9,8 @@ from lmul.accuracy.claims import recompute_claims
 from lmul.accuracy.plot import plot_errors
 from lmul.accuracy.report import as_plain, format_report, operands_report
 from lmul.accuracy.table import claims_table, format_table, operands_table
-from lmul.console import console, say
+from lmul.console import console, say, write_figures
 from lmul.errors import UserError
-from lmul.files import write_files
 from lmul.golden import Format, find_format
 from lmul.pictures import check_plot_path
 from lmul.progress import working
@@ -20,8 +18,6 @@ from lmul.workloads import load_operands
 
 LENGTHS = range(1, 65537)
 """Products that a drawn dot product may have."""
-
-ROUNDINGS = ("nearest", "truncate")
 
 
 def run_error(options: argparse.Namespace) -> int:
@@ -44,10 +40,7 @@ def run_error(options: argparse.Namespace) -> int:
         with working(f"Drawing {options.plot}"):
             plot_errors(format_, options.plot)
         say(f"Picture: {options.plot}")
-    if options.json:
-        content = json.dumps(as_plain(figures), indent=2, allow_nan=False) + "\n"
-        write_files(options.json.parent, {options.json.name: content})
-        say(f"Figures: {options.json}")
+    write_figures(options.json, as_plain(figures))
     return 0
 
 
@@ -57,8 +50,6 @@ def _check(options: argparse.Namespace) -> Format:
         format_ = find_format(options.format)
     except ValueError as error:
         raise UserError(f"--{error}") from None
-    if options.rounding not in ROUNDINGS:
-        raise UserError(f"--rounding must be {' or '.join(ROUNDINGS)}, not {options.rounding!r}")
     if options.length not in LENGTHS:
         raise UserError(
             f"--length must be a whole number from {LENGTHS[0]} to {LENGTHS[-1]}, not {options.length!r}"

@@ -2,6 +2,7 @@
 
 import argparse
 import platform
+import shlex
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -16,8 +17,8 @@ from lmul.progress import working
 from lmul.report.answer import picks, sentences
 from lmul.report.contents import Contents
 from lmul.report.language_model import read_results
-from lmul.report.measure import ADDER, CONDITIONS, DRAWN, Setup, measure_designs
-from lmul.report.page import report_files
+from lmul.report.measure import ADDER, CAPTURED_MANTISSA_BITS, CONDITIONS, DRAWN, Setup, measure_designs
+from lmul.report.page import check_drawing, report_files
 from lmul.report.plan import ADDED, Plan
 
 CLAIMED_BY = ("accuracy/*.py", "cost/*.py", "golden/*.py", "multipliers/*.py")
@@ -43,6 +44,7 @@ def run_report(options: argparse.Namespace) -> int:
     check_jobs(options.jobs)
     plan = Plan(options.formats.split(","), options.multipliers.split(","))
     model = read_results(options.llm)
+    check_drawing()
     setup = _setup(options)
     adders = [None] if ADDED in plan.formats else []
     designs = [*plan.designs(setup.given), *adders]
@@ -52,6 +54,8 @@ def run_report(options: argparse.Namespace) -> int:
     with working("Recomputing the paper's claims", quiet=options.quiet) as progress:
         claims = cached(setup.results, ["claims", program_digest(*CLAIMED_BY)], lambda: _claims(progress))
     adder = figures.pop(ADDER, {})
+    for found in figures.values():
+        found["measured_by"] += _given(options)
     contents = Contents(plan, figures, adder, claims["accuracy"], claims["gates"], model, made)
     with working("Drawing", quiet=options.quiet):
         files = report_files(contents)
@@ -71,6 +75,12 @@ def _setup(options: argparse.Namespace) -> Setup:
     return Setup(liberty, cells, results, options.operands and options.operands.absolute())
 
 
+def _given(options: argparse.Namespace) -> str:
+    """Give the options by which a command measures on the user's files."""
+    files = {"--operands": options.operands, "--liberty": options.liberty}
+    return "".join(f" {name} {shlex.quote(str(path))}" for name, path in files.items() if path)
+
+
 def _claims(progress: Any) -> dict[str, Any]:
     from lmul.accuracy.claims import recompute_claims
     from lmul.cost.paper_claims import paper_claims
@@ -86,14 +96,21 @@ def _made(setup: Setup) -> dict[str, str]:
     """Say what the figures are made with."""
     library = read_liberty(setup.liberty)
     captured = "tiles of SmolLM2-135M, of which workloads/smollm2/provenance.json tells"
+    wide = f"operands of more than {CAPTURED_MANTISSA_BITS} mantissa bits"
     return {
         "lmul": f"{version('lmul')}, source {program_digest()[:12]}",
         "cell library": f"{library.name}, {library.voltage:g} V, SHA-256 {library.checksum[:12]}",
         "Yosys (pyosys)": version("pyosys"),
         "Python": platform.python_version(),
         "NumPy": version("numpy"),
-        "operands": setup.given[0].name if setup.operands else f"{len(setup.given)} {captured}",
-        "operands of fp32": f"{DRAWN}, standard normal: captured ones are float16",
+        **(
+            {"operands": setup.given[0].name}
+            if setup.operands
+            else {
+                "operands": f"{len(setup.given)} {captured}",
+                wide: f"{DRAWN}, standard normal: captured ones are float16",
+            }
+        ),
         "recipes": f"all that the size of a design allows, seed 1 of {CONDITIONS.seeds}",
         "energy": f"glitches included, half of the 95 % interval within {100 * CONDITIONS.precision:g} %",
     }
