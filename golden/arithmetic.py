@@ -144,6 +144,12 @@ class Arithmetic:
         return {"exact": 2, "formula": 2}.get(self.mul, 1) + self.fraction_bits
 
     @property
+    def largest_significand(self) -> int:
+        """Significand of the product of the two largest mantissas, which no other pair's exceeds."""
+        largest = np.array((1 << self.mantissa_bits) - 1)
+        return int(significand_product(largest, largest, self.mul, self.mantissa_bits))
+
+    @property
     def accumulator_format(self) -> Format | None:
         """The format of a floating-point accumulator, None for the fixed-point ones."""
         return FLOAT_ACCUMULATORS.get(self.acc)
@@ -186,11 +192,6 @@ class Arithmetic:
         product = int(significand_product(mantissas[0], mantissas[1], self.mul, self.mantissa_bits))
         shift = exponents - self.fraction_bits - self.product_lsb_exponent
         return product << shift if shift >= 0 else product >> -shift
-
-    @property
-    def product_bits(self) -> int:
-        """Bits of a product's magnitude, in units of 2^product_lsb_exponent."""
-        return self.largest_product.bit_length()
 
     @property
     def largest_term(self) -> int:

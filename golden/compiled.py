@@ -33,10 +33,6 @@ INT32_BITS = 31
 ZERO_EXPONENT = 90
 """Biased exponent that sums with zeros stay below: far above the smallest float, far below any product."""
 
-HEADROOM = 2
-"""Products are below 2^(ex + ey + HEADROOM)."""
-
-
 def has_loops(arithmetic: Arithmetic, products: int) -> bool:
     """Tell whether there are loops for an arithmetic's products, and so many are worth it."""
     wide = max(format_.width for format_ in arithmetic.formats) > WIDEST
@@ -99,19 +95,27 @@ def saturated_sums(
     from lmul.golden import loops
 
     first, second = exponent_ranges(a, b, arithmetic)
-    bits, lsb = arithmetic.accumulator_bits, arithmetic.lsb_exponent
+    bits, lsb, headroom = arithmetic.accumulator_bits, arithmetic.lsb_exponent, _headroom(arithmetic)
     if first is None or second is None or bits + arithmetic.lanes.bit_length() > INT32_BITS:
         return None
-    if first[1] + second[1] + HEADROOM - lsb >= bits:
+    largest = first[1] + second[1] + headroom - lsb
+    if largest >= bits:
         return None
-    # Products of smaller operands are below the last place.
-    window_a = max(first[0], lsb - HEADROOM + 1 - second[1]), first[1]
-    window_b = max(second[0], lsb - HEADROOM + 1 - first[1]), second[1]
-    factors = _factors(a, b, arithmetic, (window_a, window_b), -lsb)
     sums = np.zeros((len(a), b.shape[1]), dtype=np.int32)
+    if largest <= 0:  # All products are below the last place.
+        return FixedPoint(sums.shape, bits), sums != 0
+    # Products of smaller operands are below the last place.
+    window_a = max(first[0], lsb - headroom + 1 - second[1]), first[1]
+    window_b = max(second[0], lsb - headroom + 1 - first[1]), second[1]
+    factors = _factors(a, b, arithmetic, (window_a, window_b), -lsb)
     extreme, limit = np.zeros_like(sums), np.int32(1 << (bits - 1))
     _run(loops.add_truncated, factors, (arithmetic.lanes, limit), (sums, extreme))
     return FixedPoint.from_integers(sums.astype(np.int64), bits), extreme >= limit
+
+
+def _headroom(arithmetic: Arithmetic) -> int:
+    """Give h: products of operands with exponents ex and ey are below 2^(ex + ey + h)."""
+    return (arithmetic.largest_significand >> arithmetic.fraction_bits).bit_length()
 
 
 def _fewest_windows(
@@ -123,7 +127,9 @@ def _fewest_windows(
     """
     first, second = exponent_ranges(a, b, arithmetic)
     room = FP64_SIGNIFICAND_BITS - a.shape[1].bit_length() - arithmetic.fraction_bits
-    pairs = [(cut(first, size), cut(second, room - size)) for size in range(1, room)]
+    # Windows of n and m exponents have products below 2^(n - 1 + m - 1 + headroom).
+    exponents = room + 2 - _headroom(arithmetic)
+    pairs = [(cut(first, size), cut(second, exponents - size)) for size in range(1, exponents)]
     return min(pairs, key=lambda pair: (len(pair[1]), len(pair[0])))
 
 

@@ -11,7 +11,6 @@ from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
 from lmul.golden.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.direct import direct_sums
 from lmul.golden.fixed_point import FixedPoint
-from lmul.golden.multiply import wide_product
 from lmul.golden.operand import finite_range, split
 from lmul.golden.separable import plan, separable_sums
 from lmul.golden.specials import special_sums
@@ -100,10 +99,12 @@ def _range(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> tuple[in
     x, y = finite_range(a, first, arithmetic), finite_range(b, second, arithmetic)
     if x is None or y is None:
         return arithmetic.lsb_exponent, 0.0
-    bound = float(wide_product(x, y, arithmetic)[1]) * a.shape[1]
-    smallest = split(x[:1], first, arithmetic).power * split(y[:1], second, arithmetic).power
-    lowest = int(np.frexp(smallest[0])[1]) - 1 - arithmetic.fraction_bits
-    return max(lowest, arithmetic.product_lsb_exponent), bound
+    smallest, largest = split(x, first, arithmetic).power * split(y, second, arithmetic).power
+    # The largest operands need not have the largest product, but none has a larger significand.
+    product = float(largest) * arithmetic.largest_significand * 2.0**-arithmetic.fraction_bits
+    product = min(product, arithmetic.largest_product * 2.0**arithmetic.product_lsb_exponent)
+    lowest = int(np.frexp(smallest)[1]) - 1 - arithmetic.fraction_bits
+    return max(lowest, arithmetic.product_lsb_exponent), product * a.shape[1]
 
 
 def _float_result(register: NDArray[np.float32], arithmetic: Arithmetic) -> Sums:

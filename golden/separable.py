@@ -77,9 +77,7 @@ def fewest_windows(
     arithmetic : Arithmetic
     """
     first, second = ranges
-    largest = np.array((1 << arithmetic.mantissa_bits) - 1)
-    significand = int(significand_product(largest, largest, arithmetic.mul, arithmetic.mantissa_bits))
-    spare_bits = (2**53 // (significand * max(depth, 1))).bit_length() - 1
+    spare_bits = (2**53 // (arithmetic.largest_significand * max(depth, 1))).bit_length() - 1
     if spare_bits < 0 or _terms(arithmetic) > MOST_TERMS:
         return None
     pairs = [Plan(cut(first, size), cut(second, spare_bits + 2 - size)) for size in range(1, spare_bits + 2)]

@@ -41,7 +41,7 @@ def significand_product(x: NDArray[Any], y: NDArray[Any], mul: str, mantissa_bit
     Returns
     -------
     ndarray of int64
-        In units of 2^-fraction_bits; from 1 to below 4.
+        In units of 2^-fraction_bits; from 1 to below 8, and from 4 on where the sum carries twice.
     """
     one = 1 << mantissa_bits
     if mul == "exact":

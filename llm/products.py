@@ -20,7 +20,9 @@ class Weights:
 
     def quantised(self, name: str, scheme: Scheme, quantise: Callable[[], Quantised]) -> Quantised:
         """Quantise the weight of a linear layer, or give what it was quantised to."""
-        kind = scheme.arithmetic.formats[1], scheme.rounding, scheme.scaling
+        spec = scheme.arithmetic
+        # All that decides what the weights become, and whether arrays or tensors.
+        kind = spec.formats, spec.acc, spec.out, scheme.rounding, scheme.scaling
         if kind != self._kind:
             self._kind, self._quantised = kind, {}
         if name not in self._quantised:

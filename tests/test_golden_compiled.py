@@ -19,6 +19,7 @@ from lmul.golden import (
     matmul_codes,
     parallel,
     quantise,
+    reference,
 )
 from lmul.golden.compiled import has_loops
 from tests.golden_cases import by_name, multipliers
@@ -67,6 +68,44 @@ def test_loops_give_the_bits_of_numpy(format_: Format, draw: str, monkeypatch: p
         wanted = matmul_codes(a, b, arithmetic)
         for part in ("raw", "overflow", "infinity", "nan"):
             np.testing.assert_array_equal(getattr(sums, part), getattr(wanted, part), err_msg=str(arithmetic))
+
+
+TOP = 2 - 2**-7
+"""The largest significand of bf16: that of the product of two is above 4."""
+
+EDGES: dict[str, tuple[dict[str, Any], list[list[float]], list[list[float]]]] = {
+    "above the register": ({"acc": "fixed:23:-20", "lanes": 2}, [[TOP, -1.0]], [[TOP], [1.0]]),
+    "at the last place": ({"acc": "fixed:24:2", "lanes": 2}, [[TOP, 8.0]], [[TOP], [1.0]]),
+    "below the last place": ({"acc": "fixed:24:60"}, [[2.0**-120] * 8] * 2, [[2.0**-120] * 2] * 8),
+    "as large as a double's whole numbers": (
+        {"acc": "exact", "lanes": 1},
+        [[TOP * 2**19] * 62 + [1.0]],
+        [[TOP * 2**19]] * 62 + [[1 + 2**-7]],
+    ),
+    # Mantissas in the middle give more than larger ones do: 1.742 squared is 3.156, 1.75 squared 3.063.
+    "above that of the largest operands": (
+        {"acc": "fixed:18:-7", "lanes": 1},
+        [[1.7421875] * 334, [1.75] + [0.0] * 333],
+        [[1.7421875, 1.75], *([1.7421875, 0.0] for _ in range(333))],
+    ),
+}
+
+
+@pytest.mark.parametrize("fewest", [0, 1 << 60], ids=["compiled", "numpy"])
+@pytest.mark.parametrize("mul", ["lmul", "addm"])
+@pytest.mark.parametrize("edge", EDGES)
+def test_large_and_small_products_have_the_bits_of_the_reference(
+    edge: str, mul: str, fewest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "FEWEST", fewest)
+    options, x, y = EDGES[edge]
+    arithmetic = Arithmetic(format=find_format("bf16"), mul=mul, out="raw", **options)
+    a, b = (encode(reals, arithmetic.format) for reals in (x, y))
+    sums = matmul_codes(a, b, arithmetic)
+    for row, column in np.ndindex(sums.raw.shape):
+        wanted = reference.dot(a[row].tolist(), b[:, column].tolist(), arithmetic)
+        found = int(sums.raw[row, column]), bool(sums.overflow[row, column])
+        assert found == (wanted.raw, wanted.overflow)
 
 
 @pytest.mark.parametrize("acc", ["exact", "fixed:20:-8"])
