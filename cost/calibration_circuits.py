@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.cost.activity import Bits
-from lmul.cost.stimulus import stimulus, warmup
+from lmul.cost.stimulus import stimulus, to_bits, warmup
 from lmul.design import Design, make_design
 from lmul.golden import BF16, E4M3, FP16, FP32, Arithmetic, Format, decode, encode, find_format, multiply
 from lmul.hdl import export
@@ -129,12 +129,6 @@ def float_adder(format_: Format) -> Circuit:
         _normal_ports(format_),
         0,
     )
-
-
-def to_bits(numbers: NDArray[Any], width: int) -> Bits:
-    """Take numbers apart, in two's complement: (...,) to (..., width), the first bit lowest."""
-    bits: Bits = (numbers.astype(np.int64)[..., np.newaxis] >> np.arange(width) & 1).astype(np.uint8)
-    return bits
 
 
 def _integer_operation(name: str, operator: str, width: int, result_width: int) -> Circuit:

@@ -117,7 +117,8 @@ class EnergyModel:
         Returns
         -------
         dict of str to Energy
-            A pin's capacitance belongs to the cell that has the pin, and a wire's to its driver.
+            A pin's capacitance belongs to the cell that has the pin, a wire's to its driver, or to the first
+            cell that reads it where a port drives it.
         """
         return self._without_glitches if timed is None else self._add_up(timed)
 
@@ -131,6 +132,7 @@ class EnergyModel:
         for kind in self._kinds:
             net, internal = self._gates(kind, rates)
             parts[kind.places, :2] = np.stack([net, internal], axis=1)
+        parts[:, 0] += self._port_wires(rates)
         parts[:, 2] = self._clocks
         parts[self._flip_flops, 1] += self._data(rates, timed)
         parts[:, 3] = self._leakages
@@ -198,6 +200,17 @@ class EnergyModel:
             for pin in cell.inputs:
                 internal += rates[nets[pin.name]] * self._input(cell, pin, nets)
         return net, internal
+
+    def _port_wires(self, rates: Rates) -> NDArray[np.float64]:
+        """Switching of the wires on input ports, at the first instance that reads each."""
+        taken = self._switching(self._netlist.wires, rates)
+        unread = {net for port in self._netlist.inputs for net in port.nets}
+        energy = np.zeros(len(self._netlist.instances))
+        for place, instance in enumerate(self._netlist.instances):
+            first = unread.intersection(instance.nets.values())
+            energy[place] = sum(taken[net] for net in first)
+            unread -= first
+        return energy
 
     def _output(
         self, cell: Cell, pin: Pin, nets: Mapping[str, NDArray[np.intp]], rates: Rates

@@ -19,7 +19,7 @@ from lmul.cost.library import Library
 from lmul.cost.mapping import Mapped, map_design
 from lmul.cost.measure import DEFAULT_CONDITIONS, Block, Conditions, Measured, measure_all
 from lmul.cost.recipes import DEEP_RECIPES, QUICK_RECIPES, RECIPES, Recipe, timed_recipes, with_seeds
-from lmul.cost.stimulus import stimulus, warmup
+from lmul.cost.stimulus import check_operands, stimulus, warmup
 from lmul.design import Design
 from lmul.hdl import Export, export
 from lmul.progress import Report
@@ -191,9 +191,10 @@ def estimate(
     Raises
     ------
     UserError
-        The library cannot be used.
+        The library cannot be used, or the operands are too short.
     """
     part = part_of(design)
+    check_operands(part, operands)
     if recipes is None:
         recipes = tried_recipes(design, conditions)
     netlists = map_to_cells(

@@ -83,10 +83,13 @@ def _watts(simulated: Simulated) -> dict[str, float]:
     netlist = simulated.netlist
     energy = simulated.model.energy(simulated.glitches.timed)
     rates = simulated.model.rates(simulated.glitches.timed)
-    switching = 0.5 * netlist.loads * netlist.library.voltage**2 * rates
+    charge = 0.5 * netlist.library.voltage**2 * rates
+    switching = charge * netlist.loads
+    # Wires of the clock are no part of our energy.
+    clock_wires = (charge * netlist.wires)[list(netlist.clock_nets)]
     ports = [net for port in netlist.ports if port.direction == "input" for net in port.nets]
     parts = {
-        "internal": energy.total - energy.leakage - float(switching.sum()),
+        "internal": energy.total - energy.leakage - float(switching.sum() - clock_wires.sum()),
         "switching": float(switching.sum() - switching[ports].sum()),
         "leakage": energy.leakage,
         "inputs": float(switching[ports].sum()),

@@ -4,7 +4,6 @@ Every design is mapped with each recipe of a list, for none is best for all. Eac
 a directory of its own, which makes results reproducible and lets runs share the machine.
 """
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -18,6 +17,7 @@ from lmul.cost.liberty import IDENTIFIER, Library, liberty_text, read_liberty
 from lmul.cost.netlist import Netlist, read_netlist
 from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
 from lmul.errors import UserError
+from lmul.golden.parallel import processors
 from lmul.yosys import YosysError, run_yosys
 
 CELLS = "cells"
@@ -109,7 +109,7 @@ def map_design(
     texts = {"design.v": verilog, "cells.lib": liberty_text(liberty)} | files
     possible = [recipe for recipe in recipes if recipe.suits("full_adder.v" in files)]
     outputs: dict[str, Mapped] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         jobs = {
             pool.submit(
                 _map,
@@ -120,10 +120,14 @@ def map_design(
             ): recipe.name
             for recipe in possible
         }
-        for done, job in enumerate(as_completed(jobs), start=1):
-            outputs[jobs[job]] = job.result()
-            if progress:
-                progress(done, len(jobs))
+        try:
+            for done, job in enumerate(as_completed(jobs), start=1):
+                outputs[jobs[job]] = job.result()
+                if progress:
+                    progress(done, len(jobs))
+        finally:
+            # After Ctrl-C or a failure, what has not begun need not begin.
+            pool.shutdown(wait=False, cancel_futures=True)
     return {recipe.name: outputs[recipe.name] for recipe in possible}
 
 

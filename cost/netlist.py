@@ -103,11 +103,6 @@ class Netlist:
         return sum(instance.cell.area for instance in self.instances)
 
     @property
-    def leakage(self) -> float:
-        """Sum of the cell leakages in nW."""
-        return sum(instance.cell.leakage for instance in self.instances)
-
-    @property
     def cell_counts(self) -> dict[str, int]:
         """Number of instances of each cell, by cell name in alphabetical order."""
         return dict(sorted(Counter(instance.cell.name for instance in self.instances).items()))

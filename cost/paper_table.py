@@ -8,9 +8,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lmul.cost.horowitz import MEMORY, TABLE, VOLTAGE
-from lmul.cost.paper import RULES, PaperCost, estimate_paper
+from lmul.cost.paper import RULES, PaperCost
 from lmul.cost.paper_claims import NOTES, PaperClaim, PaperClaims, Saving
-from lmul.design import Design
 
 SOURCE = "Luo and Sun, arXiv 2410.00907: full adder 11 gates, half adder 5, XOR 4, NAND, AND, OR 1."
 LIMITS = (
@@ -19,15 +18,14 @@ LIMITS = (
 )
 
 
-def paper_table(designs: Sequence[Design]) -> Group:
+def paper_table(costs: Sequence[PaperCost]) -> Group:
     """Lay out the gates of multipliers by the paper's rule, term by term, then by every rule.
 
     Parameters
     ----------
-    designs : sequence of Design
-        Multipliers of one format.
+    costs : sequence of PaperCost
+        Of multipliers of one format.
     """
-    costs = [estimate_paper(design) for design in designs]
     ruled = [cost for cost in costs if cost.terms]
     parts: list[RenderableType] = []
     for cost in ruled:

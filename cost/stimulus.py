@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lmul.cost.activity import Bits
 from lmul.design import Design
+from lmul.errors import UserError
 from lmul.hdl.axi import whole_bytes
 from lmul.sim.tiles import tiles
 from lmul.workloads import Operands
@@ -42,6 +43,22 @@ def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
     parts = [make(design, *pair.codes(*design.formats), cycles) for pair in operands]
     ports = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
     return _after_reset(ports) if design.latency else ports
+
+
+def check_operands(design: Design, operands: Sequence[Operands]) -> None:
+    """Refuse operands that leave no step to count after the warm-up.
+
+    Raises
+    ------
+    UserError
+    """
+    begun = RESET_CYCLES + _cycles_ahead(design) if design.latency else 0
+    least = (1 + warmup(design) - begun) * design.lanes + 1
+    longest = max(pair.a.shape[1] for pair in operands)
+    if longest < least:
+        raise UserError(
+            f"operands have K = {longest}, too few to measure {design.name}: take K = {least} or more"
+        )
 
 
 def warmup(design: Design) -> int:
@@ -108,10 +125,15 @@ def _stream(codes: Codes, lanes: int, vectors: int) -> Codes:
     return padded.reshape(count // vectors, -1, lanes).transpose(1, 0, 2)
 
 
+def to_bits(numbers: NDArray[Any], width: int) -> Bits:
+    """Take numbers apart, in two's complement: (...,) to (..., width), the first bit lowest."""
+    bits: Bits = ((numbers[..., None] >> np.arange(width, dtype=numbers.dtype)) & 1).astype(np.uint8)
+    return bits
+
+
 def _bits(codes: Codes, width: int) -> Bits:
     """Take codes apart: (..., n) to (..., n * width), the first bit lowest."""
-    bits: Bits = ((codes[..., None] >> np.arange(width, dtype=codes.dtype)) & 1).astype(np.uint8)
-    return bits.reshape(*codes.shape[:-1], -1)
+    return to_bits(codes, width).reshape(*codes.shape[:-1], -1)
 
 
 def _words(beats: list[int], width: int) -> Bits:

@@ -9,7 +9,6 @@ of times for each net; gate after gate merges those of its inputs.
 The period is long enough for all nets to settle, so cycles are independent of each other and can be drawn.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from lmul.cost.liberty import Pin
 from lmul.cost.netlist import Instance, Netlist, clock_pin
 from lmul.cost.timing import Timing
 from lmul.errors import UserError
+from lmul.golden.parallel import processors
 
 _PINS = 10
 """Most inputs of one output; the widest gates of the libraries we know have nine."""
@@ -162,7 +162,7 @@ class TimedNetlist:
             When the clock falls.
         """
         half = np.int32(min(int(half_period_ps * 1e3), int(_NEVER)))
-        parts = min(os.cpu_count() or 1, max(1, len(before) // _CYCLES_A_THREAD))
+        parts = min(processors(), max(1, len(before) // _CYCLES_A_THREAD))
         with ThreadPoolExecutor(parts) as pool:
             counts = pool.map(
                 lambda ends: self._count(ends[0], ends[1], (toggle_energy, self._data_nets, half)),

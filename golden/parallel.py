@@ -22,18 +22,19 @@ def worth_compiling(steps: int) -> bool:
 
 def run_parts(loop: Callable[[slice], None], length: int) -> None:
     """Run a loop that lets go of Python's lock over the parts of a range, on every processor."""
-    parts = min(PARTS * _processors(), length)
+    parts = min(PARTS * processors(), length)
     edges = [length * part // parts for part in range(parts + 1)] if length else []
     list(_threads().map(lambda start, stop: loop(slice(start, stop)), edges[:-1], edges[1:]))
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Give the number of processors that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_processors(), "lmul")
+    return ThreadPoolExecutor(processors(), "lmul")
 
 
 # A copy of this process has the pool, but none of its threads.

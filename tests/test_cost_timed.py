@@ -246,6 +246,9 @@ def test_wires_of_the_librarys_model_cost_delay_and_energy(cells: Path) -> None:
     )
     assert wired.timing.delay_ps > bare.timing.delay_ps
     assert wired.model.energy().net > bare.model.energy().net
+    # Wires of input ports too, which no cell drives.
+    charge = 0.5 * netlist.library.voltage**2 * wired.netlist.loads
+    assert wired.model.energy().net == pytest.approx(float((charge * wired.model.rates()).sum()))
     model = netlist.library.wire_loads["5K_hvratio_1_1"]
     one = next(n for n, name in enumerate(netlist.names) if name == "p[7]")
     assert wired.netlist.loads[one] - bare.netlist.loads[one] == pytest.approx(model.capacitance(1))

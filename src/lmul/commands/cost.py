@@ -43,15 +43,13 @@ OF_CELLS = (
     "accelergy",
     "netlist",
 )
-"""Options that mean nothing to the other estimates."""
+"""Options of the estimate *cells* alone."""
 
 
 def run_cost(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Estimate the cost of designs side by side."""
     if options.estimate != "cells":
-        for name in OF_CELLS:
-            if getattr(options, name) not in (None, False):
-                raise UserError(f"--{name} means nothing to --estimate {options.estimate}: it is for cells")
+        _refuse(options, OF_CELLS, f"--estimate {options.estimate}")
     ESTIMATES[options.estimate](designs, operands, options)
     return 0
 
@@ -61,6 +59,7 @@ def run_claims(options: argparse.Namespace) -> int:
     from lmul.cost.paper_claims import paper_claims
     from lmul.cost.paper_table import paper_claims_table
 
+    _refuse(options, ("calibration", "compare", *OF_CELLS), "--claims")
     claims = paper_claims()
     _show(paper_claims_table(claims), claims.as_dict(), options)
     return 0
@@ -71,12 +70,21 @@ def run_calibration(options: argparse.Namespace) -> int:
     from lmul.cost.calibration import calibrate
     from lmul.cost.calibration_table import calibration_table
 
+    _refuse(options, ("compare", *(name for name in OF_CELLS if name != "liberty")), "--calibration")
     with working("Mapping and measuring the operations of the table") as progress:
         found = calibrate(
             options.liberty or default_liberty(), cache=_cache(options, CELLS), progress=progress
         )
     _show(calibration_table(found), found.as_dict(), options)
     return 0
+
+
+def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> None:
+    """Refuse options that mean nothing to what is asked for."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value is not False:
+            raise UserError(f"--{name} means nothing to {asked}: leave it out")
 
 
 def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
@@ -156,8 +164,8 @@ def _paper(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.paper import estimate_paper
     from lmul.cost.paper_table import paper_table
 
-    costs = [estimate_paper(design).as_dict() for design in designs]
-    _show(paper_table(designs), costs, options)
+    costs = [estimate_paper(design) for design in designs]
+    _show(paper_table(costs), [cost.as_dict() for cost in costs], options)
 
 
 def _fpga(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
