@@ -27,8 +27,8 @@ from lmul.cost.mapping import CELLS
 from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design, make_design
-from lmul.errors import one_line
-from lmul.files import check_output, write_files, write_json
+from lmul.errors import UserError, one_line
+from lmul.files import check_output, locked, write_files, write_json
 from lmul.golden import FORMATS, OVERFLOWS, SUBNORMALS, Format, find_format
 from lmul.hdl import export
 from lmul.multipliers.addc import ADDC_MANTISSA_BITS
@@ -167,9 +167,10 @@ def build(part: Part, directory: Path) -> tuple[Path, float]:
     if part.netlists:
         files |= _netlists(part, directory / CELLS)
     target = directory / "exhaustive" / "-".join([part.format.name, *_muls(part)])
-    sources = write_files(target, files)
     lanes = 1 if part.format.width <= WIDEST_ALL else WIDE_LANES
-    program = build_products(part.candidates, sources, lanes, target / "build")
+    with locked(target):
+        sources = write_files(target, files)
+        program = build_products(part.candidates, sources, lanes, target / "build")
     return program, time.perf_counter() - start
 
 
@@ -278,9 +279,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.json:
         check_output(options.json)
-    parts = [part(name, options.mul or MULS) for name in options.format or known]
+    names, muls = (list(dict.fromkeys(chosen)) for chosen in (options.format or known, options.mul or MULS))
+    parts = [one for one in (part(name, muls) for name in names) if one.designs]
+    if not parts:
+        raise UserError(
+            f"--mul {', '.join(muls)} is not compared in {', '.join(names)}: above 8 bits name "
+            f"{', '.join(WIDE_MULS)}; addc has formats of up to {ADDC_MANTISSA_BITS} mantissa bits"
+        )
     try:
-        outcomes = run_all([one for one in parts if one.designs], options.build)
+        outcomes = run_all(parts, options.build)
         if options.json:
             write_json(options.json, [asdict(outcome) for outcome in outcomes])
     except SimulationError as error:

@@ -1,6 +1,7 @@
 """`python -m lmul.mutation`: do the benches notice faults? Exit status 1 if too many stay unnoticed."""
 
 import argparse
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from lmul.console import console
-from lmul.errors import one_line
-from lmul.files import check_output, write_json
+from lmul.errors import UserError, one_line
+from lmul.files import check_output, locked, write_json
 from lmul.mutation.campaign import CAMPAIGNS, Campaign, Outcome, run_campaign
 from lmul.progress import working
 from lmul.sim.simulate import TESTCASES, SimulationError
@@ -32,8 +33,11 @@ def main(arguments: Sequence[str] | None = None, campaigns: Sequence[Campaign] =
         An argument cannot be used.
     """
     options = _parser().parse_args(arguments)
+    check_output(options.build, directory=True)
     if options.json:
         check_output(options.json)
+    if not 0 < options.seconds < math.inf:
+        raise UserError(f"--seconds must be a number above 0, not {options.seconds:g}")
     try:
         outcomes = [_run(campaign, options) for campaign in campaigns]
     except SimulationError as error:
@@ -59,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(campaign: Campaign, options: argparse.Namespace) -> Outcome:
     directory = options.build / "mutants" / f"{campaign.design.name}-{campaign.scope}"
-    with working(f"Mutants of {campaign.design.name}, {campaign.scope}") as progress:
+    with locked(directory), working(f"Mutants of {campaign.design.name}, {campaign.scope}") as progress:
         return run_campaign(
             campaign,
             directory,

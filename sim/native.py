@@ -18,7 +18,7 @@ from lmul.design import Design
 from lmul.files import write_files
 from lmul.golden import multiply
 from lmul.hdl.axi import data_bits
-from lmul.sim.simulate import SimulationError
+from lmul.sim.simulate import BUILT, SimulationError, prepare_directory
 from lmul.sim.tiles import Tile
 from lmul.sim.verilator import verilator_environment
 
@@ -109,6 +109,7 @@ def build_products(
         One of them refused the sources.
     """
     format_ = candidates[0].design.format
+    directory = prepare_directory(directory)
     (wrapper,) = write_files(directory, {"wrapper.v": products_wrapper(candidates, lanes)})
     field = FIELD_TYPES[8 * format_.dtype.itemsize]
     return _build([wrapper, *sources], "lmul_products", "products.cpp", directory, f"-DFIELD={field}")
@@ -210,24 +211,28 @@ def build_array(sources: Sequence[Path], top: str, directory: Path) -> Path:
     SimulationError
         One of them refused the sources.
     """
-    return _build(sources, top, "streams.cpp", directory)
+    return _build(sources, top, "streams.cpp", prepare_directory(directory))
 
 
 def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags: str) -> Path:
     """Compile a design, as class Vbench, with a C++ program beside this file."""
     environment = verilator_environment()
-    directory = directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
+    built = directory / BUILT
+    built.unlink(missing_ok=True)
     command = ["verilator", "--cc", "--exe", "--build", "-O3", "--x-initial", "fast", "-Wno-fatal"]
     command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", str(directory)]
     # Only what runs every cycle is worth optimising: not Verilator's own sources, nor the initial values.
     command += ["-CFLAGS", " ".join(["-march=native", *flags]), "-MAKEFLAGS", "OPT_FAST=-O3"]
     command += [str(path.resolve()) for path in (*sources, Path(__file__).with_name(main))]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    # If we are killed, the compiler goes on, and keeps the directory locked.
+    result = subprocess.run(  # noqa: S603
+        command, env=environment, capture_output=True, text=True, check=False, close_fds=False
+    )
     log = directory / "build.log"
     log.write_text(result.stdout + result.stderr)
     if result.returncode:
         raise SimulationError(f"Verilator could not build {top}: see {log}")
+    built.touch()
     return directory / "Vbench"
 
 

@@ -94,8 +94,9 @@ def _near_the_ends(format_: Format, count: int, rng: np.random.Generator) -> Pai
     largest = (1 << format_.exponent_bits) - 1
     small = rng.integers(-bits - 3, 3, count)
     target = np.where(rng.random(count) < 0.5, small, largest + rng.integers(-3, 3, count))
-    first = rng.integers(0, largest + 1, count)
-    second = np.clip(target + format_.bias - first, 0, largest)
+    total = np.clip(target + format_.bias, 0, 2 * largest)
+    first = rng.integers(np.maximum(total - largest, 0), np.minimum(total, largest) + 1)
+    second = total - first
     signs = rng.integers(0, 2, (count, 2)) << (format_.width - 1)
     mantissas = rng.integers(0, 1 << bits, (count, 2))
     return signs | np.stack([first, second], -1) << bits | mantissas

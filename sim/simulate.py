@@ -53,7 +53,7 @@ class Simulation:
     busy : int
         Cycles among those from the first to the last step in which a step was taken.
     window : int
-        Cycles from the first to the last step.
+        Cycles from the first to the last step. This and `busy` are 0 of `stress`.
     stimulus : str
         Fingerprint of what a test case drew, where it draws all of it before it starts.
     coverage : list of Group
@@ -124,11 +124,7 @@ def simulate(
         The build failed, or an output differs from the golden model.
     """
     environment, runner = _icarus() if four_state else _verilator(ports, runtime, waves)
-    directory = directory.resolve()
-    if not (directory / BUILT).exists():
-        # Killed compilers leave halves of files that make takes for whole ones.
-        shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = prepare_directory(directory)
     bench = _prepare(design, matrices, directory, testcase) | {"LMUL_FOUR_STATE": "1" if four_state else ""}
     with _Environment(environment | bench), _Watch(directory / "progress", progress):
         _build(runner, sources, top, directory, waves)
@@ -138,13 +134,22 @@ def simulate(
     return Simulation(**counted, waves=_convert_waves(directory) if waves else None)
 
 
+def prepare_directory(directory: Path) -> Path:
+    """Make a simulator's directory, empty if what it holds was not built whole; give its absolute path."""
+    directory = directory.resolve()
+    if not (directory / BUILT).exists():
+        # Killed compilers leave halves of files that make takes for whole ones.
+        shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
 def build_simulator(
     sources: Sequence[Path], top: str, ports: Sequence[str], directory: Path, runtime: Path
 ) -> None:
     """Build what `run_mutants` runs; parameters and errors as `simulate` has them."""
     environment, runner = _verilator(ports, runtime, waves=False)
-    directory = directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = prepare_directory(directory)
     with _Environment(environment):
         _build(runner, sources, top, directory, waves=False)
 

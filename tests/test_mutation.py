@@ -11,6 +11,7 @@ from lmul.mutation import campaign as campaigns
 from lmul.mutation.__main__ import main
 from lmul.mutation.campaign import Campaign, run_campaign
 from lmul.mutation.netlist import Mutation, Netlist, draw
+from lmul.tools import run_tool
 
 MUL = Campaign("multiplier", "lmul", make_design("mul"), 8)
 DOT = Campaign("dot product", "exact sum", make_design("dot", lanes=1, depth=2), 2)
@@ -94,3 +95,15 @@ def test_drawn_faults_are_different_and_repeat() -> None:
     assert len(set(drawn)) == 40
     assert drawn == draw(mutations, 40, 3) != draw(mutations, 40, 4)
     assert draw(mutations, 200, 3) == mutations
+
+
+@pytest.mark.parametrize(
+    "options", [["--seconds", "nan"], ["--seconds", "inf"], ["--seconds", "-7"], ["--build", "file"]]
+)
+def test_options_that_cannot_be_used_take_one_line(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert run_tool(main, options) == 2
+    assert capsys.readouterr().err.count("\n") == 1

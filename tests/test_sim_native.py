@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lmul.design import Design, make_design
 from lmul.exhaustive import __main__ as exhaustive
 from lmul.exhaustive.__main__ import Part, part, small_formats
-from lmul.golden import FP16, FP32, multiply
+from lmul.golden import FP16, FP32, find_format, multiply
 from lmul.hdl import Export
 from lmul.sim.native import (
     Candidate,
@@ -24,9 +24,10 @@ from lmul.sim.native import (
     run_bare,
     write_tiles,
 )
-from lmul.sim.pairs import many_edge_codes
-from lmul.sim.simulate import SimulationError
+from lmul.sim.pairs import draw_pairs, many_edge_codes
+from lmul.sim.simulate import BUILT, SimulationError
 from lmul.sim.tiles import Tile, tiles
+from lmul.tools import run_tool
 from tests.conftest import Matrices
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
@@ -60,6 +61,18 @@ def test_fault_in_a_multiplier_is_noticed(tmp_path: Path, export_to: ExportTo) -
     ones = np.full(2, 0x3F80, dtype=np.uint16)
     with pytest.raises(SimulationError, match=r"0x3f80 \* 0x3f80 gave 0x3f89, the model 0x3f88$"):
         compare_products(program, candidates, [(ones, ones)])
+
+
+def test_half_built_bench_is_built_anew(tmp_path: Path, export_to: ExportTo) -> None:
+    text, path = export_to(make_design("mul", format="e2m1"))
+    candidates = [Candidate(make_design("mul", format="e2m1"), text.name)]
+    program = build_products(candidates, [path], 1, tmp_path / "build")
+    # What a killed compiler leaves: the program not linked, an object cut short.
+    program.unlink()
+    (tmp_path / "build" / BUILT).unlink()
+    cut = tmp_path / "build" / "products.o"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    assert build_products(candidates, [path], 1, tmp_path / "build").exists()
 
 
 def test_array_is_right_with_and_without_pauses(
@@ -139,6 +152,18 @@ def test_shares_hold_every_pair_of_a_wide_format_once() -> None:
     assert np.array_equal(np.concatenate(firsts), expected)
 
 
+@pytest.mark.parametrize("name", ["bf16", "fp16", "fp32"])
+def test_half_of_the_drawn_pairs_has_products_near_an_end_of_the_range(name: str) -> None:
+    format_ = find_format(name)
+    pairs = draw_pairs(format_, 20_000, np.random.default_rng(1))[10_000:]
+    assert np.all((pairs >= 0) & (pairs < 1 << format_.width))
+    field = ((pairs & format_.magnitude_mask) >> format_.mantissa_bits).sum(-1) - format_.bias
+    last = (1 << format_.exponent_bits) - 1
+    assert np.all((field <= 3) | (field >= last - 3))
+    special = np.any((pairs & format_.magnitude_mask) > format_.largest_finite, axis=-1)
+    assert np.mean(special) < 0.1
+
+
 def test_edge_codes_of_fp32_are_thousands_and_hold_every_power_of_two() -> None:
     codes = many_edge_codes(FP32)
     assert len(codes) == len(np.unique(codes)) >= 4000
@@ -165,3 +190,8 @@ def test_command_compares_and_reports(
     assert "differs" in printed.out
     assert re.search(r"lmul: e2m1: lmul_e2m1_mul.*: 0xf \* 0xf gave 0x7, the model 0\n", printed.err)
     assert '"products": 0,' in target.read_text()
+
+
+def test_choice_that_compares_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_tool(exhaustive.main, ["--format", "bf16", "--mul", "addm"]) == 2
+    assert "--mul addm is not compared in bf16" in capsys.readouterr().err

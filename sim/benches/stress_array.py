@@ -180,7 +180,6 @@ class Bench:
         self.streams = StreamCoverage(bench.design())
         self.c = Sink(dut, self.streams)
         self.cycle = 0
-        self.steps = 0
         self.edge, self.settled = FallingEdge(dut.clk), ReadOnly()
 
     async def run(self, run: Run, jobs: list[Job], first: int) -> None:
@@ -224,7 +223,6 @@ class Bench:
         a, b, c = self.a.sample(), self.b.sample(), self.c.sample()
         self.streams.cycles.append(c << 6 | b << 3 | a)
         self.cycle += 1
-        self.steps += a & 3 == 3
         phase = ("draining" if c & 2 else "blocked" if a & 3 == 1 else "stalled") if c & 1 else ""
         phase = phase or ("loading" if inside else "in flight" if outstanding else "idle")
         return a & 3 == 3 or b & 3 == 3 or c & 3 == 3, phase
@@ -267,8 +265,6 @@ async def stress(dut: Any) -> None:
         compared=environment.c.compared * design.cols,
         products=environment.c.products * design.cols,
         cycles=environment.cycle,
-        busy=environment.steps,
-        window=environment.cycle,
         stimulus=digest(runs),
         coverage=[*environment.c.sums.groups(), *environment.streams.groups()],
     )

@@ -84,8 +84,6 @@ async def stress(dut: Any) -> None:
         compared=len(compared),
         products=sum(case.a.size for case in compared),
         cycles=cycles,
-        busy=int(np.count_nonzero(stimulus.control & VALID)),
-        window=cycles,
         stimulus=digest(stimulus),
         coverage=[*sums.groups(), *dot_groups(design, stimulus, compared)],
     )
