@@ -33,6 +33,7 @@ INT32_BITS = 31
 ZERO_EXPONENT = 90
 """Biased exponent that sums with zeros stay below: far above the smallest float, far below any product."""
 
+
 def has_loops(arithmetic: Arithmetic, products: int) -> bool:
     """Tell whether there are loops for an arithmetic's products, and so many are worth it."""
     wide = max(format_.width for format_ in arithmetic.formats) > WIDEST

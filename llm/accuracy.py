@@ -1,5 +1,6 @@
 """Accuracy of a language model under one arithmetic or another: measured once, kept, compared."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lmul.cost.cache import cached, digest, multiplier_digest, program_digest
+from lmul.errors import UserError
 from lmul.llm.devices import find_gpu, load_model, make_matmul
 from lmul.llm.evaluation import (
     Interval,
@@ -67,8 +69,12 @@ class Accuracy:
     left_range: float
 
     def as_plain(self) -> dict[str, Any]:
-        """Give plain values, for JSON."""
-        return asdict(self)
+        """Give plain values, for JSON: half widths that are not known are None."""
+        plain = asdict(self)
+        for interval in plain.values():
+            if isinstance(interval, dict) and interval["half_width"] == math.inf:
+                interval["half_width"] = None
+        return plain
 
 
 def measure(
@@ -106,7 +112,7 @@ def measure(
     Raises
     ------
     UserError
-        The extra `llm` is not installed.
+        The extra `llm` is not installed, or the text is too short.
     """
     reader = _Reader(text, length, asked, directory)
     parts = (len(schemes) + 1) * (2 if asked else 1)
@@ -153,6 +159,8 @@ class _Reader:
 
         def make() -> dict[str, Any]:
             tokens = smollm2.encode(self._model, self._text)[: self._length]
+            if len(tokens) < 2:
+                raise UserError(f"the text has {len(tokens)} tokens: it must have 2 or more")
             return read(self._model, tokens, make_matmul(scheme, self._weights), progress).as_plain()
 
         return Reading.from_plain(cached(self._directory, key, make))

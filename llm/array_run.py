@@ -1,5 +1,6 @@
 """Matrix products of a model on the simulated array: codes go in, and rows of sums come out."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +71,15 @@ class ArrayMatmul(SchemeMatmul):
 
     def _run(self, a: Codes, b: Codes) -> NDArray[np.float32]:
         """Send a matrix product of codes through the array and read what came out."""
-        design, directory = self._design, self._directory
-        write_tiles(list(tiles(a, b, design)), design, directory / "tiles.bin")
-        counted = run_array(self._program, directory / "tiles.bin", rows=directory / "rows.bin")
+        design = self._design
+        # Another run with the same directory must not read our tiles.
+        with tempfile.TemporaryDirectory(dir=self._directory) as own:
+            sent, received = Path(own) / "tiles.bin", Path(own) / "rows.bin"
+            write_tiles(list(tiles(a, b, design)), design, sent)
+            counted = run_array(self._program, sent, rows=received)
+            beats = np.fromfile(received, np.uint8).reshape(-1, data_bits(design)["c"] // 8)
         self.rows += counted.rows
         self.cycles += counted.cycles
-        beats = np.fromfile(directory / "rows.bin", np.uint8).reshape(-1, data_bits(design)["c"] // 8)
         width = design.output_bits // 8
         elements = beats[:, : design.cols * width].copy().view(f"<u{width}")
         # Tiles come row after row of tiles, and each tile's rows one after the other.

@@ -17,7 +17,7 @@ WINDOW = 512
 """Tokens that the model reads at a time; it knows nothing of what was before."""
 
 BLOCK = 64
-"""Tokens, or questions, whose mean is taken as one independent sample: neighbours are alike."""
+"""Tokens whose mean is taken as one independent sample: neighbours are alike."""
 
 DEVIATIONS = 1.96
 """Standard deviations that hold 95 % of a normal distribution."""

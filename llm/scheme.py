@@ -1,6 +1,5 @@
 """Which matrix products of a model are computed how, and the words that say so on the command line."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -49,7 +48,7 @@ class Scheme:
     Raises
     ------
     ValueError
-        The gain is no number above 0.
+        The gain is not from 1/2 to 2.
     """
 
     arithmetic: Arithmetic
@@ -59,8 +58,8 @@ class Scheme:
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.gain < math.inf:
-            raise ValueError(f"gain must be a number above 0, not {self.gain:g}")
+        if not 0.5 <= self.gain <= 2:
+            raise ValueError(f"gain must be from 0.5 to 2, not {self.gain:g}")
 
     def covers(self, name: str) -> bool:
         """Tell whether a product is computed so, by its name as `workloads.smollm2.forward` gives it."""

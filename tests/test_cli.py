@@ -161,6 +161,14 @@ def test_missing_extra_says_what_to_install(
     assert "pip install 'lmul[sim,cost,plot]'" in line
 
 
+def test_library_without_a_netlist_is_refused(refuse: Refuse) -> None:
+    assert "--liberty means nothing without --netlist" in refuse("sim", "mul", "--liberty", "nowhere.lib")
+
+
+def test_empty_prompt_is_refused(refuse: Refuse) -> None:
+    assert "PROMPT is empty" in refuse("generate", "")
+
+
 def test_unknown_multiplier_to_compare(refuse: Refuse) -> None:
     assert "'booth'" in refuse("cost", "mul", "--compare", "lmul,booth")
 

@@ -111,7 +111,7 @@ def test_rooms_import_only_what_comes_before_them() -> None:
         assert [name for name in names if order[name] >= order[room]] == [], room
 
 
-def test_a_cycle_of_rooms_would_be_noticed() -> None:
+def test_imports_inside_of_functions_count_for_their_room() -> None:
     rooms = script("rooms")
     assert rooms.imported(DOCS.parent / "src/lmul/cli.py") >= {"kinds", "hdl"}
     assert rooms.room_of("hdl.array") == "hdl"

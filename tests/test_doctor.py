@@ -14,8 +14,9 @@ import pytest
 
 from lmul.cli import _parser
 from lmul.commands.completion import _with_commands
-from lmul.doctor import COMMANDS
+from lmul.doctor import COMMANDS, OLDEST_VERILATOR
 from lmul.manual import PAGES
+from lmul.sim.verilator import OLDEST_VERSION
 from tests.host import run
 
 START_SECONDS, FIRST_VERILOG_SECONDS = 0.3, 1.5
@@ -53,6 +54,15 @@ def test_doctor_takes_a_package_that_is_too_old_for_missing(tmp_path: Path) -> N
     status, findings = doctor(tmp_path, {"PYTHONPATH": str(tmp_path / "site")})
     assert status == 0
     assert findings["plot matplotlib"]["mend"] == "pip install 'lmul[plot]'"
+
+
+def test_doctor_takes_a_verilator_that_is_too_old_for_none(tmp_path: Path) -> None:
+    assert tuple(map(int, str(OLDEST_VERILATOR).split("."))) == OLDEST_VERSION
+    program = tmp_path / "verilator"
+    program.write_text("#!/bin/sh\necho Verilator 5.006 2023-01-22\n")
+    program.chmod(0o755)
+    _, findings = doctor(tmp_path, {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert findings["program verilator"]["found"] != "5.006"
 
 
 def test_doctor_says_that_the_base_does_not_work(tmp_path: Path) -> None:
@@ -104,6 +114,9 @@ def test_bash_completes_a_command_and_an_option(tmp_path: Path) -> None:
 
     assert completed("lmul", "ver") == ["verilog"]
     assert completed("lmul", "verilog", "--subn") == ["--subnormals"]
+    place = tmp_path / "directory"
+    place.mkdir()
+    assert str(place) in "".join(completed("lmul", "verilog", "-o", str(place)))
 
 
 def processor_seconds(*arguments: str) -> float:

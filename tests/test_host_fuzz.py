@@ -26,8 +26,6 @@ from tests.test_cost_liberty_faults import EDITS, edited
 
 Check = Callable[[Path, Any], object]
 
-COMMON = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
-
 
 def few(drawn: st.SearchStrategy[Any], examples: int = 150) -> Callable[[Check], Callable[..., None]]:
     """Make a test of a check: some examples, the same ones each time."""

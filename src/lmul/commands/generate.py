@@ -6,6 +6,7 @@ import sys
 from lmul.console import say
 from lmul.design import Design, make_design
 from lmul.errors import UserError, printable
+from lmul.golden import Arithmetic
 from lmul.llm import devices
 from lmul.llm.array_run import ArrayMatmul
 from lmul.llm.generation import continuations
@@ -38,14 +39,16 @@ def run_generate(options: argparse.Namespace) -> int:
         An option cannot be used, or an extra is not installed.
     """
     scheme = parse_scheme(options.arithmetic)
+    if not options.prompt:
+        raise UserError("PROMPT is empty: give a text to continue")
     if options.tokens < 1:
         raise UserError(f"--tokens must be 1 or more, not {options.tokens}")
     design = _array(scheme) if options.array else None
     with working("Loading SmolLM2"):
         model = smollm2.load_model() if design else devices.load_model()
     length = len(smollm2.encode(model, options.prompt)) + options.tokens
-    if not options.prompt or length > LONGEST:
-        raise UserError(f"PROMPT and --tokens must be from 2 to {LONGEST} tokens together, not {length}")
+    if length > LONGEST:
+        raise UserError(f"PROMPT and --tokens must be at most {LONGEST} tokens together, not {length}")
     matmul = _matmul(scheme, design, options)
     try:
         texts = _print_steps(model, matmul, options)
@@ -79,6 +82,8 @@ def _array(scheme: Scheme | None) -> Design:
     one = scheme.arithmetic
     if one.out == "raw":
         raise UserError("--array needs sums that are numbers: take out=fp32 or out=bf16")
+    if one.lanes not in {SIZE, Arithmetic.lanes}:
+        raise UserError(f"--array has {SIZE} lanes: leave lanes= out")
     first, second = one.formats
     return make_design(
         "array",
