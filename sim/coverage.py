@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import Arithmetic, Format, multiply, wide_product
-from lmul.golden.codec import decode, encode
+from lmul.golden.codec import decode
 from lmul.golden.operand import split
 from lmul.golden.significand import significand_product
 from lmul.sim.classes import classes_of
@@ -284,12 +284,3 @@ def _stand_in(format_: Format) -> Format:
         return format_
     exponent, mantissa = min(format_.exponent_bits, 4), min(format_.mantissa_bits, 3)
     return Format(f"e{exponent}m{mantissa}", exponent, mantissa, format_.specials)
-
-
-def accumulated(products: NDArray[np.float64], arithmetic: Arithmetic) -> NDArray[np.float64]:
-    """Give wide products as an accumulator takes them: in floating point large ones are infinite."""
-    format_ = arithmetic.accumulator_format
-    if format_ is None:
-        return products
-    with np.errstate(over="ignore"):
-        return decode(encode(products, format_, "nearest", "ieee"), format_).astype(np.float64)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import matmul_codes, wide_product
+from lmul.golden import Arithmetic, decode, encode, matmul_codes, wide_product
 from lmul.golden.fixed_point import FixedPoint
-from lmul.sim.coverage import Group, ProductCoverage, accumulated, make_group
+from lmul.sim.coverage import Group, ProductCoverage, make_group
 from lmul.sim.stress_operands import longest_sum, products_to_overflow
 
 Codes = NDArray[Any]
@@ -56,7 +56,7 @@ class SumCoverage:
     def _sample_row(self, row: Codes, b: Codes) -> None:
         design = self._design
         wide = wide_product(row[:, None], b, design)
-        terms = accumulated(wide, design)
+        terms = _accumulated(wide, design)
         special = ~np.isfinite(terms)
         sums = matmul_codes(row[None], b, design)
         finite = ~(sums.nan | sums.inf)[0]
@@ -147,7 +147,7 @@ class SumCoverage:
         lanes, beyond = design.lanes, products_to_overflow(design)
         largest, smallest = _extreme_products(design)
         infinite = any(format_.infinity is not None for format_ in design.formats)
-        term_infinite = bool(np.isinf(accumulated(np.array([largest]), design)[0]))
+        term_infinite = bool(np.isinf(_accumulated(np.array([largest]), design)[0]))
         nan = infinite or any(format_.nan is not None for format_ in design.formats)
         floating = design.accumulator_format is not None
         rules: dict[str, tuple[bool, str]] = {
@@ -199,3 +199,12 @@ def _extreme_products(design: Design) -> tuple[float, float]:
     smallest = [1 if design.subnormals == "full" else format_.smallest_normal for format_ in design.formats]
     largest = wide_product(first.largest_finite, second.largest_finite, design)
     return float(largest), float(wide_product(smallest[0], smallest[1], design))
+
+
+def _accumulated(products: NDArray[np.float64], arithmetic: Arithmetic) -> NDArray[np.float64]:
+    """Give wide products as an accumulator takes them: in floating point large ones are infinite."""
+    format_ = arithmetic.accumulator_format
+    if format_ is None:
+        return products
+    with np.errstate(over="ignore"):
+        return decode(encode(products, format_, "nearest", "ieee"), format_).astype(np.float64)

@@ -82,6 +82,10 @@ def _weight_stationary(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
             yield Tile(a_beats, b_beats, pack(elements[:, cols], design.output_bits), row_flags.tolist())
 
 
+MISMATCH = 0b1000
+"""The flag beside those of `flag_bits`: one operand's tile ended before the other's."""
+
+
 def flag_bits(sums: Sums) -> NDArray[np.int64]:
     """Give the flags of sums as the hardware's bits: {overflow, inf, nan}."""
     return (sums.overflow.astype(np.int64) << 2) | (sums.inf.astype(np.int64) << 1) | sums.nan

@@ -11,10 +11,8 @@ from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStream
 
 from lmul.sim.benches import bench
 from lmul.sim.benches.rules import watch_rows
-from lmul.sim.tiles import Tile, tiles
+from lmul.sim.tiles import MISMATCH, Tile, tiles
 
-SETTLING_CYCLES = 4
-MISMATCH = 0b1000
 PATIENCE = 50
 """Cycles to wait for each step of a tile."""
 
@@ -61,7 +59,7 @@ class Bench:
             self.compare(index, tile, await self.receive(index, tile))
             bench.report_progress(index + 1, len(jobs))
         cycles = self.cycle - self.first_step
-        for _ in range(SETTLING_CYCLES * (bench.design().latency + 1)):
+        for _ in range(bench.SETTLING_CYCLES * (bench.design().latency + 1)):
             await RisingEdge(self.dut.clk)
         counter.cancel()
         if not self.c.empty() or self.dut.m_axis_c_tvalid.value:

@@ -19,6 +19,9 @@ from lmul.sim.coverage import Group
 
 PERIOD_NS = 2
 
+SETTLING_CYCLES = 4
+"""Latencies of a design to wait after the last result for one that nobody asked for."""
+
 CONTROL = {
     "mul": ("a", "b"),
     "dot": ("in_valid",),

@@ -19,11 +19,14 @@ PROGRESS_STEP = 4096
 @cocotb.test
 async def operands(dut: Any) -> None:
     """Multiply every pair that the matrix products of the operands contain, each once."""
-    pairs = [np.zeros((0, 2), dtype=np.int64)]
+    width = np.uint64(bench.design().format.width)
+    found = [np.zeros(0, dtype=np.uint64)]
     for a, b in bench.matrices():
-        lines = [np.stack(np.broadcast_arrays(a[:, k, None], b[None, k, :]), -1) for k in range(a.shape[1])]
-        pairs.append(np.unique(np.concatenate([line.reshape(-1, 2) for line in lines]), axis=0))
-    await _compare(dut, np.unique(np.concatenate(pairs), axis=0))
+        columns, rows = a.T.astype(np.uint64), b.astype(np.uint64)
+        found += [np.unique(x[:, None] << width | y) for x, y in zip(columns, rows, strict=True)]
+    numbers = np.unique(np.concatenate(found))
+    pairs = np.stack([numbers >> width, numbers & ((np.uint64(1) << width) - np.uint64(1))], axis=-1)
+    await _compare(dut, pairs.astype(np.int64))
 
 
 @cocotb.test

@@ -14,10 +14,7 @@ from lmul.sim.benches import bench
 from lmul.sim.coverage_streams import StreamCoverage
 from lmul.sim.coverage_sums import SumCoverage
 from lmul.sim.stress import STALL, Run, StressTile, digest, draw_runs
-from lmul.sim.tiles import Tile, pack, tiles
-
-MISMATCH = 0b1000
-SETTLING_CYCLES = 4
+from lmul.sim.tiles import MISMATCH, Tile, pack, tiles
 
 
 @dataclass(frozen=True)
@@ -244,7 +241,7 @@ class Bench:
 
     async def settle(self) -> None:
         """See that nothing comes after the last row."""
-        for _ in range(SETTLING_CYCLES * (bench.design().latency + 1)):
+        for _ in range(bench.SETTLING_CYCLES * (bench.design().latency + 1)):
             await self.step()
 
 
