@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.cost.boolean import ONES, Expression, Words
-from lmul.cost.liberty import Cell, FlipFlop
+from lmul.cost.library import Cell, FlipFlop
 from lmul.cost.netlist import Instance, Netlist, Port, clock_pin
 from lmul.cost.program import Program
 from lmul.errors import UserError

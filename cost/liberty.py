@@ -27,29 +27,11 @@ from lmul.cost.library import (
     LeakageState,
     Library,
     Pin,
-    Table,
     TimingArc,
     WireLoad,
 )
 from lmul.errors import UserError, printable
 from lmul.files import read_input, reason
-
-__all__ = [
-    "Cell",
-    "ClockGate",
-    "Constraint",
-    "FlipFlop",
-    "InternalPower",
-    "LeakageState",
-    "Library",
-    "Pin",
-    "Table",
-    "TimingArc",
-    "WireLoad",
-    "default_liberty",
-    "liberty_text",
-    "read_liberty",
-]
 
 INSTALL = 'pip install "lmul[cost]"'
 

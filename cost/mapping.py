@@ -13,7 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lmul.cost.cache import cached
-from lmul.cost.liberty import IDENTIFIER, Library, liberty_text, read_liberty
+from lmul.cost.liberty import IDENTIFIER, liberty_text, read_liberty
+from lmul.cost.library import Library
 from lmul.cost.netlist import Netlist, read_netlist
 from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
 from lmul.errors import UserError

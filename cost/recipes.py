@@ -12,7 +12,7 @@ from itertools import permutations
 import numpy as np
 
 from lmul.cost.boolean import Words, input_combinations
-from lmul.cost.liberty import Cell, Library, Pin
+from lmul.cost.library import Cell, Library, Pin
 
 GATED_FLIP_FLOPS = 4
 """Fewest flip-flops that a clock gate is worth."""

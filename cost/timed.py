@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lmul.cost.activity import Bits, Counts
 from lmul.cost.boolean import input_combinations
 from lmul.cost.delays import path_delays
-from lmul.cost.liberty import Pin
+from lmul.cost.library import Pin
 from lmul.cost.netlist import Instance, Netlist, clock_pin
 from lmul.cost.timing import Timing
 from lmul.errors import UserError

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.cost.liberty import Constraint, TimingArc
+from lmul.cost.library import Constraint, TimingArc
 from lmul.cost.netlist import Instance, Netlist, clock_pin, nand2_load
 
 INPUT_SLEW_NS = 0.02

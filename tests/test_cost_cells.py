@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from lmul.cost.activity import Activity, simulate, state_pins
 from lmul.cost.energy import EnergyModel
-from lmul.cost.liberty import Library, read_liberty
+from lmul.cost.liberty import read_liberty
+from lmul.cost.library import Library
 from lmul.cost.netlist import Netlist, cell_models, read_netlist
 from lmul.cost.timing import analyse_timing
 from lmul.errors import UserError

@@ -20,11 +20,11 @@ from lmul.cost.fpga import (
     SEEDS,
     FpgaCost,
     estimate_fpga,
-    fpga_table,
     place_and_route,
     synthesise,
     wrapper,
 )
+from lmul.cost.fpga_table import fpga_table
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.golden import multiply

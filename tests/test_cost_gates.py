@@ -19,7 +19,8 @@ from lmul.cost.gates import (
     map_to_gates,
 )
 from lmul.cost.gates_table import gates_table
-from lmul.cost.liberty import Library, read_liberty
+from lmul.cost.liberty import read_liberty
+from lmul.cost.library import Library
 from lmul.cost.mapping import map_design
 from lmul.cost.netlist import Netlist, nand2
 from lmul.cost.recipes import QUICK_RECIPES, RIPPLE_EMAP, Recipe

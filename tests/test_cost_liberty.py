@@ -7,17 +7,8 @@ from pathlib import Path
 import pytest
 
 from lmul.cost.boolean import parse_function
-from lmul.cost.liberty import (
-    Cell,
-    ClockGate,
-    InternalPower,
-    LeakageState,
-    Library,
-    Pin,
-    Table,
-    default_liberty,
-    read_liberty,
-)
+from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.library import Cell, ClockGate, InternalPower, LeakageState, Library, Pin, Table
 from lmul.cost.netlist import cell_models, nand2
 from lmul.cost.recipes import full_adder
 from lmul.errors import UserError

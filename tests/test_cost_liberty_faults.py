@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmul.cost.liberty import Library, read_liberty
+from lmul.cost.liberty import read_liberty
+from lmul.cost.library import Library
 from lmul.errors import UserError
 
 HEAD = "library(a) {\n nom_voltage : 1;\n"

@@ -169,7 +169,8 @@ def _paper(designs: Sequence[Design], operands: Sequence[Operands], options: arg
 
 
 def _fpga(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
-    from lmul.cost.fpga import estimate_fpga, fpga_table
+    from lmul.cost.fpga import estimate_fpga
+    from lmul.cost.fpga_table import fpga_table
 
     cache = _cache(options, FPGA)
     costs = [
