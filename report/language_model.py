@@ -87,10 +87,10 @@ def _read(path: Path) -> list[Row]:
 
 
 def _is_accuracy(row: Any) -> bool:
-    """Tell whether this is a row of `lmul llm --json`."""
+    """Tell whether this is a row of `lmul llm --json`, of a text long enough for an interval."""
     intervals = ("perplexity", "ratio", "agreement")
     return _has(row, "arithmetic", "right", "left_range", *intervals) and all(
-        _has(row[name], "value", "half_width") for name in intervals
+        _has(row[name], "value", "half_width") and None not in row[name].values() for name in intervals
     )
 
 

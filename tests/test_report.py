@@ -5,6 +5,7 @@ import json
 import math
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ import pytest
 
 from lmul.files import locked
 from lmul.golden import find_format
+from lmul.llm.accuracy import Accuracy
+from lmul.llm.evaluation import Interval
 from lmul.llm.scheme import parse_scheme
 from lmul.report.answer import ACCEPTED, picks, sentences
 from lmul.report.contents import Contents
-from lmul.report.language_model import LanguageModel, read_results
+from lmul.report.language_model import FILES, RECORDED, LanguageModel, read_results
 from lmul.report.page import report_json
 from lmul.report.plan import BEST_SUM, FORMATS, FP32_SUM, MULTIPLIERS, Plan, fixed_accumulator
 from lmul.report.tables import Table
@@ -135,12 +138,18 @@ def test_what_cannot_be_reported_is_refused(words: tuple[str, ...], why: str, tm
 
 
 @pytest.mark.parametrize(
-    "row", ['{"arithmetic": "full"}', '{"arithmetic": "full", "perplexity": 1, "ratio": 2}', "3"]
+    "row",
+    [
+        '{"arithmetic": "full"}',
+        '{"arithmetic": "full", "perplexity": 1, "ratio": 2}',
+        json.dumps(Accuracy("full", *[Interval(1.0, math.inf)] * 3, None, 0.0).as_plain()),
+        "3",
+    ],
 )
-def test_results_of_a_language_model_that_are_none_are_refused(row: str, tmp_path: Path) -> None:
-    (tmp_path / "llm").mkdir()
-    for name in ("accuracy", "bias", "questions", "energy"):
-        (tmp_path / "llm" / f"{name}.json").write_text(f"[{row}]")
+@pytest.mark.parametrize("name", FILES)
+def test_results_of_a_language_model_that_are_none_are_refused(row: str, name: str, tmp_path: Path) -> None:
+    shutil.copytree(RECORDED, tmp_path / "llm")
+    (tmp_path / "llm" / f"{name}.json").write_text(f"[{row}]")
     refused = run_here(tmp_path, ["report", "-o", "out", "--llm=llm"])
     assert "is not what `lmul llm --json` writes" in refused.refusal()
 
