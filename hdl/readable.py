@@ -286,8 +286,7 @@ def _replace(
             operand_imposed = expression.operands[1 - index].width == operand_context
         elif expression.is_alone(index):
             operand_imposed = False
-        replaced = _replace(operand, source, operand_context, imposed=operand_imposed)
-        expression.operands[index], one = replaced
+        expression.operands[index], one = _replace(operand, source, operand_context, imposed=operand_imposed)
         changed |= one
     return expression, changed
 
