@@ -2,14 +2,12 @@
 
 import math
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.codec import Rounding
-from lmul.golden.formats import Codes
 from lmul.golden.matmul import matmul_codes
 from lmul.golden.quantise import BLOCK, SCALINGS, Quantised, quantise, quantise_blocks, quantise_by_power
 from lmul.golden.tiles import TILE_COLUMNS
@@ -116,58 +114,57 @@ def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals
     ValueError
         More products than `spec.depth` with the `exact` accumulator.
     """
-    axes = np.broadcast_shapes(x.codes.shape[:-2], y.codes.shape[:-2])
-    total, left_range = np.zeros((*axes, x.codes.shape[-2], y.codes.shape[-1])), 0
-    for part_x, part_y in _scaled_parts(x, y):
-        depth = part_x.codes.shape[-1]
-        if spec.acc == "exact" and depth > spec.depth:
-            raise ValueError(
-                f"K is {depth}, more than the depth {spec.depth} of the accumulator: ask for depth={depth}"
-            )
-        values, left = _batched(part_x.codes, part_y.codes, spec)
-        # The product of the scales alone may be no double.
-        values *= part_x.scale
-        values *= part_y.scale
-        total += values
-        left_range += left
-    return total, left_range
-
-
-def _scaled_parts(x: Quantised, y: Quantised) -> Iterator[tuple[Quantised, Quantised]]:
-    """Give the parts along K that have scales of their own: all at once, or the blocks."""
-    blocks = x.scale.shape[-1] if x.scale.ndim else 1
-    if blocks == 1:
-        yield x, y
-        return
-    for block in range(blocks):
-        inner, scale = slice(BLOCK * block, BLOCK * (block + 1)), slice(block, block + 1)
-        yield (
-            Quantised(x.codes[..., inner], x.scale[..., scale]),
-            Quantised(y.codes[..., inner, :], y.scale[..., scale, :]),
+    parts = _parts(x)
+    depth = max((part.stop - part.start for part in parts), default=0)
+    if spec.acc == "exact" and depth > spec.depth:
+        raise ValueError(
+            f"K is {depth}, more than the depth {spec.depth} of the accumulator: ask for depth={depth}"
         )
-
-
-def _batched(x: Codes, y: Codes, spec: Arithmetic) -> tuple[Reals, int]:
-    """Multiply stacks of matrices of codes: their values, and how many left the accumulator's range."""
-    if y.ndim == 2:  # One matrix product of all rows.
-        rows, left_range = _tiled(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), y, spec)
-        return rows.reshape(*x.shape[:-1], y.shape[-1]), left_range
-    axes = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x, y = np.broadcast_to(x, axes + x.shape[-2:]), np.broadcast_to(y, axes + y.shape[-2:])
-    values = np.empty((*axes, x.shape[-2], y.shape[-1]))
-    left_range = 0
+    axes = np.broadcast_shapes(x.codes.shape[:-2], y.codes.shape[:-2])
+    shape = (*axes, x.codes.shape[-2], y.codes.shape[-1])
+    if y.codes.ndim == 2:  # One matrix product of all rows.
+        x, axes = _all_rows(x, len(parts)), ()
+    x = _stacked(x, axes, (x.codes.shape[-2], len(parts)))
+    y = _stacked(y, axes, (len(parts), y.codes.shape[-1]))
+    total, left_range = np.zeros((*axes, x.codes.shape[-2], y.codes.shape[-1])), 0
     for index in np.ndindex(axes):
-        values[index], left = _tiled(x[index], y[index], spec)
-        left_range += left
-    return values, left_range
+        a, b = (Quantised(factor.codes[index], factor.scale[index]) for factor in (x, y))
+        left_range += _add_products(a, b, parts, spec, total[index])
+    return total.reshape(shape), left_range
 
 
-def _tiled(x: Codes, y: Codes, spec: Arithmetic) -> tuple[Reals, int]:
-    """Multiply two matrices of codes as `_batched` does, so many columns at once as stay in the cache."""
-    values, left_range = np.empty((len(x), y.shape[1])), 0
-    for start in range(0, y.shape[1], TILE_COLUMNS):
+def _parts(x: Quantised) -> list[slice]:
+    """Give the ranges along K that have scales of their own: all at once, or the blocks."""
+    depth, blocks = x.codes.shape[-1], x.scale.shape[-1] if x.scale.ndim else 1
+    if blocks == 1:
+        return [slice(0, depth)]
+    return [slice(k, min(k + BLOCK, depth)) for k in range(0, depth, BLOCK)]
+
+
+def _all_rows(x: Quantised, parts: int) -> Quantised:
+    """Give a stack of matrices as one of all their rows, with a scale for each part of a row."""
+    scales, rows = np.broadcast_to(x.scale, (*x.codes.shape[:-1], parts)), math.prod(x.codes.shape[:-1])
+    return Quantised(x.codes.reshape(rows, x.codes.shape[-1]), scales.reshape(rows, parts))
+
+
+def _stacked(factor: Quantised, axes: tuple[int, ...], scales: tuple[int, int]) -> Quantised:
+    """Give a stack of matrices, each with scales of some shape."""
+    codes = np.broadcast_to(factor.codes, axes + factor.codes.shape[-2:])
+    return Quantised(codes, np.broadcast_to(factor.scale, axes + scales))
+
+
+def _add_products(x: Quantised, y: Quantised, parts: list[slice], spec: Arithmetic, total: Reals) -> int:
+    """Add the products of two matrices to `total`, and tell how many sums left the accumulator's range."""
+    left_range = 0
+    # So many columns at once as stay in the cache.
+    for start in range(0, total.shape[1], TILE_COLUMNS):
         columns = slice(start, start + TILE_COLUMNS)
-        sums = matmul_codes(x, y[:, columns], spec)
-        values[:, columns] = sums.values()
-        left_range += int(np.count_nonzero(sums.overflow | sums.inf | sums.nan))
-    return values, left_range
+        for part, inner in enumerate(parts):
+            sums = matmul_codes(x.codes[:, inner], y.codes[inner, columns], spec)
+            values = sums.values()
+            # The product of the scales alone may be no double.
+            values *= x.scale[:, part, None]
+            values *= y.scale[part, columns]
+            total[:, columns] += values
+            left_range += int(np.count_nonzero(sums.overflow | sums.inf | sums.nan))
+    return left_range
