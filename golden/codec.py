@@ -53,7 +53,9 @@ def encode(
     nan = np.isnan(reals)
     if format_ == FP32 and (rounding, overflow) == ("nearest", "ieee"):
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.where(nan, np.float32(np.nan), reals.astype(np.float32)).view(format_.dtype)
+            singles = reals.astype(np.float32)
+        singles[nan] = np.nan
+        return singles.view(format_.dtype)
     if np.any(nan) and format_.nan is None:
         raise ValueError(f"{format_.name} has no NaN: values must be numbers")
     beyond = _beyond(format_, "saturate" if rounding == "truncate" else overflow), _beyond(format_, overflow)

@@ -1,8 +1,9 @@
 """Sums of products by compiled loops, where Numba is installed: the bits of the NumPy ones, much faster.
 
 A finite operand of at most 16 bits is a float32, whatever its format. The sum of two such bit patterns, less
-that of 1.0, is the product of `mitchell`, with a constant more that of `lmul`, and with a bit more that of
-`addm`. That of `addc` is the product of the two float32, rounded to M bits.
+that of 1.0, is the product of `mitchell`, with a constant more that of `lmul`. That of `addm` has a bit more
+where both mantissas are in the middle: the second factor has patterns with that bit too. That of `addc` is
+the product of the two float32, rounded to M bits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.golden.arithmetic import Arithmetic
+from lmul.golden.codec import FP64_MANTISSA_BITS
 from lmul.golden.exponents import Window, cut, exponent_ranges
 from lmul.golden.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
 from lmul.golden.formats import FP32, Format
@@ -23,12 +25,15 @@ from lmul.multipliers.addm import MIDDLE_MANTISSA_BITS, middle_place
 from lmul.multipliers.table import DESCRIPTIONS
 
 Factors = tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, np.int32, np.int32]]
-"""Bit patterns of both factors, and how the loops form their products."""
+"""Bit patterns of both factors, (M, K) and (V, K, N), and how the loops form their products."""
 
 WIDEST = 16
 """Operands of wider formats have no table."""
 
 INT32_BITS = 31
+
+SLACK = 2.0**-30
+"""More than what is lost where bounds are added up in double precision."""
 
 ZERO_EXPONENT = 90
 """Biased exponent that sums with zeros stay below: far above the smallest float, far below any product."""
@@ -63,16 +68,14 @@ def exact_sums(
     """
     from lmul.golden import loops
 
-    windows_a, windows_b = _fewest_windows(a, b, arithmetic)
+    windows_a, windows_b = _fewest_windows(exponent_ranges(a, b, arithmetic), a.shape[1], arithmetic)
     for window_b in windows_b:
         for window_a in windows_a:
-            factors = _factors(a, b, arithmetic, (window_a, window_b), -window_a[0] - window_b[0])
-            sums = np.zeros((len(a), b.shape[1]))
-            _run(loops.add_exactly, factors, (), (sums,))
-            # What zeros left is far less than half a unit.
-            np.rint(np.multiply(sums, 2.0**arithmetic.fraction_bits, out=sums), out=sums)
             unit = window_a[0] + window_b[0] - arithmetic.fraction_bits
-            yield np.multiply(sums, 2.0**unit, out=sums), unit
+            factors = _factors(a, b, arithmetic, (window_a, window_b), -unit)
+            sums = np.empty((len(a), b.shape[1]))
+            _run(loops.add_exactly, factors, (2.0**unit,), (sums,))
+            yield sums, unit
 
 
 def saturated_sums(
@@ -104,14 +107,26 @@ def saturated_sums(
         return None
     sums = np.zeros((len(a), b.shape[1]), dtype=np.int32)
     if largest <= 0:  # All products are below the last place.
-        return FixedPoint(sums.shape, bits), sums != 0
+        return FixedPoint(sums[None], bits), sums != 0
     # Products of smaller operands are below the last place.
     window_a = max(first[0], lsb - headroom + 1 - second[1]), first[1]
     window_b = max(second[0], lsb - headroom + 1 - first[1]), second[1]
     factors = _factors(a, b, arithmetic, (window_a, window_b), -lsb)
+    reach = _largest_products(b, arithmetic) * 2.0 ** (window_a[0] - lsb)
     extreme, limit = np.zeros_like(sums), np.int32(1 << (bits - 1))
-    _run(loops.add_truncated, factors, (arithmetic.lanes, limit), (sums, extreme))
-    return FixedPoint.from_integers(sums.astype(np.int64), bits), extreme >= limit
+    _run(loops.add_truncated, factors, (reach, arithmetic.lanes, limit), (sums, extreme))
+    return FixedPoint(sums[None], bits), extreme >= limit
+
+
+def _largest_products(b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float64]:
+    """Give a number for each row of b (K, N): no product with it and some x is larger than x times that."""
+    format_, mantissa_bits = arithmetic.formats[1], arithmetic.mantissa_bits
+    largest = np.max(b & b.dtype.type(format_.magnitude_mask), axis=1, initial=0)
+    finite = np.minimum(largest, format_.largest_finite)
+    # Relative to the exact product nothing adds more than it does to 1 times 1.
+    added = arithmetic.mul_constant + (1 << middle_place(mantissa_bits))
+    above = (1 + added / (1 << mantissa_bits)) * (1 + SLACK)
+    return operand_reals(finite, format_, arithmetic.subnormals) * above
 
 
 def _headroom(arithmetic: Arithmetic) -> int:
@@ -119,15 +134,16 @@ def _headroom(arithmetic: Arithmetic) -> int:
     return (arithmetic.largest_significand >> arithmetic.fraction_bits).bit_length()
 
 
+@lru_cache
 def _fewest_windows(
-    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
+    ranges: tuple[Window | None, Window | None], depth: int, arithmetic: Arithmetic
 ) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
-    """Divide the exponents so that sums are exact in double precision.
+    """Divide ranges of exponents so that sums of as many products as `depth` are exact in double precision.
 
     Every window of `b` takes all products once more, a window of `a` only skips those of the others.
     """
-    first, second = exponent_ranges(a, b, arithmetic)
-    room = FP64_SIGNIFICAND_BITS - a.shape[1].bit_length() - arithmetic.fraction_bits
+    first, second = ranges
+    room = FP64_SIGNIFICAND_BITS - depth.bit_length() - arithmetic.fraction_bits
     # Windows of n and m exponents have products below 2^(n - 1 + m - 1 + headroom).
     exponents = room + 2 - _headroom(arithmetic)
     pairs = [(cut(first, size), cut(second, exponents - size)) for size in range(1, exponents)]
@@ -143,14 +159,18 @@ def _factors(
     kind = loops.kind(arithmetic.mul)
     first, second = windows
     excess = FP32.mantissa_bits - arithmetic.mantissa_bits
-    place = excess + middle_place(arithmetic.mantissa_bits) if kind == loops.MIDDLE else excess
     zeros, offset = (0, 0), 0
-    if kind in {loops.ADDED, loops.MIDDLE}:
+    if kind == loops.ADDED:
         zeros = _zeros(first[1] - first[0] + 1, second[0] + first[0] + scale)
         offset = (FP32.bias << FP32.mantissa_bits) - (arithmetic.mul_constant << excess)
-    x = _bit_patterns(arithmetic, 0, first, -first[0], 0, zeros[0])[a]
-    y = _bit_patterns(arithmetic, 1, second, first[0] + scale, offset, zeros[1])[b]
-    return x, y, (kind, np.int32(place), np.int32(zeros[0]))
+    x = _bit_patterns(arithmetic, 0, first, -first[0], 0, zeros[0])
+    y = _bit_patterns(arithmetic, 1, second, first[0] + scale, offset, zeros[1])[None]
+    if arithmetic.mul == "addm" and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
+        middle_x, middle_y = (_in_the_middle(arithmetic, side) for side in (0, 1))
+        x |= middle_x
+        y = np.concatenate([y, y + (middle_y << (excess + middle_place(arithmetic.mantissa_bits)))])
+    # Columns of y are contiguous so, those of y[:, b] are not.
+    return x[a], np.take(y, b, axis=1), (kind, np.int32(excess << FP32.mantissa_bits), np.int32(zeros[0]))
 
 
 def _zeros(span: int, lowest: int) -> tuple[int, int]:
@@ -172,16 +192,19 @@ def _bit_patterns(
     arithmetic: Arithmetic, side: int, window: Window, scale: int, offset: int, zero: int
 ) -> NDArray[np.int32]:
     """Give the float32 of each code of one operand, times 2^scale, less an offset."""
-    from lmul.golden import loops
-
     reals, exponent = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)
     with np.errstate(over="ignore"):  # Of numbers outside the window.
         patterns = (reals * 2.0**scale).astype(np.float32).view(np.int32)
-    if loops.kind(arithmetic.mul) == loops.MIDDLE and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
-        patterns |= (patterns >> (FP32.mantissa_bits - 1) ^ patterns >> (FP32.mantissa_bits - 2)) & 1
     patterns -= np.int32(offset)
     patterns[(reals == 0) | (exponent < window[0]) | (exponent > window[1])] = zero
     return patterns
+
+
+def _in_the_middle(arithmetic: Arithmetic, side: int) -> NDArray[np.int32]:
+    """Tell which codes of one operand have a mantissa in the middle, where its two top bits differ."""
+    bits = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)[0].view(np.int64)
+    middle = (bits >> (FP64_MANTISSA_BITS - 1) ^ bits >> (FP64_MANTISSA_BITS - 2)) & 1
+    return middle.astype(np.int32)
 
 
 def _run(

@@ -17,36 +17,47 @@ _DIGIT_MASK = (1 << DIGIT_BITS) - 1
 
 
 class FixedPoint:
-    """Two's complement registers, all zero at first.
+    """Two's complement registers.
 
     Parameters
     ----------
-    shape : tuple of int
+    digits : ndarray of int64, shape (D,) + shape
+        Base 2^32, least significant first, the last one with the sign. A single one may have any size, and
+        be of another type whose numbers are doubles.
     bits : int
         Width of a register, its sign included.
     zeros : int
-        Last bits of all registers that are zero, and not kept.
-    kept : int, optional
-        Bits above those that are kept; all bits above are the sign. Default: all.
-
-    Attributes
-    ----------
-    digits : ndarray of int64, shape (D,) + shape
-        Base 2^32, least significant first, the last one with the sign. One digit of any size where
-        at most 63 bits are kept.
+        The digits stand for the registers divided by 2^zeros.
     """
 
-    def __init__(self, shape: tuple[int, ...], bits: int, zeros: int = 0, kept: int | None = None) -> None:
+    def __init__(self, digits: NDArray[Any], bits: int, zeros: int = 0) -> None:
+        self.digits = digits
         self.bits = bits
         self.zeros = zeros
-        self.kept = bits - zeros if kept is None else kept
-        count = 1 if self.kept <= INT64_BITS else -(-self.kept // DIGIT_BITS)
-        self.digits = np.zeros((count, *shape), dtype=np.int64)
+
+    @classmethod
+    def cleared(
+        cls, shape: tuple[int, ...], bits: int, zeros: int = 0, kept: int | None = None
+    ) -> "FixedPoint":
+        """Make registers that are zero.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        bits : int
+        zeros : int
+            Last bits of all registers that are zero, and not kept.
+        kept : int, optional
+            Bits above those that are kept; all bits above are the sign. Default: all.
+        """
+        kept = bits - zeros if kept is None else kept
+        count = 1 if kept <= INT64_BITS else -(-kept // DIGIT_BITS)
+        return cls(np.zeros((count, *shape), dtype=np.int64), bits, zeros)
 
     @classmethod
     def from_integers(cls, integers: NDArray[Any], bits: int) -> "FixedPoint":
         """Make registers that hold integers, of int64 or of Python's."""
-        registers = cls(integers.shape, bits)
+        registers = cls.cleared(integers.shape, bits)
         for position, digit in enumerate(registers.digits):
             last = position == len(registers.digits) - 1
             digit[...] = integers if last else integers & _DIGIT_MASK
@@ -78,38 +89,44 @@ class FixedPoint:
 
     def integers(self) -> NDArray[Any]:
         """Give the registers as int64, or as Python integers where they have more than 63 bits."""
+        if self.digits.dtype == np.float64:
+            units = self.digits[0] * 2.0**self.zeros
+            return units.astype(np.int64) if self.bits <= INT64_BITS else python_integers(units)
         if self.bits <= INT64_BITS:
-            first: NDArray[np.int64] = self.digits[0] << self.zeros
+            first: NDArray[np.int64] = self.digits[0].astype(np.int64) << self.zeros
             return first
         value: NDArray[Any] = self.digits[-1].astype(object)
         for digit in self.digits[-2::-1]:
             value = (value << DIGIT_BITS) | digit.astype(object)
         return value << self.zeros
 
-    def to_odd(self) -> NDArray[np.float64]:
-        """Round to doubles of at least 32 bits, to odd: a later rounding to 30 bits or fewer is the only one.
+    def to_odd(self, exponent: int) -> NDArray[np.float64]:
+        """Give the registers times 2^exponent as doubles, rounded to odd where they do not fit.
 
-        Registers of up to 54 bits are not rounded at all.
-
-        Rounding to odd truncates and sets the last bit if anything was lost (Boldo and Melquiond,
-        IEEE Trans. Computers 57(4), 2008).
+        They keep at least 32 bits, so that a later rounding to 30 bits or fewer is the only one. Rounding to
+        odd truncates and sets the last bit if anything was lost (Boldo and Melquiond, IEEE Trans. Computers
+        57(4), 2008).
         """
-        if self.kept <= FP64_SIGNIFICAND_BITS + 1:
-            exact: NDArray[np.float64] = self.digits[0] * 2.0**self.zeros
+        if self.digits.dtype != np.int64 or self.bits <= FP64_SIGNIFICAND_BITS + 1:
+            exact: NDArray[np.float64] = self.digits[0] * 2.0 ** (self.zeros + exponent)
             return exact
         negative = self.digits[-1] < 0
-        magnitude = FixedPoint(negative.shape, self.kept)
-        magnitude.digits[...] = np.where(negative, -self.digits, self.digits)
+        magnitude = FixedPoint(np.where(negative, -self.digits, self.digits), self.bits)
         magnitude.normalise()
         head, lost = magnitude.digits[-1].copy(), np.zeros(negative.shape, dtype=np.bool_)
-        exponent = np.full(negative.shape, DIGIT_BITS * (len(self.digits) - 1) + self.zeros)
+        place = np.full(negative.shape, DIGIT_BITS * (len(self.digits) - 1) + self.zeros + exponent)
         for digit in magnitude.digits[-2::-1]:
             room = head < (1 << (INT64_BITS - DIGIT_BITS))
             lost |= ~room & (digit != 0)
             head = np.where(room, (head << DIGIT_BITS) | digit, head)
-            exponent -= DIGIT_BITS * room
+            place -= DIGIT_BITS * room
         odd = _int64_to_odd(head, lost)
-        return np.where(negative, -odd, odd) * power_of_two(exponent)
+        return np.where(negative, -odd, odd) * power_of_two(place)
+
+
+def python_integers(numbers: NDArray[np.float64]) -> NDArray[Any]:
+    """Give whole doubles as Python's integers."""
+    return np.array(np.frompyfunc(int, 1, 1)(numbers))
 
 
 def _int64_to_odd(head: NDArray[np.int64], lost: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
 from lmul.golden.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.direct import direct_sums
-from lmul.golden.fixed_point import FixedPoint
+from lmul.golden.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
 from lmul.golden.operand import finite_range, split
 from lmul.golden.separable import plan, separable_sums
 from lmul.golden.specials import special_sums
 from lmul.golden.steps import fixed_sums, float_sums
 from lmul.golden.sums import Sums
+
+Parts = Iterator[tuple[NDArray[np.float64], int]]
+"""Sums that make the exact ones together, and the exponents of powers of two that they are multiples of."""
 
 
 def matmul_codes(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Sums:
@@ -62,21 +65,30 @@ def _whole_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Fix
     limit = 2.0 ** (arithmetic.accumulator_bits - 1 + arithmetic.lsb_exponent)
     if smallest_bit < arithmetic.lsb_exponent or bound >= limit:
         return None
+    shape, bits = (len(a), b.shape[1]), arithmetic.accumulator_bits
+    parts = _exact_parts(a, b, arithmetic)
     # Only the bits between the smallest product's last and the largest sum's sign.
     kept = max(math.frexp(bound)[1] - smallest_bit, 0) + 1
-    zeros = smallest_bit - arithmetic.lsb_exponent
-    register = FixedPoint((a.shape[0], b.shape[1]), arithmetic.accumulator_bits, zeros, kept)
-    for sums, exponent in _exact_parts(a, b, arithmetic):
+    if kept <= FP64_SIGNIFICAND_BITS + 1:
+        return FixedPoint(_total(parts, shape)[None], bits, -arithmetic.lsb_exponent)
+    register = FixedPoint.cleared(shape, bits, smallest_bit - arithmetic.lsb_exponent, kept)
+    for sums, exponent in parts:
         units = np.multiply(sums, 2.0**-exponent, out=sums).astype(np.int64)
         register.add(units, exponent - arithmetic.lsb_exponent)
     register.normalise()
     return register
 
 
-def _exact_parts(
-    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
-) -> Iterator[tuple[NDArray[np.float64], int]]:
-    """Give sums, multiples of a power of two, that make the exact ones together, the fastest way there is."""
+def _total(parts: Parts, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Add up parts whose sum and all that lead to it are doubles."""
+    total = None
+    for sums, _ in parts:
+        total = sums if total is None else np.add(total, sums, out=total)
+    return np.zeros(shape) if total is None else total
+
+
+def _exact_parts(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Parts:
+    """Give the exact sums in parts, the fastest way there is."""
     if arithmetic.mul != "exact" and has_loops(arithmetic, a.size * b.shape[1]):
         return exact_sums(a, b, arithmetic)
     windows = plan(a, b, arithmetic)

@@ -22,6 +22,9 @@ def worth_compiling(steps: int) -> bool:
 
 def run_parts(loop: Callable[[slice], None], length: int) -> None:
     """Run a loop that lets go of Python's lock over the parts of a range, on every processor."""
+    if processors() == 1:
+        loop(slice(0, length))
+        return
     parts = min(PARTS * processors(), length)
     edges = [length * part // parts for part in range(parts + 1)] if length else []
     list(_threads().map(lambda start, stop: loop(slice(start, stop)), edges[:-1], edges[1:]))

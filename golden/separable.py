@@ -63,6 +63,7 @@ def plan(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Plan | Non
     return fewest_windows(exponent_ranges(a, b, arithmetic), a.shape[1], arithmetic)
 
 
+@lru_cache
 def fewest_windows(
     ranges: tuple[Window | None, Window | None], depth: int, arithmetic: Arithmetic
 ) -> Plan | None:

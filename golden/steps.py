@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
 from lmul.golden.codec import decode, encode
-from lmul.golden.fixed_point import INT64_BITS, FixedPoint
+from lmul.golden.fixed_point import INT64_BITS, FixedPoint, python_integers
 from lmul.golden.formats import FP16, FP32, Format
 from lmul.golden.multiply import TABLE_WIDTH, wide_product
 from lmul.golden.tiles import tiles
@@ -121,8 +121,9 @@ def _fixed_terms(products: NDArray[np.float64], arithmetic: Arithmetic) -> Terms
     if arithmetic.saturates:
         limit = 2.0 ** (arithmetic.accumulator_bits - 1)
         units = np.clip(units, -limit, limit)
-    terms: Terms = units.astype(_integer_type(arithmetic))
-    return np.array(np.frompyfunc(int, 1, 1)(terms)) if terms.dtype == object else terms
+    if _integer_type(arithmetic) == np.object_:
+        return python_integers(units)
+    return units.astype(_integer_type(arithmetic))
 
 
 def _float_terms(products: NDArray[np.float64], arithmetic: Arithmetic) -> NDArray[np.float32]:

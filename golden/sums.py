@@ -64,7 +64,8 @@ class Sums:
             format_ = FORMATS[self.arithmetic.out]
             return decode(self._encoded(format_), format_).astype(np.float64)
         if isinstance(self.register, FixedPoint):
-            return self._with_specials(self.register.integers().astype(np.float64))
+            units = self.register.integers().astype(np.float64)
+            return self._with_specials(units * 2.0**self.arithmetic.lsb_exponent)
         return self._reals()
 
     def _encoded(self, format_: Format) -> Codes:
@@ -74,10 +75,9 @@ class Sums:
         """Give the sums as doubles, for one more rounding: fixed-point ones rounded to odd."""
         if not isinstance(self.register, FixedPoint):
             return self.register.astype(np.float64)
-        return self._with_specials(self.register.to_odd())
+        return self._with_specials(self.register.to_odd(self.arithmetic.lsb_exponent))
 
-    def _with_specials(self, units: NDArray[np.float64]) -> NDArray[np.float64]:
-        reals = units * 2.0**self.arithmetic.lsb_exponent
+    def _with_specials(self, reals: NDArray[np.float64]) -> NDArray[np.float64]:
         if np.any(self.infinity):
             reals = np.where(self.infinity != 0, np.copysign(np.inf, self.infinity), reals)
         if np.any(self.nan):

@@ -552,7 +552,7 @@ def test_sums_do_not_change_their_operands() -> None:
 @given(st.integers(2, 220), st.data())
 def test_registers_add_shifted_integers(bits: int, data: st.DataObject) -> None:
     limit, sums = 1 << (bits - 1), [0, 0]
-    register = FixedPoint((2,), bits)
+    register = FixedPoint.cleared((2,), bits)
     for _ in range(data.draw(st.integers(0, 6))):
         shift = data.draw(st.integers(0, bits - 1))
         room = min((limit - max(map(abs, sums)) - 1) >> shift, 2**62 - 1)
@@ -579,7 +579,7 @@ def test_registers_round_to_odd_doubles(bits: int, data: st.DataObject) -> None:
     values = [(value + limit) % (2 * limit) - limit for value in values]
     register = FixedPoint.from_integers(np.array(values, dtype=object if bits > 63 else np.int64), bits)
     assert register.integers().tolist() == values
-    reals = [Fraction(real) for real in register.to_odd().tolist()]
+    reals = [Fraction(real) for real in register.to_odd(0).tolist()]
     for precision in (30, 24, 8):
         assert [rounded(real, precision) for real in reals] == [
             rounded(Fraction(v), precision) for v in values
@@ -591,7 +591,7 @@ def test_raw_values_are_exact_up_to_53_bits(bits: int) -> None:
     """A double holds these registers, however wide the accumulator."""
     values = [1, -1, 2**33 + 1, -(2**40 + 1), 2**52 + 1, 2**53 - 1, -(2**53 - 1)]
     register = FixedPoint.from_integers(np.array(values), bits)
-    assert register.to_odd().tolist() == values
+    assert register.to_odd(0).tolist() == values
 
 
 def test_widest_fixed_accumulator_is_a_register() -> None:
