@@ -22,6 +22,7 @@ from lmul.golden import (
     reference,
 )
 from lmul.golden.compiled import has_loops
+from lmul.golden.multiply import wide_product
 from tests.golden_cases import by_name, multipliers
 
 FORMATS = [find_format(name) for name in ("e4m3", "e5m2", "e3m4", "e2m1", "e8m3", "bf16", "fp16", "e5m8")]
@@ -106,6 +107,27 @@ def test_large_and_small_products_have_the_bits_of_the_reference(
         wanted = reference.dot(a[row].tolist(), b[:, column].tolist(), arithmetic)
         found = int(sums.raw[row, column]), bool(sums.overflow[row, column])
         assert found == (wanted.raw, wanted.overflow)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("format_", FORMATS, **by_name)
+def test_sums_that_barely_leave_the_register_are_saturated(format_: Format) -> None:
+    """Add the product of each two significands to itself until it is too large, and no more often."""
+    for mul in set(multipliers(format_)) - {"formula"}:
+        check_sums_that_barely_leave_the_register(format_, mul)
+
+
+def check_sums_that_barely_leave_the_register(format_: Format, mul: str) -> None:
+    fraction_bits = Arithmetic(format=format_, mul=mul).fraction_bits
+    bits = fraction_bits + 9
+    arithmetic = Arithmetic(format=format_, mul=mul, lanes=1, acc=f"fixed:{bits}:{-fraction_bits}", out="raw")
+    significands = encode(np.arange(1, 2, max(2.0**-format_.mantissa_bits, 1 / 32)), format_)
+    products = wide_product(significands[:, None], significands, arithmetic) * 2.0**fraction_bits
+    for most in np.ceil(2.0 ** (bits - 1) / np.unique(products)).astype(int):
+        a, b = np.repeat(significands[:, None], most, axis=1), np.repeat(significands[None], most, axis=0)
+        sums = matmul_codes(a, b, arithmetic)
+        assert np.array_equal(sums.overflow, most * products >= 1 << (bits - 1))
+        assert np.array_equal(sums.raw, np.minimum(most * products, (1 << (bits - 1)) - 1))
 
 
 @pytest.mark.parametrize("acc", ["exact", "fixed:20:-8"])
