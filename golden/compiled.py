@@ -167,7 +167,7 @@ def _factors(
     y = _bit_patterns(arithmetic, 1, second, first[0] + scale, offset, zeros[1])[None]
     if arithmetic.mul == "addm" and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
         middle_x, middle_y = (_in_the_middle(arithmetic, side) for side in (0, 1))
-        x |= middle_x
+        x |= np.where(x == zeros[0], 0, middle_x)  # Zeros are skipped.
         y = np.concatenate([y, y + (middle_y << (excess + middle_place(arithmetic.mantissa_bits)))])
     # Columns of y are contiguous so, those of y[:, b] are not.
     return x[a], np.take(y, b, axis=1), (kind, np.int32(excess << FP32.mantissa_bits), np.int32(zeros[0]))
