@@ -166,7 +166,7 @@ def _factors(
     x = _bit_patterns(arithmetic, 0, first, -first[0], 0, zeros[0])
     y = _bit_patterns(arithmetic, 1, second, first[0] + scale, offset, zeros[1])[None]
     if arithmetic.mul == "addm" and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
-        middle_x, middle_y = (_in_the_middle(arithmetic, side) for side in (0, 1))
+        middle_x, middle_y = (_in_the_middle(f, arithmetic.subnormals) for f in arithmetic.formats)
         x |= np.where(x == zeros[0], 0, middle_x)  # Zeros are skipped.
         y = np.concatenate([y, y + (middle_y << (excess + middle_place(arithmetic.mantissa_bits)))])
     # Columns of y are contiguous so, those of y[:, b] are not.
@@ -200,9 +200,10 @@ def _bit_patterns(
     return patterns
 
 
-def _in_the_middle(arithmetic: Arithmetic, side: int) -> NDArray[np.int32]:
-    """Tell which codes of one operand have a mantissa in the middle, where its two top bits differ."""
-    bits = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)[0].view(np.int64)
+@lru_cache(maxsize=16)
+def _in_the_middle(format_: Format, subnormals: str) -> NDArray[np.int32]:
+    """Tell which codes have a mantissa in the middle, where its two top bits differ."""
+    bits = _finite_operands(format_, subnormals)[0].view(np.int64)
     middle = (bits >> (FP64_MANTISSA_BITS - 1) ^ bits >> (FP64_MANTISSA_BITS - 2)) & 1
     return middle.astype(np.int32)
 

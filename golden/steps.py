@@ -121,9 +121,8 @@ def _fixed_terms(products: NDArray[np.float64], arithmetic: Arithmetic) -> Terms
     if arithmetic.saturates:
         limit = 2.0 ** (arithmetic.accumulator_bits - 1)
         units = np.clip(units, -limit, limit)
-    if _integer_type(arithmetic) == np.object_:
-        return python_integers(units)
-    return units.astype(_integer_type(arithmetic))
+    integer = _integer_type(arithmetic)
+    return python_integers(units) if integer == np.object_ else units.astype(integer)
 
 
 def _float_terms(products: NDArray[np.float64], arithmetic: Arithmetic) -> NDArray[np.float32]:
