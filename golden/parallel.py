@@ -1,10 +1,14 @@
 """Whether loops are compiled, and their work divided among processors."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
+from typing import TypeVar
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 COMPILED = find_spec("numba") is not None
 
@@ -25,9 +29,21 @@ def run_parts(loop: Callable[[slice], None], length: int) -> None:
     if processors() == 1:
         loop(slice(0, length))
         return
-    parts = min(PARTS * processors(), length)
-    edges = [length * part // parts for part in range(parts + 1)] if length else []
-    list(_threads().map(lambda start, stop: loop(slice(start, stop)), edges[:-1], edges[1:]))
+    list(_threads("loop").map(loop, equal_parts(length, PARTS * processors())))
+
+
+def run_each(task: Callable[[Argument], Result], arguments: Iterable[Argument]) -> list[Result]:
+    """Run a task, which may call `run_parts`, with each of some arguments, on every processor."""
+    if processors() == 1:
+        return list(map(task, arguments))
+    # Of threads of their own: they wait for those of the loops.
+    return list(_threads("task").map(task, arguments))
+
+
+def equal_parts(length: int, most: int) -> list[slice]:
+    """Cut a range into so many parts of equal length, or into as many as it is long."""
+    parts = min(most, length)
+    return [slice(length * part // parts, length * (part + 1) // parts) for part in range(parts)]
 
 
 def processors() -> int:
@@ -36,8 +52,8 @@ def processors() -> int:
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(processors(), "lmul")
+def _threads(name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(processors(), name)
 
 
 # A copy of this process has the pool, but none of its threads.

@@ -63,8 +63,8 @@ def quantise(
     ValueError
         The tensor holds NaN or infinity.
     """
-    reals = _finite(tensor)
-    peak = np.max(np.abs(reals), axis=axis, keepdims=axis is not None, initial=0.0)
+    reals = np.asarray(tensor, dtype=np.float64)
+    peak = _peak(reals, axis)
     if format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS:
         scale = np.ones_like(peak)
     else:
@@ -99,9 +99,9 @@ def quantise_blocks(
     ValueError
         The tensor holds NaN or infinity.
     """
-    reals = _finite(tensor)
+    reals = np.asarray(tensor, dtype=np.float64)
     starts = np.arange(0, reals.shape[axis], BLOCK)
-    peak = np.maximum.reduceat(np.abs(reals), starts, axis=axis)
+    peak = _finite(np.maximum.reduceat(np.abs(reals), starts, axis=axis))
     scale = _power_of_two_scale(peak, format_)
     spread = np.repeat(scale, BLOCK, axis=axis).take(np.arange(reals.shape[axis]), axis=axis)
     return Quantised(encode(reals / spread, format_, rounding), scale)
@@ -121,8 +121,8 @@ def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: Rounding = "
     ValueError
         The tensor holds NaN or infinity.
     """
-    reals = _finite(tensor)
-    scale = _power_of_two_scale(np.max(np.abs(reals), initial=0.0), format_)
+    reals = np.asarray(tensor, dtype=np.float64)
+    scale = _power_of_two_scale(_peak(reals), format_)
     return Quantised(encode(reals / scale, format_, rounding), scale[()])
 
 
@@ -134,8 +134,14 @@ def _power_of_two_scale(peak: Any, format_: Format) -> NDArray[np.float64]:
     return scale
 
 
-def _finite(tensor: ArrayLike) -> NDArray[np.float64]:
-    reals: NDArray[np.float64] = np.asarray(tensor, dtype=np.float64)
-    if not np.all(np.isfinite(reals)):
+def _peak(reals: NDArray[np.float64], axis: int | None = None) -> NDArray[np.float64]:
+    """Give the largest magnitude, of all or along an axis. That of NaN is NaN."""
+    keep = axis is not None
+    highest = np.max(reals, axis=axis, keepdims=keep, initial=0.0)
+    return _finite(np.maximum(highest, -np.min(reals, axis=axis, keepdims=keep, initial=0.0)))
+
+
+def _finite(peak: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not np.all(np.isfinite(peak)):
         raise ValueError("tensor must be finite: NaN and infinity have no scale")
-    return reals
+    return peak

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.codec import Rounding
 from lmul.golden.matmul import matmul_codes
+from lmul.golden.parallel import run_each
 from lmul.golden.quantise import BLOCK, SCALINGS, Quantised, quantise, quantise_blocks, quantise_by_power
-from lmul.golden.tiles import TILE_COLUMNS
+from lmul.golden.tiles import column_tiles
 
 Reals = NDArray[np.float64]
 
@@ -126,10 +128,15 @@ def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals
         x, axes = _all_rows(x, len(parts)), ()
     x = _stacked(x, axes, (x.codes.shape[-2], len(parts)))
     y = _stacked(y, axes, (len(parts), y.codes.shape[-1]))
-    total, left_range = np.zeros((*axes, x.codes.shape[-2], y.codes.shape[-1])), 0
-    for index in np.ndindex(axes):
-        a, b = (Quantised(factor.codes[index], factor.scale[index]) for factor in (x, y))
-        left_range += _add_products(a, b, parts, spec, total[index])
+    total = np.zeros((*axes, x.codes.shape[-2], y.codes.shape[-1]))
+
+    def add(tile: tuple[tuple[int, ...], slice]) -> int:
+        index, columns = tile
+        a = Quantised(x.codes[index], x.scale[index])
+        b = Quantised(y.codes[index][:, columns], y.scale[index][:, columns])
+        return _add_products(a, b, parts, spec, total[index][:, columns])
+
+    left_range = sum(run_each(add, product(np.ndindex(axes), column_tiles(shape[-1], math.prod(axes)))))
     return total.reshape(shape), left_range
 
 
@@ -156,15 +163,12 @@ def _stacked(factor: Quantised, axes: tuple[int, ...], scales: tuple[int, int]) 
 def _add_products(x: Quantised, y: Quantised, parts: list[slice], spec: Arithmetic, total: Reals) -> int:
     """Add the products of two matrices to `total`, and tell how many sums left the accumulator's range."""
     left_range = 0
-    # So many columns at once as stay in the cache.
-    for start in range(0, total.shape[1], TILE_COLUMNS):
-        columns = slice(start, start + TILE_COLUMNS)
-        for part, inner in enumerate(parts):
-            sums = matmul_codes(x.codes[:, inner], y.codes[inner, columns], spec)
-            values = sums.values()
-            # The product of the scales alone may be no double.
-            values *= x.scale[:, part, None]
-            values *= y.scale[part, columns]
-            total[:, columns] += values
-            left_range += int(np.count_nonzero(sums.overflow | sums.inf | sums.nan))
+    for part, inner in enumerate(parts):
+        sums = matmul_codes(x.codes[:, inner], y.codes[inner], spec)
+        values = sums.values()
+        # The product of the scales alone may be no double.
+        values *= x.scale[:, part, None]
+        values *= y.scale[part]
+        total += values
+        left_range += int(np.count_nonzero(sums.overflow | sums.inf | sums.nan))
     return left_range

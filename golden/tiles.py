@@ -2,7 +2,12 @@
 
 from collections.abc import Iterator
 
+from lmul.golden.parallel import equal_parts, processors
+
 TILE_ROWS, TILE_COLUMNS = 256, 1024
+
+FEWEST_COLUMNS = 256
+"""Narrower tiles cost more than a processor without any."""
 
 
 def tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
@@ -10,3 +15,9 @@ def tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
     for row in range(0, rows, TILE_ROWS):
         for column in range(0, columns, TILE_COLUMNS):
             yield slice(row, row + TILE_ROWS), slice(column, column + TILE_COLUMNS)
+
+
+def column_tiles(columns: int, matrices: int) -> list[slice]:
+    """Give the column ranges of tiles of some matrices: enough of them for every processor."""
+    for_all = min(-(-processors() // max(matrices, 1)), columns // FEWEST_COLUMNS)
+    return equal_parts(columns, max(-(-columns // TILE_COLUMNS), for_all))

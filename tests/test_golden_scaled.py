@@ -1,5 +1,6 @@
 """Scales of rows and of blocks: what they are, and how sums are put together again."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from lmul.golden import (
     decode,
     encode,
     matmul,
+    multiply_scaled,
     quantise,
     quantise_factor,
+    tiles,
 )
 from lmul.golden.quantise import BLOCK, quantise_blocks, quantise_by_power
 from tests.golden_cases import by_name
@@ -84,6 +87,26 @@ def test_product_is_that_of_the_decoded_and_scaled_operands(scaling: str) -> Non
     assert np.all(np.abs(matmul(a, b, spec, scaling=scaling) - true_x @ true_y) <= bound)
 
 
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("shapes", [((7, 70), (70, 9)), ((3, 2, 4, 70), (2, 70, 9)), ((3, 4, 70), (70, 0))])
+def test_product_is_the_same_on_any_number_of_processors(
+    shapes: tuple[tuple[int, ...], ...], scaling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "FEWEST_COLUMNS", 2)
+    found = []
+    for processors in (1, 2, 5, 64):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=processors: range(count))
+        spec = Arithmetic(acc="fixed:16:0", lanes=3)
+        x, y = (
+            quantise_factor(drawn(*shape), side, spec, "nearest", scaling)
+            for side, shape in enumerate(shapes)
+        )
+        found.append(multiply_scaled(x, y, spec))
+    for values, left_range in found[1:]:
+        assert np.array_equal(values, found[0][0])
+        assert left_range == found[0][1]
+
+
 def test_finer_scales_lose_less() -> None:
     a, b = drawn(16, 128), drawn(128, 16)
     lost = {
@@ -99,6 +122,22 @@ def test_sums_of_blocks_need_only_the_depth_of_a_block() -> None:
     matmul(a, b, Arithmetic(depth=32), scaling="block")
     with pytest.raises(ValueError, match="K is 64, more than the depth 32"):
         matmul(a, b, Arithmetic(depth=32))
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_without_a_scale_are_refused(number: float, scaling: str) -> None:
+    reals = drawn(3, 40)
+    reals[1, 35] = number
+    with pytest.raises(ValueError, match="tensor must be finite: NaN and infinity have no scale"):
+        quantise_factor(reals, 0, Arithmetic(), "nearest", scaling)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_sign_of_the_largest_number_does_not_matter(scaling: str) -> None:
+    reals = drawn(3, 40)
+    scales = [quantise_factor(sign * reals, 0, Arithmetic(), "nearest", scaling).scale for sign in (1, -1)]
+    assert np.array_equal(*scales)
 
 
 def test_unknown_scaling_is_refused() -> None:
