@@ -83,7 +83,7 @@ def encode(
 def _encode_compiled(
     reals: NDArray[np.float64], format_: Format, rounding: Rounding, beyond: tuple[int, int]
 ) -> Codes:
-    from lmul.golden import loops
+    from lmul.golden import encode_loop
 
     codes = np.empty(reals.size, dtype=format_.dtype)
     bits = np.ascontiguousarray(reals).reshape(-1).view(np.int64)
@@ -91,7 +91,7 @@ def _encode_compiled(
     nan = -1 if format_.nan is None else format_.nan
 
     def part(numbers: slice) -> None:
-        loops.encode(bits[numbers], layout, rounding == "nearest", (*beyond, nan), codes[numbers])
+        encode_loop.encode(bits[numbers], layout, rounding == "nearest", (*beyond, nan), codes[numbers])
 
     run_parts(part, codes.size)
     return codes.reshape(reals.shape)

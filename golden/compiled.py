@@ -1,14 +1,15 @@
 """Sums of products by compiled loops, where Numba is installed: the bits of the NumPy ones, much faster.
 
-A finite operand of at most 16 bits is a float32, whatever its format. The sum of two such bit patterns, less
-that of 1.0, is the product of `mitchell`, with a constant more that of `lmul`. That of `addm` has a bit more
-where both mantissas are in the middle: the second factor has patterns with that bit too. That of `addc` is
-the product of the two float32, rounded to M bits.
+A finite operand of at most 16 bits is a float, whatever its format: float64 where sums are exact, float32
+where products are truncated to integers. The sum of two such bit patterns, less that of 1.0, is the product
+of `mitchell`, with a constant more that of `lmul`. That of `addm` has a bit more where both mantissas are in
+the middle: the second factor has patterns with that bit too. That of `addc` is the product of the two floats,
+rounded to M bits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,25 @@ from lmul.golden.specials import is_special
 from lmul.multipliers.addm import MIDDLE_MANTISSA_BITS, middle_place
 from lmul.multipliers.table import DESCRIPTIONS
 
-Factors = tuple[NDArray[np.int32], NDArray[np.int32], tuple[int, np.int32, np.int32]]
-"""Bit patterns of both factors, (M, K) and (V, K, N), and how the loops form their products."""
+
+class Factors(NamedTuple):
+    """Both factors as the loops take them.
+
+    Attributes
+    ----------
+    x, y : ndarray of int64 or int32
+        Bit patterns, (G, K, 4) and (V, P, K, C).
+    product : tuple
+        How products are formed of them.
+    zero : int
+        Bit pattern of zero in x.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    product: tuple[int, tuple[Any, Any]]
+    zero: int
+
 
 WIDEST = 16
 """Operands of wider formats have no table."""
@@ -35,8 +53,8 @@ INT32_BITS = 31
 SLACK = 2.0**-30
 """More than what is lost where bounds are added up in double precision."""
 
-ZERO_EXPONENT = 90
-"""Biased exponent that sums with zeros stay below: far above the smallest float, far below any product."""
+ZERO_EXPONENT = -37
+"""Exponent that sums with zeros stay below: far above the smallest float32, far below any product."""
 
 
 def has_loops(arithmetic: Arithmetic, products: int) -> bool:
@@ -72,10 +90,10 @@ def exact_sums(
     for window_b in windows_b:
         for window_a in windows_a:
             unit = window_a[0] + window_b[0] - arithmetic.fraction_bits
-            factors = _factors(a, b, arithmetic, (window_a, window_b), -unit)
-            sums = np.empty((len(a), b.shape[1]))
-            _run(loops.add_exactly, factors, (2.0**unit,), (sums,))
-            yield sums, unit
+            factors = _factors(a, b, arithmetic, (window_a, window_b), -unit, np.float64)
+            sums = _cleared(factors)
+            _run(loops.add_exactly, factors, _used(factors, loops.STEP), (2.0**unit,), (sums,))
+            yield _matrix(sums, a, b), unit
 
 
 def saturated_sums(
@@ -105,17 +123,17 @@ def saturated_sums(
     largest = first[1] + second[1] + headroom - lsb
     if largest >= bits:
         return None
-    sums = np.zeros((len(a), b.shape[1]), dtype=np.int32)
     if largest <= 0:  # All products are below the last place.
-        return FixedPoint(sums[None], bits), sums != 0
+        return FixedPoint.cleared((len(a), b.shape[1]), bits), np.zeros((len(a), b.shape[1]), dtype=np.bool_)
     # Products of smaller operands are below the last place.
     window_a = max(first[0], lsb - headroom + 1 - second[1]), first[1]
     window_b = max(second[0], lsb - headroom + 1 - first[1]), second[1]
-    factors = _factors(a, b, arithmetic, (window_a, window_b), -lsb)
+    factors = _factors(a, b, arithmetic, (window_a, window_b), -lsb, np.float32)
     reach = _largest_products(b, arithmetic) * 2.0 ** (window_a[0] - lsb)
-    extreme, limit = np.zeros_like(sums), np.int32(1 << (bits - 1))
-    _run(loops.add_truncated, factors, (reach, arithmetic.lanes, limit), (sums, extreme))
-    return FixedPoint(sums[None], bits), extreme >= limit
+    used = _used(factors, arithmetic.lanes)
+    sums, extreme, limit = _cleared(factors), _cleared(factors), np.int32(1 << (bits - 1))
+    _run(loops.add_truncated, factors, used, (reach, arithmetic.lanes, limit), (sums, extreme))
+    return FixedPoint(_matrix(sums, a, b)[None], bits), _matrix(extreme, a, b) >= limit
 
 
 def _largest_products(b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float64]:
@@ -151,29 +169,60 @@ def _fewest_windows(
 
 
 def _factors(
-    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, windows: tuple[Window, Window], scale: int
+    a: NDArray[Any],
+    b: NDArray[Any],
+    arithmetic: Arithmetic,
+    windows: tuple[Window, Window],
+    scale: int,
+    precision: type[np.floating[Any]],
 ) -> Factors:
     """Give the factors, their products times 2^scale. Operands outside of the windows are zero."""
     from lmul.golden import loops
 
-    kind = loops.kind(arithmetic.mul)
-    first, second = windows
-    excess = FP32.mantissa_bits - arithmetic.mantissa_bits
+    kind, (first, second), layout = _kind(arithmetic), windows, np.finfo(precision)
+    excess = layout.nmant - arithmetic.mantissa_bits
     zeros, offset = (0, 0), 0
-    if kind == loops.ADDED:
-        zeros = _zeros(first[1] - first[0] + 1, second[0] + first[0] + scale)
-        offset = (FP32.bias << FP32.mantissa_bits) - (arithmetic.mul_constant << excess)
-    x = _bit_patterns(arithmetic, 0, first, -first[0], 0, zeros[0])
-    y = _bit_patterns(arithmetic, 1, second, first[0] + scale, offset, zeros[1])[None]
-    if arithmetic.mul == "addm" and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
-        middle_x, middle_y = (_in_the_middle(f, arithmetic.subnormals) for f in arithmetic.formats)
+    if kind in (loops.ADDED, loops.CHOSEN):
+        zeros = _zeros(first[1] - first[0] + 1, second[0] + first[0] + scale, layout.nmant)
+        offset = ((layout.maxexp - 1) << layout.nmant) - (arithmetic.mul_constant << excess)
+    x = _bit_patterns(arithmetic, 0, first, -first[0], precision)
+    y = _bit_patterns(arithmetic, 1, second, first[0] + scale, precision)
+    x, y = np.where(x, x, zeros[0]), np.where(y, y - offset, zeros[1])[None]
+    if kind == loops.CHOSEN:
+        middle_x, middle_y = (
+            _in_the_middle(format_, arithmetic.subnormals).astype(x.dtype) for format_ in arithmetic.formats
+        )
         x |= np.where(x == zeros[0], 0, middle_x)  # Zeros are skipped.
-        y = np.concatenate([y, y + (middle_y << (excess + middle_place(arithmetic.mantissa_bits)))])
-    # Columns of y are contiguous so, those of y[:, b] are not.
-    return x[a], np.take(y, b, axis=1), (kind, np.int32(excess << FP32.mantissa_bits), np.int32(zeros[0]))
+        # The bit that chooses is in the sum, too.
+        y = np.concatenate([y, y + (middle_y << (excess + middle_place(arithmetic.mantissa_bits))) - 1])
+    integer = x.dtype.type
+    rounding = integer(-1 << layout.nmant), integer(excess << layout.nmant)
+    return Factors(*_gathered(x, y, a, b), (kind, rounding), zeros[0])
 
 
-def _zeros(span: int, lowest: int) -> tuple[int, int]:
+def _kind(arithmetic: Arithmetic) -> int:
+    from lmul.golden import loops
+
+    if arithmetic.mul == "addm" and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
+        return loops.CHOSEN
+    return {"exact": loops.MULTIPLIED, "addc": loops.ROUNDED}.get(arithmetic.mul, loops.ADDED)
+
+
+def _gathered(
+    x: NDArray[Any], y: NDArray[Any], a: NDArray[Any], b: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give the bit patterns of codes as tiles take them, with zeros up to whole tiles."""
+    from lmul.golden import loops
+
+    columns = loops.TILE_BYTES // y.itemsize
+    a = np.pad(a, ((0, -len(a) % loops.TILE_ROWS), (0, 0)))
+    b = np.pad(b, ((0, 0), (0, -b.shape[1] % columns)))
+    groups = a.reshape(len(a) // loops.TILE_ROWS, loops.TILE_ROWS, a.shape[1]).swapaxes(1, 2)
+    panels = b.reshape(len(b), b.shape[1] // columns, columns).swapaxes(0, 1)
+    return np.take(x, groups), np.take(y, panels, axis=1)
+
+
+def _zeros(span: int, lowest: int, mantissa_bits: int) -> tuple[int, int]:
     """Give bit patterns of zero for both factors: added to any of the other's, they are tiny floats.
 
     Parameters
@@ -182,42 +231,71 @@ def _zeros(span: int, lowest: int) -> tuple[int, int]:
         Exponents of the first factor, from that of 1.0 on.
     lowest : int
         Smallest exponent of the second, whose bit patterns are without that of 1.0.
+    mantissa_bits : int
+        Of the floats.
     """
-    second = ZERO_EXPONENT - FP32.bias - span
+    second = ZERO_EXPONENT - span
     first = max(1 - second, 1 - lowest)
-    return first << FP32.mantissa_bits, second << FP32.mantissa_bits
+    return first << mantissa_bits, second << mantissa_bits
 
 
 def _bit_patterns(
-    arithmetic: Arithmetic, side: int, window: Window, scale: int, offset: int, zero: int
-) -> NDArray[np.int32]:
-    """Give the float32 of each code of one operand, times 2^scale, less an offset."""
+    arithmetic: Arithmetic, side: int, window: Window, scale: int, precision: type[np.floating[Any]]
+) -> NDArray[Any]:
+    """Give the float of each code of one operand, times 2^scale; 0 for zeros and outside of the window."""
     reals, exponent = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)
-    with np.errstate(over="ignore"):  # Of numbers outside the window.
-        patterns = (reals * 2.0**scale).astype(np.float32).view(np.int32)
-    patterns -= np.int32(offset)
-    patterns[(reals == 0) | (exponent < window[0]) | (exponent > window[1])] = zero
-    return patterns
+    inside = (reals != 0) & (exponent >= window[0]) & (exponent <= window[1])
+    floats = (np.where(inside, reals, 0) * 2.0**scale).astype(precision)
+    return floats.view(np.dtype(f"i{floats.itemsize}"))
 
 
 @lru_cache(maxsize=16)
-def _in_the_middle(format_: Format, subnormals: str) -> NDArray[np.int32]:
+def _in_the_middle(format_: Format, subnormals: str) -> NDArray[np.bool_]:
     """Tell which codes have a mantissa in the middle, where its two top bits differ."""
     bits = _finite_operands(format_, subnormals)[0].view(np.int64)
-    middle = (bits >> (FP64_MANTISSA_BITS - 1) ^ bits >> (FP64_MANTISSA_BITS - 2)) & 1
-    return middle.astype(np.int32)
+    middle: NDArray[np.bool_] = ((bits ^ bits << 1) >> (FP64_MANTISSA_BITS - 1) & 1) == 1
+    return middle
+
+
+def _used(factors: Factors, step: int) -> NDArray[np.bool_]:
+    """Tell whether any of the operands of so many k is not zero, (G, ceil(K / step))."""
+    used = np.any(factors.x != factors.zero, axis=2)
+    return np.logical_or.reduceat(used, np.arange(0, used.shape[1], step), axis=1)
+
+
+def _cleared(factors: Factors) -> NDArray[Any]:
+    """Make the sums of all tiles, which are zero: doubles of float64 products, integers of float32 ones."""
+    (groups, _, rows), (_, panels, _, columns) = factors.x.shape, factors.y.shape
+    dtype = np.float64 if factors.x.dtype == np.int64 else np.int32
+    return np.zeros((groups, rows, panels * columns), dtype=dtype)
+
+
+def _matrix(sums: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Give the sums of a matrix product from those of its tiles."""
+    groups, rows, columns = sums.shape
+    return sums.reshape(groups * rows, columns)[: len(a), : b.shape[1]]
 
 
 def _run(
-    loop: Callable[..., None], factors: Factors, scalars: Sequence[Any], results: Sequence[NDArray[Any]]
+    loop: Callable[..., None],
+    factors: Factors,
+    used: NDArray[np.bool_],
+    scalars: Sequence[Any],
+    results: Sequence[NDArray[Any]],
 ) -> None:
-    """Run a loop over ranges of rows, on every processor."""
-    x, y, product = factors
+    """Run a loop over ranges of tiles, on every processor."""
 
-    def part(rows: slice) -> None:
-        loop(x[rows], y, product, *scalars, *(result[rows] for result in results))
+    def part(groups: slice) -> None:
+        loop(
+            factors.x[groups],
+            factors.y,
+            factors.product,
+            used[groups],
+            *scalars,
+            *(result[groups] for result in results),
+        )
 
-    run_parts(part, len(x))
+    run_parts(part, len(factors.x))
 
 
 @lru_cache(maxsize=16)

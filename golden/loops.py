@@ -1,9 +1,11 @@
-"""Loops over float32 products that NumPy has no name for, compiled by Numba for the processor's vectors.
+"""Loops over products that NumPy has no name for, compiled by Numba for the processor's vectors.
 
-A product of two bit patterns is their sum, for multipliers that add fields, or the product of the two
-float32, rounded to fewer bits or not. Bit patterns of zero are chosen so that their sums with others are
-floats that vanish; four of them in a row of `x` are skipped. The last bit of a pattern of `x` does not belong
-to its float32: it chooses among the patterns that `y` has for an operand.
+An operand is a float: float64 where sums are exact, float32 where products are truncated. A product of two
+bit patterns is their sum, for multipliers that add fields, or the product of the two floats, rounded to fewer
+bits or not. Bit patterns of zero are chosen so that their sums with others are floats that vanish.
+
+The sums of a tile stay in registers while products are added, which takes LLVM's own vectors: Numba leaves
+them in memory, and one product takes three times as long.
 """
 
 from typing import Any
@@ -11,104 +13,137 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-ADDED, MULTIPLIED, ROUNDED = range(3)
-"""Kinds of products: sums of bit patterns; products of floats, also rounded."""
+ADDED, CHOSEN, MULTIPLIED, ROUNDED = range(4)
+"""Kinds of products: sums of bit patterns, also with one of two patterns of the second operand; products of
+floats, also rounded."""
 
-BLOCK = 512
-"""Columns whose sums stay in the nearest cache."""
+TILE_ROWS = 4
 
-_FP32_MAGNITUDE, _FP32_POWER, _NOT_LAST = 0x7FFFFFFE, -1 << 23, ~1
-"""Masks of a float32: without sign and last bit, without mantissa, without last bit."""
+TILE_BYTES = 64
+"""Of one row of operands: two vectors of AVX2, or one of AVX-512."""
 
-_FP64_FRACTION, _FP64_INFINITY, _FP64_MAGNITUDE = (1 << 52) - 1, 0x7FF << 52, (1 << 63) - 1
-
-
-def kind(mul: str) -> int:
-    """Give the kind of a multiplier's products."""
-    return {"exact": MULTIPLIED, "addc": ROUNDED}.get(mul, ADDED)
+STEP = 32
+"""Operands that are skipped together where they are zero."""
 
 
-def _bit_cast(result: Any, argument: Any, type_: ir.Type) -> Any:
-    """Make a function that reads the bits of a number as another type."""
+def _tile_adder(kind_: int) -> Any:
+    """Make the function that adds products of one kind to a tile of sums.
 
-    def cast(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], type_)
+    Its arguments are x (G, K, 4), y (V, P, K, C), (group, panel, first, last), (mask, excess) and sums
+    (G, 4, P C), all arrays C-contiguous. Products are those of k from first to last - 1.
+    """
 
-    return intrinsic(lambda context, bits: (result(argument), cast))
+    def add_tile(context: Any, x: Any, y: Any, tile: Any, rounding: Any, sums: Any) -> Any:
+        return numba.void(x, y, tile, rounding, sums), generate
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x_type, y_type, _, _, sums_type = signature.args
+        x, y, sums = (
+            context.make_array(type_)(context, builder, value)
+            for type_, value in ((x_type, arguments[0]), (y_type, arguments[1]), (sums_type, arguments[4]))
+        )
+        group, panel, first, last = cgutils.unpack_tuple(builder, arguments[2], 4)
+        integer, total = context.get_value_type(x_type.dtype), context.get_value_type(sums_type.dtype)
+        columns = TILE_BYTES * 8 // integer.width
+        real = ir.DoubleType() if integer.width == 64 else ir.FloatType()
+        integers, reals, totals = (ir.VectorType(type_, columns) for type_ in (integer, real, total))
+        index = ir.IntType(64)
+
+        def place(type_: Any, array: Any, indices: list[Any], vector: Any) -> Any:
+            pointer = cgutils.get_item_pointer(context, builder, type_, array, indices)
+            return builder.bitcast(pointer, vector.as_pointer())
+
+        def load(pointer: Any) -> Any:
+            return builder.load(pointer, align=integer.width // 8)
+
+        def repeated(number: Any) -> Any:
+            one = builder.insert_element(ir.Constant(integers, ir.Undefined), number, index(0))
+            return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), columns), None))
+
+        def product(a: Any, b: Any) -> Any:
+            if kind_ in (ADDED, CHOSEN):
+                return builder.bitcast(builder.add(repeated(a), b), reals)
+            exact = builder.fmul(builder.bitcast(repeated(a), reals), builder.bitcast(b, reals))
+            if kind_ == MULTIPLIED:
+                return exact
+            # A sum with so large a power of two rounds to nearest even.
+            power = builder.add(builder.and_(builder.bitcast(exact, integers), mask), excess)
+            power = builder.bitcast(power, reals)
+            return builder.fsub(builder.fadd(exact, power), power)
+
+        mask, excess = (repeated(word) for word in cgutils.unpack_tuple(builder, arguments[3], 2))
+        start = builder.mul(panel, index(columns))
+        rows = [place(sums_type, sums, [group, index(row), start], totals) for row in range(TILE_ROWS)]
+        registers = [cgutils.alloca_once_value(builder, load(row)) for row in rows]
+        with cgutils.for_range_slice(builder, first, last, index(1), inc=True) as (k, _):
+            for row, register in enumerate(registers):
+                a = load(cgutils.get_item_pointer(context, builder, x_type, x, [group, k, index(row)]))
+                plane = builder.zext(builder.and_(a, integer(1)), index) if kind_ == CHOSEN else index(0)
+                b = load(place(y_type, y, [plane, panel, k, index(0)], integers))
+                more = product(a, b)
+                add = builder.fadd if isinstance(total, ir.DoubleType) else builder.add
+                more = more if isinstance(total, ir.DoubleType) else builder.fptosi(more, totals)
+                builder.store(add(builder.load(register), more), register)
+        for row, register in zip(rows, registers, strict=True):
+            builder.store(builder.load(register), row, align=integer.width // 8)
+        return context.get_dummy_value()
+
+    return intrinsic(add_tile)
 
 
-_to_float = _bit_cast(numba.float32, numba.int32, ir.FloatType())
-_to_bits = _bit_cast(numba.int32, numba.float32, ir.IntType(32))
+_add_added, _add_chosen, _add_multiplied, _add_rounded = map(_tile_adder, range(4))
 
 
 @numba.njit(inline="always")
-def _product(x: Any, y: Any, kind_: int, excess: Any) -> Any:
-    """Give a product as a float32; `excess` is 2^23 times the number of bits that rounding takes off."""
+def _add_tile(x: Any, y: Any, tile: Any, product: Any, sums: Any) -> None:
+    kind_, rounding = product
     if kind_ == ADDED:
-        return _to_float(x + y)
-    product = _to_float(x) * _to_float(y)
-    if kind_ == MULTIPLIED:
-        return product
-    # A sum with so large a power of two rounds to nearest even.
-    power = _to_float((_to_bits(product) & np.int32(_FP32_POWER)) + excess)
-    return (product + power) - power
-
-
-@numba.njit(inline="always")
-def _add_range(x: Any, y: Any, product: Any, first: int, last: int, start: int, total: Any) -> None:
-    """Add the products of x (K,) and columns of y (V, K, N), for some k, to `total`, whose type they take."""
-    kind_, excess, zero = product
-    number, stop, not_last = total.dtype.type, start + total.shape[0], np.int32(_NOT_LAST)
-    whole = last - (last - first) % 4
-    # Four at a time spare three of four ways to the sums in memory.
-    for k in range(first, whole, 4):
-        if x[k] == zero and x[k + 1] == zero and x[k + 2] == zero and x[k + 3] == zero:
-            continue
-        x0, x1, x2, x3 = x[k] & not_last, x[k + 1] & not_last, x[k + 2] & not_last, x[k + 3] & not_last
-        y0, y1 = y[x[k] & 1, k, start:stop], y[x[k + 1] & 1, k + 1, start:stop]
-        y2, y3 = y[x[k + 2] & 1, k + 2, start:stop], y[x[k + 3] & 1, k + 3, start:stop]
-        for j in range(total.shape[0]):
-            total[j] += (
-                number(_product(x0, y0[j], kind_, excess)) + number(_product(x1, y1[j], kind_, excess))
-            ) + (number(_product(x2, y2[j], kind_, excess)) + number(_product(x3, y3[j], kind_, excess)))
-    for k in range(whole, last):
-        x0, y0 = x[k] & not_last, y[x[k] & 1, k, start:stop]
-        for j in range(total.shape[0]):
-            total[j] += number(_product(x0, y0[j], kind_, excess))
+        _add_added(x, y, tile, rounding, sums)
+    elif kind_ == CHOSEN:
+        _add_chosen(x, y, tile, rounding, sums)
+    elif kind_ == MULTIPLIED:
+        _add_multiplied(x, y, tile, rounding, sums)
+    else:
+        _add_rounded(x, y, tile, rounding, sums)
 
 
 @numba.njit(cache=True, nogil=True)
-def add_exactly(x: Any, y: Any, product: Any, unit: float, sums: Any) -> None:
+def add_exactly(x: Any, y: Any, product: Any, used: Any, unit: float, sums: Any) -> None:
     """Add products, which are integers, in double precision.
 
     Parameters
     ----------
-    x : ndarray of int32, shape (M, K)
-    y : ndarray of int32, shape (V, K, N)
-        V is 2 where the last bit of a pattern of `x` chooses, 1 where it is 0.
-    product : tuple of int, int32 and int32
-        `ADDED`, `MULTIPLIED` or `ROUNDED`; 2^23 times the bits that rounding takes off; the bit pattern of
-        zero in x.
+    x : ndarray of int64, shape (G, K, 4)
+        Bit patterns of the first factor, four rows side by side.
+    y : ndarray of int64, shape (V, P, K, C)
+        Those of the second, in panels of C columns; V is 2 for `CHOSEN` products, 1 for others.
+    product : tuple of int and two int64
+        The kind. A mask of a float's sign and exponent, and 2^52 times the bits that rounding takes off.
+    used : ndarray of bool, shape (G, ceil(K / STEP))
+        Whether any of so many operands of x is not zero.
     unit : float64
         What the sums are multiplied by.
-    sums : ndarray of float64, shape (M, N)
-        Is written.
+    sums : ndarray of float64, shape (G, 4, P C)
+        Zero; is written.
     """
-    for start in range(0, sums.shape[1], BLOCK):
-        for row in range(sums.shape[0]):
-            total = sums[row, start : start + BLOCK]
-            total[:] = 0
-            _add_range(x[row], y, product, 0, x.shape[1], start, total)
-            for j in range(total.shape[0]):
-                # What zeros left is far less than a half.
-                total[j] = np.rint(total[j]) * unit
+    for panel in range(y.shape[1]):
+        for group in range(x.shape[0]):
+            for step in range(used.shape[1]):
+                if used[group, step]:
+                    last = min((step + 1) * STEP, x.shape[1])
+                    _add_tile(x, y, (group, panel, step * STEP, last), product, sums)
+    numbers = sums.reshape(sums.size)
+    for i in range(numbers.size):
+        # What zeros left is far less than a half.
+        numbers[i] = np.rint(numbers[i]) * unit
 
 
 @numba.njit(cache=True, nogil=True)
 def add_truncated(
-    x: Any, y: Any, product: Any, reach: Any, lanes: int, limit: Any, sums: Any, extreme: Any
+    x: Any, y: Any, product: Any, used: Any, reach: Any, lanes: int, limit: Any, sums: Any, extreme: Any
 ) -> None:
     """Add products truncated to integers, step by step, in a saturating register.
 
@@ -117,75 +152,58 @@ def add_truncated(
     Parameters
     ----------
     x, y, product
-        Those of `add_exactly`.
+        Those of `add_exactly`, of int32 and float32.
+    used : ndarray of bool, shape (G, ceil(K / lanes))
+        Whether any operand of x in a step is not zero.
     reach : ndarray of float64, shape (K,)
-        No product of x[m, k] is larger than its float32 times reach[k].
+        No product with x[g, k, r] is larger than its float32 times reach[k].
     lanes : int
         Products of a step.
     limit : int32
         The register holds integers from -limit to limit - 1.
-    sums : ndarray of int32, shape (M, N)
-        Zero; is added to. A step's sum must fit.
-    extreme : ndarray of int32, shape (M, N)
+    sums : ndarray of int32, shape (G, 4, P C)
+        Zero; is written. A step's sum must fit.
+    extreme : ndarray of int32, shape (G, 4, P C)
         Zero; is raised to the largest v, or -1 - v of a negative one, that was to be held, if too large.
     """
-    magnitude = np.int32(_FP32_MAGNITUDE)
-    for start in range(0, sums.shape[1], BLOCK):
-        for row in range(sums.shape[0]):
-            total, most = sums[row, start : start + BLOCK], extreme[row, start : start + BLOCK]
+    columns, added = y.shape[3], _largest_sums(x, reach, used.shape[1], lanes)
+    for panel in range(y.shape[1]):
+        start, stop = panel * columns, (panel + 1) * columns
+        for group in range(x.shape[0]):
             bound = 0.0
-            for first in range(0, x.shape[1], lanes):
-                last = min(first + lanes, x.shape[1])
-                _add_range(x[row], y, product, first, last, start, total)
-                for k in range(first, last):
-                    bound += _to_float(x[row, k] & magnitude) * reach[k]
+            for step in range(used.shape[1]):
+                if not used[group, step]:
+                    continue
+                last = min((step + 1) * lanes, x.shape[1])
+                _add_tile(x, y, (group, panel, step * lanes, last), product, sums)
+                bound += added[group, step]
                 if bound >= limit:
-                    bound = _saturate(total, most, limit)
+                    bound = _saturate(sums[group, :, start:stop], extreme[group, :, start:stop], limit)
+
+
+@numba.njit
+def _largest_sums(x: Any, reach: Any, steps: int, lanes: int) -> Any:
+    """Give a bound on the magnitude of what each step adds to the sums of a group, shape (G, steps)."""
+    sums, row_sums, floats = np.empty((x.shape[0], steps)), np.empty(TILE_ROWS), x.view(np.float32)
+    for group in range(x.shape[0]):
+        for step in range(steps):
+            row_sums[:] = 0
+            for k in range(step * lanes, min((step + 1) * lanes, x.shape[1])):
+                for row in range(TILE_ROWS):
+                    row_sums[row] += abs(floats[group, k, row]) * reach[k]
+            sums[group, step] = row_sums.max()
+    return sums
 
 
 @numba.njit(inline="always")
 def _saturate(total: Any, most: Any, limit: Any) -> Any:
     """Bring sums back into the register, raise `most` to what they were, and give their largest magnitude."""
     largest = np.int32(0)
-    for j in range(total.shape[0]):
-        value = total[j]
-        size = value ^ (value >> np.int32(31))
-        most[j] = max(most[j], size)
-        largest = max(largest, size)
-        total[j] = min(max(value, -limit), limit - np.int32(1))
+    for row in range(total.shape[0]):
+        for j in range(total.shape[1]):
+            value = total[row, j]
+            size = value ^ (value >> np.int32(31))
+            most[row, j] = max(most[row, j], size)
+            largest = max(largest, size)
+            total[row, j] = min(max(value, -limit), limit - np.int32(1))
     return min(largest + 1.0, float(limit))
-
-
-@numba.njit(cache=True, nogil=True)
-def encode(bits: Any, layout: Any, nearest: bool, beyond: Any, codes: Any) -> None:
-    """Round doubles into a format.
-
-    Parameters
-    ----------
-    bits : ndarray of int64, shape (N,)
-        Their bit patterns.
-    layout : tuple of int
-        The format's mantissa bits, smallest exponent, sign bit and largest finite code.
-    nearest : bool
-        To nearest, ties to even; else toward zero.
-    beyond : tuple of int
-        Codes of numbers that are too large, of infinity, and of NaN. Of the last there is no negative.
-    codes : ndarray of unsigned integers, shape (N,)
-        Is written.
-    """
-    mantissa_bits, min_exponent, sign, largest = layout
-    too_large, infinity, nan = beyond
-    for i in range(bits.shape[0]):
-        magnitude = bits[i] & _FP64_MAGNITUDE
-        exponent = (magnitude >> 52) - 1023
-        kept = max(exponent, min_exponent)
-        # Numbers below a quarter of the smallest subnormal one are all zero.
-        shift = min(52 - mantissa_bits + kept - exponent, 54)
-        significand = (magnitude & _FP64_FRACTION) | (1 << 52)
-        half = ((1 << (shift - 1)) - 1 + ((significand >> shift) & 1)) if nearest else 0
-        field = ((significand + half) >> shift) + ((kept - min_exponent) << mantissa_bits)
-        if magnitude >= _FP64_INFINITY:
-            field = infinity if magnitude == _FP64_INFINITY else nan
-        elif field > largest:
-            field = too_large
-        codes[i] = field | (sign if bits[i] < 0 and field != nan else 0)
