@@ -28,67 +28,96 @@ TILE_BYTES = 64
 STEP = 32
 """Operands that are skipped together where they are zero."""
 
+_INDEX = ir.IntType(64)
 
-def _tile_adder(kind_: int) -> Any:
+
+class _Vectors:
+    """Writes LLVM's code for vectors of bit patterns, of the floats that they are, and of sums.
+
+    Parameters
+    ----------
+    context, builder
+        Numba's, of the function that is compiled.
+    integer, total : llvmlite.ir.Type
+        Of a bit pattern and of a sum.
+    """
+
+    def __init__(self, context: Any, builder: Any, integer: Any, total: Any) -> None:
+        self.context, self.builder, self.align = context, builder, integer.width // 8
+        self.columns = TILE_BYTES // self.align
+        real = ir.DoubleType() if integer.width == 64 else ir.FloatType()
+        self.integers, self.reals, self.totals = (
+            ir.VectorType(type_, self.columns) for type_ in (integer, real, total)
+        )
+
+    def number(self, array: tuple[Any, Any], *indices: Any) -> Any:
+        """Point to an element of an array, which is given with its type."""
+        type_, value = array
+        return cgutils.get_item_pointer(self.context, self.builder, type_, value, list(indices))
+
+    def vector(self, type_: Any, array: tuple[Any, Any], *indices: Any) -> Any:
+        """Point to as many elements as a vector has."""
+        return self.builder.bitcast(self.number(array, *indices), type_.as_pointer())
+
+    def load(self, pointer: Any) -> Any:
+        return self.builder.load(pointer, align=self.align)
+
+    def repeated(self, number: Any) -> Any:
+        one = self.builder.insert_element(ir.Constant(self.integers, ir.Undefined), number, _INDEX(0))
+        first = ir.Constant(ir.VectorType(ir.IntType(32), self.columns), None)
+        return self.builder.shuffle_vector(one, one, first)
+
+    def product(self, kind: int, a: Any, b: Any, rounding: tuple[Any, Any]) -> Any:
+        builder = self.builder
+        if kind in (ADDED, CHOSEN):
+            return builder.bitcast(builder.add(a, b), self.reals)
+        exact = builder.fmul(builder.bitcast(a, self.reals), builder.bitcast(b, self.reals))
+        if kind == MULTIPLIED:
+            return exact
+        # A sum with so large a power of two rounds to nearest even.
+        mask, excess = rounding
+        power = builder.add(builder.and_(builder.bitcast(exact, self.integers), mask), excess)
+        power = builder.bitcast(power, self.reals)
+        return builder.fsub(builder.fadd(exact, power), power)
+
+    def add(self, total: Any, product: Any) -> Any:
+        if self.totals == self.reals:
+            return self.builder.fadd(total, product)
+        return self.builder.add(total, self.builder.fptosi(product, self.totals))
+
+
+def _tile_adder(kind: int) -> Any:
     """Make the function that adds products of one kind to a tile of sums.
 
     Its arguments are x (G, K, 4), y (V, P, K, C), (group, panel, first, last), (mask, excess) and sums
     (G, 4, P C), all arrays C-contiguous. Products are those of k from first to last - 1.
     """
 
-    def add_tile(context: Any, x: Any, y: Any, tile: Any, rounding: Any, sums: Any) -> Any:
+    def add_tile(_: Any, x: Any, y: Any, tile: Any, rounding: Any, sums: Any) -> Any:
         return numba.void(x, y, tile, rounding, sums), generate
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x_type, y_type, _, _, sums_type = signature.args
         x, y, sums = (
-            context.make_array(type_)(context, builder, value)
-            for type_, value in ((x_type, arguments[0]), (y_type, arguments[1]), (sums_type, arguments[4]))
+            (type_, context.make_array(type_)(context, builder, array))
+            for type_, array in zip(signature.args, arguments, strict=True)
+            if isinstance(type_, numba.types.Array)
         )
+        integer, total = (context.get_value_type(type_.dtype) for type_, _ in (x, sums))
+        vectors = _Vectors(context, builder, integer, total)
         group, panel, first, last = cgutils.unpack_tuple(builder, arguments[2], 4)
-        integer, total = context.get_value_type(x_type.dtype), context.get_value_type(sums_type.dtype)
-        columns = TILE_BYTES * 8 // integer.width
-        real = ir.DoubleType() if integer.width == 64 else ir.FloatType()
-        integers, reals, totals = (ir.VectorType(type_, columns) for type_ in (integer, real, total))
-        index = ir.IntType(64)
-
-        def place(type_: Any, array: Any, indices: list[Any], vector: Any) -> Any:
-            pointer = cgutils.get_item_pointer(context, builder, type_, array, indices)
-            return builder.bitcast(pointer, vector.as_pointer())
-
-        def load(pointer: Any) -> Any:
-            return builder.load(pointer, align=integer.width // 8)
-
-        def repeated(number: Any) -> Any:
-            one = builder.insert_element(ir.Constant(integers, ir.Undefined), number, index(0))
-            return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), columns), None))
-
-        def product(a: Any, b: Any) -> Any:
-            if kind_ in (ADDED, CHOSEN):
-                return builder.bitcast(builder.add(repeated(a), b), reals)
-            exact = builder.fmul(builder.bitcast(repeated(a), reals), builder.bitcast(b, reals))
-            if kind_ == MULTIPLIED:
-                return exact
-            # A sum with so large a power of two rounds to nearest even.
-            power = builder.add(builder.and_(builder.bitcast(exact, integers), mask), excess)
-            power = builder.bitcast(power, reals)
-            return builder.fsub(builder.fadd(exact, power), power)
-
-        mask, excess = (repeated(word) for word in cgutils.unpack_tuple(builder, arguments[3], 2))
-        start = builder.mul(panel, index(columns))
-        rows = [place(sums_type, sums, [group, index(row), start], totals) for row in range(TILE_ROWS)]
-        registers = [cgutils.alloca_once_value(builder, load(row)) for row in rows]
-        with cgutils.for_range_slice(builder, first, last, index(1), inc=True) as (k, _):
+        rounding = tuple(vectors.repeated(bits) for bits in cgutils.unpack_tuple(builder, arguments[3], 2))
+        start = builder.mul(panel, _INDEX(vectors.columns))
+        rows = [vectors.vector(vectors.totals, sums, group, _INDEX(row), start) for row in range(TILE_ROWS)]
+        registers = [cgutils.alloca_once_value(builder, vectors.load(row)) for row in rows]
+        with cgutils.for_range_slice(builder, first, last, _INDEX(1), inc=True) as (k, _):
             for row, register in enumerate(registers):
-                a = load(cgutils.get_item_pointer(context, builder, x_type, x, [group, k, index(row)]))
-                plane = builder.zext(builder.and_(a, integer(1)), index) if kind_ == CHOSEN else index(0)
-                b = load(place(y_type, y, [plane, panel, k, index(0)], integers))
-                more = product(a, b)
-                add = builder.fadd if isinstance(total, ir.DoubleType) else builder.add
-                more = more if isinstance(total, ir.DoubleType) else builder.fptosi(more, totals)
-                builder.store(add(builder.load(register), more), register)
+                a = vectors.load(vectors.number(x, group, k, _INDEX(row)))
+                plane = builder.zext(builder.and_(a, integer(1)), _INDEX) if kind == CHOSEN else _INDEX(0)
+                b = vectors.load(vectors.vector(vectors.integers, y, plane, panel, k, _INDEX(0)))
+                product = vectors.product(kind, vectors.repeated(a), b, rounding)
+                builder.store(vectors.add(builder.load(register), product), register)
         for row, register in zip(rows, registers, strict=True):
-            builder.store(builder.load(register), row, align=integer.width // 8)
+            builder.store(builder.load(register), row, align=vectors.align)
         return context.get_dummy_value()
 
     return intrinsic(add_tile)
@@ -99,12 +128,12 @@ _add_added, _add_chosen, _add_multiplied, _add_rounded = map(_tile_adder, range(
 
 @numba.njit(inline="always")
 def _add_tile(x: Any, y: Any, tile: Any, product: Any, sums: Any) -> None:
-    kind_, rounding = product
-    if kind_ == ADDED:
+    kind, rounding = product
+    if kind == ADDED:
         _add_added(x, y, tile, rounding, sums)
-    elif kind_ == CHOSEN:
+    elif kind == CHOSEN:
         _add_chosen(x, y, tile, rounding, sums)
-    elif kind_ == MULTIPLIED:
+    elif kind == MULTIPLIED:
         _add_multiplied(x, y, tile, rounding, sums)
     else:
         _add_rounded(x, y, tile, rounding, sums)
