@@ -16,8 +16,12 @@ SCALINGS = {
     "tensor": "one scale for each operand",
     "row": "one for each row of the first operand and each column of the second",
     "block": "a power of two for every 32 numbers along K, as in OCP MX",
+    "block-up": "the same, but twice as large where numbers of the 32 would saturate",
     "power": "a power of two for each operand; formats with 8 exponent bits are scaled too, to below 2",
 }
+
+BLOCK_SCALINGS = ("block", "block-up")
+"""Those whose sums are of blocks."""
 
 BLOCK = 32
 """Numbers that have a scale in common in the OCP Microscaling formats (MX v1.0)."""
@@ -74,12 +78,12 @@ def quantise(
 
 
 def quantise_blocks(
-    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int = -1
+    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int = -1, *, up: bool = False
 ) -> Quantised:
-    """Scale every 32 numbers along an axis by a power of two, then encode, saturating.
+    """Scale every 32 numbers along an axis by a power of two, then encode.
 
     As OCP MX v1.0, section 6.3: the scale takes the largest magnitude into the format's highest binade, whose
-    last numbers may saturate; in formats with 8 exponent bits to between 1 and 2.
+    last numbers may saturate; in formats with 8 exponent bits to between 1 and 2, where none does.
 
     Parameters
     ----------
@@ -88,6 +92,8 @@ def quantise_blocks(
     rounding : {"nearest", "truncate"}
     axis : int
         The last block is shorter where its length is no multiple of 32.
+    up : bool
+        Take the next power of two where the largest magnitude is above the format's largest number.
 
     Returns
     -------
@@ -103,6 +109,9 @@ def quantise_blocks(
     starts = np.arange(0, reals.shape[axis], BLOCK)
     peak = _finite(np.maximum.reduceat(np.abs(reals), starts, axis=axis))
     scale = _power_of_two_scale(peak, format_)
+    if up:
+        scale = np.where(peak > scale * format_.largest, 2 * scale, scale)
+        scale = np.minimum(scale, 2.0 ** BLOCK_EXPONENTS[1])
     spread = np.repeat(scale, BLOCK, axis=axis).take(np.arange(reals.shape[axis]), axis=axis)
     return Quantised(encode(reals / spread, format_, rounding), scale)
 

@@ -11,7 +11,15 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.codec import Rounding
 from lmul.golden.matmul import matmul_codes
 from lmul.golden.parallel import run_each
-from lmul.golden.quantise import BLOCK, SCALINGS, Quantised, quantise, quantise_blocks, quantise_by_power
+from lmul.golden.quantise import (
+    BLOCK,
+    BLOCK_SCALINGS,
+    SCALINGS,
+    Quantised,
+    quantise,
+    quantise_blocks,
+    quantise_by_power,
+)
 from lmul.golden.tiles import column_tiles
 
 Reals = NDArray[np.float64]
@@ -32,8 +40,8 @@ def matmul(
     rounding : {"nearest", "truncate"}
         Of the operands.
     scaling : str
-        A name of `SCALINGS`. The scales are multiplied back; with `block`, the design's sums are those of
-        blocks, which are scaled and added in double precision.
+        A name of `SCALINGS`. The scales are multiplied back; with `block` and `block-up` the design's sums
+        are those of blocks, which are scaled and added in double precision.
 
     Returns
     -------
@@ -91,8 +99,8 @@ def quantise_factor(
     inner = (-1, -2)[side]
     if scaling == "power":
         return quantise_by_power(reals, spec.formats[side], rounding)
-    if scaling == "block":
-        return quantise_blocks(reals, spec.formats[side], rounding, inner)
+    if scaling in BLOCK_SCALINGS:
+        return quantise_blocks(reals, spec.formats[side], rounding, inner, up=scaling == "block-up")
     return quantise(reals, spec.formats[side], rounding, inner if scaling == "row" else None)
 
 

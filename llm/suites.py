@@ -51,7 +51,8 @@ def bias_suite() -> list[str]:
     schemes = ["full", *plain.values(), *(plain[mul] + gain for mul, gain in gains.items())]
     schemes += [f"{words},{more}" for more in ("full", "row") for words in plain.values()]
     schemes += [f"{words},row,full{gains.get(mul, '')}" for mul, words in plain.items()]
-    return [*schemes, *(f"{plain[mul]},block,full" for mul in ("exact", "lmul", "addm"))]
+    schemes += [f"{plain[mul]},block,full" for mul in ("exact", "lmul", "addm")]
+    return [*schemes, *(f"{plain[mul]},block-up,full" for mul in ("exact", "lmul"))]
 
 
 def question_suite() -> list[str]:

@@ -22,7 +22,7 @@ from lmul.golden import (
     quantise_factor,
     tiles,
 )
-from lmul.golden.quantise import BLOCK, quantise_blocks, quantise_by_power
+from lmul.golden.quantise import BLOCK, BLOCK_SCALINGS, quantise_blocks, quantise_by_power
 from tests.golden_cases import by_name
 
 
@@ -60,6 +60,25 @@ def test_scale_of_a_block_takes_its_largest_number_to_the_highest_binade(format_
         assert np.all(np.abs(error) <= limit * np.max(np.abs(reals[row, part])))
 
 
+@pytest.mark.parametrize("format_", [E4M3, E5M2, BF16], **by_name)
+def test_scale_rounded_up_is_the_smallest_that_saturates_no_number(format_: Format) -> None:
+    reals = drawn(40, BLOCK)
+    reals[0, 0] = format_.largest * 2.0**9  # The largest that needs no larger scale.
+    reals[1, 0] = np.nextafter(reals[0, 0], np.inf)
+    reals[:2, 1:] = 0
+    peak = np.max(np.abs(reals), axis=1, keepdims=True)
+    scale, smaller = (quantise_blocks(reals, format_, up=up).scale for up in (True, False))
+    assert np.all(peak <= scale * format_.largest)
+    assert np.all((scale == smaller) | ((scale == 2 * smaller) & (peak > smaller * format_.largest)))
+    if format_ is not BF16:
+        assert np.any(scale == smaller) and scale[1, 0] == 2 * scale[0, 0]
+
+
+def test_scale_rounded_up_is_still_one_of_mx() -> None:
+    huge = np.full((1, BLOCK), 1.9 * 2.0 ** (127 + 8))
+    assert quantise_blocks(huge, E4M3, up=True).scale[0, 0] == 2.0**127
+
+
 def test_zeros_have_scale_one_and_formats_with_the_range_of_float32_too() -> None:
     assert np.all(quantise_blocks(np.zeros((2, 40)), E4M3).scale == 1)
     assert np.all(quantise(drawn(2, 40), BF16, axis=-1).scale == 1)
@@ -79,7 +98,7 @@ def test_product_is_that_of_the_decoded_and_scaled_operands(scaling: str) -> Non
     a, b = drawn(2, 5, 70), drawn(70, 4)
     spec = Arithmetic(mul="exact", subnormals="full")
     x, y = (quantise_factor(reals, side, spec, "nearest", scaling) for side, reals in enumerate((a, b)))
-    repeats = BLOCK if scaling == "block" else 1
+    repeats = BLOCK if scaling in BLOCK_SCALINGS else 1
     scale_x = np.repeat(x.scale, repeats, axis=-1)[..., :70] if x.scale.ndim else x.scale
     scale_y = np.repeat(y.scale, repeats, axis=-2)[..., :70, :] if y.scale.ndim else y.scale
     true_x, true_y = decode(x.codes, E4M3) * scale_x, decode(y.codes, E4M3) * scale_y
@@ -142,6 +161,6 @@ def test_sign_of_the_largest_number_does_not_matter(scaling: str) -> None:
 
 def test_unknown_scaling_is_refused() -> None:
     with pytest.raises(
-        ValueError, match="scaling 'column' is unknown: it must be one of tensor, row, block, power"
+        ValueError, match="scaling 'column' is unknown: it must be one of tensor, row, block, block-up, power"
     ):
         matmul(drawn(2, 2), drawn(2, 2), Arithmetic(), scaling="column")

@@ -7,6 +7,7 @@ from lmul.console import say
 from lmul.design import Design, make_design
 from lmul.errors import UserError, printable
 from lmul.golden import Arithmetic
+from lmul.golden.quantise import BLOCK_SCALINGS
 from lmul.llm import devices
 from lmul.llm.array_run import ArrayMatmul
 from lmul.llm.generation import continuations
@@ -77,7 +78,7 @@ def _print_steps(model: smollm2.Model, matmul: SchemeMatmul, options: argparse.N
 
 
 def _array(scheme: Scheme | None) -> Design:
-    if scheme is None or scheme.scaling == "block":
+    if scheme is None or scheme.scaling in BLOCK_SCALINGS:
         raise UserError("--array needs an arithmetic whose operands have one scale, or one a row")
     one = scheme.arithmetic
     if one.out == "raw":
