@@ -145,6 +145,25 @@ def test_blocks_and_rows_of_large_matrices_leave_no_seam(
 
 
 @pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("acc", ["exact", "fixed:12:-3"])
+@pytest.mark.parametrize("mul", ["lmul", "addm", "addc"])
+def test_steps_of_zeros_are_skipped_and_no_others(
+    mul: str, acc: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(1)
+    arithmetic = Arithmetic(mul=mul, acc=acc, lanes=8, out="raw")
+    reals = np.tril(rng.normal(size=(150, 150)))
+    reals[8:12] = 0
+    reals[12, :60] = 0
+    a, b = encode(reals, arithmetic.format), encode(rng.normal(size=(150, 20)), arithmetic.format)
+    sums = matmul_codes(a, b, arithmetic)
+    numpy_only(monkeypatch)
+    wanted = matmul_codes(a, b, arithmetic)
+    np.testing.assert_array_equal(sums.raw, wanted.raw)
+    np.testing.assert_array_equal(sums.overflow, wanted.overflow)
+
+
+@pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("format_", [*FORMATS, *map(find_format, ("e2m3", "fp32", "e8m7"))], **by_name)
 def test_numbers_are_encoded_to_the_bits_of_numpy(format_: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
