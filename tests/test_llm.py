@@ -301,6 +301,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("generate", "a", "--tokens", "5000"),
         ("generate", "a", "--array", "--arithmetic", "full"),
         ("generate", "a", "--array", "--arithmetic", "lmul,block"),
+        ("generate", "a", "--array", "--arithmetic", "lmul,block-up"),
         ("generate", "a", "--array", "--arithmetic", "lmul,out=raw"),
     ],
 )
