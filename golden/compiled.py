@@ -8,8 +8,9 @@ rounded to M bits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,11 @@ from lmul.multipliers.addm import MIDDLE_MANTISSA_BITS, middle_place
 from lmul.multipliers.table import DESCRIPTIONS
 
 
-class Factors(NamedTuple):
+@dataclass(frozen=True)
+class Factors:
     """Both factors as the loops take them.
 
-    Attributes
+    Parameters
     ----------
     x, y : ndarray of int64 or int32
         Bit patterns, (G, K, 4) and (V, P, K, C).
