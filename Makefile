@@ -7,7 +7,7 @@ LMUL   := $(VENV)/bin/lmul
 ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report multipliers tests bench docs \
 	examples src
 
-.PHONY: all demo test test-docs test-long test-full test-exhaustive coverage formal mutants accuracy bench docs package lint format clean distclean
+.PHONY: all demo test times test-docs test-long test-full test-exhaustive coverage formal mutants accuracy bench docs package lint format clean distclean
 
 all: demo
 
@@ -29,7 +29,11 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@touch $@
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -n 2 -m "not long and not full and not commands" tests
+	$(VENV)/bin/python -m pytest -n 2 --times $(BUILD)/times.json -m "not long and not full and not commands" tests
+
+# Processor time of the last `make test`, file by file, beside what is recorded; fails if it grew by a fifth.
+times: $(VENV)/ready
+	$(VENV)/bin/python -m tests.times $(BUILD)/times.json
 
 # Every command that the documents show, those of the language model too: half an hour.
 test-docs: $(VENV)/llm

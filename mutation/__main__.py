@@ -67,7 +67,6 @@ def _run(campaign: Campaign, options: argparse.Namespace) -> Outcome:
         return run_campaign(
             campaign,
             directory,
-            options.build / "sim" / "verilator",
             seed=options.seed,
             seconds=options.seconds,
             progress=progress,

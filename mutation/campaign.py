@@ -134,7 +134,7 @@ class Outcome:
 
 
 def run_campaign(
-    campaign: Campaign, directory: Path, runtime: Path, *, seed: int, seconds: float, progress: Report
+    campaign: Campaign, directory: Path, *, seed: int, seconds: float, progress: Report
 ) -> Outcome:
     """Put faults into a design one at a time, and see which tests notice.
 
@@ -143,8 +143,6 @@ def run_campaign(
     campaign : Campaign
     directory : Path
         Where netlists and the simulator are built.
-    runtime : Path
-        Where builds share what is compiled of Verilator itself.
     seed : int
         Of the faults that are drawn.
     seconds : float
@@ -164,7 +162,7 @@ def run_campaign(
     mutations = draw(SCOPES[campaign.scope](netlist), campaign.count, seed)
     ports = text.port_names
     build = directory / "build"
-    build_simulator([netlist.write_mutants(mutations)], text.name, [*ports, SELECT], build, runtime)
+    build_simulator([netlist.write_mutants(mutations)], text.name, [*ports, SELECT], build)
     mutants = [
         Mutant(number, netlist.describe(mutation), mutation.command(text.name))
         for number, mutation in enumerate(mutations, 1)

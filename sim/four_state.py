@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cocotb_tools.runner import Icarus
@@ -20,13 +21,20 @@ GUARDED: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 class FourStateRunner(Icarus):
-    """cocotb's runner for Icarus Verilog, whose builds leave nothing for others."""
+    """cocotb's runner for Icarus Verilog."""
 
     simulator = "Icarus"
-    options: Sequence[str] = ()
 
-    def keep_runtime(self) -> None:
-        """Keep nothing: Icarus compiles nothing of its own."""
+    def compile(self, sources: Sequence[Path], top: str, directory: Path, *, waves: bool, log: Path) -> None:
+        """Build what `lmul.sim.verilator.PortRunner.compile` builds, for Icarus Verilog."""
+        self.build(
+            sources=list(sources),
+            hdl_toplevel=top,
+            build_dir=directory,
+            timescale=("1ns", "1ps"),
+            waves=waves,
+            log_file=log,
+        )
 
 
 def icarus_runner() -> FourStateRunner:

@@ -4,6 +4,7 @@ Multipliers get pairs of codes and the golden model's products through a pipe, s
 An array gets tiles from a file, see `lmul.sim.tiles`.
 """
 
+import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
@@ -20,12 +21,15 @@ from lmul.golden import multiply
 from lmul.hdl.axi import data_bits
 from lmul.sim.simulate import BUILT, SimulationError, prepare_directory
 from lmul.sim.tiles import Tile
-from lmul.sim.verilator import verilator_environment
+from lmul.sim.verilator import make_command, run_build, runtime_objects, verilator_environment
 
 Codes = NDArray[Any]
 
 FIELD_TYPES = {8: "uint8_t", 16: "uint16_t", 32: "uint32_t"}
 """C++ types by the bits of a field that holds one code."""
+
+OPTIMISE = "-O3"
+"""What a design is compiled with: nothing else runs in every cycle."""
 
 OF_256 = 256
 """Probabilities of pauses are multiples of one part in this many."""
@@ -217,21 +221,25 @@ def build_array(sources: Sequence[Path], top: str, directory: Path) -> Path:
 def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags: str) -> Path:
     """Compile a design, as class Vbench, with a C++ program beside this file."""
     environment = verilator_environment()
-    built = directory / BUILT
+    built, log = directory / BUILT, directory / "build.log"
     built.unlink(missing_ok=True)
-    command = ["verilator", "--cc", "--exe", "--build", "-O3", "--x-initial", "fast", "-Wno-fatal"]
-    command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", str(directory)]
-    # Only what runs every cycle is worth optimising: not Verilator's own sources, nor the initial values.
-    command += ["-CFLAGS", " ".join(["-march=native", *flags]), "-MAKEFLAGS", "OPT_FAST=-O3"]
+    command = ["verilator", "--cc", "--exe", "-O3", "--x-initial", "fast", "-Wno-fatal"]
+    command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", "."]
+    command += ["-CFLAGS", " ".join(["-march=native", *flags])]
     command += [str(path.resolve()) for path in (*sources, Path(__file__).with_name(main))]
-    # If we are killed, the compiler goes on, and keeps the directory locked.
-    result = subprocess.run(  # noqa: S603
-        command, env=environment, capture_output=True, text=True, check=False, close_fds=False
-    )
-    log = directory / "build.log"
-    log.write_text(result.stdout + result.stderr)
-    if result.returncode:
-        raise SimulationError(f"Verilator could not build {top}: see {log}")
+    try:
+        with log.open("w") as output:
+            run_build(command, directory, environment, output)
+            for path in runtime_objects(environment):
+                shutil.copy(path, directory)
+            run_build(
+                [*make_command(directory, "Vbench.mk"), f"OPT_FAST={OPTIMISE}"],
+                directory,
+                environment,
+                output,
+            )
+    except RuntimeError as error:
+        raise SimulationError(f"Verilator could not build {top}: see {log}") from error
     built.touch()
     return directory / "Vbench"
 

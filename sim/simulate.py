@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.sim.coverage import Group
 from lmul.sim.four_state import FourStateRunner, icarus_runner
-from lmul.sim.verilator import PortRunner, verilator_environment, verilator_version
+from lmul.sim.verilator import PortRunner, verilator_environment
 from lmul.sim.waves import vcd_to_fst
 
 Codes = NDArray[Any]
@@ -83,7 +83,6 @@ def simulate(
     waves: bool = False,
     seed: int = 0,
     four_state: bool = False,
-    runtime: Path | None = None,
     progress: Progress | None = None,
 ) -> Simulation:
     """Build a design's Verilog and run one test case of its bench on it.
@@ -111,8 +110,6 @@ def simulate(
     four_state : bool
         Simulate under Icarus Verilog, where registers begin unknown, and let no output be unknown after
         the reset.
-    runtime : Path, optional
-        Where builds share what is compiled of Verilator itself, most of a first build's time.
     progress : callable, optional
         Called with the number of work units that are done, and of all.
 
@@ -123,7 +120,7 @@ def simulate(
     SimulationError
         The build failed, or an output differs from the golden model.
     """
-    environment, runner = _icarus() if four_state else _verilator(ports, runtime, waves)
+    environment, runner = _icarus() if four_state else _verilator(ports)
     directory = prepare_directory(directory)
     bench = _prepare(design, matrices, directory, testcase) | {"LMUL_FOUR_STATE": "1" if four_state else ""}
     with _Environment(environment | bench), _Watch(directory / "progress", progress):
@@ -144,14 +141,9 @@ def prepare_directory(directory: Path) -> Path:
     return directory
 
 
-def build_simulator(
-    sources: Sequence[Path], top: str, ports: Sequence[str], directory: Path, runtime: Path
-) -> None:
+def build_simulator(sources: Sequence[Path], top: str, ports: Sequence[str], directory: Path) -> None:
     """Build what `run_mutants` runs; parameters and errors as `simulate` has them."""
-    environment, runner = _verilator(ports, runtime, waves=False)
-    directory = prepare_directory(directory)
-    with _Environment(environment):
-        _build(runner, sources, top, directory, waves=False)
+    _build(PortRunner(ports), sources, top, prepare_directory(directory), waves=False)
 
 
 def run_mutants(
@@ -185,7 +177,7 @@ def run_mutants(
     directory = directory.resolve()
     for stale in directory.glob("mutant*.xml"):
         stale.unlink()
-    environment, runner = _verilator([], None, waves=False)
+    environment, runner = _verilator([])
     bench = _prepare(design, matrices, directory, testcase) | {"LMUL_MUTANTS": json.dumps(list(mutants))}
     with _Environment(environment | bench), _Watch(directory / "progress", progress):
         _run(runner, design, top, directory, testcase, False, seed)
@@ -206,15 +198,15 @@ def _prepare(
         "LMUL_RESULT": str(result),
         "LMUL_PROGRESS": str(directory / "progress"),
         "LMUL_FOUR_STATE": "",
+        # The benches say themselves what is wrong: rewriting what they import takes longer than many a run.
+        "COCOTB_REWRITE_ASSERTION_FILES": "",
         "COCOTB_LOG_LEVEL": "WARNING",
         "GPI_LOG_LEVEL": "WARNING",
     }
 
 
-def _verilator(ports: Sequence[str], runtime: Path | None, waves: bool) -> tuple[dict[str, str], PortRunner]:
-    environment = verilator_environment()
-    store = runtime / (verilator_version() + ("-waves" if waves else "")) if runtime else None
-    return environment, PortRunner(ports, store)
+def _verilator(ports: Sequence[str]) -> tuple[dict[str, str], PortRunner]:
+    return verilator_environment(), PortRunner(ports)
 
 
 def _icarus() -> tuple[dict[str, str], FourStateRunner]:
@@ -241,19 +233,10 @@ def _build(
     log = directory / "build.log"
     (directory / BUILT).unlink(missing_ok=True)
     try:
-        runner.build(
-            sources=list(sources),
-            hdl_toplevel=top,
-            build_dir=directory,
-            build_args=runner.options,
-            timescale=("1ns", "1ps"),
-            waves=waves,
-            log_file=log,
-        )
+        runner.compile(sources, top, directory, waves=waves, log=log)
     except (SystemExit, RuntimeError) as error:
         raise SimulationError(f"{runner.simulator} could not build {top}: see {log}") from error
     (directory / BUILT).touch()
-    runner.keep_runtime()
 
 
 def _run(

@@ -5,19 +5,32 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
+from cocotb_tools.config import libs_dir, share_dir
 from cocotb_tools.runner import Verilator
 
 from lmul.errors import UserError
-from lmul.files import write_files
+from lmul.files import locked, user_cache, write_files
 
 OLDEST_VERSION = (5, 36)
+
+OPTIMISE = "-O1"
+"""What a design is compiled with for the cocotb benches, which take most of the time themselves."""
+
+SPLIT_BYTES = 8 << 20
+"""C++ of a design from which on its files are compiled side by side, not in one go."""
+
+COCOTB_MAIN = share_dir / "lib" / "verilator" / "verilator.cpp"
+"""The program around a design that cocotb runs in."""
 
 
 def verilator_environment() -> dict[str, str]:
@@ -64,6 +77,93 @@ def _system_version() -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
+@cache
+def _compiler_version() -> str:
+    command = ["g++", "-v"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr  # noqa: S603
+
+
+def run_build(
+    command: Sequence[str], directory: Path, environment: Mapping[str, str], log: TextIO | None = None
+) -> None:
+    """Run a command of a build, which keeps the lock of its directory for as long as it runs.
+
+    If we are killed, a compiler goes on: the next run has to wait for it.
+
+    Raises
+    ------
+    RuntimeError
+        The command failed; what it said is in the log.
+    """
+    output = log or subprocess.DEVNULL
+    status = subprocess.run(  # noqa: S603
+        command, cwd=directory, env=environment, check=False, stdout=output, stderr=subprocess.STDOUT,
+        close_fds=False,
+    ).returncode  # fmt: skip
+    if status:
+        raise RuntimeError(f"{command[0]} ended with status {status}")
+
+
+def runtime_objects(environment: Mapping[str, str], *options: str) -> list[Path]:
+    """Give the objects of Verilator's own sources, which are the same in every build.
+
+    They are compiled once for each Verilator, compiler and set of options, and kept in the user's cache.
+
+    Parameters
+    ----------
+    environment : mapping of str to str
+        Of `verilator_environment`.
+    *options : str
+        Of Verilator, those that change what is compiled, such as ``--vpi`` or ``--trace``.
+
+    Returns
+    -------
+    list of Path
+        To be copied into the directory of a build once Verilator ran there, for make wants them newer
+        than Verilator's makefile. None if they could not be compiled: the build itself will say why.
+    """
+    made_from = [verilator_version(), _compiler_version(), environment.get("MAKEFLAGS", "")]
+    key = sha256("\0".join([*made_from, *options]).encode()).hexdigest()[:16]
+    store = user_cache() / "verilator" / key
+    if not list(store.glob("*.o")):
+        with suppress(RuntimeError), locked(store):
+            if not list(store.glob("*.o")):
+                _compile_runtime(store, environment, options)
+    return sorted(store.glob("*.o"))
+
+
+def _compile_runtime(store: Path, environment: Mapping[str, str], options: Sequence[str]) -> None:
+    """Compile what a design with a public port has beside the design."""
+    with tempfile.TemporaryDirectory(prefix="lmul-") as name:
+        directory = Path(name)
+        (directory / "wire.v").write_text(
+            "module wire_only(input a /* verilator public_flat_rw */); endmodule\n"
+        )
+        verilate = ["verilator", "--cc", "--Mdir", ".", "--prefix", "Vtop", *options, "wire.v"]
+        run_build(verilate, directory, environment)
+        classes = (directory / "Vtop_classes.mk").read_text()
+        found = re.search(r"^VM_GLOBAL_FAST \+= \\\n((?:.*\\\n)*)", classes, re.MULTILINE)
+        names = found[1].replace("\\", "").split() if found else []
+        objects = [f"{name}.o" for name in names]
+        run_build(["make", "-j", "2", "-f", "Vtop.mk", *objects], directory, environment)
+        write_files(store, {name: (directory / name).read_bytes() for name in objects})
+
+
+def make_command(directory: Path, makefile: str) -> list[str]:
+    """Give the command that compiles what Verilator wrote: small designs in one go, which takes less.
+
+    Parameters
+    ----------
+    directory : Path
+        Of the build.
+    makefile : str
+        Its name there.
+    """
+    large = sum(path.stat().st_size for path in directory.glob("*.cpp")) > SPLIT_BYTES
+    # make takes spaces, dollars and colons in names for its own: it is told none that a user chose.
+    return ["make", "-f", makefile, "-j", "2", f"VM_PARALLEL_BUILDS={int(large)}", "CURDIR=."]
+
+
 class PortRunner(Verilator):
     """cocotb's runner, with only the top module's ports visible to the bench.
 
@@ -74,55 +174,42 @@ class PortRunner(Verilator):
     ----------
     ports : sequence of str
         Names of the top module's ports.
-    runtime : Path, optional
-        Where builds share the objects of Verilator's own sources, most of a first build's time.
     """
 
     simulator = "Verilator"
     options: Sequence[str] = ("-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal")
 
-    def __init__(self, ports: Sequence[str], runtime: Path | None = None) -> None:
+    def __init__(self, ports: Sequence[str]) -> None:
         super().__init__()
         self._ports = ports
-        self._runtime = runtime
 
-    def keep_runtime(self) -> None:
-        """Copy the objects of Verilator's own sources for the builds to come."""
-        if self._runtime is None:
-            return
-        files = Path(self.build_dir).glob("verilated*.[od]")
-        missing = [file for file in files if not (self._runtime / file.name).exists()]
-        write_files(self._runtime, {file.name: file.read_bytes() for file in missing})
+    def compile(self, sources: Sequence[Path], top: str, directory: Path, *, waves: bool, log: Path) -> None:
+        """Build a program of a design and cocotb, named like the top module.
 
-    def _build_command(self) -> list[list[str]]:
-        control = Path(self.build_dir) / "ports.vlt"
-        rules = [f'public_flat_rw -module "{self.hdl_toplevel}" -var "{port}"' for port in self._ports]
-        text = "\n".join(["`verilator_config", *rules, ""])
-        if not control.exists() or control.read_text() != text:
-            control.write_text(text)
-        verilate, make = super()._build_command()
-        verilate.remove("--public-flat-rw")
-        # make takes spaces, dollars and colons in names for its own: it is told none that a user chose.
-        commands = [[*map(self._inside, verilate), "--no-MMD", control.name]]
-        objects = sorted(self._runtime.resolve().glob("verilated*.[od]")) if self._runtime else []
-        if objects:
-            # Copied after Verilator ran, since make wants them newer than Verilator's makefile.
-            commands.append(["cp", *map(str, objects), "."])
-        return [*commands, [*map(self._inside, make), "CURDIR=."]]
-
-    def _inside(self, word: str) -> str:
-        """Give a file in the build's directory, or beside it, relative to that directory."""
-        directory = Path(self.build_dir)
-        return os.path.relpath(word, directory) if Path(word).is_relative_to(directory.parent) else word
+        Raises
+        ------
+        RuntimeError
+            Verilator or the compiler refused the design; the log says why.
+        """
+        environment = verilator_environment()
+        rules = [f'public_flat_rw -module "{top}" -var "{port}"' for port in self._ports]
+        write_files(directory, {"ports.vlt": "\n".join(["`verilator_config", *rules, ""])})
+        compiled_in = ("--vpi", *(["--trace"] if waves else []))
+        libraries = f"-Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator"
+        command = ["verilator", "--cc", "--exe", "--Mdir", ".", "--prefix", "Vtop", "--top-module", top]
+        command += ["-o", top, "-LDFLAGS", libraries, *compiled_in, *self.options]
+        command += ["--timescale", "1ns/1ps", "--no-MMD", str(COCOTB_MAIN), "ports.vlt"]
+        # make is told no name that a user chose: see `make_command`.
+        command += [os.path.relpath(path, directory) for path in sources]
+        with log.open("w") as output:
+            run_build(command, directory, environment, output)
+            for path in runtime_objects(environment, *compiled_in):
+                shutil.copy(path, directory)
+            make = [*make_command(directory, "Vtop.mk"), f"OPT_FAST={OPTIMISE}", f"VM_TRACE={int(waves)}"]
+            run_build(make, directory, environment, output)
 
     def _execute_cmds(
         self, cmds: Sequence[list[str]], cwd: str | os.PathLike[str], stdout: TextIO | None = None
     ) -> None:
-        """Run commands that keep the lock of the directory for as long as they run."""
-        stderr = subprocess.STDOUT if stdout else None
         for command in cmds:
-            result = subprocess.run(  # noqa: S603
-                command, cwd=cwd, env=self.env, check=False, stdout=stdout, stderr=stderr, close_fds=False
-            )
-            if result.returncode:
-                raise RuntimeError(f"{command[0]} ended with status {result.returncode}")
+            run_build(command, Path(cwd), self.env, stdout)

@@ -9,11 +9,27 @@ from amaranth.hdl import Elaboratable
 
 from lmul.design import Design
 from lmul.hdl import Export, export
+from lmul.sim import verilator
 from lmul.sim.draw import Matrices
 from lmul.sim.draw import draw_codes as draw
+from tests.times import Times
 
 # Components that are only asked for their ports would warn in whichever test collects them.
 Elaboratable._MustUse__silence = True
+
+# What runs for milliseconds is not worth optimising.
+verilator.OPTIMISE = "-O0"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Have pytest write what the tests take: `tests/times.py`."""
+    parser.addoption("--times", metavar="FILE", help="write the processor time of each file of tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure the tests if asked."""
+    if config.getoption("times"):
+        config.pluginmanager.register(Times(config))
 
 
 @pytest.fixture(scope="session")

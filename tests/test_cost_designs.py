@@ -188,9 +188,6 @@ def test_multiplier_netlist_under_verilator_is_right_for_every_pair(
     mul: str, tmp_path: Path, shared: Path, cells: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "cells").symlink_to(cells)
-    (shared / "verilator").mkdir(exist_ok=True)
-    (tmp_path / "sim").mkdir()
-    (tmp_path / "sim" / "verilator").symlink_to(shared / "verilator")
     assert main(["sim", "mul", "--mul", mul, "--netlist", "--build", str(tmp_path)]) == 0
     assert "65,536 outputs" in capsys.readouterr().out
 
@@ -199,9 +196,6 @@ def test_gated_netlist_under_verilator_is_right_in_every_cycle(
     tmp_path: Path, shared: Path, cells: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "cells").symlink_to(cells)
-    (shared / "verilator").mkdir(exist_ok=True)
-    (tmp_path / "sim").mkdir()
-    (tmp_path / "sim" / "verilator").symlink_to(shared / "verilator")
     pair = draw(6, 10, 6)
     np.savez(tmp_path / "pair.npz", a=pair.a, b=pair.b)
     options = ["--lanes", "2", "--out", "raw", "--depth", "16", "--operands", str(tmp_path / "pair.npz")]

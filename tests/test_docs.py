@@ -1,13 +1,11 @@
 """What the documents show works as they show it."""
 
 import ast
-import importlib.util
 import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from lmul.cli import _parser
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.hdl import component, export
+from tests.scripts import script
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -37,16 +36,6 @@ FIGURES = {
     "array_ws": make_design("array", rows=2, cols=2, lanes=2, dataflow="ws"),
 }
 """The designs of the timing figures."""
-
-
-def script(name: str) -> ModuleType:
-    """Import a script of the documentation."""
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -98,12 +87,12 @@ def test_instance_in_the_readme_connects_every_port() -> None:
 
 
 def test_picture_of_the_rooms_is_of_the_imports_in_the_code() -> None:
-    rooms = script("rooms")
+    rooms = script(DOCS / "rooms.py")
     assert rooms.PICTURE.read_text() == rooms.picture(rooms.rooms()), "run `python docs/rooms.py`"
 
 
 def test_rooms_import_only_what_comes_before_them() -> None:
-    rooms = script("rooms")
+    rooms = script(DOCS / "rooms.py")
     order = {name: place for place, names in enumerate(rooms.FLOW) for name in names}
     graph = rooms.rooms()
     assert graph.keys() == order.keys() == rooms.TEXTS.keys()
@@ -112,7 +101,7 @@ def test_rooms_import_only_what_comes_before_them() -> None:
 
 
 def test_imports_inside_of_functions_count_for_their_room() -> None:
-    rooms = script("rooms")
+    rooms = script(DOCS / "rooms.py")
     assert rooms.imported(DOCS.parent / "src/lmul/cli.py") >= {"kinds", "hdl"}
     assert rooms.room_of("hdl.array") == "hdl"
     assert rooms.room_of("files") == "common"
@@ -120,7 +109,7 @@ def test_imports_inside_of_functions_count_for_their_room() -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_timing_figures_are_those_of_their_sources(name: str) -> None:
-    timing = script("timing")
+    timing = script(DOCS / "timing.py")
     figure = (timing.IMAGES / f"timing_{name}.svg").read_text()
     assert figure == timing.draw(timing.SOURCES / f"{name}.json"), "run `python docs/timing.py`"
 
@@ -181,7 +170,7 @@ def public(tree: ast.Module | ast.ClassDef) -> Iterator[ast.AST]:
 
 
 def test_everything_public_has_a_docstring() -> None:
-    modules = list(script("rooms").files(ROOT / "src" / "lmul"))
+    modules = list(script(DOCS / "rooms.py").files(ROOT / "src" / "lmul"))
     lacking = [
         f"{path.relative_to(ROOT)}: {getattr(node, 'name', '')}"
         for path in modules

@@ -178,6 +178,6 @@ def test_bench_sends_a_pair_a_cycle_into_a_pipeline(
     (design,) = chosen("bf16", ("exact", "full", "saturate", 3))
     text, path = export_to(design)
     files = ([path], text.name, ["clk", "rst", "a", "b", "p"], [], tmp_path / "build")
-    result = simulate_verilog(design, *files, testcase="codes", runtime=shared / "verilator")
+    result = simulate_verilog(design, *files, testcase="codes")
     assert result.compared == len(code_pairs(design.format))
     assert result.cycles == result.compared + design.pipeline

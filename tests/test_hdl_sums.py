@@ -121,7 +121,6 @@ def compare(design: Design, export_to: ExportTo, shared: Path) -> None:
         matrices(design),
         path.parent / "build",
         testcase="pauses",
-        runtime=shared / "verilator",
     )
     assert result.compared >= 3 * (25 + 24 + 16)
 
@@ -135,7 +134,7 @@ def test_sums_of_arrays_are_right_for_codes_of_every_kind(
 
 def compare_batch(designs: Sequence[Design], tmp_path: Path, shared: Path) -> None:
     products = [matrices(design) for design in designs]
-    compared = simulate_batch(designs, products, tmp_path, shared / "verilator")
+    compared = simulate_batch(designs, products, tmp_path)
     assert compared == len(designs) * 3 * (25 + 24 + 16)
 
 

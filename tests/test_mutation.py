@@ -24,24 +24,15 @@ endmodule
 """
 
 
-@pytest.fixture
-def build(tmp_path: Path, shared: Path) -> Path:
-    """Directory in which Verilator itself is compiled once for all tests."""
-    (tmp_path / "sim").mkdir()
-    (shared / "verilator").mkdir(exist_ok=True)
-    (tmp_path / "sim" / "verilator").symlink_to(shared / "verilator")
-    return tmp_path
-
-
-def run(options: list[str], campaign: Campaign, build: Path) -> int:
-    return main([*options, "--build", str(build), "--seconds", "20"], [campaign])
+def run(options: list[str], campaign: Campaign, tmp_path: Path) -> int:
+    return main([*options, "--build", str(tmp_path), "--seconds", "20"], [campaign])
 
 
 def test_every_mutant_of_a_multiplier_is_killed_by_its_exhaustive_bench(
-    build: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["--json", str(build / "mutants.json")], MUL, build) == 0
-    (outcome,) = json.loads((build / "mutants.json").read_text())
+    assert run(["--json", str(tmp_path / "mutants.json")], MUL, tmp_path) == 0
+    (outcome,) = json.loads((tmp_path / "mutants.json").read_text())
     assert [mutant["killed_by"] for mutant in outcome["mutants"]] == ["codes"] * 8
     assert all(" gave " in mutant["message"] for mutant in outcome["mutants"])
     assert len({mutant["command"] for mutant in outcome["mutants"]}) == 8
@@ -49,18 +40,18 @@ def test_every_mutant_of_a_multiplier_is_killed_by_its_exhaustive_bench(
 
 
 def test_mutants_that_a_weak_bench_does_not_see_are_listed_and_fail_the_run(
-    build: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Without operands this test compares nothing.
     weak = replace(MUL, count=3, testcases=("operands",))
-    assert run([], weak, build) == 1
+    assert run([], weak, tmp_path) == 1
     printed = capsys.readouterr().out
     assert printed.count("Survivor of lmul_e4m3_mul (a fault by proof): ") == 3
     assert "0.00% were killed" in printed
 
 
 def test_mutant_that_no_output_depends_on_is_proven_equivalent(
-    build: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The result's register may load always: it counts only while c_valid is high."""
 
@@ -69,9 +60,7 @@ def test_mutant_that_no_output_depends_on_is_proven_equivalent(
         return [next(m for m in enables if m.mode == mode) for mode in ("const1", "const0")]
 
     monkeypatch.setattr(campaigns, "draw", choose)
-    outcome = run_campaign(
-        DOT, build / "dot", build / "sim" / "verilator", seed=1, seconds=20, progress=lambda *_: None
-    )
+    outcome = run_campaign(DOT, tmp_path / "dot", seed=1, seconds=20, progress=lambda *_: None)
     harmless, stuck = outcome.mutants
     assert (harmless.killed_by, harmless.equivalent) == (None, True)
     assert (stuck.killed_by, stuck.equivalent) == ("operands", None)

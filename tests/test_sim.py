@@ -46,8 +46,7 @@ def run(shared: Path) -> Run:
         text, path = exported
         ports = text.port_names
         files = ([path], text.name, ports, matrices, path.parent / "build")
-        runtime = shared / "verilator"
-        return [simulate(design, *files, testcase=case, waves=waves, runtime=runtime) for case in cases]
+        return [simulate(design, *files, testcase=case, waves=waves) for case in cases]
 
     return simulate_cases
 
@@ -106,9 +105,6 @@ def test_register_that_leaves_its_range_is_flagged(run: Run, export_to: ExportTo
 def test_weight_stationary_array_takes_operands_longer_than_its_sums(
     tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "sim").mkdir()
-    (shared / "verilator").mkdir(exist_ok=True)
-    (tmp_path / "sim" / "verilator").symlink_to(shared / "verilator")
     rng = np.random.default_rng(1)
     np.savez(tmp_path / "operands.npz", a=rng.normal(size=(3, 11)), b=rng.normal(size=(11, 3)))
     options = ["--dataflow", "ws", "--rows", "2", "--cols", "2", "--lanes", "2", "--build", str(tmp_path)]

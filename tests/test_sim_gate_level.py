@@ -20,9 +20,7 @@ DEFAULTS = [
 ]
 
 
-def run_benches(
-    design: Design, matrices: Matrices, cells: Path, runtime: Path, directory: Path
-) -> list[Simulation]:
+def run_benches(design: Design, matrices: Matrices, cells: Path, directory: Path) -> list[Simulation]:
     text = export(design)
     paths = []
     for name, source in netlist_sources(design, cells).items():
@@ -30,9 +28,7 @@ def run_benches(
         paths[-1].write_text(source)
     ports = text.port_names
     files = (paths, text.name, ports, matrices, directory / "build")
-    return [
-        simulate(design, *files, testcase=case, seed=1, runtime=runtime) for case in TESTCASES[design.kind]
-    ]
+    return [simulate(design, *files, testcase=case, seed=1) for case in TESTCASES[design.kind]]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +43,7 @@ def run_benches(
 def test_netlist_of_a_small_design_passes_every_bench(
     design: Design, cells: Path, shared: Path, tmp_path: Path, draw_codes: Callable[..., Matrices]
 ) -> None:
-    results = run_benches(design, draw_codes((3, 7, 3), nan=0.02), cells, shared / "verilator", tmp_path)
+    results = run_benches(design, draw_codes((3, 7, 3), nan=0.02), cells, tmp_path)
     assert all(result.compared >= 9 for result in results)
 
 
@@ -57,6 +53,6 @@ def test_netlist_of_a_default_design_passes_every_bench(
     design: Design, cells: Path, shared: Path, tmp_path: Path, draw_codes: Callable[..., Matrices]
 ) -> None:
     matrices = draw_codes((5, 1, 7), (9, 30, 5)) + draw_codes((8, 24, 8), nan=0.02)
-    results = run_benches(design, matrices, cells, shared / "verilator", tmp_path)
+    results = run_benches(design, matrices, cells, tmp_path)
     assert all(result.compared >= 35 + 45 + 64 for result in results)
     assert not holes(results[-1].coverage)

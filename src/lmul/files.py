@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -163,6 +164,35 @@ def write_json(path: Path, content: object) -> None:
         The file cannot be written.
     """
     write_files(path.parent, {path.name: json.dumps(content, indent=2) + "\n"})
+
+
+def user_cache() -> Path:
+    """Give the directory for what serves all of a user's builds and can be made again.
+
+    That is ``$LMUL_CACHE``, or ``lmul`` in ``$XDG_CACHE_HOME`` or in ``~/.cache``; where that cannot be
+    written, a directory of the user's own among the temporary ones.
+
+    Raises
+    ------
+    UserError
+        None of them can be written.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    chosen = Path(os.environ.get("LMUL_CACHE") or base / "lmul")
+    with suppress(OSError, RuntimeError):  # There may be no home.
+        chosen = chosen.expanduser()
+        chosen.mkdir(parents=True, exist_ok=True)
+        if os.access(chosen, os.W_OK | os.X_OK):
+            return chosen.resolve()
+    own = Path(tempfile.gettempdir()) / f"lmul-{os.getuid()}"
+    with suppress(OSError):
+        own.mkdir(mode=0o700, exist_ok=True)
+        # What others could write there would be linked into our programs.
+        if own.lstat().st_uid == os.getuid() and not own.is_symlink():
+            return own
+    raise UserError(
+        f"cannot write {str(chosen)!r} or {str(own)!r}: set LMUL_CACHE to a directory that can be written"
+    )
 
 
 @contextmanager

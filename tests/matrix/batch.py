@@ -12,7 +12,7 @@ import numpy as np
 from lmul.design import Design
 from lmul.hdl import export
 from lmul.sim.benches.dot import Vector, vectors_of
-from lmul.sim.verilator import PortRunner, verilator_environment, verilator_version
+from lmul.sim.verilator import PortRunner, verilator_environment
 from tests.conftest import Matrices
 
 TOP = "matrix"
@@ -54,9 +54,7 @@ class Schedule:
             self.results[len(self.inputs) + latency - 2] = vector.c, vector.flags
 
 
-def simulate_batch(
-    designs: Sequence[Design], products: Sequence[Matrices], directory: Path, runtime: Path
-) -> int:
+def simulate_batch(designs: Sequence[Design], products: Sequence[Matrices], directory: Path) -> int:
     """Simulate designs side by side under Verilator, every output of every cycle compared.
 
     Parameters
@@ -66,8 +64,6 @@ def simulate_batch(
     products : sequence of Matrices
         The matrix products of each.
     directory : Path
-    runtime : Path
-        Where builds share what is compiled of Verilator itself.
 
     Returns
     -------
@@ -82,32 +78,24 @@ def simulate_batch(
     for index, design in enumerate(designs):
         sources.append(directory / f"dot{index}.v")
         sources[-1].write_text(export(design, f"dot{index}").verilog)
-    environment = verilator_environment()
-    # Compiling takes longer than running.
-    flags = {"MAKEFLAGS": f"{environment.get('MAKEFLAGS', '')} OPT_FAST=-O0 OPT_SLOW=-O0"}
-    environment |= flags | {"LMUL_CYCLES": str(directory / "cycles.json")}
+    environment = verilator_environment() | {
+        "LMUL_CYCLES": str(directory / "cycles.json"),
+        "COCOTB_REWRITE_ASSERTION_FILES": "",
+    }
     before = dict(os.environ)
     os.environ.update(environment)
     try:
-        _run(sources, directory, runtime / verilator_version())
+        _run(sources, directory)
     finally:
         os.environ.clear()
         os.environ.update(before)
     return sum(len(schedule.results) for schedule in schedules)
 
 
-def _run(sources: list[Path], directory: Path, runtime: Path) -> None:
+def _run(sources: list[Path], directory: Path) -> None:
     ports = ["clk", "rst", "a", "b", "valid", "first", "last", "c", "c_valid", "c_flags"]
-    runner = PortRunner(ports, runtime)
-    runner.build(
-        sources=sources,
-        hdl_toplevel=TOP,
-        build_dir=directory,
-        build_args=["-O3", "--x-initial", "fast", "-Wno-fatal"],
-        timescale=("1ns", "1ps"),
-        log_file=directory / "build.log",
-    )
-    runner.keep_runtime()
+    runner = PortRunner(ports)
+    runner.compile(sources, TOP, directory, waves=False, log=directory / "build.log")
     results = runner.test(
         test_module="tests.matrix.bench",
         hdl_toplevel=TOP,

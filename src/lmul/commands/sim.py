@@ -66,7 +66,6 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
                 waves=options.waves,
                 seed=seed,
                 four_state=options.four_state,
-                runtime=options.build / "sim" / "verilator",
                 progress=progress,
             )
     except SimulationError as error:
