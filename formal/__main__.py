@@ -59,7 +59,7 @@ def run_claim(claim: Claim) -> Outcome:
     mutant = claim.refute_mutant()
     return Outcome(
         claim.says,
-        claim.design,
+        claim.design.name,
         claim.method,
         verdict.cycles,
         verdict.holds,
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.json:
         check_output(options.json)
-    claims = [claim for claim in all_claims() if options.only in f"{claim.says} {claim.design}"]
+    claims = [claim for claim in all_claims() if options.only in f"{claim.says} {claim.design.name}"]
     if not claims:
         raise UserError(
             f"--only {options.only!r} matches no claim: it takes part of a claim or a design's name"

@@ -6,7 +6,6 @@ that leaves it. So sums are compared as long as they are not marked, and the fla
 
 from lmul.design import Design, make_design
 from lmul.formal.claims import DUT, Claim, edited, instance, specification
-from lmul.hdl.verilog import export
 
 INPUTS = ["clk", "rst", "a", "b", "in_valid", "in_first", "in_last"]
 
@@ -35,7 +34,6 @@ def accumulation_claims() -> list[Claim]:
 
 def sum_claim(design: Design) -> Claim:
     """Claim that sums and flags are those of the specification, whatever is added."""
-    verilog = export(design, DUT).verilog
     compared = "1" if design.saturates else "!overflow"
     properties = f"""
   always @* if (begun) begin
@@ -46,21 +44,20 @@ def sum_claim(design: Design) -> Claim:
     end
   end"""
     if design.saturates:
-        what, faulty = "the sum wraps", edited(verilog, r"left_range \? .*? : total", "total")
+        what, pattern, replacement = "the sum wraps", r"left_range \? .*? : total", "total"
     else:
-        what, faulty = "no overflow flag", edited(verilog, r"left_range = .*;", "left_range = 0;")
+        what, pattern, replacement = "no overflow flag", r"left_range = .*;", "left_range = 0;"
     return Claim(
         says="sum and flags as specified" if design.saturates else "sum exact, or flagged",
-        design=design.name,
-        sources=_sources(design, verilog, properties),
+        design=design,
+        sources=lambda verilog: _sources(design, verilog, properties),
         mutant=what,
-        mutant_sources=_sources(design, faulty, properties),
+        mutant_sources=lambda verilog: _sources(design, edited(verilog, pattern, replacement), properties),
     )
 
 
 def depth_claim(design: Design) -> Claim:
     """Claim that sums of no more than `depth` products have no overflow flag."""
-    verilog = export(design, DUT).verilog
 
     def properties(depth: int) -> str:
         return f"""
@@ -69,10 +66,10 @@ def depth_claim(design: Design) -> Claim:
 
     return Claim(
         says=f"{design.depth} products never overflow",
-        design=design.name,
-        sources=_sources(design, verilog, properties(design.depth)),
+        design=design,
+        sources=lambda verilog: _sources(design, verilog, properties(design.depth)),
         mutant=f"{2 * design.depth} products",
-        mutant_sources=_sources(design, verilog, properties(2 * design.depth)),
+        mutant_sources=lambda verilog: _sources(design, verilog, properties(2 * design.depth)),
     )
 
 

@@ -1,11 +1,13 @@
 """Claims about designs, each with a mutant for which it must fail."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lmul.design import Design
 from lmul.formal.model_checker import Verdict, check
+from lmul.hdl.verilog import export
 
 DUT = "dut"
 """Name of the top module of a design under test."""
@@ -18,9 +20,10 @@ class Claim:
     Parameters
     ----------
     says : str
-    design : str
-    sources, mutant_sources : mapping of str to str
-        Verilog by file name, with the top module `claim`.
+    design : Design
+        It is exported, as the module `DUT`, when it is asked for.
+    sources, mutant_sources : callable
+        Give Verilog by file name, with the top module `claim`, from that of the design.
     mutant : str
         The fault.
     method : str
@@ -32,10 +35,10 @@ class Claim:
     """
 
     says: str
-    design: str
-    sources: Mapping[str, str]
+    design: Design
+    sources: Callable[[str], Mapping[str, str]]
     mutant: str
-    mutant_sources: Mapping[str, str]
+    mutant_sources: Callable[[str], Mapping[str, str]]
     method: str = "pdr"
     cycles: int = 0
     seconds: float = 900
@@ -48,7 +51,8 @@ class Claim:
         """Find a counterexample for the mutant, by the same method."""
         return self._check(self.mutant_sources)
 
-    def _check(self, sources: Mapping[str, str]) -> Verdict:
+    def _check(self, made_of: Callable[[str], Mapping[str, str]]) -> Verdict:
+        sources = made_of(export(self.design, DUT).verilog)
         return check(sources, "claim", method=self.method, cycles=self.cycles, seconds=self.seconds)
 
 

@@ -1,11 +1,11 @@
 """Multipliers give what SPEC.md says, for every pair of operands."""
 
+from functools import partial
 from itertools import product
 
 from lmul.design import Design, make_design
 from lmul.formal.claims import DUT, Claim, edited, instance, specification
 from lmul.golden import OVERFLOWS, SUBNORMALS
-from lmul.hdl.verilog import export
 
 SPECIALS = ("finite", "fn", "ieee")
 
@@ -40,18 +40,18 @@ def multiplier_claims() -> list[Claim]:
 
 def multiplier_claim(design: Design) -> Claim:
     """Claim that a combinational multiplier equals the specification for every pair of operands."""
-    verilog = export(design, DUT).verilog
     mutant = EDITS.get("full" if design.subnormals == "full" else f"flush {design.mul}")
-    if mutant:
-        what, pattern, replacement = mutant
-        faulty = _sources(design, edited(verilog, pattern, replacement))
-    else:
-        what, faulty = "the constant is 1 larger", _sources(design, verilog, wrong_constant=1)
+
+    def faulty(verilog: str) -> dict[str, str]:
+        if mutant is None:
+            return _sources(design, verilog, wrong_constant=1)
+        return _sources(design, edited(verilog, *mutant[1:]))
+
     return Claim(
         says="product as specified",
-        design=design.name,
-        sources=_sources(design, verilog),
-        mutant=what,
+        design=design,
+        sources=partial(_sources, design),
+        mutant=mutant[0] if mutant else "the constant is 1 larger",
         mutant_sources=faulty,
         method="sec",
     )

@@ -5,12 +5,12 @@ and so is the reset after the first cycle.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from lmul.design import Design, make_design
 from lmul.formal.accumulation import sum_parameters
 from lmul.formal.claims import DUT, Claim, edited, instance, specification
 from lmul.hdl.axi import data_bits
-from lmul.hdl.verilog import export
 
 SLAVES = [f"s_axis_{side}_{name}" for side in "ab" for name in ("tdata", "tvalid", "tready", "tlast")]
 MASTER = [f"m_axis_c_{name}" for name in ("tdata", "tvalid", "tready", "tlast", "tuser")]
@@ -136,14 +136,13 @@ def input_progress_claim(design: Design) -> Claim:
 
 def ready_claim(design: Design) -> Claim:
     """Claim that outputs do not follow ready within a cycle: two copies agree when it differs at last."""
-    verilog = export(design, DUT).verilog
     mutant, pattern, replacement = MUTANTS["ready"]
     return Claim(
         says="valid, data, last, user do not see ready",
-        design=design.name,
-        sources=_two_copies(design, verilog),
+        design=design,
+        sources=partial(_two_copies, design),
         mutant=mutant,
-        mutant_sources=_two_copies(design, edited(verilog, pattern, replacement)),
+        mutant_sources=lambda verilog: _two_copies(design, edited(verilog, pattern, replacement)),
     )
 
 
@@ -183,15 +182,15 @@ endmodule
 
 
 def _claim(design: Design, says: str, properties: str, mutant: tuple[str, str, str], limit: int = 0) -> Claim:
-    verilog = export(design, DUT).verilog
     what, pattern, replacement = mutant
-    faulty = edited(verilog, pattern, replacement)
     return Claim(
         says=says,
-        design=design.name,
-        sources=_sources(design, verilog, properties, limit),
+        design=design,
+        sources=lambda verilog: _sources(design, verilog, properties, limit),
         mutant=what,
-        mutant_sources=_sources(design, faulty, properties, limit),
+        mutant_sources=lambda verilog: _sources(
+            design, edited(verilog, pattern, replacement), properties, limit
+        ),
     )
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -113,8 +114,11 @@ def component(design: Design) -> Block:
     return ArrayAxiStream(design)
 
 
+@lru_cache(maxsize=32)
 def export(design: Design, name: str | None = None) -> Export:
     """Write the Verilog of a design: one module for each kind of block, the top first.
+
+    What was written last is kept: a process that asks again gets the same object.
 
     Parameters
     ----------

@@ -19,6 +19,9 @@ NO_SPECIAL = "no operand or product is infinite"
 NO_NAN = "no product is NaN"
 IN_RANGE = "no sum that is tried leaves the range"
 
+MOST_PRODUCTS = 1 << 18
+"""Products that are looked at together."""
+
 
 class SumCoverage:
     """Counts of the sums that were compared, and of their products.
@@ -46,29 +49,31 @@ class SumCoverage:
             Rows whose sums were compared.
         b : ndarray of codes, shape (K, N)
         """
-        for row in a:
-            self._sample_row(row, b)
+        rows = max(1, MOST_PRODUCTS // max(1, b.size))
+        for first in range(0, len(a), rows):
+            self._sample_rows(a[first : first + rows], b)
 
     def groups(self) -> list[Group]:
         """Give the groups of bins."""
         return [*self._products.groups(), make_group("sums", self._sums, self._reasons())]
 
-    def _sample_row(self, row: Codes, b: Codes) -> None:
+    def _sample_rows(self, a: Codes, b: Codes) -> None:
+        """Count the sums of rows; all products are there at once, those of a sum along the first axis."""
         design = self._design
-        wide = wide_product(row[:, None], b, design)
+        a_codes, b_codes = np.broadcast_arrays(a.T[:, :, None], b[:, None, :])
+        wide = wide_product(a_codes, b_codes, design)
         terms = _accumulated(wide, design)
         special = ~np.isfinite(terms)
-        sums = matmul_codes(row[None], b, design)
-        finite = ~(sums.nan | sums.inf)[0]
+        sums = matmul_codes(a, b, design)
+        finite = ~(sums.nan | sums.inf)
         shown = np.where(special, np.count_nonzero(special, axis=0) == 1, finite)
-        a_codes, b_codes = np.broadcast_arrays(row[:, None], b)
         self._products.sample(a_codes[shown], b_codes[shown])
         for name, found in self._conditions(wide, terms, sums).items():
             self._sums[name] += int(np.count_nonzero(found))
 
     def _conditions(self, wide: Any, terms: Any, sums: Any) -> dict[str, Truth]:
         """Tell for each sum which bins it falls into."""
-        nan, infinity, value = sums.nan[0], sums.infinity[0], _register(sums)
+        nan, infinity, value = sums.nan, sums.infinity, _register(sums)
         number = ~nan & (infinity == 0)
         special = ~np.isfinite(terms)
         early = special.any(axis=0) & ~special[-self._last_step(len(terms)) :].any(axis=0)
@@ -99,7 +104,7 @@ class SumCoverage:
 
     def _float_conditions(self, wide: Any, terms: Any, sums: Any, value: Any) -> dict[str, Truth]:
         finite = np.isfinite(wide).all(axis=0)
-        infinity = sums.infinity[0]
+        infinity = sums.infinity
         return {
             "beyond the largest": finite & (infinity > 0),
             "beyond the most negative": finite & (infinity < 0),
@@ -111,7 +116,7 @@ class SumCoverage:
         unit = 2.0**-design.lsb_exponent
         units = np.where(np.isfinite(wide), wide, 0.0) * unit
         total = np.trunc(units).sum(axis=0)
-        overflow = sums.overflow[0]
+        overflow = sums.overflow
         last = units[-self._last_step(len(units)) :]
         inside = (total >= -limit) & (total < limit)
         found = {
@@ -188,9 +193,9 @@ class SumCoverage:
 
 
 def _register(sums: Any) -> Any:
-    """Give the values of one row of sums: units of a fixed-point register, or numbers."""
+    """Give the values of sums: units of a fixed-point register, or numbers."""
     register = sums.register
-    return register.integers()[0] if isinstance(register, FixedPoint) else np.nan_to_num(register[0])
+    return register.integers() if isinstance(register, FixedPoint) else np.nan_to_num(register)
 
 
 def _extreme_products(design: Design) -> tuple[float, float]:

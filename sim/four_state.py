@@ -24,6 +24,7 @@ class FourStateRunner(Icarus):
     """cocotb's runner for Icarus Verilog."""
 
     simulator = "Icarus"
+    made_from: Sequence[str] = ("icarus",)
 
     def compile(self, sources: Sequence[Path], top: str, directory: Path, *, waves: bool, log: Path) -> None:
         """Build what `lmul.sim.verilator.PortRunner.compile` builds, for Icarus Verilog."""

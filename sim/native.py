@@ -7,7 +7,7 @@ An array gets tiles from a file, see `lmul.sim.tiles`.
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,15 @@ from lmul.design import Design
 from lmul.files import write_files
 from lmul.golden import multiply
 from lmul.hdl.axi import data_bits
-from lmul.sim.simulate import BUILT, SimulationError, prepare_directory
+from lmul.sim.simulate import SimulationError, built, prepare_directory
 from lmul.sim.tiles import Tile
-from lmul.sim.verilator import make_command, run_build, runtime_objects, verilator_environment
+from lmul.sim.verilator import (
+    make_command,
+    run_build,
+    runtime_objects,
+    verilator_environment,
+    verilator_version,
+)
 
 Codes = NDArray[Any]
 
@@ -221,27 +227,27 @@ def build_array(sources: Sequence[Path], top: str, directory: Path) -> Path:
 def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags: str) -> Path:
     """Compile a design, as class Vbench, with a C++ program beside this file."""
     environment = verilator_environment()
-    built, log = directory / BUILT, directory / "build.log"
-    built.unlink(missing_ok=True)
+    log, main_file = directory / "build.log", Path(__file__).with_name(main)
     command = ["verilator", "--cc", "--exe", "-O3", "--x-initial", "fast", "-Wno-fatal"]
     command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", "."]
     command += ["-CFLAGS", " ".join(["-march=native", *flags])]
-    command += [str(path.resolve()) for path in (*sources, Path(__file__).with_name(main))]
+    command += [str(path.resolve()) for path in (*sources, main_file)]
     try:
-        with log.open("w") as output:
-            run_build(command, directory, environment, output)
-            for path in runtime_objects(environment):
-                shutil.copy(path, directory)
-            run_build(
-                [*make_command(directory, "Vbench.mk"), f"OPT_FAST={OPTIMISE}"],
-                directory,
-                environment,
-                output,
-            )
+        with built(directory, [*sources, main_file], [verilator_version(), *command]) as missing:
+            if missing:
+                _compile(command, directory, environment, log)
     except RuntimeError as error:
         raise SimulationError(f"Verilator could not build {top}: see {log}") from error
-    built.touch()
     return directory / "Vbench"
+
+
+def _compile(command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path) -> None:
+    with log.open("w") as output:
+        run_build(command, directory, environment, output)
+        for path in runtime_objects(environment):
+            shutil.copy(path, directory)
+        make = [*make_command(directory, "Vbench.mk"), f"OPT_FAST={OPTIMISE}"]
+        run_build(make, directory, environment, output)
 
 
 def write_tiles(jobs: Sequence[Tile], design: Design, path: Path) -> None:

@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -31,7 +33,7 @@ TESTCASES = {
 """The tests in the benches of each kind of design, the quickest first."""
 
 BUILT = "built"
-"""Empty file in the directory of a simulator that was built whole."""
+"""File in the directory of a simulator that was built whole: a checksum of all that it was built from."""
 
 
 class SimulationError(RuntimeError):
@@ -141,6 +143,28 @@ def prepare_directory(directory: Path) -> Path:
     return directory
 
 
+@contextmanager
+def built(directory: Path, sources: Sequence[Path], made_from: Sequence[object]) -> Iterator[bool]:
+    """Tell whether a simulator has to be built, and note that it was if nothing goes wrong.
+
+    Parameters
+    ----------
+    directory : Path
+        Of the simulator.
+    sources : sequence of Path
+        Files whose content it is built from.
+    made_from : sequence of object
+        All else that it depends on.
+    """
+    content = b"\0".join([repr(made_from).encode(), *(path.read_bytes() for path in sources)])
+    note, checksum = directory / BUILT, sha256(content).hexdigest()
+    missing = not note.exists() or note.read_text() != checksum
+    if missing:
+        note.unlink(missing_ok=True)
+    yield missing
+    note.write_text(checksum)
+
+
 def build_simulator(sources: Sequence[Path], top: str, ports: Sequence[str], directory: Path) -> None:
     """Build what `run_mutants` runs; parameters and errors as `simulate` has them."""
     _build(PortRunner(ports), sources, top, prepare_directory(directory), waves=False)
@@ -231,12 +255,12 @@ def _build(
     runner: PortRunner | FourStateRunner, sources: Sequence[Path], top: str, directory: Path, waves: bool
 ) -> None:
     log = directory / "build.log"
-    (directory / BUILT).unlink(missing_ok=True)
     try:
-        runner.compile(sources, top, directory, waves=waves, log=log)
+        with built(directory, sources, [*runner.made_from, top, waves]) as missing:
+            if missing:
+                runner.compile(sources, top, directory, waves=waves, log=log)
     except (SystemExit, RuntimeError) as error:
         raise SimulationError(f"{runner.simulator} could not build {top}: see {log}") from error
-    (directory / BUILT).touch()
 
 
 def _run(

@@ -183,6 +183,11 @@ class PortRunner(Verilator):
         super().__init__()
         self._ports = ports
 
+    @property
+    def made_from(self) -> list[str]:
+        """All that a build depends on beside the design and its name."""
+        return [verilator_version(), _compiler_version(), OPTIMISE, *self.options, *self._ports]
+
     def compile(self, sources: Sequence[Path], top: str, directory: Path, *, waves: bool, log: Path) -> None:
         """Build a program of a design and cocotb, named like the top module.
 

@@ -108,8 +108,8 @@ def test_array_of_the_example_is_simulated_under_stress(example: Path, tmp_path:
 
 
 def test_cost_and_accuracy_have_the_example(example: Path, tmp_path: Path) -> None:
-    compared = ["mul", "--compare", "mitchell2,mitchell", "--seeds", "1", "--precision", "20"]
-    found = run_with(example, tmp_path, "cost", *compared, "--json", "cost.json")
+    compared = ["mul", "--format", "e2m3", "--compare", "mitchell2,mitchell", "--seeds", "1"]
+    found = run_with(example, tmp_path, "cost", *compared, "--precision", "20", "--json", "cost.json")
     assert found.status == 0, found
     costs = json.loads((tmp_path / "cost.json").read_text())
     areas = {cost["design"]["mul"]: cost["area_um2"] for cost in costs}
@@ -123,7 +123,8 @@ def test_cost_and_accuracy_have_the_example(example: Path, tmp_path: Path) -> No
 def test_sweep_takes_the_example_and_measures_it_anew_once_it_changed(example: Path, tmp_path: Path) -> None:
     site = shutil.copytree(example, tmp_path / "site")
     (tmp_path / "space.toml").write_text(
-        'objectives = ["area", "error"]\n[space]\ndesign = "mul"\nmul = ["mitchell2", "mitchell"]\n'
+        'objectives = ["area", "error"]\n'
+        '[space]\ndesign = "mul"\nformat = "e2m3"\nmul = ["mitchell2", "mitchell"]\n'
     )
     sweep = ["explore", "space.toml", "--jobs", "1", "--precision", "20", "--json", "front.json", "--verbose"]
     assert run_with(site, tmp_path, *sweep, "--plot", "front.svg").status == 0
@@ -141,7 +142,12 @@ def test_fault_of_a_plug_in_is_one_line_that_names_it(fault: str, tmp_path: Path
     line = run_with(site, tmp_path, "verilog", "mul", "--mul", "mine", "-o", "-").refusal()
     assert why in line
     assert "theirs 1.0" in line or "--mul mine" in line
-    # What does not ask for it works.
+
+
+def test_faulty_plug_ins_do_no_harm_to_what_does_not_ask_for_them(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    for number, (source, _) in enumerate(FAULTS.values()):
+        register(site, f"theirs{number}", f"mine{number} = theirs{number}:Mine", source)
     assert run_with(site, tmp_path, "verilog", "mul", "-o", "-").status == 0
 
 

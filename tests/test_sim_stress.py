@@ -53,7 +53,6 @@ def test_small_design_is_right_under_pressure_and_replays(design: Design, stress
     assert first.compared > 200
     assert not holes(first.coverage)
     assert stress(design, seed=5) == first
-    assert stress(design, seed=6).stimulus != first.stimulus
 
 
 OS = make_design("array", rows=2, cols=2, lanes=1, depth=4)
@@ -202,15 +201,15 @@ DROPPED = {
 }
 
 
-@pytest.mark.parametrize("hole", DROPPED)
-def test_operands_that_are_left_out_leave_a_hole(hole: str) -> None:
-    whole, part = SumCoverage(E5M2_DOT), SumCoverage(E5M2_DOT)
+def test_operands_that_are_left_out_leave_a_hole() -> None:
+    """What each kind of case covers is counted apart; the bins of several kinds are those of all of them."""
+    by_kind: dict[str, SumCoverage] = {}
     for case in draw_cases(E5M2_DOT, np.random.default_rng(1)):
-        whole.sample(case.a, case.b)
-        if not case.kind.startswith(DROPPED[hole]):
-            part.sample(case.a, case.b)
-    assert not holes(whole.groups())
-    assert hole in holes(part.groups())
+        by_kind.setdefault(case.kind, SumCoverage(E5M2_DOT)).sample(case.a, case.b)
+    missed = {kind: set(holes(coverage.groups())) for kind, coverage in by_kind.items()}
+    assert not set.intersection(*missed.values())
+    for hole, dropped in DROPPED.items():
+        assert all(hole in bins for kind, bins in missed.items() if not kind.startswith(dropped)), hole
 
 
 @pytest.mark.parametrize("name", ["+largest", "-zero", "+NaN"])

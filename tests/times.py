@@ -1,8 +1,8 @@
 """Processor time of the tests, file by file, beside what was recorded with the project.
 
-pytest writes it where `--times FILE` says (`tests/conftest.py`). `python -m tests.times FILE` prints the table, and
-fails if the tests take more than `GROWTH` times the processor time that was recorded. Machines differ: both times
-are divided by that of a calibration loop, which runs beside the tests.
+pytest writes it where `--times FILE` says (see `tests/conftest.py`). `python -m tests.times FILE` prints
+the table, and fails if the tests take more than `GROWTH` times the processor time that was recorded.
+Machines differ: both times are divided by that of a calibration loop, which runs beside the tests.
 """
 
 import argparse
