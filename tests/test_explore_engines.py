@@ -34,7 +34,7 @@ format = "e2m1"
 mul = ["lmul", "mitchell", "exact"]
 """
 
-LARGER_SPACE = SPACE + 'subnormals = ["flush", "full"]\n'
+LARGER_SPACE = SPACE.replace('"mitchell", ', "") + 'subnormals = ["flush", "full"]\n'
 
 TASKS = {mul: Task(Point(make_design("mul", format="e2m1", mul=mul)), LOOK) for mul in ("lmul", "exact")}
 
@@ -156,7 +156,7 @@ def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path) 
     assert sorted(done + later) == sorted(
         f"Evaluated {make_design(**point['design']).name}" for point in points
     )
-    assert [point["design"]["mul"] for point in points] == ["lmul"] * 2 + ["mitchell"] * 2 + ["exact"] * 2
+    assert [point["design"]["mul"] for point in points] == ["lmul"] * 2 + ["exact"] * 2
     figures, quiet = (tmp_path / "out.json").read_bytes(), [word for word in words if word != "--verbose"]
     last = run(tmp_path, *quiet, "--quiet")
     assert (last.status, last.out, last.err) == (0, again.out, "")

@@ -14,7 +14,8 @@ from amaranth import Const, Module, Signal, Value
 from amaranth.sim import Simulator
 
 from lmul.multipliers import BUILT_IN, IntegerAdd, Integers, tabulated
-from tests.host import Run, run
+from tests.host import Run, run, write_small
+from tests.test_host_fuzz import LIBRARY
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "lmul-mitchell2"
 
@@ -109,7 +110,8 @@ def test_array_of_the_example_is_simulated_under_stress(example: Path, tmp_path:
 
 def test_cost_and_accuracy_have_the_example(example: Path, tmp_path: Path) -> None:
     compared = ["mul", "--format", "e2m3", "--compare", "mitchell2,mitchell", "--seeds", "1"]
-    found = run_with(example, tmp_path, "cost", *compared, "--precision", "20", "--json", "cost.json")
+    small = write_small(tmp_path, LIBRARY)
+    found = run_with(example, tmp_path, "cost", *compared, *small, "--json", "cost.json")
     assert found.status == 0, found
     costs = json.loads((tmp_path / "cost.json").read_text())
     areas = {cost["design"]["mul"]: cost["area_um2"] for cost in costs}
@@ -126,7 +128,8 @@ def test_sweep_takes_the_example_and_measures_it_anew_once_it_changed(example: P
         'objectives = ["area", "error"]\n'
         '[space]\ndesign = "mul"\nformat = "e2m3"\nmul = ["mitchell2", "mitchell"]\n'
     )
-    sweep = ["explore", "space.toml", "--jobs", "1", "--precision", "20", "--json", "front.json", "--verbose"]
+    small = write_small(tmp_path, LIBRARY)
+    sweep = ["explore", "space.toml", "--jobs", "1", *small, "--json", "front.json", "--verbose"]
     assert run_with(site, tmp_path, *sweep, "--plot", "front.svg").status == 0
     before = (tmp_path / "front.json").read_text()
     module = site / "lmul_mitchell2.py"

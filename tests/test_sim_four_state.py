@@ -19,7 +19,7 @@ TOP = "unknown_while_idle"
 QUICK_CASES = {kind: [case for case in cases if case != "stress"] for kind, cases in TESTCASES.items()}
 
 QUICK = [
-    make_design("mul", pipeline=3, mul="exact", format="e5m2"),
+    make_design("mul", pipeline=3, mul="exact", format="e3m3"),
     make_design("dot", lanes=2),
     make_design("dot", lanes=2, out="raw", acc="fixed:24:1", pipeline=2),
     make_design("array", rows=2, cols=3, lanes=1, share=2),

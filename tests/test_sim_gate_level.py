@@ -34,7 +34,7 @@ def run_benches(design: Design, matrices: Matrices, cells: Path, directory: Path
 @pytest.mark.parametrize(
     "design",
     [
-        make_design("mul", mul="exact", pipeline=2),
+        make_design("mul", mul="exact", format="e3m3", pipeline=2),
         make_design("dot", lanes=2, depth=8),
         make_design("array", rows=2, cols=2, lanes=1, depth=4, mul="addc"),
     ],
