@@ -208,6 +208,8 @@ def _prepare(
         "LMUL_FOUR_STATE": "",
         "COCOTB_LOG_LEVEL": "WARNING",
         "GPI_LOG_LEVEL": "WARNING",
+        # Benches raise what they mean; rewriting every assertion of Numba and NumPy takes seconds.
+        "COCOTB_REWRITE_ASSERTION_FILES": "",
     }
 
 
