@@ -1,15 +1,25 @@
 """Figures beside their goals, for people and as JSON."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
+from calibration import relative_speed
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from lmul.console import console
+from lmul.console import console, say
 from lmul.files import write_json
+
+OF_MACHINE = ("s", "cycles/s")
+"""Units of figures that a slow machine makes worse."""
+
+ALIKE = 0.95
+"""Share of the reference machine's speed from which on a machine is no reason."""
+
+SLOW = "This machine runs the calibration loop at {:.2f} of the reference's speed."
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,8 @@ class Result:
         None where there is none.
     at_most : bool
         Whether the figure must not exceed the goal, or not fall below it.
+    reason : str
+        Why the goal is missed where it is: sentences, or nothing where that is not known.
     """
 
     what: str
@@ -31,6 +43,7 @@ class Result:
     figure: float
     goal: float | None
     at_most: bool
+    reason: str = ""
 
     @property
     def reached(self) -> bool:
@@ -38,6 +51,37 @@ class Result:
         if self.goal is None:
             return True
         return self.figure <= self.goal if self.at_most else self.figure >= self.goal
+
+    @property
+    def aim(self) -> str:
+        """The goal, in words."""
+        return "" if self.goal is None else f"{'<=' if self.at_most else '>='} {self.goal:g}"
+
+
+def explain(results: Sequence[Result], speed: Callable[[], float]) -> list[str]:
+    """Say of each missed goal by how much, and why.
+
+    Parameters
+    ----------
+    results : sequence of Result
+    speed : callable
+        Gives this machine's speed as a share of the reference machine's.
+    """
+    return list(_explanations(results, cache(speed)))
+
+
+def _explanations(results: Sequence[Result], speed: Callable[[], float]) -> Iterator[str]:
+    for result in results:
+        if result.goal is None or result.reached:
+            continue
+        percent = abs(result.figure / result.goal - 1) * 100
+        side = "above" if result.at_most else "below"
+        reasons = [result.reason] if result.reason else []
+        if result.unit in OF_MACHINE and speed() < ALIKE:
+            reasons.append(SLOW.format(speed()))
+        reason = " ".join(reasons) or "No reason is known."
+        figure = f"{result.figure:.3g} {result.unit}, goal {result.aim}"
+        yield f"{result.what}: {figure}, {percent:.1f} % {side} the goal: {reason}"
 
 
 def show(description: str | None, measure: Callable[[], list[Result]]) -> None:
@@ -50,9 +94,10 @@ def show(description: str | None, measure: Callable[[], list[Result]]) -> None:
         "", Column("figure", justify="right"), "unit", Column("goal", justify="right"), "", box=SIMPLE_HEAD
     )
     for result in results:
-        goal = "" if result.goal is None else f"{'<=' if result.at_most else '>='} {result.goal:g}"
         verdict = "" if result.reached else "missed"
-        table.add_row(result.what, f"{result.figure:.3g}", result.unit, goal, verdict)
+        table.add_row(result.what, f"{result.figure:.3g}", result.unit, result.aim, verdict)
     console().print(table)
+    for line in explain(results, relative_speed):
+        say(line)
     if options.json:
         write_json(options.json, [asdict(result) for result in results])

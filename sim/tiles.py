@@ -54,13 +54,16 @@ def _output_stationary(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
     sums = matmul_codes(a, b.T, design)
     elements = sums.output()
     flags = flag_bits(sums)
+    b_tiles = [
+        pack(_steps(b[left : left + design.cols], design.lanes), second.width)
+        for left in range(0, len(b), design.cols)
+    ]
     for top in range(0, len(a), design.rows):
         rows = slice(top, top + design.rows)
         a_beats = pack(_steps(a[rows], design.lanes), first.width)
-        for left in range(0, len(b), design.cols):
+        for left, b_beats in zip(range(0, len(b), design.cols), b_tiles, strict=True):
             cols = slice(left, left + design.cols)
             row_flags = np.bitwise_or.reduce(flags[rows, cols], axis=1)
-            b_beats = pack(_steps(b[cols], design.lanes), second.width)
             yield Tile(a_beats, b_beats, pack(elements[rows, cols], design.output_bits), row_flags.tolist())
 
 

@@ -1,10 +1,13 @@
 """What every bench shares: the design and operands that it was started with, its report."""
 
 import atexit
+import gc
 import json
 import os
 import resource
+import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +46,16 @@ OUTPUTS = {
 }
 """The outputs by kind of design."""
 
+PROGRESS_SECONDS = 0.2
+"""Between reports of progress: files are slow."""
+
+_reported = {"at": 0.0}
+
 MUTANT_CPU_SECONDS = 60
 """A simulation with a fault hangs if it takes longer."""
 
 
+@cache
 def design() -> Design:
     """Give the design under test."""
     return make_design(**json.loads(os.environ["LMUL_DESIGN"]))
@@ -69,6 +78,8 @@ async def start_clock_and_reset(dut: Any) -> None:
 
     In a simulation with unknown values no output may be unknown from then on.
     """
+    # Imported modules and operands stay: the garbage collector would walk through them again and again.
+    gc.freeze()
     fork_mutants(dut)
     dut.rst.value = 1
     for name in CONTROL[design().kind]:
@@ -120,8 +131,11 @@ def fork_mutants(dut: Any) -> None:
 
 
 def report_progress(done: int, total: int) -> None:
-    """Tell the parent process how far the bench is."""
-    Path(os.environ["LMUL_PROGRESS"]).write_text(f"{done} {total}")
+    """Tell the parent process how far the bench is, not more often than it looks."""
+    now = time.monotonic()
+    if done == total or now >= _reported["at"] + PROGRESS_SECONDS:
+        _reported["at"] = now
+        Path(os.environ["LMUL_PROGRESS"]).write_text(f"{done} {total}")
 
 
 def report_result(
