@@ -226,8 +226,6 @@ def _prepare(
         "COCOTB_REWRITE_ASSERTION_FILES": "",
         "COCOTB_LOG_LEVEL": "WARNING",
         "GPI_LOG_LEVEL": "WARNING",
-        # Benches raise what they mean; rewriting every assertion of Numba and NumPy takes seconds.
-        "COCOTB_REWRITE_ASSERTION_FILES": "",
     }
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from lmul.cost.liberty import LARGEST_TEXT
 from lmul.errors import UserError
-from lmul.files import STALE_SECONDS, check_output, locked, write_files
+from lmul.files import STALE_SECONDS, check_output, locked, user_cache, write_files
 from lmul.workloads.operands import LARGEST_ARRAY
 from tests.host import SCRATCH, SPACE, WRITERS, contents, run, run_here, write_small
 from tests.test_host_fuzz import LIBRARY
@@ -310,3 +310,38 @@ def test_a_library_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
         for _ in range((LARGEST_TEXT >> 24) + 1):
             file.write(b" " * (1 << 24))
     assert "unpacks to more than" in run_here(tmp_path, ["cost", "mul", "--liberty", "bomb.lib"]).refusal()
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"LMUL_CACHE": "own"}, "own"),
+        ({"XDG_CACHE_HOME": "xdg"}, "xdg/lmul"),
+        ({"HOME": "home"}, "home/.cache/lmul"),
+        ({"LMUL_CACHE": "file/below"}, "temporary/lmul-{uid}"),
+    ],
+)
+def test_cache_of_a_user_is_where_it_can_be_written(
+    variables: dict[str, str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "temporary").mkdir()
+    for name in ("LMUL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    found = user_cache()
+    assert found == tmp_path / expected.format(uid=os.getuid())
+    assert found.is_dir()
+
+
+def test_cache_that_others_could_have_filled_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / f"lmul-{os.getuid()}").symlink_to(tmp_path / "theirs")
+    monkeypatch.setenv("LMUL_CACHE", "/dev/null/none")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(UserError, match="set LMUL_CACHE"):
+        user_cache()

@@ -1,7 +1,7 @@
 """The native benches agree with the golden model, and notice when the Verilog does not."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from lmul.sim.native import (
 from lmul.sim.pairs import draw_pairs, many_edge_codes
 from lmul.sim.simulate import BUILT, SimulationError
 from lmul.sim.tiles import Tile, tiles
+from lmul.sim.verilator import run_build
 from lmul.tools import run_tool
 from tests.conftest import Matrices
 
@@ -63,16 +64,32 @@ def test_fault_in_a_multiplier_is_noticed(tmp_path: Path, export_to: ExportTo) -
         compare_products(program, candidates, [(ones, ones)])
 
 
-def test_half_built_bench_is_built_anew(tmp_path: Path, export_to: ExportTo) -> None:
-    text, path = export_to(make_design("mul", format="e2m1"))
-    candidates = [Candidate(make_design("mul", format="e2m1"), text.name)]
-    program = build_products(candidates, [path], 1, tmp_path / "build")
+def test_bench_is_built_when_what_it_is_made_of_changes_and_when_it_was_built_in_part(
+    tmp_path: Path, export_to: ExportTo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = make_design("mul", format="e2m1")
+    text, path = export_to(design)
+    candidates, directory = [Candidate(design, text.name)], tmp_path / "build"
+    commands: list[str] = []
+
+    def count(command: Sequence[str], *rest: Any) -> None:
+        commands.append(command[0])
+        run_build(command, *rest)
+
+    monkeypatch.setattr("lmul.sim.native.run_build", count)
+    program = build_products(candidates, [path], 1, directory)
+    path.touch()
+    assert build_products(candidates, [path], 1, directory) == program
+    assert commands == ["verilator", "make"]
+    path.write_text(text.verilog.replace("endmodule", "// other\nendmodule"))
+    build_products(candidates, [path], 1, directory)
+    assert commands == 2 * ["verilator", "make"]
     # What a killed compiler leaves: the program not linked, an object cut short.
     program.unlink()
-    (tmp_path / "build" / BUILT).unlink()
-    cut = tmp_path / "build" / "products.o"
+    (directory / BUILT).unlink()
+    cut = directory / "products.o"
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
-    assert build_products(candidates, [path], 1, tmp_path / "build").exists()
+    assert build_products(candidates, [path], 1, directory).exists()
 
 
 def test_array_is_right_with_and_without_pauses(
