@@ -39,6 +39,7 @@ SMALLER = (
     (r"lmul cost (?!.*--(claims|calibration|estimate|cache))", "--seeds 1 --precision 20"),
     (r"lmul cost array", "--rows 5 --cols 5"),
     (r"lmul explore", "--precision 20"),
+    (r"lmul sim dot --four-state", "--lanes 1 --operands mine.npz"),
     (r"lmul report", "--formats e2m1 --multipliers lmul,exact --operands mine.npz"),
     (r"lmul llm(?! --energy)", "--tokens 48"),
     (r"lmul generate", "--tokens 1"),
