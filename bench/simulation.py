@@ -25,6 +25,8 @@ SHORT, LONG = 2, 40
 
 COCOTB_GOAL, RATIO = 10_000, 20
 
+OVERTAKEN = "The ratio was set beside a cocotb bench at its goal, and this one is faster."
+
 PASSES = 400
 RUNS = 3
 
@@ -79,7 +81,14 @@ def measure() -> list[Result]:
             Result(name, "cycles/s", speed, goal, at_most=False)
             for (name, speed), goal in zip(speeds.items(), goals, strict=True)
         ),
-        Result("Native bench over cocotb bench", "ratio", native / cocotb, RATIO, at_most=False),
+        Result(
+            "Native bench over cocotb bench",
+            "ratio",
+            native / cocotb,
+            RATIO,
+            at_most=False,
+            reason=OVERTAKEN if cocotb > COCOTB_GOAL else "",
+        ),
         Result("Native bench over Verilator alone", "ratio", native / alone, 0.5, at_most=False),
     ]
 
