@@ -485,11 +485,21 @@ class _Sequential(_Simulation):
         for port in self._netlist.outputs:
             self._outputs[port.name][cycle] = _unpack(values[list(port.nets)], self._streams).T
         for end in (0, 1):
-            steps = np.flatnonzero(self._steps.cycles + end == cycle)
+            steps = self._steps_of(cycle - end)
             if steps.size:
                 words, places = np.divmod(self._steps.streams[steps], _WORD)
                 bits = values[self._sources[:, np.newaxis], words] >> places.astype(np.uint64)
                 self._ends[end, steps] = (bits & np.uint64(1)).T
+
+    def _steps_of(self, cycle: int) -> NDArray[np.intp]:
+        """Give the places of the drawn steps that begin in a cycle."""
+        order, starts = self._steps_by_cycle
+        return order[starts[cycle] : starts[cycle + 1]] if cycle >= 0 else order[:0]
+
+    @cached_property
+    def _steps_by_cycle(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        order = np.argsort(self._steps.cycles, kind="stable")
+        return order, np.searchsorted(self._steps.cycles[order], np.arange(self._cycles + 1))
 
     @cached_property
     def _sources(self) -> NDArray[np.intp]:

@@ -1,24 +1,36 @@
 """The cost of a design: area, delay and energy in a library's cells under real operands.
 
 A design is mapped with several recipes, several times each, and every netlist is measured under the same
-operands; the best one is kept. An array larger than `PART` is not simulated whole: a part of that size is,
-every block of which then counts as often as the whole array has it.
+operands; the best one is kept. The slowest recipes are tried only where a cheaper one came close to the best.
+An array larger than `PART` is not simulated whole: a part of that size is, every block of which then counts
+as often as the whole array has it.
 """
 
 import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lmul.cost.energy import Energy
+from lmul.cost.liberty import read_liberty
 from lmul.cost.library import Library
 from lmul.cost.mapping import Mapped, map_design
 from lmul.cost.measure import DEFAULT_CONDITIONS, Block, Conditions, Measured, measure_all
-from lmul.cost.recipes import DEEP_RECIPES, QUICK_RECIPES, RECIPES, Recipe, timed_recipes, with_seeds
+from lmul.cost.recipes import (
+    DEEP_RECIPES,
+    QUICK_RECIPES,
+    RECIPES,
+    SUM_RECIPES,
+    Recipe,
+    full_adder,
+    hopeless,
+    timed_recipes,
+    with_seeds,
+)
 from lmul.cost.stimulus import check_operands, stimulus, warmup
 from lmul.design import Design
 from lmul.hdl import Export, export
@@ -47,6 +59,9 @@ class Cost:
         The netlists; those of a `part` where the array is larger.
     part : Design or None
         What was simulated in place of a large array.
+    stopped : mapping of str to float
+        Recipes that were not tried, and how many times the least product of area and energy the cheaper
+        recipe had that each comes after.
     """
 
     design: Design
@@ -55,6 +70,7 @@ class Cost:
     candidates: Mapping[str, Measured]
     netlists: Mapping[str, Mapped]
     part: Design | None = None
+    stopped: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def recipe(self) -> str:
@@ -136,6 +152,7 @@ class Cost:
             "simulated_part": None if self.part is None else self.part.parameters(),
             "recipe": self.recipe,
             "recipes": {name: self._figures(found) for name, found in self.candidates.items()},
+            "recipes_stopped": {name: round(times, 4) for name, times in self.stopped.items()},
             "critical_delay_ps": round(measured.delay_ps, 2),
             "clock_period_ps": self.conditions.period_ps,
             "slack_ps": None if self.slack_ps is None else round(self.slack_ps, 2),
@@ -197,28 +214,60 @@ def estimate(
     check_operands(part, operands)
     if recipes is None:
         recipes = tried_recipes(design, conditions)
-    netlists = map_to_cells(
-        export(part),
-        part,
-        liberty,
-        recipes=recipes,
-        cache=cache,
-        progress=progress and (lambda done, total: progress(done, 2 * total)),
+    adder = full_adder(read_liberty(liberty)) is not None
+    possible = [recipe for recipe in recipes if recipe.suits(adder)]
+    netlists, candidates, stopped = _try_recipes(
+        part, operands, liberty, possible, conditions, cache, progress
     )
-    candidates = {}
-    for name, found in measure_under(part, netlists, operands, conditions, cache):
-        candidates[name] = found
-        if progress:
-            progress(len(netlists) + len(candidates), 2 * len(netlists))
     library = next(iter(netlists.values())).library
     if part == design:
-        return Cost(design, library, conditions, candidates, netlists)
+        return Cost(design, library, conditions, candidates, netlists, None, stopped)
     kept = Cost(design, library, conditions, candidates, netlists, part).recipe
     (recipe,) = (recipe for recipe in recipes if recipe.name == kept)
     whole = map_to_cells(export(design), design, liberty, recipes=[recipe], cache=cache)[kept]
     areas = module_areas(whole)
     scaled = {name: scale_blocks(found, candidates[kept], areas) for name, found in candidates.items()}
-    return Cost(design, library, conditions, scaled, netlists, part)
+    return Cost(design, library, conditions, scaled, netlists, part, stopped)
+
+
+def _try_recipes(
+    design: Design,
+    operands: Sequence[Operands],
+    liberty: Path,
+    recipes: Sequence[Recipe],
+    conditions: Conditions,
+    cache: Path | None,
+    progress: Report | None,
+) -> tuple[dict[str, Mapped], dict[str, Measured], dict[str, float]]:
+    """Map and measure with each recipe that is worth it, in their order; tell which were not.
+
+    Under a clock period all are: the least product says nothing of who meets it.
+    """
+    netlists: dict[str, Mapped] = {}
+    candidates: dict[str, Measured] = {}
+    stopped: dict[str, float] = {}
+
+    def tell(mapped: int) -> None:
+        if progress:
+            progress(mapped + len(candidates), 2 * (len(recipes) - len(stopped)))
+
+    def tell_mapped(done: int, _total: int) -> None:
+        tell(len(netlists) + done)
+
+    at_once = [recipe for recipe in recipes if not recipe.after or conditions.period_ps is not None]
+    for stage in (at_once, [recipe for recipe in recipes if recipe not in at_once]):
+        stopped |= hopeless(recipes, {name: found.area_energy for name, found in candidates.items()})
+        tell(len(netlists))
+        going = [recipe for recipe in stage if recipe.name not in stopped]
+        mapped = map_to_cells(
+            export(design), design, liberty, recipes=going, cache=cache, progress=tell_mapped
+        )
+        netlists |= mapped
+        for name, measured in measure_under(design, mapped, operands, conditions, cache):
+            candidates[name] = measured
+            tell(len(netlists))
+    tried = [recipe.name for recipe in recipes if recipe.name not in stopped]
+    return {name: netlists[name] for name in tried}, {name: candidates[name] for name in tried}, stopped
 
 
 def measure_under(
@@ -346,7 +395,9 @@ def recipes_for(design: Design, period_ps: float | None = None) -> tuple[Recipe,
         return (*RECIPES, *timed)
     if design.kind == "mul" and design.format.width <= DEEP_FORMAT_BITS:
         return (*DEEP_RECIPES, *timed)
-    return (*QUICK_RECIPES, *timed)
+    # A float32 sum is one addition among other logic, and an array is mapped one block at a time.
+    several = design.kind == "dot" and design.lanes > 1 and design.acc != "fp32"
+    return (*(SUM_RECIPES if several else QUICK_RECIPES), *timed)
 
 
 def map_to_cells(

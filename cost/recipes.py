@@ -3,9 +3,13 @@
 A library's full adders are several gates in one cell, which ABC's mappers seldom see. Yosys finds them among
 the gates and puts the cell in their place; ABC then maps what is left around them. Clock gates take the place
 of the multiplexers that would hold the value of a register.
+
+`&deepsyn` takes most of the time, so it has to be earned: a recipe may come after a cheaper one, and is tried
+only where that one came close to the best.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
@@ -13,6 +17,9 @@ import numpy as np
 
 from lmul.cost.boolean import Words, input_combinations
 from lmul.cost.library import Cell, Library, Pin
+
+CLOSE = 1.1
+"""How many times the least product of area and energy a recipe may have for those after it to be tried."""
 
 GATED_FLIP_FLOPS = 4
 """Fewest flip-flops that a clock gate is worth."""
@@ -111,13 +118,19 @@ class Recipe:
     script : str
         What ABC does with the gates.
     bare : bool
-        Whether it is for libraries without a full adder only: with one, it was kept for no design.
+        Whether it is for libraries without a full adder only: with one, others do better.
+    after : str
+        Name of a cheaper recipe that shows whether this one is worth its time; empty if it is always tried.
+    seed : int
+        Which of several tries this is.
     """
 
     name: str
     synthesis: tuple[str, ...]
     script: str
     bare: bool = False
+    after: str = ""
+    seed: int = 1
 
     @property
     def full_adders(self) -> bool:
@@ -145,30 +158,78 @@ def with_seeds(recipes: Sequence[Recipe], seeds: int) -> tuple[Recipe, ...]:
 
 def _seeded(recipe: Recipe, seed: int) -> Recipe:
     shuffle = f"strash; permute -i -o -S {seed}; " if seed > 1 else ""
-    return replace(recipe, name=f"{recipe.name}:{seed}", script=shuffle + recipe.script)
+    after = recipe.after and f"{recipe.after}:{seed}"
+    return replace(
+        recipe, name=f"{recipe.name}:{seed}", script=shuffle + recipe.script, after=after, seed=seed
+    )
+
+
+def hopeless(recipes: Sequence[Recipe], products: Mapping[str, float]) -> dict[str, float]:
+    """Tell which recipes are not worth trying after what those before them reached.
+
+    A seed is judged by itself, so that what one seed tries does not depend on how many there are.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        Those that may be tried and those that have been.
+    products : mapping of str to float
+        Area times energy of the netlists of those that have been tried, by name.
+
+    Returns
+    -------
+    dict of str to float
+        By name, how many times the least product of its seed the recipe before it has: more than `CLOSE`.
+    """
+    least: dict[int, float] = {}
+    for recipe in recipes:
+        if recipe.name in products:
+            least[recipe.seed] = min(products[recipe.name], least.get(recipe.seed, math.inf))
+    behind = {
+        recipe.name: products[recipe.after] / least[recipe.seed]
+        for recipe in recipes
+        if recipe.after in products
+    }
+    return {name: times for name, times in behind.items() if times > CLOSE}
 
 
 # One addition among other logic, which cells in its midst would keep apart: multipliers of L-Mul.
 RIPPLE_EMAP = Recipe("ripple/emap", _RIPPLE, _EMAP)
 """A recipe for any design and any library; it finds full adders of the library by itself."""
 
-QUICK_RECIPES = (
+_FULL_ADDERS = (*_RIPPLE_PLAIN, *_EXTRACT)
+
+_SHORT_RECIPES = (
     # Sums of several numbers: trees and chains of full adders.
-    Recipe("full-adders/resub", (*_RIPPLE_PLAIN, *_EXTRACT), _RESUB),
+    Recipe("full-adders/resub", _FULL_ADDERS, _RESUB),
     # Wide products, where resubstitution only moves area into toggles.
-    Recipe("full-adders/dch", (*_RIPPLE_PLAIN, *_EXTRACT), _DCH),
-    RIPPLE_EMAP,
-    Recipe("ripple/resub", _RIPPLE, _RESUB, bare=True),
+    Recipe("full-adders/dch", _FULL_ADDERS, _DCH),
 )
+
+_BARE_RESUB = Recipe("ripple/resub", _RIPPLE, _RESUB, bare=True)
+
+QUICK_RECIPES = (*_SHORT_RECIPES, RIPPLE_EMAP, _BARE_RESUB)
 """Recipes for designs of thousands of gates."""
 
-DEEP_RECIPES = (Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP), *QUICK_RECIPES)
+SUM_RECIPES = (
+    *_SHORT_RECIPES,
+    # A third of the time that it takes where ABC meets the full adders as gates, and mostly less energy.
+    Recipe("full-adders/emap", _FULL_ADDERS, _EMAP),
+    replace(RIPPLE_EMAP, bare=True),
+    _BARE_RESUB,
+)
+"""Recipes for sums of several products in fixed point."""
+
+DEEP_RECIPES = (
+    Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP, after=RIPPLE_EMAP.name),
+    *QUICK_RECIPES,
+)
 """Recipes for multipliers of up to a thousand gates, which take up to a minute and a half."""
 
 RECIPES = (
-    Recipe("ripple/deepsyn-amap", _RIPPLE, _DEEP_AMAP),
+    Recipe("ripple/deepsyn-amap", _RIPPLE, _DEEP_AMAP, after=RIPPLE_EMAP.name),
     # The carry of `addc`, which is no chain.
-    Recipe("prefix/deepsyn-emap", _PREFIX, _DEEP_EMAP),
+    Recipe("prefix/deepsyn-emap", _PREFIX, _DEEP_EMAP, after=RIPPLE_EMAP.name),
     *DEEP_RECIPES,
 )
 """Recipes for multipliers of up to 300 gates, each some seconds; larger ones kept none of the first two."""

@@ -152,8 +152,13 @@ def _recipe(cost: Cost) -> str:
     verdict = f"misses the period by {-(cost.slack_ps or 0):.1f} ps; the fastest" if missed else "best"
     return (
         f"{cost.design.mul}: {verdict} of {len(cost.candidates)} netlists is {cost.recipe}, "
-        f"{smallest:.1f} to {largest:.1f} um2."
+        f"{smallest:.1f} to {largest:.1f} um2{_stopped(cost)}."
     )
+
+
+def _stopped(cost: Cost) -> str:
+    """Say how many recipes were not tried."""
+    return f"; {len(cost.stopped)} recipes were not worth trying" if cost.stopped else ""
 
 
 def _number(value: float, unit: str) -> str:

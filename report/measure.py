@@ -1,6 +1,6 @@
 """Figures of all designs of a report, measured in several processes and kept."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -14,14 +14,21 @@ from lmul.accuracy.designs import design_errors
 from lmul.cost.cache import cached, find_cached, multiplier_digest, program_digest
 from lmul.cost.calibration import measure as measure_circuit
 from lmul.cost.calibration_circuits import float_adder
-from lmul.cost.estimate import Cost, estimate, map_blocks, measure_under, operands_key
+from lmul.cost.estimate import (
+    DEEP_FORMAT_BITS,
+    Cost,
+    estimate,
+    map_blocks,
+    measure_under,
+    operands_key,
+)
 from lmul.cost.liberty import read_liberty
 from lmul.cost.measure import SOURCES as MEASURED_BY
 from lmul.cost.measure import Block, Conditions
 from lmul.design import Design, command_line
 from lmul.golden import FP32, Format
 from lmul.processes import LocalProcesses
-from lmul.progress import Report
+from lmul.progress import SharedReport
 from lmul.report.plan import BASELINE, is_split
 from lmul.workloads import Operands, default_operands, load_operands
 
@@ -114,7 +121,7 @@ class Job:
 
 
 def measure_designs(
-    designs: Sequence[Design | None], setup: Setup, jobs: int, progress: Report
+    designs: Sequence[Design | None], setup: Setup, jobs: int, progress: SharedReport
 ) -> dict[str, Figures]:
     """Measure designs, or take what was measured before.
 
@@ -126,7 +133,7 @@ def measure_designs(
     jobs : int
         Processes.
     progress : callable
-        Told the numbers of finished and of all measurements.
+        Told the numbers of finished and of all measurements, and the share of the work that is done.
 
     Returns
     -------
@@ -146,18 +153,44 @@ def measure_designs(
     return found
 
 
-def _measure_all(jobs: Mapping[str, Job], processes: int, progress: Report) -> dict[str, Figures]:
+def _measure_all(jobs: Mapping[str, Job], processes: int, progress: SharedReport) -> dict[str, Figures]:
+    seconds = {name: _expected_seconds(job) for name, job in jobs.items()}
     # The slow ones first, so that no processor waits long for the last one.
-    ordered = sorted(jobs.items(), key=lambda item: _expected_seconds(item[1]), reverse=True)
+    ordered = sorted(jobs, key=lambda name: seconds[name], reverse=True)
     found: dict[str, Figures] = {}
     with LocalProcesses(measure_job, lambda job: job.name, processes) as engine:
-        for name, job in ordered:
-            engine.submit(name, job)
+        for name in ordered:
+            engine.submit(name, jobs[name])
         while len(found) < len(jobs):
-            progress(len(found), len(jobs))
+            progress(len(found), len(jobs), done_share(ordered, seconds, found, processes))
             name, figures = engine.take()
             found[name] = figures
     return found
+
+
+BEGUN = 1 / 3
+"""What counts of a measurement that has begun. Half would be true on average, and let the time left grow."""
+
+
+def done_share(
+    ordered: Sequence[str], seconds: Mapping[str, float], finished: Container[str], processes: int
+) -> float:
+    """Tell what share of the work is done, by what each piece of it was expected to take.
+
+    Parameters
+    ----------
+    ordered : sequence of str
+        All pieces of work, in the order in which they begin.
+    seconds : mapping of str to float
+        Expected for each, in any unit.
+    finished : container of str
+    processes : int
+        How many work at a time.
+    """
+    unfinished = [name for name in ordered if name not in finished]
+    left = sum(seconds[name] for name in unfinished)
+    begun = sum(seconds[name] for name in unfinished[:processes])
+    return 1 - (left - BEGUN * begun) / sum(seconds[name] for name in ordered)
 
 
 def measure_job(job: Job) -> Figures:
@@ -197,13 +230,19 @@ def _matrices(path: Path | None) -> tuple[Operands, ...]:
 
 
 def _expected_seconds(job: Job) -> float:
-    """Guess how long a measurement takes, roughly, in seconds."""
+    """Guess how much processor time a measurement takes, in seconds of one machine, within a third or so."""
     if job.design is None:
         return 10
-    mantissa = job.design.format.mantissa_bits
-    if job.design.kind == "mul":
-        return mantissa**2 if job.design.mul == BASELINE else 10
-    return job.design.lanes * (1 + mantissa / 4) + 10 * (job.design.acc == "fp32")
+    design = job.design
+    mantissa, exact = design.format.mantissa_bits, design.mul == BASELINE
+    if design.kind == "dot":
+        lane = 0.3 + 0.13 * mantissa + 0.017 * mantissa**2 * exact + 0.8 * (design.acc == "exact")
+        return 4 + design.lanes * lane + 5 * (design.acc == "fp32")
+    if design.format.width > DEEP_FORMAT_BITS:
+        return 14 if exact else 2
+    if exact:
+        return max(15, mantissa**3 / 10)
+    return 5
 
 
 def _measure(design: Design | None, setup: Setup) -> Figures:

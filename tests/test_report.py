@@ -1,6 +1,7 @@
 """`lmul report`: figures that single commands give too, files that need nothing else."""
 
 import csv
+import itertools
 import json
 import math
 import re
@@ -18,9 +19,11 @@ from lmul.golden import find_format
 from lmul.llm.accuracy import Accuracy
 from lmul.llm.evaluation import Interval
 from lmul.llm.scheme import parse_scheme
+from lmul.progress import TimeLeft
 from lmul.report.answer import ACCEPTED, picks, sentences
 from lmul.report.contents import Contents
 from lmul.report.language_model import FILES, RECORDED, LanguageModel, read_results
+from lmul.report.measure import done_share
 from lmul.report.page import report_json
 from lmul.report.plan import BEST_SUM, FORMATS, FP32_SUM, MULTIPLIERS, Plan, fixed_accumulator
 from lmul.report.tables import Table
@@ -283,3 +286,46 @@ def test_numbers_of_tables_are_whole_in_csv_and_short_for_people() -> None:
     assert table.csv() == "a,b\nx,1234.5678\ny,\n"
     assert table.texts == [["x", "1,235"], ["y", "-"]]
     assert table.numeric == [False, True]
+
+
+def times_left(expected: dict[str, float], taken: dict[str, float], processes: int) -> list[float]:
+    """Tell the times left that are shown, for measurements that take what they take, longest first."""
+    ordered = list(expected)
+    left, finished, shown = TimeLeft(), set[str](), []
+    waiting, running, now = list(ordered), dict[str, float](), 0.0
+    while True:
+        while waiting and len(running) < processes:
+            name = waiting.pop(0)
+            running[name] = now + taken[name]
+        left.tell(done_share(ordered, expected, finished, processes), now)
+        shown.append(left.seconds(now) or 0.0)
+        if not running:
+            return shown
+        name = min(running, key=lambda name: running[name])
+        now = running.pop(name)
+        finished.add(name)
+
+
+def test_the_time_left_counts_the_size_of_what_is_left() -> None:
+    expected = {"exact": 100.0} | {f"dot {number}": 10.0 for number in range(30)}
+    shown = times_left(expected, expected, 2)
+    # Two processes, 400 s of work.
+    assert shown[10] == pytest.approx(150, rel=0.35)
+    assert all(after <= 1.05 * before for before, after in itertools.pairwise(shown[1:]))
+    assert shown[-1] == 0
+
+
+def test_the_time_left_hardly_grows_where_guesses_are_off() -> None:
+    expected = {f"dot {number}": 30.0 - number for number in range(29)}
+    taken = {
+        name: seconds * (1.3, 1.0, 0.7)[place % 3] for place, (name, seconds) in enumerate(expected.items())
+    }
+    shown = times_left(expected, taken, 2)[3:]
+    lowest = itertools.accumulate(shown, min)
+    assert all(after <= 1.2 * low for low, after in zip(lowest, shown[1:-3], strict=False))
+
+
+def test_all_work_is_done_when_all_is_finished_and_none_before() -> None:
+    seconds = {"a": 3.0, "b": 2.0, "c": 1.0}
+    assert done_share(list(seconds), seconds, seconds, 2) == 1
+    assert 0 < done_share(list(seconds), seconds, {"a"}, 2) < 1

@@ -4,16 +4,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
 
 from lmul.errors import printable
 
@@ -22,12 +25,37 @@ Report = Callable[[int, int], None]
 LINE_SECONDS = 30.0
 """Time between two plain lines."""
 
-SPEED_SECONDS = 600.0
-"""Time over which the speed is measured that the time left is made of."""
+
+class SharedReport(Protocol):
+    """A `Report` that may be told what share of the work is done, where pieces are not alike."""
+
+    def __call__(self, done: int, total: int, share: float | None = None) -> None:
+        """Hear the numbers of finished and of all pieces of work, and that share, from 0 to 1."""
+
+
+class TimeLeft:
+    """Guesses how long the rest takes: as long for its share as what was done did for its own."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None
+        self._guess: tuple[float, float] | None = None
+
+    def tell(self, share: float, now: float) -> None:
+        """Hear that a share of the work, from 0 to 1, is done at a time in seconds.
+
+        What an earlier run has finished took no time in this one: speed counts from what is told first.
+        """
+        kept, begun = self._first = self._first or (share, now)
+        if share > kept:
+            self._guess = (now - begun) / (share - kept) * (1 - share), now
+
+    def seconds(self, now: float) -> float | None:
+        """Give the time left, None as long as nothing is known."""
+        return self._guess and max(0.0, sum(self._guess) - now)
 
 
 @contextmanager
-def working(what: str, *, quiet: bool = False) -> Iterator[Report]:
+def working(what: str, *, quiet: bool = False) -> Iterator[SharedReport]:
     """Show that something is being done.
 
     Parameters
@@ -40,41 +68,61 @@ def working(what: str, *, quiet: bool = False) -> Iterator[Report]:
     Yields
     ------
     callable
-        Takes the numbers of finished and of all pieces of work.
+        Takes the numbers of finished and of all pieces of work, and what share of the work is done: without
+        it, every piece counts alike.
     """
     what = printable(what)
     if quiet:
-        yield lambda _done, _total: None
+        yield lambda done, total, share=None: None
         return
     if not sys.stderr.isatty():
         yield _plain_lines(what)
         return
     description = TextColumn("{task.description}", markup=False)
-    times = (TimeElapsedColumn(), TextColumn("left:"), TimeRemainingColumn())
-    columns = (description, BarColumn(), MofNCompleteColumn(), *times)
-    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=SPEED_SECONDS) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    count = TextColumn("{task.fields[count]}")
+    columns = (description, BarColumn(), count, TimeElapsedColumn(), TextColumn("left:"), _Left())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        left = TimeLeft()
+        task = progress.add_task(what, total=None, count="", left=left)
+
+        def report(done: int, total: int, share: float | None = None) -> None:
+            share = _share(done, total, share)
+            left.tell(share, time.monotonic())
+            progress.update(task, completed=share, total=1, count=f"{done:,}/{total:,}")
+
+        yield report
 
 
-def _plain_lines(what: str) -> Report:
+class _Left(ProgressColumn):
+    """The time left."""
+
+    def render(self, task: Task) -> Text:
+        seconds = task.fields["left"].seconds(time.monotonic())
+        return Text("-:--:--" if seconds is None else str(timedelta(seconds=round(seconds))))
+
+
+def _share(done: int, total: int, share: float | None) -> float:
+    if share is not None:
+        return share
+    return done / total if total else 1.0
+
+
+def _plain_lines(what: str) -> SharedReport:
     """Print a line now, and one every `LINE_SECONDS`, with the time left once the speed is known."""
     print(f"{what} ...", file=sys.stderr, flush=True)
     last = time.monotonic()
-    first: tuple[int, float] | None = None
+    left = TimeLeft()
 
-    def report(done: int, total: int) -> None:
-        nonlocal first, last
+    def report(done: int, total: int, share: float | None = None) -> None:
+        nonlocal last
         now = time.monotonic()
-        # What an earlier run has finished took no time in this one: speed counts from the first report.
-        first = first or (done, now)
+        left.tell(_share(done, total, share), now)
         if now < last + LINE_SECONDS:
             return
         last = now
-        kept, begun = first
         line = f"{what}: {done:,} of {total:,}"
-        if done > kept:
-            seconds = (now - begun) / (done - kept) * (total - done)
+        seconds = left.seconds(now)
+        if seconds is not None:
             line += f", about {seconds / 60:.0f} min left"
         print(f"{line} ...", file=sys.stderr, flush=True)
 
