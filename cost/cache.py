@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,30 @@ from lmul.multipliers import find_multiplier
 from lmul.multipliers.table import DESCRIPTIONS
 
 
-def cached(directory: Path | None, key: Any, make: Callable[[], Any]) -> Any:
+@dataclass(frozen=True)
+class Entry:
+    """What a file of a directory of results holds.
+
+    Parameters
+    ----------
+    value : JSON value
+        The result.
+    origin : JSON value
+        What it was made from, as far as that was told; None if it was not.
+    """
+
+    value: Any
+    origin: Any = None
+
+    @property
+    def text(self) -> str:
+        """The file: a line with the checksum of the rest, one with the value, one with the origin if any."""
+        values = [self.value] if self.origin is None else [self.value, self.origin]
+        content = "\n".join(map(json.dumps, values))
+        return f"{digest(content)}\n{content}"
+
+
+def cached(directory: Path | None, key: Any, make: Callable[[], Any], *, origin: Any = None) -> Any:
     """Give a result from a directory, or make it and keep it there.
 
     Entries are written whole or not at all, so runs may share a directory, and what an interrupted run had
@@ -29,14 +53,15 @@ def cached(directory: Path | None, key: Any, make: Callable[[], Any]) -> Any:
         All that the result depends on, versions of tools and of this program among it.
     make : callable
         Gives the result, a JSON value but null.
+    origin : JSON value, optional
+        What the result is made from, in words that let another machine make the key: kept beside it.
     """
     if directory is None:
         return make()
     value = find_cached(directory, key)
     if value is None:
         value = make()
-        content = json.dumps(value)
-        write_files(directory, {_file_name(key): f"{digest(content)}\n{content}"})
+        write_files(directory, {entry_name(key): Entry(value, origin).text})
     return value
 
 
@@ -49,10 +74,21 @@ def find_cached(directory: Path, key: Any) -> Any:
     key : JSON value
         As `cached` takes it.
     """
+    entry = read_entry(directory / entry_name(key))
+    return entry and entry.value
+
+
+def read_entry(path: Path) -> Entry | None:
+    """Read a file of a directory of results, None if it is not there or damaged.
+
+    Parameters
+    ----------
+    path : Path
+    """
     with suppress(OSError, ValueError):
-        checksum, _, content = (directory / _file_name(key)).read_text(encoding="utf-8").partition("\n")
+        checksum, _, content = path.read_text(encoding="utf-8").partition("\n")
         if checksum == digest(content):
-            return json.loads(content)
+            return Entry(*map(json.loads, content.split("\n", 1)))
     return None
 
 
@@ -89,5 +125,6 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _file_name(key: Any) -> str:
+def entry_name(key: Any) -> str:
+    """Give the name of the file that the result of a key is kept in."""
     return f"{digest(json.dumps(key, sort_keys=True))}.json"

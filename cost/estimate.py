@@ -311,7 +311,15 @@ def map_blocks(cost: Cost, liberty: Path, *, cache: Path | None = None) -> Mappe
     """
     (recipe,) = (one for one in tried_recipes(cost.design, cost.conditions) if one.name == cost.recipe)
     text = export(cost.design)
-    mapped = map_design(text.verilog, text.name, liberty, recipes=[recipe], flatten=False, cache=cache)
+    mapped = map_design(
+        text.verilog,
+        text.name,
+        liberty,
+        recipes=[recipe],
+        flatten=False,
+        design=cost.design.parameters(),
+        cache=cache,
+    )
     return mapped[recipe.name]
 
 
@@ -419,6 +427,7 @@ def map_to_cells(
         liberty,
         recipes=recipes,
         flatten=design.kind != "array",
+        design=design.parameters(),
         cache=cache,
         progress=progress,
     )

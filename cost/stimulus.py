@@ -10,7 +10,7 @@ from lmul.cost.activity import Bits
 from lmul.design import Design
 from lmul.errors import UserError
 from lmul.hdl.axi import whole_bytes
-from lmul.sim.tiles import tiles
+from lmul.sim.tiles import Tile, tiles
 from lmul.workloads import Operands
 
 RESET_CYCLES = 2
@@ -38,11 +38,47 @@ def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
     dict of str to ndarray of uint8, shape (cycles, streams, bits)
         By port name, the clock left out.
     """
-    cycles = max(-(-pair.a.shape[1] // design.lanes) for pair in operands)
+    return code_stimulus(design, [pair.codes(*design.formats) for pair in operands])
+
+
+def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> dict[str, Bits]:
+    """Give the stimulus of matrix products of codes, of shapes (M, K) and (K, N), as `stimulus` does."""
+    cycles = busy_cycles(design, products)
     make = _array_ports if design.kind == "array" else _vector_ports
-    parts = [make(design, *pair.codes(*design.formats), cycles) for pair in operands]
+    parts = [make(design, a, b, cycles) for a, b in products]
     ports = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
     return _after_reset(ports) if design.latency else ports
+
+
+def busy_cycles(design: Design, products: Sequence[tuple[Codes, Codes]]) -> int:
+    """Give the cycles of a stimulus in which operands come, those of the longest dot product."""
+    longest: int = max(a.shape[1] for a, _ in products)
+    return -(-longest // design.lanes)
+
+
+def chosen_vectors(
+    design: Design, a: Codes, b: Codes, cycles: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the rows of A and columns of B that each stream of a `mul` or `dot` takes one after the other.
+
+    Returns
+    -------
+    rows, columns : ndarray of int64, shape (streams, vectors)
+    """
+    vectors = -(-cycles // busy_cycles(design, [(a, b)]))
+    outputs = _spread(a.shape[0] * b.shape[1], STREAMS * vectors).reshape(STREAMS, vectors)
+    rows, columns = np.divmod(outputs, b.shape[1])
+    return rows, columns
+
+
+def chosen_tiles(design: Design, a: Codes, b: Codes, cycles: int) -> tuple[list[list[Tile]], int]:
+    """Give the tiles that each stream of an `array` takes one after the other, and the cycles between two."""
+    jobs = list(tiles(a, b, design))
+    interval = max(len(jobs[0].a), len(jobs[0].b), design.rows)
+    starts = _spread(len(jobs), min(STREAMS, len(jobs)))
+    return [
+        [jobs[(start + n) % len(jobs)] for n in range(-(-cycles // interval))] for start in starts
+    ], interval
 
 
 def check_operands(design: Design, operands: Sequence[Operands]) -> None:
@@ -71,12 +107,11 @@ def warmup(design: Design) -> int:
 def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
     """Send rows of A and columns of B into `mul` or `dot`."""
     steps = -(-a.shape[1] // design.lanes)
-    vectors = -(-cycles // steps)
-    rows, cols = np.divmod(_spread(a.shape[0] * b.shape[1], STREAMS * vectors), b.shape[1])
+    rows, cols = chosen_vectors(design, a, b, cycles)
     first, second = design.formats
     ports = {
-        "a": _bits(_stream(a[rows], design.lanes, vectors)[:cycles], first.width),
-        "b": _bits(_stream(b.T[cols], design.lanes, vectors)[:cycles], second.width),
+        "a": _bits(_stream(a[rows], design.lanes)[:cycles], first.width),
+        "b": _bits(_stream(b.T[cols], design.lanes)[:cycles], second.width),
     }
     if design.kind == "mul":
         return ports
@@ -87,22 +122,18 @@ def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, 
 
 def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
     """Send tiles back to back into a sink that is always ready, weights a tile ahead."""
-    jobs = list(tiles(a, b, design))
-    interval = max(len(jobs[0].a), len(jobs[0].b), design.rows)
-    per_stream = -(-cycles // interval)
-    starts = _spread(len(jobs), min(STREAMS, len(jobs)))
-    chosen = [[jobs[(start + n) % len(jobs)] for n in range(per_stream)] for start in starts]
+    chosen, interval = chosen_tiles(design, a, b, cycles)
     ahead = _cycles_ahead(design)
     ports: dict[str, Bits] = {}
     for name, size, format_ in zip("ab", (design.rows, design.cols), design.formats, strict=True):
         width = whole_bytes(size * design.lanes * format_.width)
-        length = len(getattr(jobs[0], name))
+        length = len(getattr(chosen[0][0], name))
         cycle = np.arange(cycles + ahead) - (ahead if name == "a" else 0)
         tile, beat = np.divmod(np.maximum(cycle, 0), interval)
         # Between two tiles the last beat stays.
-        index = np.minimum(tile, per_stream - 1) * length + np.minimum(beat, length - 1)
+        index = np.minimum(tile, len(chosen[0]) - 1) * length + np.minimum(beat, length - 1)
         beats = [[beat for tile in stream for beat in getattr(tile, name)] for stream in chosen]
-        ports[f"s_axis_{name}_tdata"] = np.stack([_words(stream, width)[index] for stream in beats], axis=1)
+        ports[f"s_axis_{name}_tdata"] = np.stack([words(stream, width)[index] for stream in beats], axis=1)
         ports[f"s_axis_{name}_tvalid"] = _level((cycle >= 0) & (beat < length), len(chosen))
         ports[f"s_axis_{name}_tlast"] = _level(beat == length - 1, len(chosen))
     return ports | {"m_axis_c_tready": _level(np.ones(cycles + ahead, np.bool_), len(chosen))}
@@ -118,11 +149,10 @@ def _spread(size: int, count: int) -> NDArray[np.int64]:
     return np.linspace(0, size, count, endpoint=False).astype(np.int64)
 
 
-def _stream(codes: Codes, lanes: int, vectors: int) -> Codes:
-    """Lay vectors one after the other: (streams * vectors, K) to (cycles, streams, lanes)."""
-    count, depth = codes.shape
-    padded = np.pad(codes, [(0, 0), (0, -depth % lanes)])
-    return padded.reshape(count // vectors, -1, lanes).transpose(1, 0, 2)
+def _stream(codes: Codes, lanes: int) -> Codes:
+    """Lay vectors one after the other: (streams, vectors, K) to (cycles, streams, lanes)."""
+    padded = np.pad(codes, [(0, 0), (0, 0), (0, -codes.shape[2] % lanes)])
+    return padded.reshape(len(codes), -1, lanes).transpose(1, 0, 2)
 
 
 def to_bits(numbers: NDArray[Any], width: int) -> Bits:
@@ -136,7 +166,7 @@ def _bits(codes: Codes, width: int) -> Bits:
     return to_bits(codes, width).reshape(*codes.shape[:-1], -1)
 
 
-def _words(beats: list[int], width: int) -> Bits:
+def words(beats: list[int], width: int) -> Bits:
     """Take beats of whole bytes apart: to (beats, width)."""
     octets = b"".join(beat.to_bytes(width // 8, "little") for beat in beats)
     bits: Bits = np.unpackbits(np.frombuffer(octets, dtype=np.uint8), bitorder="little")

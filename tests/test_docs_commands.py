@@ -15,7 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lmul.cli import main
 from lmul.cost.liberty import default_liberty
+from lmul.design import make_design
+from tests.gate_level import mapped_design
 from tests.host import SPACE
 from tests.test_docs import DOCS, commands
 from tests.test_multipliers import EXAMPLE, register
@@ -76,8 +79,18 @@ def plug_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return register(site, "lmul_mitchell2", "mitchell2 = lmul_mitchell2:Mitchell2", source)
 
 
+@pytest.fixture(scope="session")
+def netlists(tmp_path_factory: pytest.TempPathFactory, cells: Path) -> bytes:
+    """Give an export of one netlist, which is among the mapped ones too."""
+    build = tmp_path_factory.mktemp("netlists")
+    mapped_design(make_design("mul"), build / "cells")
+    mapped_design(make_design("mul"), cells)
+    assert main(["cost", "--cache", "export", str(build / "netlists.zip"), "--build", str(build)]) == 0
+    return (build / "netlists.zip").read_bytes()
+
+
 @pytest.fixture
-def place(tmp_path: Path, cells: Path, shared: Path) -> Path:
+def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
     """Make a directory with the files that commands read, and what others have mapped and read."""
     (tmp_path / "build").mkdir()
     (tmp_path / "build" / "cells").symlink_to(cells)
@@ -87,6 +100,7 @@ def place(tmp_path: Path, cells: Path, shared: Path) -> Path:
     rng = np.random.default_rng(1)
     np.savez(tmp_path / "mine.npz", a=rng.normal(size=(20, 48)), b=rng.normal(size=(48, 12)))
     (tmp_path / "my_cells.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
+    (tmp_path / "netlists.zip").write_bytes(netlists)
     (tmp_path / "space.toml").write_text(SPACE.read_text())
     point = {"design": {"kind": "mul"}, "clock_period_ps": None, "area_um2": 2.0}
     for name in ("before.json", "after.json", "before/report.json", "after/report.json"):

@@ -261,6 +261,12 @@ def _cost_parser(parser: argparse.ArgumentParser) -> None:
     add("--netlist", type=Path, metavar="DIR", help="write netlist, SDF, SAIF, SDC and a script for OpenSTA")
     add("--claims", action="store_true", help="recompute the paper's gate counts and energies instead")
     add("--calibration", action="store_true", help="put published operations through the same flow instead")
+    add(
+        "--cache",
+        nargs=2,
+        metavar=("export|import", "FILE"),
+        help="write finished netlists into a file, or take and check those of one, instead",
+    )
     parser.set_defaults(run=_cost)
 
 
@@ -476,8 +482,10 @@ def _sim(options: argparse.Namespace) -> int:
 
 
 def _cost(options: argparse.Namespace) -> int:
-    from lmul.commands.cost import run_calibration, run_claims, run_cost
+    from lmul.commands.cost import run_cache, run_calibration, run_claims, run_cost
 
+    if options.cache:
+        return run_cache(options, tuple(DESIGN_OPTIONS))
     if options.claims or options.calibration:
         return run_claims(options) if options.claims else run_calibration(options)
     if options.design is None:

@@ -57,6 +57,7 @@ PAGES = {
             ("cost mul --compare lmul,exact", "a multiplier beside the correctly rounded one"),
             ("cost dot --clock 1.0 --pipeline 2 --path", "for 1 GHz, with the critical path"),
             ("cost mul --estimate ecp5", "LUTs and clock in an FPGA"),
+            ("cost --cache export netlists.zip", "all finished netlists, for --cache import elsewhere"),
         ),
     ),
     "error": Page(

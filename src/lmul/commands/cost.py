@@ -79,10 +79,48 @@ def run_calibration(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_cache(options: argparse.Namespace, others: Sequence[str]) -> int:
+    """Write the netlists of a library into one file, or take them out of one.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        `cache`, what is to be done and the file; `build`, `liberty`.
+    others : sequence of str
+        Names of the options of a design.
+    """
+    from lmul.cost.exchange import export_netlists, import_netlists
+
+    action, name = options.cache
+    if action not in ("export", "import"):
+        raise UserError(f"--cache takes export FILE or import FILE, not {action!r}")
+    here = ("claims", "calibration", "compare", "json", *(one for one in OF_CELLS if one != "liberty"))
+    _refuse(options, (*here, *others, "config"), f"--cache {action}")
+    if options.design or options.estimate != "cells":
+        raise UserError(f"--cache {action} is of all netlists of cells: leave DESIGN and --estimate out")
+    cells, path = _cache(options, CELLS), Path(name)
+    liberty = options.liberty or default_liberty()
+    if action == "export":
+        check_output(path)
+        with working("Collecting netlists") as progress:
+            found = export_netlists(cells, liberty, progress)
+        write_files(path.parent, {path.name: found.data})
+        say(f"{path}: {_netlists(found.netlists)}; {found.left_out:,} other entries of {cells} are left out")
+        return 0
+    with working("Checking netlists") as progress:
+        taken, there = import_netlists(path, cells, liberty, progress)
+    say(f"{cells}: {_netlists(taken)} imported, {there:,} there already; figures are measured when asked for")
+    return 0
+
+
+def _netlists(count: int) -> str:
+    return f"{count:,} netlist{'' if count == 1 else 's'}"
+
+
 def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> None:
     """Refuse options that mean nothing to what is asked for."""
     for name in names:
-        value = getattr(options, name)
+        value = getattr(options, name.replace("-", "_"))
         if value is not None and value is not False:
             raise UserError(f"--{name} means nothing to {asked}: leave it out")
 
