@@ -1,11 +1,12 @@
 """Results kept by the content they were made from, each with a checksum of its own."""
 
+import fcntl
 import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -43,7 +44,8 @@ def cached(directory: Path | None, key: Any, make: Callable[[], Any], *, origin:
     """Give a result from a directory, or make it and keep it there.
 
     Entries are written whole or not at all, so runs may share a directory, and what an interrupted run had
-    finished stays. An entry that is not what its checksum says is made again.
+    finished stays. An entry that is not what its checksum says is made again. Of runs that want the same
+    entry at once, one makes it and the others wait for it.
 
     Parameters
     ----------
@@ -60,9 +62,25 @@ def cached(directory: Path | None, key: Any, make: Callable[[], Any], *, origin:
         return make()
     value = find_cached(directory, key)
     if value is None:
-        value = make()
-        write_files(directory, {entry_name(key): Entry(value, origin).text})
+        with _making(directory, entry_name(key)):
+            value = find_cached(directory, key)
+            if value is None:
+                value = make()
+                write_files(directory, {entry_name(key): Entry(value, origin).text})
     return value
+
+
+@contextmanager
+def _making(directory: Path, name: str) -> Iterator[None]:
+    """Have an entry to ourselves; a run that is killed lets go of it."""
+    path = directory / f"{name}.lock"
+    with ExitStack() as stack:
+        # Whoever cannot write a lock cannot write the entry either, and is told why then.
+        with suppress(OSError):
+            directory.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(stack.enter_context(path.open("wb")), fcntl.LOCK_EX)
+            stack.callback(path.unlink, missing_ok=True)
+        yield
 
 
 def find_cached(directory: Path, key: Any) -> Any:

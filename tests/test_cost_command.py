@@ -4,7 +4,9 @@ import csv
 import json
 import multiprocessing
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,20 @@ def test_critical_path_adds_up_to_the_critical_delay(cells: Path) -> None:
     assert path[-1].arrival_ps == pytest.approx(cost.measured.delay_ps)
     assert sum(step.delay_ps for step in path) == pytest.approx(cost.measured.delay_ps)
     assert {step.cell for step in path} <= set(cost.measured.cells)
+
+
+def test_what_two_runs_want_at_once_is_made_once(tmp_path: Path) -> None:
+    made = []
+
+    def make() -> int:
+        made.append(threading.get_ident())
+        time.sleep(0.2)
+        return 7
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: cached(tmp_path, "key", make), range(2))) == [7, 7]
+    assert len(made) == 1
+    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
 
 
 def test_figures_come_from_the_cache_and_are_the_same(cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:

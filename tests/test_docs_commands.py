@@ -43,8 +43,10 @@ SMALLER = (
     (r"lmul cost array", "--rows 5 --cols 5"),
     (r"lmul explore", "--precision 20"),
     (r"lmul sim dot --four-state", "--lanes 1 --operands mine.npz"),
+    (r"lmul sim dot --waves", "--operands mine.npz"),
     (r"lmul report", "--formats e2m1 --multipliers lmul,exact --operands mine.npz"),
     (r"lmul llm(?! --energy)", "--tokens 48"),
+    (r"lmul llm --energy", "--compare lmul"),
     (r"lmul generate", "--tokens 1"),
 )
 """Options that are put behind commands that match, in place of those that are there."""
