@@ -35,7 +35,7 @@ test: $(VENV)/ready
 times: $(VENV)/ready
 	$(VENV)/bin/python -m tests.times $(BUILD)/times.json
 
-# Every command that the documents show, those of the language model too: half an hour.
+# Every command that the documents show, those of the language model too, long ones at a small size: 10 minutes.
 test-docs: $(VENV)/llm
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m commands tests
 

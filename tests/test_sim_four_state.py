@@ -27,6 +27,7 @@ QUICK = [
 ]
 
 LONG = [
+    make_design("mul", pipeline=3, mul="exact", format="e5m2"),
     *(make_design("mul", mul=mul, pipeline=pipeline) for mul in ("lmul", "exact") for pipeline in range(5)),
     *(make_design("dot", mul=mul) for mul in ("lmul", "mitchell", "addm", "addc", "exact")),
     *(make_design("dot", acc=acc, out=out) for acc in ("fp32", "bf16") for out in ("fp32", "raw")),

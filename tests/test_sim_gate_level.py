@@ -15,6 +15,7 @@ from tests.gate_level import netlist_sources
 MULS = ("lmul", "mitchell", "addm", "addc", "exact")
 
 DEFAULTS = [
+    make_design("mul", mul="exact", pipeline=2),
     *(make_design(kind, mul=mul) for kind in TESTCASES for mul in MULS),
     *(make_design("array", mul=mul, dataflow="ws") for mul in MULS),
 ]
