@@ -1,32 +1,36 @@
 """Technology mapping: Verilog to a netlist of library cells, with Yosys and ABC.
 
-Every design is mapped with each recipe of a list, for none is best for all. Each run is a fresh process in
-a directory of its own, which makes results reproducible and lets runs share the machine.
+Every design is mapped with each recipe of a list, for none is best for all. Recipes that begin alike share a
+fresh process until ABC begins, and each goes on in a copy of it, in a directory of its own: results are those
+of a process for each, and reproducible.
 """
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from lmul.cost.cache import cached
+from lmul.cost.cache import cached, find_cached
 from lmul.cost.liberty import IDENTIFIER, liberty_text, read_liberty
 from lmul.cost.library import Library
 from lmul.cost.netlist import Netlist, read_netlist
 from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
 from lmul.errors import UserError
 from lmul.golden.parallel import processors
-from lmul.yosys import YosysError, run_yosys
+from lmul.yosys import YosysError, run_branches
 
 CELLS = "cells"
 """Subdirectory of the build directory for mapped netlists."""
 
+CELLS_FILE, SCRIPT = "cells.lib", "script.abc"
+"""Files that Yosys' commands name."""
+
+_BEFORE_ABC = ("setundef -zero -undriven", "dfflibmap -liberty cells.lib{avoided}")
 _AFTER = (
-    "setundef -zero -undriven",
-    "dfflibmap -liberty cells.lib{avoided}",
     "abc -liberty cells.lib{avoided} -script script.abc",
     "setundef -zero",
     "opt_clean -purge",
@@ -107,57 +111,115 @@ def map_design(
         raise UserError(f"top module {top!r} is not a plain Verilog identifier")
     library = read_liberty(liberty)
     files = library_files(library)
-    texts = {"design.v": verilog, "cells.lib": liberty_text(liberty)} | files
+    texts = {"design.v": verilog, CELLS_FILE: liberty_text(liberty)} | files
     possible = [recipe for recipe in recipes if recipe.suits("full_adder.v" in files)]
-    outputs: dict[str, Mapped] = {}
+    alike: dict[tuple[str, ...], list[Recipe]] = {}
+    for recipe in possible:
+        alike.setdefault(recipe.synthesis, []).append(recipe)
+    found = {recipe.name: Future[Mapped]() for recipe in possible}
     with ThreadPoolExecutor(processors()) as pool:
-        jobs = {
-            pool.submit(
-                _map,
-                _flow(recipe, library, top, flatten),
-                texts | {"script.abc": recipe.script + "\n"},
-                cache,
-                library,
-            ): recipe.name
-            for recipe in possible
-        }
+        for group in alike.values():
+            work = _Work(_flow(group[0], library, top, flatten), texts, cache, library, len(alike))
+            pool.submit(_map, work, group, found)
         try:
-            for done, job in enumerate(as_completed(jobs), start=1):
-                outputs[jobs[job]] = job.result()
+            for done, job in enumerate(as_completed(found.values()), start=1):
+                job.result()
                 if progress:
-                    progress(done, len(jobs))
+                    progress(done, len(found))
         finally:
             # After Ctrl-C or a failure, what has not begun need not begin.
             pool.shutdown(wait=False, cancel_futures=True)
-    return {recipe.name: outputs[recipe.name] for recipe in possible}
+    return {name: job.result() for name, job in found.items()}
 
 
-def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> list[str]:
+@dataclass(frozen=True)
+class _Work:
+    """What mapping with recipes that begin alike takes.
+
+    Parameters
+    ----------
+    flow : tuple of sequence of str
+        Commands before ABC, and from ABC on.
+    texts : mapping of str to str
+        Files but ABC's script.
+    cache : Path or None
+    library : Library
+    groups : int
+        How many such groups of recipes share the machine.
+    """
+
+    flow: tuple[Sequence[str], Sequence[str]]
+    texts: Mapping[str, str]
+    cache: Path | None
+    library: Library
+    groups: int
+
+    def key(self, recipe: Recipe) -> list[Any]:
+        """Give all that a netlist depends on."""
+        before, after = self.flow
+        return [version("pyosys"), [*before, *after], {**self.texts, SCRIPT: _script(recipe)}]
+
+
+def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> tuple[list[str], list[str]]:
     synthesis = (
         command.format(top=top, flatten="-flatten" if flatten else "") for command in recipe.synthesis
     )
     read = ("read_verilog -sv design.v", "read_verilog -lib black_boxes.v")
     # Yosys reads the file itself, and may see cells in it that cannot be simulated here.
     avoided = "".join(f" -dont_use {cell.name}" for cell in library.cells.values() if cell.unusable)
-    after = (command.format(avoided=avoided) for command in _AFTER)
-    return [*read, *synthesis, *clock_gating(library), *after]
+    before, after = ([command.format(avoided=avoided) for command in part] for part in (_BEFORE_ABC, _AFTER))
+    return [*read, *synthesis, *clock_gating(library), *before], after
 
 
-def _map(flow: Sequence[str], texts: Mapping[str, str], directory: Path | None, library: Library) -> Mapped:
-    key = [version("pyosys"), flow, dict(texts)]
-    netlist, text = cached(directory, key, lambda: _map_once(flow, texts))
-    return Mapped(library, netlist, text)
+def _map(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapped]]) -> None:
+    """Map with recipes that begin alike, those left out that were mapped before."""
+    try:
+        missing = []
+        for recipe in recipes:
+            kept = work.cache and find_cached(work.cache, work.key(recipe))
+            if kept:
+                found[recipe.name].set_result(Mapped(work.library, *kept))
+            else:
+                missing.append(recipe)
+        if missing:
+            _map_missing(work, missing, found)
+    except BaseException as error:
+        for recipe in recipes:
+            if not found[recipe.name].done():
+                found[recipe.name].set_exception(error)
 
 
-def _map_once(flow: Sequence[str], texts: Mapping[str, str]) -> tuple[str, str]:
+def _map_missing(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapped]]) -> None:
+    branches = {str(number): recipe for number, recipe in enumerate(recipes)}
     with tempfile.TemporaryDirectory(prefix="lmul-map-") as name:
         directory = Path(name)
-        for file, text in texts.items():
+        for file, text in work.texts.items():
             (directory / file).write_text(text, encoding="utf-8")
+        for branch, recipe in branches.items():
+            (directory / branch).mkdir()
+            (directory / branch / SCRIPT).write_text(_script(recipe), encoding="utf-8")
+            (directory / branch / CELLS_FILE).symlink_to(directory / CELLS_FILE)
+
+        def finished(branch: str) -> None:
+            recipe = branches[branch]
+            netlist = cached(work.cache, work.key(recipe), lambda: _read(directory / branch))
+            found[recipe.name].set_result(Mapped(work.library, *netlist))
+
+        before, after = work.flow
+        at_a_time = -(-processors() // work.groups)
         try:
-            run_yosys(flow, directory)
+            run_branches(
+                before, directory, then=after, branches=list(branches), at_a_time=at_a_time, finished=finished
+            )
         except YosysError as error:
             raise UserError(f"Yosys: {error}") from None
-        text = (directory / "netlist.v").read_text()
-        # The first line is a comment with the machine that built Yosys.
-        return (directory / "netlist.json").read_text(), text.partition("\n\n")[2]
+
+
+def _script(recipe: Recipe) -> str:
+    return recipe.script + "\n"
+
+
+def _read(directory: Path) -> tuple[str, str]:
+    text = (directory / "netlist.v").read_text()
+    # The first line is a comment with the machine that built Yosys.
+    return (directory / "netlist.json").read_text(), text.partition("\n\n")[2]
