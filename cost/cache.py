@@ -62,7 +62,8 @@ def cached(directory: Path | None, key: Any, make: Callable[[], Any], *, origin:
         return make()
     value = find_cached(directory, key)
     if value is None:
-        with _making(directory, entry_name(key)):
+        # As a list of its own, so that a run may hold `making` of a key while it keeps what it made.
+        with making(directory, [key]):
             value = find_cached(directory, key)
             if value is None:
                 value = make()
@@ -71,15 +72,23 @@ def cached(directory: Path | None, key: Any, make: Callable[[], Any], *, origin:
 
 
 @contextmanager
-def _making(directory: Path, name: str) -> Iterator[None]:
-    """Have an entry to ourselves; a run that is killed lets go of it."""
-    path = directory / f"{name}.lock"
+def making(directory: Path | None, key: Any) -> Iterator[None]:
+    """Have the making of a result to ourselves: other runs that want it wait; one that is killed lets go.
+
+    Parameters
+    ----------
+    directory : Path or None
+        Of results; None shares nothing.
+    key : JSON value
+    """
     with ExitStack() as stack:
         # Whoever cannot write a lock cannot write the entry either, and is told why then.
         with suppress(OSError):
-            directory.mkdir(parents=True, exist_ok=True)
-            fcntl.flock(stack.enter_context(path.open("wb")), fcntl.LOCK_EX)
-            stack.callback(path.unlink, missing_ok=True)
+            if directory is not None:
+                directory.mkdir(parents=True, exist_ok=True)
+                path = directory / f"{entry_name(key)}.lock"
+                fcntl.flock(stack.enter_context(path.open("wb")), fcntl.LOCK_EX)
+                stack.callback(path.unlink, missing_ok=True)
         yield
 
 

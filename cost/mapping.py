@@ -1,19 +1,20 @@
 """Technology mapping: Verilog to a netlist of library cells, with Yosys and ABC.
 
-Every design is mapped with each recipe of a list, for none is best for all. Each run is a fresh process in
-a directory of its own, which makes results reproducible and lets runs share the machine.
+Every design is mapped with each recipe of a list, for none is best for all. Recipes that begin alike share a
+fresh process until ABC begins, and each goes on in a copy of it, in a directory of its own: results are those
+of a process for each, and reproducible.
 """
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.cache import cached
+from lmul.cost.cache import cached, find_cached, making
 from lmul.cost.liberty import IDENTIFIER, liberty_text, read_liberty
 from lmul.cost.library import Library
 from lmul.cost.netlist import Netlist, read_netlist
@@ -21,14 +22,16 @@ from lmul.cost.netlist_verilog import netlist_verilog
 from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
 from lmul.errors import UserError
 from lmul.golden.parallel import processors
-from lmul.yosys import YosysError, run_yosys
+from lmul.yosys import YosysError, run_branches
 
 CELLS = "cells"
 """Subdirectory of the build directory for mapped netlists."""
 
+CELLS_FILE, SCRIPT = "cells.lib", "script.abc"
+"""Files that Yosys' commands name."""
+
+_BEFORE_ABC = ("setundef -zero -undriven", "dfflibmap -liberty cells.lib{avoided}")
 _AFTER = (
-    "setundef -zero -undriven",
-    "dfflibmap -liberty cells.lib{avoided}",
     "abc -liberty cells.lib{avoided} -script script.abc",
     "setundef -zero",
     "opt_clean -purge",
@@ -114,24 +117,23 @@ def map_design(
     library = read_liberty(liberty)
     texts = mapping_texts(verilog, liberty)
     possible = [recipe for recipe in recipes if recipe.suits("full_adder.v" in texts)]
-
-    def mapped(recipe: Recipe) -> Mapped:
-        key = mapping_key(texts, top, library, recipe, flatten)
-        origin = design and mapping_origin(design, library, recipe, flatten)
-        return Mapped(library, cached(cache, key, partial(_map_once, key), origin=origin))
-
-    outputs: dict[str, Mapped] = {}
+    alike: dict[tuple[str, ...], list[Recipe]] = {}
+    for recipe in possible:
+        alike.setdefault(recipe.synthesis, []).append(recipe)
+    found = {recipe.name: Future[Mapped]() for recipe in possible}
     with ThreadPoolExecutor(processors()) as pool:
-        jobs = {pool.submit(mapped, recipe): recipe.name for recipe in possible}
+        for group in alike.values():
+            work = _Work(texts, top, library, flatten, design, cache, len(alike))
+            pool.submit(_map, work, group, found)
         try:
-            for done, job in enumerate(as_completed(jobs), start=1):
-                outputs[jobs[job]] = job.result()
+            for done, job in enumerate(as_completed(found.values()), start=1):
+                job.result()
                 if progress:
-                    progress(done, len(jobs))
+                    progress(done, len(found))
         finally:
             # After Ctrl-C or a failure, what has not begun need not begin.
             pool.shutdown(wait=False, cancel_futures=True)
-    return {recipe.name: outputs[recipe.name] for recipe in possible}
+    return {name: job.result() for name, job in found.items()}
 
 
 def mapping_texts(verilog: str, liberty: Path) -> dict[str, str]:
@@ -145,7 +147,7 @@ def mapping_texts(verilog: str, liberty: Path) -> dict[str, str]:
         The library.
     """
     files = library_files(read_liberty(liberty))
-    return {"design.v": verilog, "cells.lib": liberty_text(liberty)} | files
+    return {"design.v": verilog, CELLS_FILE: liberty_text(liberty)} | files
 
 
 def mapping_key(
@@ -164,8 +166,8 @@ def mapping_key(
     flatten : bool
         Whether the design is mapped as one module.
     """
-    files = dict(texts) | {"script.abc": recipe.script + "\n"}
-    return [version("pyosys"), _flow(recipe, library, top, flatten), files]
+    before, after = _flow(recipe, library, top, flatten)
+    return [version("pyosys"), [*before, *after], dict(texts) | {SCRIPT: _script(recipe)}]
 
 
 def mapping_origin(
@@ -194,7 +196,43 @@ def mapping_origin(
     }
 
 
-def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> list[str]:
+@dataclass(frozen=True)
+class _Work:
+    """What mapping with recipes that begin alike takes: parameters of `map_design`.
+
+    Parameters
+    ----------
+    texts : mapping of str to str
+        Files but ABC's script.
+    groups : int
+        How many such groups of recipes share the machine.
+    """
+
+    texts: Mapping[str, str]
+    top: str
+    library: Library
+    flatten: bool
+    design: Mapping[str, Any] | None
+    cache: Path | None
+    groups: int
+
+    def key(self, recipe: Recipe) -> list[Any]:
+        """Give all that a netlist depends on."""
+        return mapping_key(self.texts, self.top, self.library, recipe, self.flatten)
+
+    def keep(self, recipe: Recipe, directory: Path) -> Mapped:
+        """Take the netlist that a recipe left in a directory."""
+        origin = self.design and mapping_origin(self.design, self.library, recipe, self.flatten)
+        read = (directory / "netlist.json").read_text
+        return Mapped(self.library, cached(self.cache, self.key(recipe), read, origin=origin))
+
+    def kept(self, recipe: Recipe) -> Mapped | None:
+        """Give the netlist of an earlier run."""
+        netlist = self.cache and find_cached(self.cache, self.key(recipe))
+        return Mapped(self.library, netlist) if netlist else None
+
+
+def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> tuple[list[str], list[str]]:
     synthesis = (
         # No `format`: the recipe may be out of a file, where `{top:>9999999999}` would fill the memory.
         command.replace("{top}", top).replace("{flatten}", "-flatten" if flatten else "")
@@ -203,18 +241,53 @@ def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> list[str
     read = ("read_verilog -sv design.v", "read_verilog -lib black_boxes.v")
     # Yosys reads the file itself, and may see cells in it that cannot be simulated here.
     avoided = "".join(f" -dont_use {cell.name}" for cell in library.cells.values() if cell.unusable)
-    after = (command.format(avoided=avoided) for command in _AFTER)
-    return [*read, *synthesis, *clock_gating(library), *after]
+    before, after = ([command.format(avoided=avoided) for command in part] for part in (_BEFORE_ABC, _AFTER))
+    return [*read, *synthesis, *clock_gating(library), *before], after
 
 
-def _map_once(key: Sequence[Any]) -> str:
-    _, flow, texts = key
+def _map(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapped]]) -> None:
+    """Map with recipes that begin alike, those left out that were mapped before or are being mapped."""
+    try:
+        with making(work.cache, work.key(recipes[0])):
+            missing = []
+            for recipe in recipes:
+                kept = work.kept(recipe)
+                if kept:
+                    found[recipe.name].set_result(kept)
+                else:
+                    missing.append(recipe)
+            if missing:
+                _map_missing(work, missing, found)
+    except BaseException as error:
+        for recipe in recipes:
+            if not found[recipe.name].done():
+                found[recipe.name].set_exception(error)
+
+
+def _map_missing(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapped]]) -> None:
+    branches = {str(number): recipe for number, recipe in enumerate(recipes)}
     with tempfile.TemporaryDirectory(prefix="lmul-map-") as name:
         directory = Path(name)
-        for file, text in texts.items():
+        for file, text in work.texts.items():
             (directory / file).write_text(text, encoding="utf-8")
+        for branch, recipe in branches.items():
+            (directory / branch).mkdir()
+            (directory / branch / SCRIPT).write_text(_script(recipe), encoding="utf-8")
+            (directory / branch / CELLS_FILE).symlink_to(directory / CELLS_FILE)
+
+        def finished(branch: str) -> None:
+            recipe = branches[branch]
+            found[recipe.name].set_result(work.keep(recipe, directory / branch))
+
+        before, after = _flow(recipes[0], work.library, work.top, work.flatten)
+        at_a_time = -(-processors() // work.groups)
         try:
-            run_yosys(flow, directory)
+            run_branches(
+                before, directory, then=after, branches=list(branches), at_a_time=at_a_time, finished=finished
+            )
         except YosysError as error:
             raise UserError(f"Yosys: {error}") from None
-        return (directory / "netlist.json").read_text()
+
+
+def _script(recipe: Recipe) -> str:
+    return recipe.script + "\n"

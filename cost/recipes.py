@@ -102,8 +102,8 @@ _RESUB = f"{_OPTIMISE}; {_RESUBSTITUTE}; {_RESUBSTITUTE}; dch; amap -m"
 _EMAP = f"{_OPTIMISE}; {_RESUBSTITUTE}; {_RESUBSTITUTE}; emap -a"
 _DCH = f"{_OPTIMISE}; dch; amap -m"
 # Limits of deepsyn are counts, not seconds, so that results do not depend on the machine.
-_DEEP_EMAP = "strash; &get -n; &deepsyn -I 4 -J 20; &put; emap -a"
-_DEEP_AMAP = "strash; &get -n; &deepsyn -I 8 -J 20; &put; dch; amap -m"
+_DEEP_EMAP = "strash; &get -n; &deepsyn -I 4 -J 10; &put; emap -a"
+_DEEP_AMAP = "strash; &get -n; &deepsyn -I 8 -J 10; &put; dch; amap -m"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from lmul.cost.activity import simulate
 from lmul.cost.energy import EnergyModel
 from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.mapping import Mapped, map_design
-from lmul.cost.recipes import QUICK_RECIPES, RECIPES, full_adder, with_seeds
+from lmul.cost.recipes import QUICK_RECIPES, RECIPES, Recipe, full_adder
 from lmul.cost.timing import analyse_timing
 from lmul.errors import UserError
 from lmul.golden.parallel import processors
@@ -186,8 +186,17 @@ def test_cached_netlist_needs_no_yosys_and_a_damaged_one_is_made_again(
     def missing(*_: Any) -> None:
         raise AssertionError("the cache was not read")
 
-    monkeypatch.setattr("lmul.cost.mapping._map_once", missing)
+    monkeypatch.setattr("lmul.cost.mapping._map_missing", missing)
     assert mapped() == first
+
+
+def test_recipes_that_begin_alike_map_as_each_does_alone() -> None:
+    alike = [recipe for recipe in QUICK_RECIPES if recipe.full_adders]
+    assert len({recipe.synthesis for recipe in alike}) == 1
+    together = map_design(SUM, "sum", default_liberty(), recipes=alike)
+    for recipe in alike:
+        (alone,) = map_design(SUM, "sum", default_liberty(), recipes=[recipe]).values()
+        assert together[recipe.name].json == alone.json
 
 
 def test_hostile_path_and_progress(tmp_path: Path) -> None:
@@ -222,7 +231,8 @@ def test_runs_that_have_not_begun_when_one_fails_do_not_begin(monkeypatch: pytes
         time.sleep(0.1)
         raise YosysError("no")
 
-    monkeypatch.setattr(mapping, "_map_once", fail)
+    monkeypatch.setattr(mapping, "_map_missing", fail)
+    recipes = [Recipe(str(number), (f"log {number}",), "") for number in range(9 * processors())]
     with pytest.raises(YosysError):
-        map_design("module top; endmodule", "top", default_liberty(), recipes=with_seeds(RECIPES, 9))
+        map_design("module top; endmodule", "top", default_liberty(), recipes=recipes)
     assert len(begun) <= 2 * processors()
