@@ -68,9 +68,7 @@ def with_tables(text: str) -> str:
             raise LookupError(f"{match[1]} names no table: there are {', '.join(BLOCKS)}")
         return "\n".join(filter(None, [match[1], BLOCKS[match[2]](), "<!-- end -->"]))
 
-    return re.sub(
-        r"^(<!-- figures: (.*?) -->)\n.*?<!-- end -->$", block, text, flags=re.DOTALL | re.MULTILINE
-    )
+    return re.sub(r"(?ms)^(<!-- figures: (.*?) -->)\n.*?<!-- end -->$", block, text)
 
 
 if __name__ == "__main__":
