@@ -17,10 +17,39 @@ Rows = Iterable[Sequence[str]]
 Figures = Mapping[str, Any]
 
 
+RECORDS = (
+    "costs",
+    "products",
+    "hardware",
+    "claims",
+    "gates",
+    "calibration",
+    "ice40",
+    "ecp5",
+    "ecp5_dot",
+    "simulation",
+    "simulation_ws",
+)
+"""What `bench/record.py` writes."""
+
+
+class NotRecordedError(LookupError):
+    """A record is not there: what is made of it stays as it is."""
+
+
 @lru_cache
 def recorded(name: str, directory: Path = RECORDED) -> Any:
-    """Read what a command has recorded."""
-    return json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
+    """Read what a command has recorded.
+
+    Raises
+    ------
+    NotRecordedError
+        The file is not there.
+    """
+    path = directory / f"{name}.json"
+    if not path.exists():
+        raise NotRecordedError(f"{path.relative_to(ROOT)} is not there: run `make figures`")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def cost(kind: str, clock: float | None = None, **options: Any) -> Figures:

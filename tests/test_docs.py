@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -113,6 +114,13 @@ def test_figures_in_the_documents_are_those_recorded(figures: ModuleType) -> Non
         assert path.read_text() == text, "run `python docs/figures.py`"
 
 
+def test_every_record_is_there(figures: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    assert set(figures.RECORDS) == import_module("record").RECORDS.keys()
+    if figures.missing():
+        pytest.skip(f"not recorded: {', '.join(figures.missing())}; run `make figures`")
+
+
 def test_every_table_of_figures_is_in_a_document(figures: ModuleType) -> None:
     texts = [path.read_text() for path in DOCUMENTS]
     found = [name for text in texts for name in re.findall(r"^<!-- figures: (.*) -->$", text, re.MULTILINE)]
@@ -135,6 +143,17 @@ def test_a_sentence_that_is_not_there_once_is_told(figures: ModuleType, text: st
 def test_a_mark_of_no_table_is_told(figures: ModuleType) -> None:
     with pytest.raises(LookupError, match=r"figures: costs --> names no table"):
         figures.with_tables("<!-- figures: costs -->\n<!-- end -->")
+
+
+def test_a_table_without_its_record_stays_as_it_is(
+    figures: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> str:
+        raise figures.NotRecordedError
+
+    monkeypatch.setitem(figures.BLOCKS, "effects", lost)
+    text = "<!-- figures: effects -->\n| as it is |\n<!-- end -->"
+    assert figures.with_tables(text) == text
 
 
 def test_rooms_import_only_what_comes_before_them() -> None:
