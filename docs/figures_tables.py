@@ -412,8 +412,10 @@ def times() -> str:
         return ""
     found = recorded("times", TIMES.parent)
     processor, wall = (found[f"{name}_seconds"] / 60 for name in ("processor", "wall"))
-    tests = f"{found['tests']:,} tests"
-    return f"`make test` runs {tests} in {processor:.1f} minutes of processor time, {wall:.1f} on two cores."
+    return (
+        f"`make test` runs {found['tests']:,} tests: {processor:.1f} minutes of processor time, "
+        f"{wall:.1f} minutes on two cores."
+    )
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
