@@ -301,7 +301,7 @@ def _array() -> Rows:
         "`lmul cost dot --acc fixed:24:1 --out raw --pipeline 2 --clock 1.0`",
     )
     yield (
-        "16 x 16 array of 8 lanes: time and memory to write it",
+        "16 x 16 array of 8 lanes: processor time and memory to write it",
         "20 s, 1 GB",
         f"{found['verilog_seconds']:.1f} s, {found['verilog_gigabytes']:.1f} GB",
         "`lmul verilog array --rows 16 --cols 16 --lanes 8`",
