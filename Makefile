@@ -90,7 +90,7 @@ bench: $(VENV)/ready
 	$(VENV)/bin/python bench/simulation.py
 	$(VENV)/bin/python bench/cost.py
 
-# Measures what the documents show, and writes it into them.
+# Measures what the documents show, and writes it into them: an hour or two; what is finished is kept in build.
 figures: $(VENV)/ready
 	$(VENV)/bin/python bench/record.py
 	$(VENV)/bin/python docs/figures.py

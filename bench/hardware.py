@@ -133,7 +133,7 @@ The operating system's own count of a process begins with what the one that star
 
 
 def verilog_of_the_array() -> tuple[float, float]:
-    """Write the Verilog of the array in a process of its own: give seconds of processor time, and gigabytes."""
+    """Write the array in a process of its own: give seconds of processor time, and gigabytes."""
     sizes = [part for name, size in ARRAY.items() for part in (f"--{name}", str(size))]
     command = [sys.executable, "-c", PEAK, "verilog", "array", *sizes, "-o", "-"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
