@@ -7,7 +7,7 @@ LMUL   := $(VENV)/bin/lmul
 ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report multipliers tests bench docs \
 	examples src
 
-.PHONY: all demo test times test-docs test-long test-full test-exhaustive coverage formal mutants accuracy bench docs package lint format clean distclean
+.PHONY: all demo test times test-docs test-long test-full test-exhaustive coverage formal mutants accuracy bench figures docs package lint format clean distclean
 
 all: demo
 
@@ -93,6 +93,11 @@ bench: $(VENV)/ready
 	$(VENV)/bin/python bench/hardware.py
 	$(VENV)/bin/python bench/simulation.py
 	$(VENV)/bin/python bench/cost.py
+
+# Measures what the documents show, and writes it into them: an hour or two; what is finished is kept in build.
+figures: $(VENV)/ready
+	$(VENV)/bin/python bench/record.py
+	$(VENV)/bin/python docs/figures.py
 
 # Wheel and sdist, each in an empty environment without a compiler on PATH: Verilog, accuracy, what is missing.
 package: $(VENV)/ready

@@ -8,7 +8,6 @@ import re
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -83,8 +82,8 @@ def ratio(
 
 
 def wide_products() -> list[Result]:
-    """Compare the multipliers inside an array's elements: the module of the export, by itself."""
-    best = {mul: _wide_product(mul) for mul in ("lmul", "exact")}
+    """Compare the multipliers inside an array's elements."""
+    best = {mul: wide_product(mul) for mul in ("lmul", "exact")}
     areas = {mul: found.area_um2 for mul, found in best.items()}
     energies = {mul: found.energy.total for mul, found in best.items()}
     what = "e4m3 multiplier in an element"
@@ -94,7 +93,8 @@ def wide_products() -> list[Result]:
     ]
 
 
-def _wide_product(mul: str) -> Measured:
+def wide_product(mul: str) -> Measured:
+    """Measure the multiplier of an array's elements: the module of the export, by itself."""
     text = export(make_design("array", mul=mul))
     name = f"{text.name}_product"
     module = re.search(rf"^module {name} .*?^endmodule", text.verilog, re.MULTILINE | re.DOTALL)
@@ -117,8 +117,8 @@ def _wide_product(mul: str) -> Measured:
     return min((found for _, found in measuring), key=lambda found: found.area_energy)
 
 
-def array_overhead() -> Result:
-    """Compare the area of an array with that of its elements."""
+def array_over_elements() -> float:
+    """Give the area of an array over that of its elements."""
     text = export(make_design("array", **ARRAY))
     areas = []
     for top in (text.name, f"{text.name}_element"):
@@ -133,24 +133,43 @@ def array_overhead() -> Result:
                 progress=progress,
             )
         areas += [sum(module_areas(mapped).values()) for mapped in netlists.values()]
-    size = "{rows} x {cols} array of {lanes} lanes".format(**ARRAY)
-    elements = ARRAY["rows"] * ARRAY["cols"] * areas[1]
-    return Result(f"{size}, area", "elements' area", areas[0] / elements, 1.06, at_most=True)
+    return areas[0] / (ARRAY["rows"] * ARRAY["cols"] * areas[1])
 
 
-def generation() -> list[Result]:
-    """Write the Verilog of the array in a process of its own."""
+PEAK = """
+import re, resource, sys
+from pathlib import Path
+from lmul.cli import main
+status = main(sys.argv[1:])
+own = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
+print(max(int(own[1]), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss), file=sys.stderr)
+sys.exit(status)
+"""
+"""Runs `lmul` and prints the most memory that it or a program of its took, in KiB.
+
+The operating system's own count of a process begins with what the one that started it had.
+"""
+
+
+def verilog_of_the_array() -> tuple[float, float]:
+    """Write the array in a process of its own: give seconds of processor time, and gigabytes."""
     sizes = [part for name, size in ARRAY.items() for part in (f"--{name}", str(size))]
-    command = [sys.executable, "-m", "lmul", "verilog", "array", *sizes, "-o", "-"]
-    start = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)  # noqa: S603
-    seconds = time.perf_counter() - start
-    # Linux counts in KiB; the largest child so far, and so an upper bound.
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    command = [sys.executable, "-c", PEAK, "verilog", "array", *sizes, "-o", "-"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, int(done.stderr.split()[-1]) * 1024 / 1e9
+
+
+def large_array() -> list[Result]:
+    """Compare the array's area with that of its elements, and time its Verilog."""
+    seconds, gigabytes = verilog_of_the_array()
     what = "{rows} x {cols} array of {lanes} lanes".format(**ARRAY)
     return [
         Result(f"{what}, Verilog", "s", seconds, 20, at_most=True),
-        Result(f"{what}, memory", "GB", memory, 1, at_most=True),
+        Result(f"{what}, memory", "GB", gigabytes, 1, at_most=True),
+        Result(f"{what}, area", "elements' area", array_over_elements(), 1.06, at_most=True),
     ]
 
 
@@ -171,7 +190,7 @@ def measure() -> list[Result]:
     dot = cost("dot", "lmul", **FIXED)
     exact = cost("dot", "lmul")
     results = [
-        *generation(),
+        *large_array(),
         *wide_products(),
         *ratio("bf16 multiplier", "mul", pair, {"area": 0.28, "energy": 0.12}, format="bf16"),
         *ratio("fp32 multiplier", "mul", pair, {"area": 0.075, "energy": 0.023}, format="fp32"),
@@ -182,7 +201,6 @@ def measure() -> list[Result]:
         Result("8 lanes, area of one", "um2", dot.area_um2 / 8, 220, at_most=True),
         Result("8 lanes, energy of a product", "fJ", dot.energy_per_product.total, 550, at_most=True),
         Result("8 lanes, exact sum", "fJ", exact.energy_per_product.total, 750, at_most=True),
-        array_overhead(),
         *clock(),
     ]
     return [replace(result, reason=REASONS.get((result.what, result.unit), "")) for result in results]

@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,59 @@ def test_instance_in_the_readme_connects_every_port() -> None:
 def test_picture_of_the_rooms_is_of_the_imports_in_the_code() -> None:
     rooms = script(DOCS / "rooms.py")
     assert rooms.PICTURE.read_text() == rooms.picture(rooms.rooms()), "run `python docs/rooms.py`"
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(DOCS)
+    return script("figures")
+
+
+def test_figures_in_the_documents_are_those_recorded(figures: ModuleType) -> None:
+    for path, text in figures.documents().items():
+        assert path.read_text() == text, "run `python docs/figures.py`"
+
+
+def test_every_record_is_there(figures: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    assert set(figures.RECORDS) == import_module("record").RECORDS.keys()
+    if figures.missing():
+        pytest.skip(f"not recorded: {', '.join(figures.missing())}; run `make figures`")
+
+
+def test_every_table_of_figures_is_in_a_document(figures: ModuleType) -> None:
+    texts = [path.read_text() for path in DOCUMENTS]
+    found = [name for text in texts for name in re.findall(r"^<!-- figures: (.*) -->$", text, re.MULTILINE)]
+    assert sorted(found) == sorted(figures.BLOCKS)
+
+
+def test_a_figure_in_a_sentence_is_replaced_and_nothing_else(figures: ModuleType) -> None:
+    sentence = figures.Sentence("a.md", "loses {} % of {} fJ", lambda: ("9.5", "1,148"))
+    text = "It loses -1 %\n of 5,546 fJ, 2 of them."
+    assert figures.fill(text, sentence) == "It loses 9.5 %\n of 1,148 fJ, 2 of them."
+    assert figures.numbers_of(text, sentence) == ["-1", "5,546"]
+
+
+@pytest.mark.parametrize("text", ["It loses much.", "It loses 1 % of 2 fJ, and loses 1 % of 2 fJ."])
+def test_a_sentence_that_is_not_there_once_is_told(figures: ModuleType, text: str) -> None:
+    with pytest.raises(LookupError, match=r"a\.md has \d times"):
+        figures.fill(text, figures.Sentence("a.md", "loses {} % of {} fJ", lambda: ("1", "2")))
+
+
+def test_a_mark_of_no_table_is_told(figures: ModuleType) -> None:
+    with pytest.raises(LookupError, match=r"figures: costs --> names no table"):
+        figures.with_tables("<!-- figures: costs -->\n<!-- end -->")
+
+
+def test_a_table_without_its_record_stays_as_it_is(
+    figures: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> str:
+        raise figures.NotRecordedError
+
+    monkeypatch.setitem(figures.BLOCKS, "effects", lost)
+    text = "<!-- figures: effects -->\n| as it is |\n<!-- end -->"
+    assert figures.with_tables(text) == text
 
 
 def test_rooms_import_only_what_comes_before_them() -> None:

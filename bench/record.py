@@ -1,0 +1,209 @@
+"""Measure what the documents show, into docs/recorded; `python docs/figures.py` takes it from there.
+
+`python bench/record.py` measures all of it anew, `python bench/record.py costs` one file. Netlists and
+figures are kept in `build`, so that an interrupted run goes on where it was.
+"""
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hardware import array_over_elements, verilog_of_the_array, wide_product
+
+from lmul.accuracy.designs import design_errors
+from lmul.accuracy.products import (
+    code_errors,
+    exact_products,
+    mantissa_pairs,
+    multipliers,
+    rounded_products,
+)
+from lmul.cost.estimate import estimate
+from lmul.cost.liberty import default_liberty
+from lmul.cost.mapping import CELLS
+from lmul.cost.measure import Conditions
+from lmul.design import Design, make_design
+from lmul.errors import UserError
+from lmul.files import write_json
+from lmul.progress import working
+from lmul.workloads import default_operands
+
+RECORDED = Path(__file__).parent.parent / "docs" / "recorded"
+
+BUILD = Path("build")
+
+RAW = {"acc": "fixed:24:1", "out": "raw"}
+
+FAST = {"pipeline": 4, "clock": 1.0}
+
+COSTS: tuple[dict[str, Any], ...] = (
+    *({"kind": "mul", "mul": mul} for mul in ("lmul", "addm", "addc", "exact")),
+    # The table of options: each by itself.
+    *({"kind": "dot", "mul": mul} for mul in ("lmul", "mitchell", "addm", "addc", "exact")),
+    {"kind": "dot", "format": "e5m2"},
+    {"kind": "dot", "subnormals": "full"},
+    {"kind": "dot", "acc": "fixed:24:1"},
+    {"kind": "dot", "out": "raw"},
+    {"kind": "dot", "lanes": 16},
+    {"kind": "dot", "pipeline": 2},
+    {"kind": "dot", "carry": "save"},
+    {"kind": "dot", "acc": "fp32"},
+    {"kind": "dot", "format": "bf16", "acc": "fp32"},
+    *({"kind": "dot", "lanes": 1, "mul": mul, **RAW} for mul in ("lmul", "addc", "exact")),
+    *(
+        {"kind": "dot", "mul": mul, "acc": f"fixed:24:{lsb}", "out": "raw"}
+        for lsb in (-4, 0, 1, 2)
+        for mul in ("lmul", "exact")
+    ),
+    *({"kind": "dot", "pipeline": 2, **RAW, **clock} for clock in ({}, {"clock": 1.0}, {"clock": 0.8})),
+    {"kind": "dot", **FAST},
+    {"kind": "dot", "carry": "save", **FAST},
+    *({"kind": "mul", "format": name, "mul": mul} for name in ("bf16", "fp32") for mul in ("lmul", "exact")),
+)
+"""Options of `lmul cost`, the clock in ns: every design whose area, delay or energy a document shows."""
+
+KEPT = (
+    "design",
+    "library",
+    "voltage_v",
+    "clock_period_ps",
+    "recipe",
+    "area_um2",
+    "critical_delay_ps",
+    "energy_per_product_fj",
+    "energy_per_product_zero_delay_fj",
+)
+"""What is recorded of a cost; the rest of it, cells and paths, is in no document."""
+
+COMMANDS = {
+    "claims": "error --claims",
+    "gates": "cost --claims",
+    "calibration": "cost --calibration",
+    "ice40": "cost mul --estimate ice40 --compare lmul,mitchell,addc,exact",
+    "ecp5": "cost mul --estimate ecp5 --compare lmul,mitchell,addc,exact",
+    "ecp5_dot": "cost dot --lanes 1 --estimate ecp5 --compare lmul,exact",
+    "simulation": "sim array",
+    "simulation_ws": "sim array --dataflow ws",
+}
+"""What is recorded as `lmul` writes it with `--json`."""
+
+
+def costs() -> list[dict[str, Any]]:
+    """Measure the costs of designs, and the errors of dot products."""
+    found = []
+    for place, options in enumerate(COSTS, start=1):
+        print(f"Cost {place} of {len(COSTS)}", file=sys.stderr)
+        found.append(_cost(**options))
+    return found
+
+
+def _cost(clock: float | None = None, **options: Any) -> dict[str, Any]:
+    design = make_design(**options)
+    with working(f"Measuring {design.name}") as progress:
+        cost = estimate(
+            design,
+            default_operands(),
+            default_liberty(),
+            conditions=Conditions(period_ps=clock and 1e3 * clock),
+            cache=BUILD / CELLS,
+            progress=progress,
+        ).as_dict()
+    return {name: cost[name] for name in KEPT} | (_errors(design) if design.kind == "dot" else {})
+
+
+def _errors(design: Design) -> dict[str, Any]:
+    """Give the error of each matrix product, and of all, each counting as much as any other."""
+    tiles = [100 * design_errors(design, [pair])[0] for pair in default_operands()]
+    mean = math.sqrt(sum(error**2 for error in tiles) / len(tiles))
+    return {"rms_error_percent": mean, "rms_error_percent_of_tiles": tiles}
+
+
+def products() -> dict[str, Any]:
+    """Compare single products of codes with true ones, by mantissa width and multiplier."""
+    return {
+        str(bits): {mul: _product_errors(mul, bits) for mul in multipliers(bits)} for bits in (3, 4, 5, 7, 10)
+    }
+
+
+def _product_errors(mul: str, bits: int) -> dict[str, float]:
+    """Give the errors in %, what no factor repairs among them: its RMS over that of the true products."""
+    found = code_errors(mul, bits)
+    x, y = mantissa_pairs(bits)
+    true, product = exact_products(x, y, bits), rounded_products(x, y, mul, bits)
+    gain = np.sum(product * true) / np.sum(true**2)
+    left = math.sqrt(np.mean((product - gain * true) ** 2) / np.mean(true**2))
+    errors = {name: getattr(found.errors, name) for name in ("mean", "mean_absolute", "rms")}
+    percent = {f"{name}_percent": 100 * value for name, value in (errors | {"left": left}).items()}
+    return percent | {"nearest": found.nearest}
+
+
+def hardware() -> dict[str, Any]:
+    """Measure what `lmul cost` does not: an element's multiplier, a large array, and the time to write it."""
+    areas, energies = {}, {}
+    for mul in ("lmul", "exact"):
+        found = wide_product(mul)
+        areas[mul], energies[mul] = found.area_um2, found.energy.total
+    seconds, gigabytes = verilog_of_the_array()
+    return {
+        "element_multiplier_um2": areas,
+        "element_multiplier_fj": energies,
+        "array_over_elements": array_over_elements(),
+        "verilog_seconds": seconds,
+        "verilog_gigabytes": gigabytes,
+    }
+
+
+def lmul(command: str) -> Any:
+    """Run a command of `lmul` and give what it writes as JSON; its tables are not shown."""
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "figures.json"
+        words = [sys.executable, "-m", "lmul", *command.split(), "--json", str(file)]
+        subprocess.run(words, stdout=subprocess.DEVNULL, check=True)  # noqa: S603
+        return json.loads(file.read_text(encoding="utf-8"))
+
+
+RECORDS: dict[str, Callable[[], Any]] = {
+    "costs": costs,
+    "products": products,
+    "hardware": hardware,
+    **{name: partial(lmul, command) for name, command in COMMANDS.items()},
+}
+
+
+def processor_seconds() -> float:
+    """Give the time of processors that this process and those that it started have taken."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
+def main() -> int:
+    """Record what the command line names, all by default."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(RECORDS)}; default: all")
+    names = parser.parse_args().names or list(RECORDS)
+    if unknown := [name for name in names if name not in RECORDS]:
+        parser.error(f"nothing is recorded as {unknown[0]!r}: name some of {', '.join(RECORDS)}")
+    for name in names:
+        before = processor_seconds()
+        try:
+            write_json(RECORDED / f"{name}.json", RECORDS[name]())
+        except UserError as error:
+            print(f"lmul: {error}", file=sys.stderr)
+            return 2
+        except subprocess.CalledProcessError as error:
+            return error.returncode
+        print(f"{name}: {processor_seconds() - before:,.0f} s of processor time", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,444 @@
+"""Tables of the documents, each made from what one command or several have recorded."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from figures_records import (
+    AREA,
+    DELAY,
+    ENERGY,
+    MODEL,
+    QUIET,
+    RAW,
+    TIMES,
+    Figures,
+    Rows,
+    added_error,
+    busy,
+    cost,
+    perplexity,
+    ratio,
+    recorded,
+    table,
+)
+
+MULS = ("exact", "lmul", "mitchell", "addm", "addc")
+
+# README.md
+
+
+def overview() -> str:
+    """Compare what the main job measures: a multiplier and a dot product."""
+    parts = (
+        ("multiplier, result in e4m3: area, um2", "energy, fJ", ".1f", "mul"),
+        (
+            "8-lane dot product, exact accumulator, fp32 out: area, um2",
+            "energy per product, fJ",
+            ".0f",
+            "dot",
+        ),
+    )
+    rows = []
+    for what, energy, digits, kind in parts:
+        pair = [cost(kind, mul=mul) for mul in ("lmul", "exact")]
+        rows += [
+            [what, *(format(found[AREA], digits) for found in pair), ratio(AREA, *pair)],
+            ["critical delay, ps", *(f"{found[DELAY]:.0f}" for found in pair), ratio(DELAY, *pair)],
+            [
+                f"{energy} (without glitches)",
+                *(f"{found[ENERGY]:.0f} ({found[QUIET]:.0f})" for found in pair),
+                ratio(ENERGY, *pair),
+            ],
+        ]
+    return table(["e4m3, Nangate 45 nm, 1.1 V", "`lmul`", "`exact`", "ratio"], rows)
+
+
+OPTIONS: tuple[dict[str, str | int], ...] = (
+    {},
+    {"mul": "mitchell"},
+    {"mul": "addm"},
+    {"mul": "addc"},
+    {"mul": "exact"},
+    {"format": "e5m2"},
+    {"format": "bf16", "acc": "fp32"},
+    {"subnormals": "full"},
+    {"acc": "fixed:24:1"},
+    {"acc": "fp32"},
+    {"out": "raw"},
+    {"lanes": 16},
+    {"pipeline": 2},
+    {"carry": "save"},
+)
+"""What is changed of an 8-lane dot product, each by itself."""
+
+
+def effects() -> str:
+    """Show what each option of a dot product changes."""
+    rows = []
+    for change in OPTIONS:
+        found = cost("dot", **change)
+        options = " ".join(f"--{name} {value}" for name, value in change.items())
+        rows.append(
+            [
+                f"`{options}`" if options else "none",
+                f"{found[AREA] / found['design']['lanes']:.0f}",
+                f"{found[DELAY]:.0f}",
+                f"{found[ENERGY]:.0f}",
+                f"{found['rms_error_percent']:.2f}",
+            ]
+        )
+    units = "area, um2 a lane", "critical delay, ps", "energy of a product, fJ", "RMS error, %"
+    return table(["option", *units], rows)
+
+
+def code_products() -> str:
+    """Show the errors of one e4m3 product."""
+    found = recorded("products")["3"]
+    rows = []
+    for names in (("mitchell",), ("lmul",), ("addm",), ("addc", "exact")):
+        (errors,) = {json.dumps(found[name]) for name in names}
+        one = json.loads(errors)
+        cells = f"{one['mean_percent']:+.2f} %", f"{one['mean_absolute_percent']:.2f} %", str(one["nearest"])
+        rows.append([", ".join(f"`{name}`" for name in names), *cells])
+    return table(["one e4m3 product of codes", "mean", "mean magnitude", "nearest value, of 64"], rows)
+
+
+def perplexities() -> str:
+    """Show what a language model loses with every product in e4m3."""
+    muls = ("exact", "addm", "addc", "mitchell", "lmul")
+    return table([f"`{mul}`" for mul in muls], [[perplexity(mul, "e4m3", "all") for mul in muls]])
+
+
+# docs/accuracy.md
+
+
+OPERANDS = {
+    "e4m3": "e4m3",
+    "e5m2": "e5m2",
+    "e8m3": "e8m3, truncated",
+    "e8m4": "e8m4, truncated",
+    "bf16": "bf16",
+    "e3m4": "e3m4",
+}
+
+
+def model(scope: str, head: str, *, register: bool = False, prefix: str = "") -> tuple[list[str], Rows]:
+    """Give the perplexities of every multiplier and format."""
+    rows = [
+        [prefix + words, *(perplexity(mul, name, scope, register) for mul in MULS)]
+        for name, words in OPERANDS.items()
+    ]
+    return [head, *(f"`{mul}`" for mul in MULS)], rows
+
+
+def model_all() -> str:
+    """Give every matrix product of a language model an arithmetic."""
+    return table(*model("all", "every matrix product"))
+
+
+def model_attention() -> str:
+    """Give the products of attention alone an arithmetic."""
+    return table(*model("attention", "attention alone"))
+
+
+def model_registers() -> str:
+    """Do both with registers of 24 bits."""
+    head, everything = model("all", "24-bit registers", register=True, prefix="everything, ")
+    _, attention = model("attention", "", register=True, prefix="attention, ")
+    return table(head, [*everything, *attention])
+
+
+QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("`exact`, `lmul`, `mitchell`, `addm`, `addc` in e4m3", tuple(f"{mul},e4m3,all" for mul in MULS)),
+    (
+        "`lmul` in e8m3, e8m4, bf16",
+        ("lmul,e8m3,all,truncate", "lmul,e8m4,all,truncate", "lmul,bf16,all"),
+    ),
+    ("`exact`, `lmul` in e5m2", ("exact,e5m2,all", "lmul,e5m2,all")),
+)
+
+
+def questions() -> str:
+    """Show how many questions are answered, and how many tokens are the same."""
+    found = {row["arithmetic"]: row for row in recorded("questions", MODEL)}
+    full = found["full"]["right"]
+    rows = [["full precision", f"{100 * full['value']:.1f} ± {100 * full['half_width']:.1f}", "100"]]
+    for words, names in QUESTIONS:
+        cells = []
+        for figure in ("right", "agreement"):
+            shares = [found[name][figure] for name in names]
+            spread = max(share["half_width"] for share in shares)
+            values = ", ".join(f"{100 * share['value']:.1f}" for share in shares)
+            cells.append(f"{values}, each ± {100 * spread:.0f}")
+        rows.append([words, *cells])
+    return table(["everything, 160 questions", "right, %", "same next token, %"], rows)
+
+
+def corrections() -> str:
+    """Show what `addm` adds, and the errors of its products."""
+    added = {
+        "3": ("2^-3", "0"),
+        "4": ("2^-4", "0"),
+        "5": ("2^-4", "2^-5"),
+        "7": ("2^-4", "2^-5"),
+        "10": ("2^-4", "2^-5"),
+    }
+    names = "mean_percent", "mean_absolute_percent", "rms_percent", "left_percent"
+    rows = [
+        [bits, *terms, *(f"{recorded('products')[bits]['addm'][name]:.2f}" for name in names)]
+        for bits, terms in added.items()
+    ]
+    units = "mean, %", "mean magnitude, %", "RMS, %", "no factor repairs, %"
+    return table(["M", "added in the middle", "added always", *units], rows)
+
+
+PARTS = {"multipliers": "multipliers", "elements": "rest of the elements", "sram": "SRAM"}
+
+
+def token() -> str:
+    """Divide the energy of a token by what takes it."""
+    one, many = recorded("energy", MODEL)[:3], recorded("energy", MODEL)[3:]
+    rows = [[words, *(f"{_sum(found, part):.1f}" for found in one)] for part, words in PARTS.items()]
+    for found, words in ((one, "one token"), (many, "256 tokens")):
+        rows.append([f"DRAM, {words} a weight", *(f"{_sum(each, 'dram'):,.0f}" for each in found)])
+    for found, words in ((one, "one token"), (many, "256 tokens")):
+        saved = [f"{100 * (1 - each['total'] / found[-1]['total']):.1f} %" for each in found[:-1]]
+        rows.append([f"saved of all, {words}", *saved, ""])
+    return table(["uJ a token", *(f"`{found['design']['mul']}`" for found in one)], rows)
+
+
+def _sum(found: Figures, part: str) -> float:
+    return sum(float(kind[part]) for kind in found["kinds"])
+
+
+# docs/hardware.md
+
+
+def reached() -> str:
+    """Show what was aimed at, and what came out."""
+    return table(["what", "aimed at", "reached", "command"], [*_multipliers(), *_dots(), *_array()])
+
+
+def _multipliers() -> Rows:
+    element = recorded("hardware")
+    areas, energies = element["element_multiplier_um2"], element["element_multiplier_fj"]
+    pair = f"{areas['lmul']:.1f} / {areas['exact']:.1f} um2"
+    yield (
+        "e4m3 multiplier in an array's element, `lmul` / `exact`: area, energy",
+        "0.50, 0.40",
+        f"{areas['lmul'] / areas['exact']:.2f} ({pair}), {energies['lmul'] / energies['exact']:.2f}",
+        "`python bench/hardware.py`",
+    )
+    for name, goal in (("bf16", "0.28, 0.12"), ("fp32", "0.075, 0.023")):
+        lmul, exact = (cost("mul", format=name, mul=mul) for mul in ("lmul", "exact"))
+        digits = ".2f" if name == "bf16" else ".3f"
+        figures = (format(lmul[figure] / exact[figure], digits) for figure in (AREA, ENERGY))
+        yield (
+            f"{name} multiplier, `lmul` / `exact`: area, energy",
+            goal,
+            ", ".join(figures),
+            f"`lmul cost mul --format {name} --compare lmul,exact`",
+        )
+    lmul, addm, addc, exact = (cost("mul", mul=mul) for mul in ("lmul", "addm", "addc", "exact"))
+    yield (
+        "e4m3 multiplier, `addc` / `exact`: area",
+        "0.82",
+        f"{ratio(AREA, addc, exact)} ({addc[AREA]:.1f} / {exact[AREA]:.1f} um2)",
+        "`lmul cost mul --compare addc,exact`",
+    )
+    yield (
+        "e4m3 multiplier, `addm` / `exact`: area, energy",
+        "",
+        f"{ratio(AREA, addm, exact)} ({addm[AREA]:.1f} / {exact[AREA]:.1f} um2), "
+        f"{ratio(ENERGY, addm, exact)}; `lmul` {ratio(AREA, lmul, exact)}, {ratio(ENERGY, lmul, exact)}",
+        "`lmul cost mul --compare lmul,addm,exact`",
+    )
+
+
+def _dots() -> Rows:
+    one = {mul: cost("dot", lanes=1, mul=mul, **RAW) for mul in ("lmul", "addc", "exact")}
+    command = "lmul cost dot --lanes 1 --acc fixed:24:1 --out raw --compare"
+    more = ", ".join(f"{one['addc'][figure] / one['lmul'][figure]:.3f}" for figure in (AREA, ENERGY))
+    yield "1 lane, `addc` / `lmul`: area, energy", "1.03, 1.03", more, f"`{command} addc,lmul`"
+    less = ", ".join(ratio(figure, one["lmul"], one["exact"]) for figure in (AREA, ENERGY))
+    yield "1 lane, `lmul` / `exact`: area, energy", "0.80, 0.72", less, f"`{command} lmul,exact`"
+    lmul, exact = (cost("dot", mul=mul, **RAW) for mul in ("lmul", "exact"))
+    less = ", ".join(ratio(figure, lmul, exact) for figure in (AREA, ENERGY))
+    command = "`lmul cost dot --acc fixed:24:1 --out raw --compare lmul,exact`"
+    yield "8 lanes, `lmul` / `exact`: area, energy", "0.72, 0.70", less, command
+    figures = f"{lmul[AREA] / 8:.0f} um2, {lmul[ENERGY]:.0f} fJ"
+    yield "the same, `lmul`: area of a lane, energy of a product", "220 um2, 550 fJ", figures, "the same"
+    yield (
+        "8 lanes, exact sum, fp32 result, `lmul`: energy of a product",
+        "750 fJ",
+        f"{cost('dot')[ENERGY]:.0f} fJ",
+        "`lmul cost dot`",
+    )
+
+
+def _array() -> Rows:
+    found = recorded("hardware")
+    yield (
+        "16 x 16 array of 8 lanes: area over that of its elements",
+        "1.06",
+        f"{found['array_over_elements']:.3f}",
+        "`python bench/hardware.py`",
+    )
+    least = min(busy(name) for name in ("simulation", "simulation_ws"))
+    yield (
+        "busy cycles, tiles of as many beats as rows, back to back",
+        "99 %",
+        f"{least:.0f} %, `os` and `ws`",
+        "`lmul sim array`, `lmul sim array --dataflow ws`",
+    )
+    fast, relaxed = (cost("dot", clock, pipeline=2, **RAW) for clock in (1.0, None))
+    yield (
+        "8 lanes, two stages: clock, area over that without a clock",
+        "1 GHz, 1.25",
+        f"{1e3 / fast[DELAY]:.2f} GHz, {ratio(AREA, fast, relaxed)}",
+        "`lmul cost dot --acc fixed:24:1 --out raw --pipeline 2 --clock 1.0`",
+    )
+    yield (
+        "16 x 16 array of 8 lanes: processor time and memory to write it",
+        "20 s, 1 GB",
+        f"{found['verilog_seconds']:.1f} s, {found['verilog_gigabytes']:.1f} GB",
+        "`lmul verilog array --rows 16 --cols 16 --lanes 8`",
+    )
+
+
+def last_bits() -> str:
+    """Show what the last bit of a 24-bit sum decides."""
+    rows = []
+    for lsb in (-4, 0, 1, 2):
+        pair = [cost("dot", mul=mul, acc=f"fixed:24:{lsb}", out="raw") for mul in ("lmul", "exact")]
+        added = ", ".join(f"{added_error(found):.1f} %" for found in pair)
+        area, energy = (ratio(figure, *pair) for figure in (AREA, ENERGY))
+        rows.append([f"2^{lsb}", f"{pair[0][AREA] / 8:.0f}", area, energy, added])
+    most = "most error added to a tile, `lmul`, `exact`"
+    return table(["last bit", "`lmul` um2 a lane", "`lmul` / `exact` area", "energy", most], rows)
+
+
+def clocks() -> str:
+    """Show what stages and a clock take."""
+    save = {"carry": "save"}
+    designs: tuple[tuple[str, float | None, dict[str, Any]], ...] = (
+        ("`--acc fixed:24:1 --out raw`, no stages, no clock asked for", None, RAW),
+        ("`--pipeline 2 --clock 1.0`", 1.0, {"pipeline": 2, **RAW}),
+        ("`--pipeline 2 --clock 0.8`", 0.8, {"pipeline": 2, **RAW}),
+        ("exact sum, fp32 result, `--pipeline 4 --clock 1.0`", 1.0, {"pipeline": 4}),
+        ("the same with `--carry save`", 1.0, {"pipeline": 4, **save}),
+    )
+    rows = []
+    for words, clock, options in designs:
+        found = cost("dot", clock, **options)
+        missed = ", missed" if clock and found[DELAY] > 1e3 * clock else ""
+        rows.append([words, f"{found[DELAY]:.0f}{missed}", f"{found[AREA]:.0f}", f"{found[ENERGY]:.0f}"])
+    return table(["", "period, ps", "area, um2", "energy of a product, fJ"], rows)
+
+
+# docs/cost.md
+
+
+def fpga() -> str:
+    """Compare multipliers in two FPGAs."""
+    rows = []
+    for mul in ("lmul", "mitchell", "addc", "exact"):
+        cells = [f"`{mul}`"]
+        for family in ("ice40", "ecp5"):
+            (found,) = (row for row in recorded(family) if row["design"]["mul"] == mul)
+            cells.append(f"{found['luts']}, {found['carries']}")
+            cells.append(f"{found['fmax_mhz']:.0f} ({found['fmax_lowest_mhz']:.0f})")
+        rows.append(cells)
+    seeds = "MHz, best (worst) seed"
+    return table(["e4m3 `mul`", "iCE40: LUT, carry", seeds, "ECP5: LUT, carry", seeds], rows)
+
+
+def paper_gates() -> str:
+    """Give the gates of L-Mul over those of a multiplier, by three rules."""
+    gates = recorded("gates")["gates"]
+    rules = {"paper": "the paper's rule", "fitted": "fitted", "whole array": "whole array"}
+    rows = [
+        [words, *(f"{found[rule]['lmul'] / found[rule]['exact']:.2f}" for found in gates.values())]
+        for rule, words in rules.items()
+    ]
+    return table(["L-Mul / multiplier", *gates], rows)
+
+
+def operations() -> str:
+    """Put Horowitz's operations beside what this flow makes of them."""
+    found = recorded("calibration")["operations"]
+    figures = [one["figures"] for one in found.values()]
+    marks = ["*" if one["provenance"] == "memory" else "" for one in found.values()]
+    rows = [
+        ["ours, 1.1 V", *(pj(one["energy_fj"]) for one in figures)],
+        ["without glitches", *(pj(one["zero_delay_fj"]) for one in figures)],
+        [
+            "Horowitz, 0.9 V (* from memory)",
+            *(f"{one['table_pj']:g}{mark}" for one, mark in zip(found.values(), marks, strict=True)),
+        ],
+        ["ratio", *(f"{one['ratio']:.1f}" for one in found.values())],
+    ]
+    return table(["pJ", *found], rows)
+
+
+def pj(femtojoules: float) -> str:
+    """Write an energy in pJ, to two or three digits."""
+    value = femtojoules / 1e3
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 1 else f"{value:.1f}"
+
+
+def accumulations() -> str:
+    """Compare multiply-accumulates with their accumulators alone."""
+    all_of_them = recorded("calibration")["accumulations"]
+    rows = []
+    for name, found in all_of_them.items():
+        if found["accumulator"]:
+            pair = (found, all_of_them[found["accumulator"]])
+            whole, alone = (one["figures"]["energy_fj"] / 1e3 for one in pair)
+            words = re.sub(r"^e4m3 (\w+)", r"e4m3 `\1`", name)
+            share = f"{100 * found['accumulator_share']:.0f} %"
+            rows.append([words, f"{whole:.2f}", f"{alone:.2f}", share])
+    return table(["pJ", "whole", "accumulator alone", "share"], rows)
+
+
+# Of the tests
+
+
+def times() -> str:
+    """Say how many tests there are, and how long they take; nothing where that is not recorded."""
+    if not TIMES.exists():
+        return ""
+    found = recorded("times", TIMES.parent)
+    processor, wall = (found[f"{name}_seconds"] / 60 for name in ("processor", "wall"))
+    return (
+        f"`make test` runs {found['tests']:,} tests: {processor:.1f} minutes of processor time, "
+        f"{wall:.1f} minutes on two cores."
+    )
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    make.__name__: make
+    for make in (
+        overview,
+        effects,
+        code_products,
+        perplexities,
+        model_all,
+        model_attention,
+        model_registers,
+        questions,
+        corrections,
+        token,
+        reached,
+        last_bits,
+        clocks,
+        fpga,
+        paper_gates,
+        operations,
+        accumulations,
+        times,
+    )
+}
+"""What can stand between the marks."""
