@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ def test_picture_of_the_rooms_is_of_the_imports_in_the_code() -> None:
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(DOCS)
-    return script("figures")
+    return script(DOCS / "figures.py")
 
 
 def test_figures_in_the_documents_are_those_recorded(figures: ModuleType) -> None:

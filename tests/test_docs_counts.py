@@ -26,7 +26,8 @@ from tests import (
     test_sim_four_state,
     test_sim_gate_level,
 )
-from tests.test_docs import ROOT, script
+from tests.scripts import script
+from tests.test_docs import ROOT
 
 VERIFICATION = "docs/verification.md"
 
@@ -109,7 +110,7 @@ COUNTS: tuple[tuple[str, str, Callable[[], Sequence[float]]], ...] = (
 def check(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, Sequence[float]], None]:
     """Compare the numbers of a sentence in a document with others."""
     monkeypatch.syspath_prepend(ROOT / "docs")
-    figures = script("figures")
+    figures = script(ROOT / "docs" / "figures.py")
 
     def compare(document: str, words: str, numbers: Sequence[float]) -> None:
         written = [f"{number:,}" if isinstance(number, int) else f"{number:g}" for number in numbers]
