@@ -4,7 +4,6 @@ Multipliers get pairs of codes and the golden model's products through a pipe, s
 An array gets tiles from a file, see `lmul.sim.tiles`.
 """
 
-import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +23,7 @@ from lmul.sim.tiles import Tile
 from lmul.sim.verilator import (
     make_command,
     run_build,
-    runtime_objects,
+    runtime,
     verilator_environment,
     verilator_version,
 )
@@ -244,10 +243,8 @@ def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags
 def _compile(command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path) -> None:
     with log.open("w") as output:
         run_build(command, directory, environment, output)
-        for path in runtime_objects(environment):
-            shutil.copy(path, directory)
-        make = [*make_command(directory, "Vbench.mk"), f"OPT_FAST={OPTIMISE}"]
-        run_build(make, directory, environment, output)
+        runtime(environment).bring(directory)
+        run_build(make_command(directory, "Vbench.mk", OPTIMISE), directory, environment, output)
 
 
 def write_tiles(jobs: Sequence[Tile], design: Design, path: Path) -> None:

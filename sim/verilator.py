@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -24,7 +25,9 @@ from lmul.files import locked, user_cache, write_files
 OLDEST_VERSION = (5, 36)
 
 OPTIMISE = "-O1"
-"""What a design is compiled with for the cocotb benches, which take most of the time themselves."""
+"""What is compiled with for the cocotb benches, which take most of the time themselves."""
+
+HEADER = "lmul_runtime.h"
 
 SPLIT_BYTES = 8 << 20
 """C++ of a design from which on its files are compiled side by side, not in one go."""
@@ -104,52 +107,77 @@ def run_build(
         raise RuntimeError(f"{command[0]} ended with status {status}")
 
 
-def runtime_objects(environment: Mapping[str, str], *options: str) -> list[Path]:
-    """Give the objects of Verilator's own sources, which are the same in every build.
+@dataclass(frozen=True)
+class Runtime:
+    """What builds have in common: objects of Verilator's own sources, and its headers in a compiler's form.
 
-    They are compiled once for each Verilator, compiler and set of options, and kept in the user's cache.
+    Parameters
+    ----------
+    objects : sequence of Path
+    headers : sequence of Path
+        The header, and what the compiler made of it; none where it could not.
+    """
+
+    objects: Sequence[Path]
+    headers: Sequence[Path]
+
+    def bring(self, directory: Path) -> str:
+        """Put it into the directory of a build; give the options with which a compiler takes the headers.
+
+        Verilator has to have run there: make wants objects newer than its makefile.
+        """
+        for path in self.objects:
+            shutil.copy(path, directory)
+        for path in self.headers:
+            (directory / path.name).unlink(missing_ok=True)
+            (directory / path.name).symlink_to(path)
+        return f" -include {HEADER}" if self.headers else ""
+
+
+def runtime(environment: Mapping[str, str], *, waves: bool = False) -> Runtime:
+    """Give what builds have in common, compiled once and kept in the user's cache.
 
     Parameters
     ----------
     environment : mapping of str to str
         Of `verilator_environment`.
-    *options : str
-        Of Verilator, those that change what is compiled, such as ``--vpi`` or ``--trace``.
-
-    Returns
-    -------
-    list of Path
-        To be copied into the directory of a build once Verilator ran there, for make wants them newer
-        than Verilator's makefile. None if they could not be compiled: the build itself will say why.
+    waves : bool
+        Whether the builds write waveforms.
     """
-    made_from = [verilator_version(), _compiler_version(), environment.get("MAKEFLAGS", "")]
-    key = sha256("\0".join([*made_from, *options]).encode()).hexdigest()[:16]
+    made_from = [verilator_version(), _compiler_version(), environment.get("MAKEFLAGS", ""), OPTIMISE]
+    key = sha256("\0".join([*made_from, str(waves)]).encode()).hexdigest()[:16]
     store = user_cache() / "verilator" / key
     if not list(store.glob("*.o")):
+        # If it cannot be compiled, the build itself will say why.
         with suppress(RuntimeError), locked(store):
             if not list(store.glob("*.o")):
-                _compile_runtime(store, environment, options)
-    return sorted(store.glob("*.o"))
+                _compile_runtime(store, environment, waves)
+    return Runtime(sorted(store.glob("*.o")), sorted(store.glob(f"{HEADER}*")))
 
 
-def _compile_runtime(store: Path, environment: Mapping[str, str], options: Sequence[str]) -> None:
+def _compile_runtime(store: Path, environment: Mapping[str, str], waves: bool) -> None:
     """Compile what a design with a public port has beside the design."""
     with tempfile.TemporaryDirectory(prefix="lmul-") as name:
         directory = Path(name)
         (directory / "wire.v").write_text(
             "module wire_only(input a /* verilator public_flat_rw */); endmodule\n"
         )
-        verilate = ["verilator", "--cc", "--Mdir", ".", "--prefix", "Vtop", *options, "wire.v"]
-        run_build(verilate, directory, environment)
+        (directory / HEADER).write_text('#include "verilated.h"\n#include "verilated_vpi.h"\n')
+        verilate = ["verilator", "--cc", "--Mdir", ".", "--prefix", "Vtop", "--vpi", "wire.v"]
+        run_build([*verilate, *(["--trace"] if waves else [])], directory, environment)
         classes = (directory / "Vtop_classes.mk").read_text()
         found = re.search(r"^VM_GLOBAL_FAST \+= \\\n((?:.*\\\n)*)", classes, re.MULTILINE)
         names = found[1].replace("\\", "").split() if found else []
         objects = [f"{name}.o" for name in names]
-        run_build(["make", "-j", "2", "-f", "Vtop.mk", *objects], directory, environment)
-        write_files(store, {name: (directory / name).read_bytes() for name in objects})
+        make = ["make", "-j", "2", "-f", "Vtop.mk", f"OPT_GLOBAL={OPTIMISE}", f"OPT_FAST={OPTIMISE}"]
+        run_build([*make, *objects, f"{HEADER}.fast.gch"], directory, environment)
+        # Under this name a compiler that cannot use it reads the header itself.
+        (directory / f"{HEADER}.fast.gch").rename(directory / f"{HEADER}.gch")
+        kept = [HEADER, f"{HEADER}.gch", *objects]
+        write_files(store, {name: (directory / name).read_bytes() for name in kept})
 
 
-def make_command(directory: Path, makefile: str) -> list[str]:
+def make_command(directory: Path, makefile: str, optimise: str, header: str = "") -> list[str]:
     """Give the command that compiles what Verilator wrote: small designs in one go, which takes less.
 
     Parameters
@@ -158,10 +186,16 @@ def make_command(directory: Path, makefile: str) -> list[str]:
         Of the build.
     makefile : str
         Its name there.
+    optimise : str
+        The compiler's option.
+    header : str
+        What `Runtime.bring` gave; files that are compiled side by side have a header of their own.
     """
     large = sum(path.stat().st_size for path in directory.glob("*.cpp")) > SPLIT_BYTES
+    fast = optimise + ("" if large else header)
     # make takes spaces, dollars and colons in names for its own: it is told none that a user chose.
-    return ["make", "-f", makefile, "-j", "2", f"VM_PARALLEL_BUILDS={int(large)}", "CURDIR=."]
+    command = ["make", "-f", makefile, "-j", "2", "CURDIR=.", f"VM_PARALLEL_BUILDS={int(large)}"]
+    return [*command, f"OPT_FAST={fast}"]
 
 
 class PortRunner(Verilator):
@@ -199,19 +233,17 @@ class PortRunner(Verilator):
         environment = verilator_environment()
         rules = [f'public_flat_rw -module "{top}" -var "{port}"' for port in self._ports]
         write_files(directory, {"ports.vlt": "\n".join(["`verilator_config", *rules, ""])})
-        compiled_in = ("--vpi", *(["--trace"] if waves else []))
         libraries = f"-Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator"
         command = ["verilator", "--cc", "--exe", "--Mdir", ".", "--prefix", "Vtop", "--top-module", top]
-        command += ["-o", top, "-LDFLAGS", libraries, *compiled_in, *self.options]
+        command += ["-o", top, "-LDFLAGS", libraries, "--vpi", *(["--trace"] if waves else []), *self.options]
         command += ["--timescale", "1ns/1ps", "--no-MMD", str(COCOTB_MAIN), "ports.vlt"]
         # make is told no name that a user chose: see `make_command`.
         command += [os.path.relpath(path, directory) for path in sources]
         with log.open("w") as output:
             run_build(command, directory, environment, output)
-            for path in runtime_objects(environment, *compiled_in):
-                shutil.copy(path, directory)
-            make = [*make_command(directory, "Vtop.mk"), f"OPT_FAST={OPTIMISE}", f"VM_TRACE={int(waves)}"]
-            run_build(make, directory, environment, output)
+            header = runtime(environment, waves=waves).bring(directory)
+            make = make_command(directory, "Vtop.mk", OPTIMISE, header)
+            run_build([*make, f"VM_TRACE={int(waves)}"], directory, environment, output)
 
     def _execute_cmds(
         self, cmds: Sequence[list[str]], cwd: str | os.PathLike[str], stdout: TextIO | None = None

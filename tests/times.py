@@ -97,7 +97,9 @@ class Times:
         self._calibration += calibration
 
     def pytest_terminal_summary(self) -> None:
-        """Write the file."""
+        """Write the file, where the sums of all processes are."""
+        if hasattr(self._config, "workerinput"):
+            return
         target = Path(self._config.getoption("times"))
         content = {
             "processor_seconds": round(self._processes, 1),
