@@ -7,7 +7,7 @@ are no flip-flops, else independent streams.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,8 +91,14 @@ def draw_steps(stimulus: Mapping[str, Bits], warmup: int, most: int) -> Steps:
     """
     cycles, streams, _ = next(iter(stimulus.values())).shape
     population = (cycles - 1 - warmup) * streams
-    drawn = np.random.default_rng(_SEED).permutation(population)[:most]
+    drawn = _shuffled(population)[:most]
     return Steps(warmup + drawn // streams, drawn % streams)
+
+
+@lru_cache(maxsize=1)
+def _shuffled(population: int) -> NDArray[np.int64]:
+    """Shuffle whole numbers, once for all netlists of a design."""
+    return np.random.default_rng(_SEED).permutation(population)
 
 
 def state_pins(cell: Cell) -> tuple[str, ...]:

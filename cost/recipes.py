@@ -100,9 +100,13 @@ _RESUBSTITUTE = (
 )
 _RESUB = f"{_OPTIMISE}; {_RESUBSTITUTE}; {_RESUBSTITUTE}; dch; amap -m"
 _EMAP = f"{_OPTIMISE}; {_RESUBSTITUTE}; {_RESUBSTITUTE}; emap -a"
+# Cells of several outputs are looked for unless `-m` is given: in vain where full adders are in place.
+_EMAP_REST = f"{_EMAP} -m"
 _DCH = f"{_OPTIMISE}; dch; amap -m"
-# Limits of deepsyn are counts, not seconds, so that results do not depend on the machine.
+# Limits of deepsyn are counts, not seconds, so that results do not depend on the machine. More than 10 steps
+# without gain, or 5 for 16 bits, found nothing in any multiplier of the report.
 _DEEP_EMAP = "strash; &get -n; &deepsyn -I 4 -J 10; &put; emap -a"
+_DEEP_EMAP_16 = "strash; &get -n; &deepsyn -I 4 -J 5; &put; emap -a"
 _DEEP_AMAP = "strash; &get -n; &deepsyn -I 8 -J 10; &put; dch; amap -m"
 
 
@@ -214,23 +218,24 @@ QUICK_RECIPES = (*_SHORT_RECIPES, RIPPLE_EMAP, _BARE_RESUB)
 SUM_RECIPES = (
     *_SHORT_RECIPES,
     # A third of the time that it takes where ABC meets the full adders as gates, and mostly less energy.
-    Recipe("full-adders/emap", _FULL_ADDERS, _EMAP),
+    Recipe("full-adders/emap", _FULL_ADDERS, _EMAP_REST),
     replace(RIPPLE_EMAP, bare=True),
     _BARE_RESUB,
 )
 """Recipes for sums of several products in fixed point."""
 
 DEEP_RECIPES = (
-    Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP, after=RIPPLE_EMAP.name),
+    Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP_16, after=RIPPLE_EMAP.name),
     *QUICK_RECIPES,
 )
-"""Recipes for multipliers of up to a thousand gates, which take up to a minute and a half."""
+"""Recipes for multipliers of up to a thousand gates, which take up to half a minute."""
 
 RECIPES = (
     Recipe("ripple/deepsyn-amap", _RIPPLE, _DEEP_AMAP, after=RIPPLE_EMAP.name),
     # The carry of `addc`, which is no chain.
     Recipe("prefix/deepsyn-emap", _PREFIX, _DEEP_EMAP, after=RIPPLE_EMAP.name),
-    *DEEP_RECIPES,
+    Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP, after=RIPPLE_EMAP.name),
+    *QUICK_RECIPES,
 )
 """Recipes for multipliers of up to 300 gates, each some seconds; larger ones kept none of the first two."""
 
