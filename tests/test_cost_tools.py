@@ -26,7 +26,8 @@ pytest.importorskip("pyosys")
 
 VERILATE = (
     "verilator --binary --timing --trace-saif --trace-underscore -Wno-fatal -Wno-lint --top bench "
-    "bench.v netlist.v models.v -CFLAGS -std=c++20 -CFLAGS -fcoroutines"
+    "bench.v netlist.v models.v -CFLAGS -std=c++20 -CFLAGS -fcoroutines "
+    "-MAKEFLAGS OPT_FAST=-O0 -MAKEFLAGS OPT_GLOBAL=-O0"
 )
 
 
