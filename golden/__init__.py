@@ -1,7 +1,7 @@
 """The arithmetic to the bit, in NumPy: what every other part of the project is compared with."""
 
-from lmul.golden.arithmetic import ACCUMULATORS, OUTPUTS, OVERFLOWS, SUBNORMALS, Arithmetic
-from lmul.golden.codec import decode, encode
+from lmul.golden.arithmetic import ACCUMULATORS, OUTPUTS, SUBNORMALS, Arithmetic
+from lmul.golden.codec import OVERFLOWS, ROUNDINGS, decode, encode
 from lmul.golden.formats import BF16, E4M3, E5M2, FORMATS, FP16, FP32, SPECIALS, Codes, Format, find_format
 from lmul.golden.matmul import matmul_codes
 from lmul.golden.multiply import multiply, wide_product
@@ -22,6 +22,7 @@ __all__ = [
     "MULTIPLIERS",
     "OUTPUTS",
     "OVERFLOWS",
+    "ROUNDINGS",
     "SCALINGS",
     "SPECIALS",
     "SUBNORMALS",

@@ -3,12 +3,13 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from lmul.golden.codec import Overflow
-from lmul.golden.formats import BF16, E4M3, FORMATS, FP16, FP32, Format
+from lmul.golden.arguments import check_choice
+from lmul.golden.codec import OVERFLOWS, Overflow
+from lmul.golden.formats import BF16, E4M3, FORMATS, FP16, FP32, Format, check_format
 from lmul.golden.significand import added_constant, fraction_bits, significand_product
 from lmul.multipliers import IntegerAdd, find_multiplier
 from lmul.multipliers.table import NOT_ADDED, check_name, check_plug_in
@@ -28,10 +29,6 @@ OUTPUTS = {
 SUBNORMALS = {
     "flush": "subnormal operands and results become zeros of their sign",
     "full": "subnormal operands are normalised, results rounded to nearest even onto the subnormal grid",
-}
-OVERFLOWS = {
-    "saturate": "results above the largest finite number become that number",
-    "ieee": "they become infinity; NaN in fn formats, the largest finite number in finite-only ones",
 }
 
 Subnormals = Literal["flush", "full"]
@@ -69,7 +66,7 @@ class Arithmetic:
     Raises
     ------
     ValueError
-        A name is unknown, or a multiplier not defined for the formats.
+        A name is unknown, a format is none, or a multiplier not defined for the formats.
     """
 
     format: Format = E4M3
@@ -83,11 +80,13 @@ class Arithmetic:
     overflow: Overflow = "saturate"
 
     def __post_init__(self) -> None:
+        for format_ in self.formats:
+            check_format(format_)
         check_name(self.mul)
         _check_accumulator(self.acc)
-        _check_name("out", self.out, OUTPUTS)
-        _check_name("subnormals", self.subnormals, SUBNORMALS)
-        _check_name("overflow", self.overflow, OVERFLOWS)
+        check_choice("out", self.out, OUTPUTS)
+        check_choice("subnormals", self.subnormals, SUBNORMALS)
+        check_choice("overflow", self.overflow, OVERFLOWS)
         for name in ("lanes", "depth"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
@@ -232,15 +231,10 @@ class Arithmetic:
         return self.accumulator_bits if self.out == "raw" else FORMATS[self.out].width
 
 
-def _check_name(parameter: str, value: object, known: Any) -> None:
-    if value not in known:
-        raise ValueError(f"{parameter} {value!r} is unknown: it must be one of {', '.join(known)}")
-
-
 def _check_accumulator(acc: str) -> None:
-    fixed = re.fullmatch(r"fixed:([0-9]{1,9}):(-?[0-9]{1,9})", acc)
+    fixed = re.fullmatch(r"fixed:([0-9]{1,9}):(-?[0-9]{1,9})", acc if isinstance(acc, str) else "")
     if fixed is None:
-        _check_name("acc", acc, ACCUMULATORS)
+        check_choice("acc", acc, ACCUMULATORS)
         if acc == "fixed:BITS:LSB":
             raise ValueError("acc fixed:BITS:LSB takes numbers for BITS and LSB, such as fixed:24:-8")
     elif int(fixed[1]) not in FIXED_BITS or int(fixed[2]) not in FIXED_LSB:

@@ -6,11 +6,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lmul.golden.formats import FP32, Codes, Format
+from lmul.golden.arguments import as_reals, check_choice
+from lmul.golden.formats import FP32, Codes, Format, as_codes, check_format
 from lmul.golden.parallel import run_parts, worth_compiling
 
 Rounding = Literal["nearest", "truncate"]
 Overflow = Literal["saturate", "ieee"]
+
+ROUNDINGS = {"nearest": "to nearest, ties to even", "truncate": "toward zero"}
+OVERFLOWS = {
+    "saturate": "results above the largest finite number become that number",
+    "ieee": "they become infinity; NaN in fn formats, the largest finite number in finite-only ones",
+}
 
 TABLE_WIDTH = 16
 """Formats up to this width are decoded by a table of all codes."""
@@ -28,8 +35,9 @@ def encode(
 
     Parameters
     ----------
-    values : array_like of float, any shape
-        Up to double precision, rounded once.
+    values : array_like of real numbers, any shape
+        Of any integer or floating-point type, or Python's: integers of any size, fractions. They are
+        rounded once.
     format_ : Format
     rounding : {"nearest", "truncate"}
         Nearest with ties to even, or toward zero.
@@ -47,9 +55,12 @@ def encode(
     Raises
     ------
     ValueError
-        A value is NaN, and the format has none.
+        A value is NaN, and the format has none, or it is no real number; or a name is unknown.
     """
-    reals = np.asarray(values, dtype=np.float64)
+    check_format(format_)
+    check_choice("rounding", rounding, ROUNDINGS)
+    check_choice("overflow", overflow, OVERFLOWS)
+    reals = as_reals(values)
     nan = np.isnan(reals)
     if format_ == FP32 and (rounding, overflow) == ("nearest", "ieee"):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -97,23 +108,29 @@ def _encode_compiled(
     return codes.reshape(reals.shape)
 
 
-def decode(codes: NDArray[Any], format_: Format) -> NDArray[np.float32]:
+def decode(codes: ArrayLike, format_: Format) -> NDArray[np.float32]:
     """Give the real numbers that codes stand for, exactly.
 
     Parameters
     ----------
-    codes : ndarray of integers below 2^W, any shape
+    codes : array_like of integers from 0 to 2^W - 1, any shape
     format_ : Format
 
     Returns
     -------
     ndarray of float32, same shape
+
+    Raises
+    ------
+    ValueError
+        There is no such code.
     """
+    known = as_codes(codes, format_)
     if format_ == FP32:
-        return np.asarray(codes, dtype=format_.dtype).view(np.float32)
+        return known.view(np.float32)
     if format_.width > TABLE_WIDTH:
-        return _decode(np.asarray(codes), format_)
-    reals: NDArray[np.float32] = _decode_table(format_)[codes]
+        return _decode(known, format_)
+    reals: NDArray[np.float32] = _decode_table(format_)[known]
     return reals
 
 

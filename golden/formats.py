@@ -2,11 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from lmul.golden.arguments import check_choice
 
 Specials = Literal["ieee", "fn", "finite"]
 SPECIALS = {
@@ -15,6 +18,8 @@ SPECIALS = {
     "finite": "no infinity, no NaN",
 }
 Codes = NDArray[np.unsignedinteger[Any]]
+
+EXPONENT_BITS, MANTISSA_BITS = range(2, 9), range(1, 24)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class Format:
         What the largest magnitudes mean. `ieee`: an exponent of all ones is infinity or NaN (IEEE
         754). `fn`: only all ones is NaN, no infinity (E4M3 of OFP8 r1.0). `finite`: every code is a
         number (FP6 and FP4 of OCP MX).
+
+    Raises
+    ------
+    ValueError
+        A width is out of range, or the kind of specials unknown.
     """
 
     name: str
@@ -38,12 +48,21 @@ class Format:
     mantissa_bits: int
     specials: Specials = "ieee"
 
+    def __post_init__(self) -> None:
+        for parameter, known in (("exponent_bits", EXPONENT_BITS), ("mantissa_bits", MANTISSA_BITS)):
+            value = getattr(self, parameter)
+            if type(value) is not int or value not in known:
+                raise ValueError(
+                    f"{parameter} must be a whole number from {known[0]} to {known[-1]}, not {value!r}"
+                )
+        check_choice("specials", self.specials, SPECIALS)
+
     @property
     def width(self) -> int:
         """Bits of an operand, the sign included."""
         return 1 + self.exponent_bits + self.mantissa_bits
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
         """The smallest unsigned integer that holds a code."""
         return np.min_scalar_type((1 << self.width) - 1)
@@ -146,8 +165,52 @@ def find_format(name: str) -> Format:
     """
     if name in FORMATS:
         return FORMATS[name]
-    fields = re.fullmatch(r"e([2-8])m([1-9]|1\d|2[0-3])", name)
+    fields = re.fullmatch(r"e([2-8])m([1-9]|1\d|2[0-3])", str(name))
     if not fields:
         known = f"one of {', '.join(FORMATS)}, or eXmY with X from 2 to 8 and Y from 1 to 23"
         raise ValueError(f"format {name!r} is unknown: it must be {known}")
     return Format(name, exponent_bits=int(fields[1]), mantissa_bits=int(fields[2]))
+
+
+def check_format(format_: object) -> None:
+    """Refuse what is no format, such as a name of one.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not isinstance(format_, Format):
+        raise ValueError(f"format must be a Format, such as find_format('e4m3') gives, not {format_!r}")
+
+
+def as_codes(codes: ArrayLike, format_: Format) -> Codes:
+    """Give codes in the format's type.
+
+    Parameters
+    ----------
+    codes : array_like of integers from 0 to 2^W - 1, any shape
+    format_ : Format
+
+    Raises
+    ------
+    ValueError
+        There is no such code, or a code is no integer.
+    """
+    check_format(format_)
+    given, last = np.asarray(codes), format_.sign_mask | format_.magnitude_mask
+    if given.dtype == format_.dtype and format_.width == 8 * given.itemsize:
+        return given  # Each bit pattern is a code.
+    # Unsigned integers are looked at once.
+    if given.dtype.kind not in "ui" or (given.dtype.kind == "i" and np.min(given, initial=0) < 0):
+        _check_each(given, format_)
+    if np.max(given, initial=0) > last:
+        _check_each(given, format_)
+    return given.astype(format_.dtype, copy=False)
+
+
+def _check_each(codes: NDArray[Any], format_: Format) -> None:
+    """Refuse the first that is no code."""
+    for code in codes.ravel().tolist():
+        if not isinstance(code, Integral) or isinstance(code, bool) or code >> format_.width:
+            last = (1 << format_.width) - 1
+            raise ValueError(f"codes of {format_.name} must be integers from 0 to {last}, not {code!r}")

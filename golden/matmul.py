@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
 from lmul.golden.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.direct import direct_sums
 from lmul.golden.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
+from lmul.golden.formats import as_codes
 from lmul.golden.operand import finite_range, split
 from lmul.golden.separable import plan, separable_sums
 from lmul.golden.specials import special_sums
@@ -21,7 +22,7 @@ Parts = Iterator[tuple[NDArray[np.float64], int]]
 """Sums that make the exact ones together, and the exponents of powers of two that they are multiples of."""
 
 
-def matmul_codes(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Sums:
+def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Sums:
     """Multiply matrices of codes as the hardware does.
 
     The products of step s are those of k = s * lanes to s * lanes + lanes - 1; K need not be a
@@ -29,8 +30,8 @@ def matmul_codes(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Su
 
     Parameters
     ----------
-    a : ndarray of integer codes, shape (M, K)
-    b : ndarray of integer codes, shape (K, N)
+    a : array_like of integers from 0 to 2^W - 1, shape (M, K)
+    b : array_like of integers from 0 to 2^W - 1, shape (K, N)
     arithmetic : Arithmetic
 
     Returns
@@ -41,21 +42,20 @@ def matmul_codes(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Su
     Raises
     ------
     ValueError
-        The inner sizes differ, or an operand is not a matrix.
+        The inner sizes differ, an operand is not a matrix, or there is no such code.
     """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
-        raise ValueError(f"operands must be M x K and K x N, not {a.shape} and {b.shape}")
-    a, b = (
-        np.ascontiguousarray(m, dtype=format_.dtype)
-        for m, format_ in zip((a, b), arithmetic.formats, strict=True)
-    )
+    first, second = arithmetic.formats
+    x, y = as_codes(a, first), as_codes(b, second)
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
+        raise ValueError(f"operands must be M x K and K x N, not {x.shape} and {y.shape}")
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     if arithmetic.acc in FLOAT_ACCUMULATORS:
-        return _float_result(float_sums(a, b, arithmetic), arithmetic)
-    infinity, nan = special_sums(a, b, arithmetic)
+        return _float_result(float_sums(x, y, arithmetic), arithmetic)
+    infinity, nan = special_sums(x, y, arithmetic)
     overflow: NDArray[np.bool_] = np.zeros(nan.shape, dtype=np.bool_)
-    register = _whole_sums(a, b, arithmetic)
+    register = _whole_sums(x, y, arithmetic)
     if register is None:
-        register, overflow = _bounded_sums(a, b, arithmetic)
+        register, overflow = _bounded_sums(x, y, arithmetic)
     return Sums(arithmetic, register, overflow, infinity, nan)
 
 

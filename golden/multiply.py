@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.codec import FP64_MANTISSA_BITS, encode
-from lmul.golden.formats import Codes, Format
+from lmul.golden.formats import Codes, Format, as_codes
 from lmul.golden.operand import split
 from lmul.golden.significand import significand_product
 
@@ -24,7 +24,7 @@ def multiply(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Codes:
 
     Parameters
     ----------
-    a, b : array_like of integer codes, broadcast against each other
+    a, b : array_like of integers from 0 to 2^W - 1, broadcast against each other
     arithmetic : Arithmetic
         Its `format`, `mul`, `subnormals` and `overflow` count.
 
@@ -36,12 +36,12 @@ def multiply(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Codes:
     Raises
     ------
     ValueError
-        The operands have two formats: the result would have neither.
+        The operands have two formats: the result would have neither. Or there is no such code.
     """
     first, second = arithmetic.formats
     if first != second:
         raise ValueError(f"a product of {first.name} and {second.name} has no format: use wide_product")
-    x, y = np.broadcast_arrays(np.asarray(a, dtype=first.dtype), np.asarray(b, dtype=first.dtype))
+    x, y = np.broadcast_arrays(as_codes(a, first), as_codes(b, first))
     products = np.empty(x.shape, dtype=first.dtype)
     flat = x.ravel(), y.ravel(), products.ravel()
     if first.width <= TABLE_WIDTH:
@@ -62,17 +62,21 @@ def wide_product(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> NDArray[
 
     Parameters
     ----------
-    a, b : array_like of integer codes, broadcast against each other
+    a, b : array_like of integers from 0 to 2^W - 1, broadcast against each other
     arithmetic : Arithmetic
         Its formats, `mul` and `subnormals` count.
 
     Returns
     -------
     ndarray of float64
+
+    Raises
+    ------
+    ValueError
+        There is no such code.
     """
     first, second = arithmetic.formats
-    x = split(np.asarray(a), first, arithmetic)
-    y = split(np.asarray(b), second, arithmetic)
+    x, y = split(as_codes(a, first), first, arithmetic), split(as_codes(b, second), second, arithmetic)
     significand = significand_product(x.mantissa, y.mantissa, arithmetic.mul, arithmetic.mantissa_bits)
     with np.errstate(invalid="ignore"):  # Infinity times zero is NaN.
         power = x.power * y.power

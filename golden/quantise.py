@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lmul.golden.arguments import as_reals
 from lmul.golden.codec import Rounding, encode
-from lmul.golden.formats import Codes, Format
+from lmul.golden.formats import Codes, Format, check_format
 
 SELF_SCALED_EXPONENT_BITS = 8
 """Formats with as many exponent bits have float32's range and are not scaled."""
@@ -65,9 +66,10 @@ def quantise(
     Raises
     ------
     ValueError
-        The tensor holds NaN or infinity.
+        The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
     """
-    reals = np.asarray(tensor, dtype=np.float64)
+    check_format(format_)
+    reals = as_reals(tensor)
     peak = _peak(reals, axis)
     if format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS:
         scale = np.ones_like(peak)
@@ -103,9 +105,10 @@ def quantise_blocks(
     Raises
     ------
     ValueError
-        The tensor holds NaN or infinity.
+        The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
     """
-    reals = np.asarray(tensor, dtype=np.float64)
+    check_format(format_)
+    reals = as_reals(tensor)
     starts = np.arange(0, reals.shape[axis], BLOCK)
     peak = _finite(np.maximum.reduceat(np.abs(reals), starts, axis=axis))
     scale = _power_of_two_scale(peak, format_)
@@ -128,9 +131,10 @@ def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: Rounding = "
     Raises
     ------
     ValueError
-        The tensor holds NaN or infinity.
+        The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
     """
-    reals = np.asarray(tensor, dtype=np.float64)
+    check_format(format_)
+    reals = as_reals(tensor)
     scale = _power_of_two_scale(_peak(reals), format_)
     return Quantised(encode(reals / scale, format_, rounding), scale[()])
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from lmul.golden.arguments import check_choice
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.codec import Overflow, Rounding
+from lmul.golden.codec import OVERFLOWS, ROUNDINGS, Overflow, Rounding
 from lmul.golden.formats import FORMATS, Format
 from lmul.multipliers.lmul import lmul_offset
 
@@ -45,6 +46,8 @@ class Sum(NamedTuple):
 
 def decode(code: int, format_: Format) -> float:
     """Give the number that a code stands for; every one is a double."""
+    if code >> format_.width:
+        raise _no_code(code, format_)
     field = code & format_.magnitude_mask
     exponent, mantissa = divmod(field, 1 << format_.mantissa_bits)
     significand = mantissa + (1 << format_.mantissa_bits) if exponent else mantissa
@@ -69,8 +72,10 @@ def encode(
     Raises
     ------
     ValueError
-        The value is NaN, and the format has none.
+        The value is NaN, and the format has none, or a name is unknown.
     """
+    check_choice("rounding", rounding, ROUNDINGS)
+    check_choice("overflow", overflow, OVERFLOWS)
     if isinstance(value, float) and math.isnan(value):
         if format_.nan is None:
             raise ValueError(f"{format_.name} has no NaN")
@@ -105,11 +110,14 @@ def multiplier(arithmetic: Arithmetic) -> Callable[[int, int], int]:
     magnitude_mask, smallest_normal = format_.magnitude_mask, 1 << mantissa_bits
     offset = format_.bias << mantissa_bits
     flush = arithmetic.subnormals == "flush"
+    beyond = ~(sign_mask | magnitude_mask)
     product = _rounded_product(arithmetic.mul, mantissa_bits)
     gradual = _gradual_product(arithmetic.mul, format_)
     too_large = _beyond(format_, arithmetic.overflow)
 
     def multiply(a: int, b: int) -> int:
+        if (a | b) & beyond:
+            raise _no_code(a if a & beyond else b, format_)
         sign = (a ^ b) & sign_mask
         x, y = a & magnitude_mask, b & magnitude_mask
         if x > largest or y > largest:
@@ -155,6 +163,11 @@ def dot(a: Sequence[int], b: Sequence[int], arithmetic: Arithmetic) -> Sum:
     steps = [products[first : first + lanes] for first in range(0, len(products), lanes)]
     format_ = arithmetic.accumulator_format
     return _float_dot(steps, arithmetic, format_) if format_ else _fixed_dot(steps, arithmetic)
+
+
+def _no_code(code: int, format_: Format) -> ValueError:
+    last = (1 << format_.width) - 1
+    return ValueError(f"codes of {format_.name} must be integers from 0 to {last}, not {code}")
 
 
 def lsb_exponent(arithmetic: Arithmetic) -> int:

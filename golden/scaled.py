@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lmul.golden.arguments import as_reals, check_choice
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.codec import Rounding
 from lmul.golden.matmul import matmul_codes
@@ -50,15 +51,15 @@ def matmul(
     Raises
     ------
     ValueError
-        The inner sizes differ, an operand is no matrix or not finite, or K exceeds `spec.depth`
-        with the `exact` accumulator.
+        The inner sizes differ, an operand is no matrix or not finite, K exceeds `spec.depth`
+        with the `exact` accumulator, or a name is unknown.
 
     Warns
     -----
     RuntimeWarning
         Sums left the range of the accumulator: they are saturated, or infinite.
     """
-    reals = [np.asarray(operand, dtype=np.float64) for operand in (a, b)]
+    reals = [as_reals(operand) for operand in (a, b)]
     if min(real.ndim for real in reals) < 2 or reals[0].shape[-1] != reals[1].shape[-2]:
         raise ValueError(
             f"operands must be ... x M x K and ... x K x N, not {reals[0].shape} and {reals[1].shape}"
@@ -92,10 +93,11 @@ def quantise_factor(
     Raises
     ------
     ValueError
-        There is no such scaling, or the factor is not finite.
+        There is no such scaling, rounding or side, or the factor is not finite.
     """
-    if scaling not in SCALINGS:
-        raise ValueError(f"scaling {scaling!r} is unknown: it must be one of {', '.join(SCALINGS)}")
+    check_choice("scaling", scaling, SCALINGS)
+    if side not in (0, 1):
+        raise ValueError(f"side must be 0 or 1, not {side!r}")
     inner = (-1, -2)[side]
     if scaling == "power":
         return quantise_by_power(reals, spec.formats[side], rounding)
