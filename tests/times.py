@@ -9,6 +9,7 @@ import argparse
 import json
 import resource
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +48,7 @@ class Times:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._start = 0.0
+        self._start, self._began = 0.0, time.monotonic()
         self._files: dict[str, list[float]] = defaultdict(list)
         self._calibration: list[float] = []
         self._processes = 0.0
@@ -103,6 +104,7 @@ class Times:
         target = Path(self._config.getoption("times"))
         content = {
             "processor_seconds": round(self._processes, 1),
+            "wall_seconds": round(time.monotonic() - self._began, 1),
             "calibration_seconds": round(median(self._calibration or [0.0]), 3),
             "tests": sum(map(len, self._files.values())),
             "files": {
