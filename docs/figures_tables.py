@@ -74,6 +74,10 @@ OPTIONS: tuple[dict[str, str | int], ...] = (
 """What is changed of an 8-lane dot product, each by itself."""
 
 
+EFFECTS_SEEDS = "The rows with `--acc fp32` are of one seed, all others of three."
+"""What `bench/record.py` says of the seeds."""
+
+
 def effects() -> str:
     """Show what each option of a dot product changes."""
     rows = []
@@ -90,7 +94,7 @@ def effects() -> str:
             ]
         )
     units = "area, um2 a lane", "critical delay, ps", "energy of a product, fJ", "RMS error, %"
-    return table(["option", *units], rows)
+    return f"{table(['option', *units], rows)}\n\n{EFFECTS_SEEDS}"
 
 
 def code_products() -> str:
