@@ -197,13 +197,13 @@ def as_codes(codes: ArrayLike, format_: Format) -> Codes:
         There is no such code, or a code is no integer.
     """
     check_format(format_)
-    given, last = np.asarray(codes), format_.sign_mask | format_.magnitude_mask
-    if given.dtype == format_.dtype and format_.width == 8 * given.itemsize:
+    given, width = np.asarray(codes), format_.width
+    if width == 8 * given.itemsize and given.dtype == format_.dtype:
         return given  # Each bit pattern is a code.
     # Unsigned integers are looked at once.
     if given.dtype.kind not in "ui" or (given.dtype.kind == "i" and np.min(given, initial=0) < 0):
         _check_each(given, format_)
-    if np.max(given, initial=0) > last:
+    if np.max(given, initial=0) >= 1 << width:
         _check_each(given, format_)
     return given.astype(format_.dtype, copy=False)
 
