@@ -104,10 +104,10 @@ def busy(name: str) -> float:
 
 
 def added_error(found: Figures) -> float:
-    """Give the most that a design's sums add to the error of a tile with exact sums, in %."""
+    """Give the most that a design's sums add to the error of a tile with exact sums, in % of that error."""
     whole = cost("dot", mul=found["design"]["mul"])
     tiles = [design["rms_error_percent_of_tiles"] for design in (found, whole)]
-    return max(one - other for one, other in zip(*tiles, strict=True))
+    return 100 * max(one / other - 1 for one, other in zip(*tiles, strict=True))
 
 
 def perplexity(mul: str, format_: str, scope: str, register: bool = False) -> str:
