@@ -241,7 +241,7 @@ def _expected_seconds(job: Job) -> float:
     if design.format.width > DEEP_FORMAT_BITS:
         return 14 if exact else 2
     if exact:
-        return max(15, mantissa**3 / 10)
+        return max(12, mantissa**3 / 22)
     return 5
 
 
@@ -273,6 +273,7 @@ KEPT = (
     "area_um2",
     "area_nand2",
     "recipe",
+    "recipes_stopped",
     "critical_delay_ps",
     "clock_period_ps",
     "timed_cycles",

@@ -111,6 +111,7 @@ def _made(setup: Setup) -> dict[str, str]:
                 wide: f"{DRAWN}, standard normal: captured ones are float16",
             }
         ),
-        "recipes": f"all that the size of a design allows, seed 1 of {CONDITIONS.seeds}",
+        "recipes": "all that the size of a design allows, slow ones where a cheaper one came close, "
+        f"seed 1 of {CONDITIONS.seeds}",
         "energy": f"glitches included, half of the 95 % interval within {100 * CONDITIONS.precision:g} %",
     }
