@@ -60,33 +60,34 @@ def cached(directory: Path | None, key: Any, make: Callable[[], Any], *, origin:
     """
     if directory is None:
         return make()
-    value = find_cached(directory, key)
-    if value is None:
-        # As a list of its own, so that a run may hold `making` of a key while it keeps what it made.
-        with making(directory, [key]):
-            value = find_cached(directory, key)
-            if value is None:
-                value = make()
-                write_files(directory, {entry_name(key): Entry(value, origin).text})
-    return value
+    name = entry_name(key)  # Once: a key may hold a whole library.
+    entry = read_entry(directory / name)
+    if entry is None:
+        with making(directory, name):
+            entry = read_entry(directory / name)
+            if entry is None:
+                entry = Entry(make(), origin)
+                write_files(directory, {name: entry.text})
+    return entry.value
 
 
 @contextmanager
-def making(directory: Path | None, key: Any) -> Iterator[None]:
+def making(directory: Path | None, name: str) -> Iterator[None]:
     """Have the making of a result to ourselves: other runs that want it wait; one that is killed lets go.
 
     Parameters
     ----------
     directory : Path or None
         Of results; None shares nothing.
-    key : JSON value
+    name : str
+        Of the entry, or of several that are made together.
     """
     with ExitStack() as stack:
         # Whoever cannot write a lock cannot write the entry either, and is told why then.
         with suppress(OSError):
             if directory is not None:
                 directory.mkdir(parents=True, exist_ok=True)
-                path = directory / f"{entry_name(key)}.lock"
+                path = directory / f"{name}.lock"
                 fcntl.flock(stack.enter_context(path.open("wb")), fcntl.LOCK_EX)
                 stack.callback(path.unlink, missing_ok=True)
         yield

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.cache import cached, find_cached, making
+from lmul.cost.cache import cached, entry_name, find_cached, making
 from lmul.cost.liberty import IDENTIFIER, liberty_text, read_liberty
 from lmul.cost.library import Library
 from lmul.cost.netlist import Netlist, read_netlist
@@ -248,7 +248,8 @@ def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> tuple[li
 def _map(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapped]]) -> None:
     """Map with recipes that begin alike, those left out that were mapped before or are being mapped."""
     try:
-        with making(work.cache, work.key(recipes[0])):
+        together = "group-" + entry_name(work.key(recipes[0]))
+        with making(work.cache, together):
             missing = []
             for recipe in recipes:
                 kept = work.kept(recipe)
