@@ -13,7 +13,7 @@ from results import Result, show
 
 from lmul.cost.activity import Steps, simulate
 from lmul.cost.estimate import estimate, map_to_cells
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.mapping import CELLS, Mapped
 from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import QUICK_RECIPES
@@ -42,7 +42,7 @@ def mapped_design() -> Mapped:
         (mapped,) = map_to_cells(
             export(DESIGN),
             DESIGN,
-            default_liberty(),
+            default_library(),
             recipes=QUICK_RECIPES[:1],
             cache=Path("build") / CELLS,
         ).values()
@@ -105,7 +105,7 @@ def array_seconds() -> float:
     design = make_design("array", **ARRAY)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name, working(f"Measuring {design.name}") as progress:
-        estimate(design, default_operands(), default_liberty(), cache=Path(name), progress=progress)
+        estimate(design, default_operands(), default_library(), cache=Path(name), progress=progress)
     return time.perf_counter() - start
 
 

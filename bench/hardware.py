@@ -17,7 +17,7 @@ from typing import Any
 from results import Result, show
 
 from lmul.cost.estimate import Cost, estimate, module_areas
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.mapping import CELLS, map_design
 from lmul.cost.measure import DEFAULT_CONDITIONS, Conditions, Measured, measure_all
 from lmul.cost.recipes import QUICK_RECIPES, RECIPES, with_seeds
@@ -59,7 +59,7 @@ def cost(kind: str, mul: str, period_ps: float | None = None, **options: Any) ->
         return estimate(
             design,
             default_operands(),
-            default_liberty(),
+            default_library(),
             conditions=Conditions(period_ps=period_ps),
             cache=BUILD,
             progress=progress,
@@ -104,7 +104,7 @@ def wide_product(mul: str) -> Measured:
     recipes = with_seeds(RECIPES, DEFAULT_CONDITIONS.seeds)
     with working(f"Measuring {name}") as progress:
         netlists = map_design(
-            module[0], name, default_liberty(), recipes=recipes, cache=BUILD, progress=progress
+            module[0], name, default_library(), recipes=recipes, cache=BUILD, progress=progress
         )
     measuring = measure_all(
         netlists,
@@ -126,7 +126,7 @@ def array_over_elements() -> float:
             netlists = map_design(
                 text.verilog,
                 top,
-                default_liberty(),
+                default_library(),
                 recipes=QUICK_RECIPES[:1],
                 flatten=False,
                 cache=BUILD,

@@ -28,7 +28,7 @@ from lmul.accuracy.products import (
     rounded_products,
 )
 from lmul.cost.estimate import estimate
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.mapping import CELLS
 from lmul.cost.measure import SEEDS, Conditions
 from lmul.design import Design, make_design
@@ -113,7 +113,7 @@ def _cost(clock: float | None = None, seeds: int = SEEDS, **options: Any) -> dic
         cost = estimate(
             design,
             default_operands(),
-            default_liberty(),
+            default_library(),
             conditions=Conditions(period_ps=clock and 1e3 * clock, seeds=seeds),
             cache=BUILD / CELLS,
             progress=progress,

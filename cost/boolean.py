@@ -20,6 +20,8 @@ ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _TOKEN = re.compile(r"\s*([A-Za-z_]\w*|[01!'^&*|+()])")
 # A function within Python's depth of recursion; libraries need half a dozen.
 _DEEPEST = 64
+# 16 MiB of words.
+_MOST_PINS = 16
 _PLAIN = {"*": "&", "+": "|"}
 
 
@@ -114,6 +116,43 @@ def input_combinations(pins: int) -> Words:
     columns = np.arange(1 << pins, dtype=np.uint64)
     bits = (columns >> np.arange(pins, dtype=np.uint64)[:, np.newaxis]) & np.uint64(1)
     return bits * ONES
+
+
+def timing_sense(function: Expression | None, pin: str, when: Expression | None) -> str:
+    """Tell how an output follows an input: what Liberty calls ``timing_sense``.
+
+    Parameters
+    ----------
+    function : Expression or None
+        Of the output; None where it is not known.
+    pin : str
+        Name of the input.
+    when : Expression or None
+        The state of the other pins to look at; None if all.
+
+    Returns
+    -------
+    str
+        ``"positive_unate"`` where a rising input never lets the output fall, ``"negative_unate"`` where it
+        never lets it rise, ``"non_unate"`` where it does both, nothing is known or there are more than 16
+        pins.
+    """
+    if function is None or pin not in function.pins():
+        return "non_unate"
+    others = sorted((function.pins() | (when.pins() if when else frozenset())) - {pin})
+    if len(others) > _MOST_PINS:
+        return "non_unate"
+    values = dict(zip(others, input_combinations(len(others)), strict=True))
+    zeros = np.zeros(1 << len(others), dtype=np.uint64)
+    low, high = (function.evaluate(values | {pin: level}) for level in (zeros, ~zeros))
+    possible = np.broadcast_to(ONES, zeros.shape) if when is None else _possible(when, values, pin, zeros)
+    rises, falls = (bool((possible & edge).any()) for edge in (~low & high, low & ~high))
+    return {(True, False): "positive_unate", (False, True): "negative_unate"}.get((rises, falls), "non_unate")
+
+
+def _possible(when: Expression, values: Mapping[str, Words], pin: str, zeros: Words) -> Words:
+    """Tell where a state is, whatever the pin itself is."""
+    return when.evaluate({**values, pin: zeros}) | when.evaluate({**values, pin: ~zeros})
 
 
 def parse_function(text: str) -> Expression:

@@ -11,7 +11,7 @@ from typing import Any
 
 from lmul.cost.calibration_circuits import CYCLES, SEED, STREAMS, Circuit, accumulations, operations
 from lmul.cost.horowitz import PROVENANCE, TABLE, VOLTAGE
-from lmul.cost.liberty import read_liberty
+from lmul.cost.library import Library
 from lmul.cost.mapping import map_design
 from lmul.cost.measure import DEFAULT_CONDITIONS, measure_all
 from lmul.cost.paper_claims import DOT, PRODUCT, Saving
@@ -125,13 +125,13 @@ class Calibration:
 
 
 def calibrate(
-    liberty: Path, *, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+    library: Library, *, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Calibration:
     """Put the operations of Horowitz's table, and multiply-accumulates, through the flow.
 
     Parameters
     ----------
-    liberty : Path
+    library : Library
     cache : Path, optional
         Directory where netlists are kept.
     progress : callable, optional
@@ -142,11 +142,10 @@ def calibrate(
     UserError
         The library cannot be used.
     """
-    library = read_liberty(liberty)
     table, sums = list(operations()), list(accumulations())
     found = {}
     for done, circuit in enumerate([*table, *sums], start=1):
-        found[circuit.name] = _calibrated(circuit, liberty, cache)
+        found[circuit.name] = _calibrated(circuit, library, cache)
         if progress:
             progress(done, len(table) + len(sums))
     return Calibration(
@@ -167,17 +166,17 @@ def paper_savings(calibration: Calibration) -> tuple[Saving, ...]:
     )
 
 
-def _calibrated(circuit: Circuit, liberty: Path, cache: Path | None) -> Calibrated:
-    figures = measure(circuit, liberty, cache)
+def _calibrated(circuit: Circuit, library: Library, cache: Path | None) -> Calibrated:
+    figures = measure(circuit, library, cache)
     entry = TABLE.get(circuit.name)
     if entry is None:
         return Calibrated(circuit.detail, figures, accumulator=circuit.accumulator)
     return Calibrated(circuit.detail, figures, entry.picojoules, entry.provenance)
 
 
-def measure(circuit: Circuit, liberty: Path, cache: Path | None = None) -> Figures:
+def measure(circuit: Circuit, library: Library, cache: Path | None = None) -> Figures:
     """Map a circuit with the recipes for any size, and measure the netlist that the cells' estimate keeps."""
-    netlists = map_design(circuit.verilog, circuit.top, liberty, recipes=QUICK_RECIPES, cache=cache)
+    netlists = map_design(circuit.verilog, circuit.top, library, recipes=QUICK_RECIPES, cache=cache)
     measuring = measure_all(
         netlists,
         lambda: circuit.ports,

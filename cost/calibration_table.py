@@ -74,7 +74,12 @@ def _right(*names: str) -> Sequence[Column]:
 
 def _figures(found: Calibrated) -> tuple[str, str, str]:
     figures = found.figures
-    return f"{figures.area_um2:.0f}", f"{figures.delay_ps:.0f}", f"{figures.energy_fj / 1e3:.3g}"
+    return _whole(figures.area_um2), _whole(figures.delay_ps), f"{figures.energy_fj / 1e3:.3g}"
+
+
+def _whole(value: float) -> str:
+    """Write a whole number, or one of three digits where it is small."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _explanation(calibration: Calibration) -> str:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from lmul.cost.energy import Energy
-from lmul.cost.liberty import read_liberty
 from lmul.cost.library import Library
 from lmul.cost.mapping import Mapped, map_design
 from lmul.cost.measure import DEFAULT_CONDITIONS, Block, Conditions, Measured, measure_all
@@ -144,6 +143,8 @@ class Cost:
             "design": self.design.parameters(),
             "estimate": "cells",
             "library": self.library.name,
+            "library_files_sha256": dict(self.library.files),
+            "dont_use": list(self.library.dont_use),
             "voltage_v": self.library.voltage,
             "area_um2": round(measured.area_um2, 4),
             "area_nand2": round(measured.area_um2 / measured.nand2_um2, 2),
@@ -182,7 +183,7 @@ def _parts(energy: Energy) -> dict[str, float]:
 def estimate(
     design: Design,
     operands: Sequence[Operands],
-    liberty: Path,
+    library: Library,
     *,
     conditions: Conditions = DEFAULT_CONDITIONS,
     recipes: Sequence[Recipe] | None = None,
@@ -196,7 +197,7 @@ def estimate(
     design : Design
     operands : sequence of Operands
         Matrix products; each counts as much as any other.
-    liberty : Path
+    library : Library
     conditions : Conditions
     recipes : sequence of Recipe, optional
         Fewer than the size of the design allows, each tried once: a first look.
@@ -214,17 +215,16 @@ def estimate(
     check_operands(part, operands)
     if recipes is None:
         recipes = tried_recipes(design, conditions)
-    adder = full_adder(read_liberty(liberty)) is not None
+    adder = full_adder(library) is not None
     possible = [recipe for recipe in recipes if recipe.suits(adder)]
     netlists, candidates, stopped = _try_recipes(
-        part, operands, liberty, possible, conditions, cache, progress
+        part, operands, library, possible, conditions, cache, progress
     )
-    library = next(iter(netlists.values())).library
     if part == design:
         return Cost(design, library, conditions, candidates, netlists, None, stopped)
     kept = Cost(design, library, conditions, candidates, netlists, part).recipe
     (recipe,) = (recipe for recipe in recipes if recipe.name == kept)
-    whole = map_to_cells(export(design), design, liberty, recipes=[recipe], cache=cache)[kept]
+    whole = map_to_cells(export(design), design, library, recipes=[recipe], cache=cache)[kept]
     areas = module_areas(whole)
     scaled = {name: scale_blocks(found, candidates[kept], areas) for name, found in candidates.items()}
     return Cost(design, library, conditions, scaled, netlists, part, stopped)
@@ -233,7 +233,7 @@ def estimate(
 def _try_recipes(
     design: Design,
     operands: Sequence[Operands],
-    liberty: Path,
+    library: Library,
     recipes: Sequence[Recipe],
     conditions: Conditions,
     cache: Path | None,
@@ -260,7 +260,7 @@ def _try_recipes(
         tell(len(netlists))
         going = [recipe for recipe in stage if recipe.name not in stopped]
         mapped = map_to_cells(
-            export(design), design, liberty, recipes=going, cache=cache, progress=tell_mapped
+            export(design), design, library, recipes=going, cache=cache, progress=tell_mapped
         )
         netlists |= mapped
         for name, measured in measure_under(design, mapped, operands, conditions, cache):
@@ -298,14 +298,14 @@ def measure_under(
     )
 
 
-def map_blocks(cost: Cost, liberty: Path, *, cache: Path | None = None) -> Mapped:
+def map_blocks(cost: Cost, library: Library, *, cache: Path | None = None) -> Mapped:
     """Map the blocks of a design one by one, with the recipe that was kept, to tell their figures apart.
 
     Parameters
     ----------
     cost : Cost
         Of the design.
-    liberty : Path
+    library : Library
     cache : Path, optional
         Directory where netlists are kept.
     """
@@ -314,7 +314,7 @@ def map_blocks(cost: Cost, liberty: Path, *, cache: Path | None = None) -> Mappe
     mapped = map_design(
         text.verilog,
         text.name,
-        liberty,
+        library,
         recipes=[recipe],
         flatten=False,
         design=cost.design.parameters(),
@@ -411,7 +411,7 @@ def recipes_for(design: Design, period_ps: float | None = None) -> tuple[Recipe,
 def map_to_cells(
     text: Export,
     design: Design,
-    liberty: Path,
+    library: Library,
     *,
     recipes: Sequence[Recipe],
     cache: Path | None = None,
@@ -424,7 +424,7 @@ def map_to_cells(
     return map_design(
         text.verilog,
         text.name,
-        liberty,
+        library,
         recipes=recipes,
         flatten=design.kind != "array",
         design=design.parameters(),

@@ -19,7 +19,7 @@ from typing import Any
 
 from lmul.cost.cache import Entry, digest, entry_name, read_entry
 from lmul.cost.check import check_netlist
-from lmul.cost.liberty import IDENTIFIER, read_liberty
+from lmul.cost.liberty import IDENTIFIER
 from lmul.cost.library import Library
 from lmul.cost.mapping import mapping_key, mapping_texts
 from lmul.cost.netlist import Netlist, read_netlist
@@ -97,9 +97,9 @@ class _Source:
 class _Keys:
     """Makes the keys that this version gives netlists of a library."""
 
-    def __init__(self, liberty: Path):
-        self.library = read_liberty(liberty)
-        self._files = mapping_texts("", liberty)
+    def __init__(self, library: Library):
+        self.library = library
+        self._files = mapping_texts("", library)
         self._exports: dict[Design, Export] = {}
 
     def text(self, design: Design) -> Export:
@@ -115,15 +115,14 @@ class _Keys:
         return entry_name(mapping_key(texts, text.name, self.library, source.recipe, source.flatten))
 
 
-def export_netlists(cells: Path, liberty: Path, progress: Report) -> Exported:
+def export_netlists(cells: Path, library: Library, progress: Report) -> Exported:
     """Put the netlists of designs in a library's cells into one file.
 
     Parameters
     ----------
     cells : Path
         Directory of results.
-    liberty : Path
-        The library.
+    library : Library
     progress : callable
         Called with the numbers of finished and of all entries.
 
@@ -132,7 +131,7 @@ def export_netlists(cells: Path, liberty: Path, progress: Report) -> Exported:
     UserError
         The library cannot be read, or there is no netlist of it.
     """
-    keys = _Keys(liberty)
+    keys = _Keys(library)
     paths = sorted(cells.glob("*.json"))
     file, index = io.BytesIO(), []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -168,7 +167,7 @@ def _is_current(entry: Entry, name: str, keys: _Keys) -> bool:
         return False
 
 
-def import_netlists(path: Path, cells: Path, liberty: Path, progress: Report) -> tuple[int, int]:
+def import_netlists(path: Path, cells: Path, library: Library, progress: Report) -> tuple[int, int]:
     """Take the netlists of an export into a directory of results, all of them or none.
 
     Parameters
@@ -177,8 +176,8 @@ def import_netlists(path: Path, cells: Path, liberty: Path, progress: Report) ->
         The export.
     cells : Path
         Directory of results. What is in it stays as it is.
-    liberty : Path
-        The library that the netlists are of.
+    library : Library
+        That the netlists are of.
     progress : callable
         Called with the numbers of checked and of all netlists.
 
@@ -193,7 +192,7 @@ def import_netlists(path: Path, cells: Path, liberty: Path, progress: Report) ->
         The file is no export, or a netlist is damaged, made from something else than it says, or no
         netlist of its design. Nothing has then been written.
     """
-    keys = _Keys(liberty)
+    keys = _Keys(library)
     with _opened(path) as archive:
         index = _read_index(archive, path)
         for done, item in enumerate(index, start=1):

@@ -11,13 +11,15 @@ Harris, CMOS VLSI Design; from memory). A flip-flop is two latches of a transmis
 clocked inverter, 2 x 8, and four inverters for data, output and the two clock phases.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lmul.cost.estimate import map_to_cells, recipes_for
+from lmul.cost.liberty import parse_liberty
+from lmul.cost.library import Library
 from lmul.cost.mapping import Mapped
 from lmul.cost.netlist import Netlist
 from lmul.cost.timing import analyse_timing
@@ -145,14 +147,19 @@ def map_to_gates(
     design: Design, *, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Mapped]:
     """Map a design to gates with the recipes that its size allows: netlists by name of the recipe."""
-    with tempfile.TemporaryDirectory(prefix="lmul-gates-") as directory:
-        liberty = Path(directory) / "gates.lib"
-        liberty.write_text(gate_library())
-        recipes = recipes_for(design)
-        return map_to_cells(export(design), design, liberty, recipes=recipes, cache=cache, progress=progress)
+    recipes = recipes_for(design)
+    return map_to_cells(
+        export(design), design, gate_library(), recipes=recipes, cache=cache, progress=progress
+    )
 
 
-def gate_library() -> str:
+@lru_cache(maxsize=1)
+def gate_library() -> Library:
+    """Give the ideal gates as a library."""
+    return parse_liberty(gate_liberty(), "gates.lib")
+
+
+def gate_liberty() -> str:
     """Write the ideal gates as a Liberty file: areas in NANDs, delays in levels, no slews."""
     header = 'time_unit : "1ps"; voltage_unit : "1V"; nom_voltage : 1; capacitive_load_unit(1, ff);'
     cells = "".join(f"{_gate_cell(name, gate)}\n" for name, gate in GATES.items())

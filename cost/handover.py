@@ -16,13 +16,12 @@ from lmul.cost.timing import INPUT_SLEW_NS, OUTPUT_LOAD_FF
 from lmul.workloads import Operands
 
 _SDC = """\
-# Times in ns, loads in fF, whatever the library counts in.
-set_units -time ns -capacitance fF
-create_clock -name clock -period {period:.6f}{clock}
-{transition}set_input_transition {slew:g} [all_inputs]
+# Times in {time_unit}, loads in {load_unit}: what the library counts in, as tools take numbers of SDC.
+create_clock -name clock -period {period:.9g}{clock}
+{transition}set_input_transition {slew:.9g} [all_inputs]
 set_input_delay 0 -clock clock {inputs}
 set_output_delay 0 -clock clock [all_outputs]
-set_load {load:g} [all_outputs]
+set_load {load:.9g} [all_outputs]
 # Wires, in place of the library's default model.
 {wires}
 """
@@ -31,7 +30,8 @@ _NO_WIRES = "set_load 0 [get_nets -hierarchical *]"
 
 _SCRIPT = """\
 # LIBERTY=cells.lib sta -exit {name}.tcl, in this directory: the critical path, then the power.
-read_liberty $::env(LIBERTY)
+# Several files of a library stand with colons in between.
+foreach file [split $::env(LIBERTY) :] {{ read_liberty $file }}
 read_verilog {name}.v
 link_design {name}
 read_sdc {name}.sdc
@@ -109,17 +109,27 @@ def activity_text(simulated: Simulated) -> str:
 def constraints_text(simulated: Simulated) -> str:
     """Write clock, slews and loads as SDC."""
     netlist = simulated.netlist
+    units = netlist.library.units
     clock = netlist.clock_port
     inputs = [port.name if len(port.nets) == 1 else f"{port.name}[*]" for port in netlist.inputs]
+    slew = INPUT_SLEW_NS / units.time
     return _SDC.format(
-        period=simulated.clock_ps / 1e3,
+        time_unit=_unit(units.time, "ns"),
+        load_unit=_unit(units.load, "fF"),
+        period=simulated.clock_ps / 1e3 / units.time,
         clock=f" [get_ports {clock}]" if clock else "",
-        transition=f"set_clock_transition {INPUT_SLEW_NS:g} [get_clocks clock]\n" if clock else "",
-        slew=INPUT_SLEW_NS,
+        transition=f"set_clock_transition {slew:.9g} [get_clocks clock]\n" if clock else "",
+        slew=slew,
         inputs=f"[get_ports {{{' '.join(inputs)}}}]",
-        load=OUTPUT_LOAD_FF,
+        load=OUTPUT_LOAD_FF / units.load,
         wires=f"set_wire_load_model -name {_tcl(netlist.wire_load.name)}" if netlist.wire_load else _NO_WIRES,
     )
+
+
+def _unit(factor: float, name: str) -> str:
+    """Name a unit that is so many of another."""
+    known = {("ns", 1.0): "ns", ("ns", 1e-3): "ps", ("fF", 1.0): "fF", ("fF", 1e3): "pF"}
+    return known.get((name, float(f"{factor:.9g}")), f"{factor:g} {name}")
 
 
 def _tcl(word: str) -> str:

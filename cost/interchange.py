@@ -4,6 +4,8 @@ import csv
 import io
 from collections.abc import Sequence
 
+import numpy as np
+
 from lmul.cost.estimate import Cost
 
 ACCELERGY_VERSION = 0.4
@@ -54,12 +56,17 @@ def accelergy_files(costs: Sequence[Cost]) -> dict[str, str]:
             *_action("compute", product.total - product.leakage),
             *_action("leak", cycle.leakage),
         ]
-        areas += [f"  - name: {cost.design.name}", f"    area: {cost.area_um2:.4f}"]
+        areas += [f"  - name: {cost.design.name}", f"    area: {_digits(cost.area_um2)}"]
     return {"ERT.yaml": _tables("ERT", energies, costs), "ART.yaml": _tables("ART", areas, costs)}
 
 
 def _action(name: str, femtojoules: float) -> list[str]:
-    return [f"    - name: {name}", "      arguments: {}", f"      energy: {femtojoules / 1e3:.6f}"]
+    return [f"    - name: {name}", "      arguments: {}", f"      energy: {_digits(femtojoules / 1e3)}"]
+
+
+def _digits(value: float) -> str:
+    """Write six significant digits, as YAML takes a float."""
+    return np.format_float_positional(value, precision=6, fractional=False, trim="0")
 
 
 def _tables(kind: str, lines: Sequence[str], costs: Sequence[Cost]) -> str:

@@ -1,7 +1,8 @@
 """Liberty files: from the text of a cell library to its cells, or to the line and the reason why not.
 
-A fault of the file itself ends the reading. A cell that is only more than can be mapped to, such as a memory
-or a cell with a function that cannot be read, is kept and says so in `Cell.unusable`.
+A fault of the file itself ends the reading. A cell that holds a fault, or is more than can be mapped to, such
+as a memory, is kept and says so in `Cell.unusable`. `Cell.left_out` tells those apart that synthesis leaves
+alone: these, what is no logic, and what the library marks so.
 """
 
 import gzip
@@ -9,13 +10,14 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
-from lmul.cost.boolean import Expression, parse_function
+from lmul.cost.boolean import Expression, parse_function, timing_sense
+from lmul.cost.liberty_files import join_libraries, leave_out
 from lmul.cost.liberty_syntax import LibertyError, Node, parse_library, shortened
 from lmul.cost.liberty_tables import Conventions, group_name
 from lmul.cost.library import (
@@ -28,6 +30,7 @@ from lmul.cost.library import (
     Library,
     Pin,
     TimingArc,
+    Units,
     WireLoad,
 )
 from lmul.errors import UserError, printable
@@ -57,6 +60,57 @@ _GROUPS = frozenset(
     {"library", "wire_load", "type", "cell", "statetable", "leakage_power", "timing", "internal_power"}
     | (_STATES | _PORTS | _DELAYS | _ENERGIES | _TEMPLATES)
 )
+_CORNER = (
+    "nom_process",
+    "nom_temperature",
+    "default_operating_conditions",
+    "slew_derate_from_library",
+    *(f"{side}_threshold_pct_{edge}" for side in ("input", "output") for edge in ("rise", "fall")),
+    *(f"slew_{side}_threshold_pct_{edge}" for side in ("lower", "upper") for edge in ("rise", "fall")),
+)
+_NOT_LOGIC = {
+    "is_isolation_cell": "isolation cells",
+    "is_clock_isolation_cell": "isolation cells",
+    "is_level_shifter": "level shifters",
+    "is_differential_level_shifter": "level shifters",
+    "level_shifter_type": "level shifters",
+    "always_on": "always-on cells",
+    "retention_cell": "retention cells",
+    "power_gating_cell": "retention cells",
+    "switch_cell_type": "power switches",
+    "pad_cell": "pads",
+    "auxiliary_pad_cell": "pads",
+    "pad_type": "pads",
+    "is_filler_cell": "fillers",
+    "is_decap_cell": "fillers",
+    "is_tap_cell": "fillers",
+    "antenna_diode_type": "antenna diodes",
+    "is_macro_cell": "macros",
+    "is_memory_cell": "macros",
+    "interface_timing": "macros",
+    "is_pll_cell": "macros",
+    "use_for_size_only": "cells for sizing alone",
+    "dont_use": "cells marked dont_use",
+}
+_NOT_LOGIC_PINS = {
+    "is_pad": "pads",
+    "isolation_cell_data_pin": "isolation cells",
+    "isolation_cell_enable_pin": "isolation cells",
+    "level_shifter_data_pin": "level shifters",
+    "level_shifter_enable_pin": "level shifters",
+    "always_on": "always-on cells",
+    "retention_pin": "retention cells",
+    "power_gating_pin": "retention cells",
+    "switch_pin": "power switches",
+    "antenna_diode_related_ground_pins": "antenna diodes",
+    "antenna_diode_related_power_pins": "antenna diodes",
+}
+"""Marks of cells and of pins that are no logic: true, or of any value but false."""
+
+_FALSE = {"false", "0", ""}
+_UNREAD = "cells with functions that cannot be read"
+_UNRELATED = "cells with arcs or energies of no known pin"
+
 _CLOCK_GATES = {"latch_posedge", "latch_posedge_precontrol"}
 _BIT_RANGE = re.compile(r"(.+)\[(\d{1,6}):(\d{1,6})\]")
 
@@ -125,44 +179,86 @@ def _unpacked(data: bytes, path: Path) -> bytes:
     return text
 
 
-def read_liberty(path: Path) -> Library:
+@dataclass(frozen=True)
+class LibraryFiles:
+    """Where a cell library is, and what of it is not used: what one process can tell another.
+
+    Parameters
+    ----------
+    paths : tuple of Path
+        Its Liberty files, plain or gzipped; none is the default library.
+    dont_use : tuple of str
+        Patterns of names of cells to leave alone, as shells write them.
+    """
+
+    paths: tuple[Path, ...] = ()
+    dont_use: tuple[str, ...] = ()
+
+    def read(self) -> Library:
+        """Read the library, as `read_liberty` does."""
+        return read_liberty(*self.paths or (default_liberty(),), dont_use=self.dont_use)
+
+    def absolute(self) -> "LibraryFiles":
+        """Give the same files for other working directories."""
+        return replace(self, paths=tuple(path.absolute() for path in self.paths))
+
+
+def default_library() -> Library:
+    """Read the library of `default_liberty`."""
+    return read_liberty(default_liberty())
+
+
+def read_liberty(*paths: Path, dont_use: Sequence[str] = ()) -> Library:
     """Read a cell library.
 
     Parameters
     ----------
-    path : Path
-        A Liberty file, plain or gzipped.
+    *paths : Path
+        Its Liberty files, plain or gzipped.
+    dont_use : sequence of str
+        Patterns of names of cells that synthesis shall leave alone, as shells write them, such as ``*x1p*``.
 
     Returns
     -------
     Library
-        Its cells.
+        The cells of all files.
 
     Raises
     ------
     UserError
-        If the file cannot be read, is not Liberty, or has no cells; with the line.
+        If a file cannot be read, is not Liberty, or has no cells, with the line; if the files are not of one
+        library; if a pattern fits no cell.
     """
+    parts = tuple((path, _read_file(path)) for path in paths)
+    library = join_libraries(parts) if len(parts) > 1 else parts[0][1]
+    return leave_out(library, tuple(dont_use)) if dont_use else library
+
+
+def _read_file(path: Path) -> Library:
     text = liberty_text(path)
     try:
-        return _library_of(text)
+        return parse_liberty(text, path.name)
     except LibertyError as error:
         line = text.count("\n", 0, error.offset) + 1
         raise UserError(f"not a usable Liberty file: {str(path)!r}, line {line}: {error.reason}") from None
 
 
-@lru_cache(maxsize=4)
-def _library_of(text: str) -> Library:
-    return _library(parse_library(text, _GROUPS), hashlib.sha256(text.encode()).hexdigest())
+@lru_cache(maxsize=8)
+def parse_liberty(text: str, name: str) -> Library:
+    """Read a cell library from the text of a Liberty file of that name.
+
+    Raises
+    ------
+    LibertyError
+        The text is not Liberty, or has no cells.
+    """
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    return _library(parse_library(text, _GROUPS), text, {name: checksum})
 
 
-def _library(node: Node, checksum: str) -> Library:
+def _library(node: Node, text: str, files: Mapping[str, str]) -> Library:
     conventions = Conventions(node)
-    cells = {
-        cell.name: cell for cell in (_CellReader(child, conventions).cell() for child in node.all("cell"))
-    }
-    if not cells:
-        raise LibertyError(node.offset, "the library holds no cells")
+    cells = _cells(node, conventions, text)
     wire_loads = [_wire_load(child, conventions) for child in node.all("wire_load")]
     return Library(
         name=printable(" ".join(node.bare.split())),
@@ -170,8 +266,50 @@ def _library(node: Node, checksum: str) -> Library:
         cells=cells,
         wire_loads={wire_load.name: wire_load for wire_load in wire_loads},
         default_wire_load=node.value("default_wire_load"),
-        checksum=checksum,
+        units=Units(conventions.time, conventions.load),
+        corner=_corner(node) | {"leakage_power_unit": f"{conventions.leakage:g} nW"},
+        files=files,
+        dont_use=(),
     )
+
+
+def _cells(node: Node, conventions: Conventions, text: str) -> dict[str, Cell]:
+    """Read the cells, those with a fault as names that cannot be used."""
+    cells: dict[str, Cell] = {}
+    faults: list[LibertyError] = []
+    for child in node.all("cell"):
+        try:
+            cell = _CellReader(child, conventions).cell()
+        except LibertyError as error:
+            faults.append(error)
+            line = text.count("\n", 0, error.offset) + 1
+            cell = _broken_cell(child, f"line {line}: {error.reason}")
+        cells[cell.name] = cell
+    if faults and len(faults) == len(cells):
+        raise faults[0]
+    if not cells:
+        raise LibertyError(node.offset, "the library holds no cells")
+    return cells
+
+
+def _broken_cell(node: Node, reason: str) -> Cell:
+    name = shortened(" ".join(node.words)) or "without a name"
+    return Cell(name, 0.0, 0.0, (), {}, None, None, False, "cells with a fault in the file", reason)
+
+
+def _corner(node: Node) -> dict[str, str]:
+    """Give what files of one library have in common, as they write it."""
+    found = {name: node.value(name) for name in _CORNER}
+    told = {name: _plain(value) for name, value in found.items() if value}
+    return {"slew_derate_from_library": "1"} | told
+
+
+def _plain(value: str) -> str:
+    """Write equal numbers alike."""
+    try:
+        return f"{float(value):g}"
+    except ValueError:
+        return value
 
 
 def _wire_load(node: Node, conventions: Conventions) -> WireLoad:
@@ -202,7 +340,7 @@ class _CellReader:
     def __init__(self, node: Node, conventions: Conventions):
         self._node = node
         self._conventions = conventions
-        self._problems: list[str] = []
+        self._problems: list[tuple[str, str]] = []
         self._clock_gate = _clock_gate(node)
         pins = [(name, pin) for pin in node.all("pin") for name in self._pin_names(pin)]
         directions = {name: pin.value("direction") for name, pin in pins}
@@ -217,14 +355,30 @@ class _CellReader:
     def _check(self, directions: Mapping[str, str]) -> None:
         for name, direction in directions.items():
             if direction not in {"input", "output", "internal"}:
-                self._problems.append(f"pin {name} is {shortened(direction) or 'without direction'}")
+                kind = "cells with pins that are neither input nor output"
+                self._problem(kind, f"pin {name} is {shortened(direction) or 'without direction'}")
         for name in (*directions, *self._states):
             if IDENTIFIER.fullmatch(name) is None:
-                self._problems.append(f"{shortened(name)!r} is a name that no netlist may hold")
-        if "area" not in self._node.children:
-            self._problems.append("it has no area")
+                reason = f"{shortened(name)!r} is a name that no netlist may hold"
+                self._problem("cells with names that no netlist may hold", reason)
         if any(self._node.all(kind) for kind in _WIDE):
-            self._problems.append("it has ports or states of several bits")
+            reason = "it has ports or states of several bits"
+            self._problem("cells with ports or states of several bits", reason)
+        if self._node.number("area", 0.0) <= 0:
+            self._problem("cells without an area", "it has no area")
+
+    def _problem(self, kind: str, reason: str) -> None:
+        """Note what speaks against the cell: the kind that it is of, and what is wrong with this one."""
+        self._problems.append((kind, reason))
+
+    def _left_out(self) -> str:
+        """Give the kind of cells that synthesis leaves alone and that this one is of."""
+        pins = [pin for kind in _PORTS for pin in self._node.all(kind)]
+        for marks, nodes in ((_NOT_LOGIC, [self._node]), (_NOT_LOGIC_PINS, pins)):
+            for name, kind in marks.items():
+                if any(node.value(name, "false").lower() not in _FALSE for node in nodes):
+                    return kind
+        return self._problems[0][0] if self._problems else ""
 
     def cell(self) -> Cell:
         flip_flop = self._flip_flop()
@@ -239,8 +393,8 @@ class _CellReader:
             flip_flop=flip_flop,
             clock_gate=self._clock_gate,
             latch=any(self._node.all(kind) for kind in _LATCHES),
-            dont_use=self._node.flag("dont_use"),
-            unusable=self._problems[0] if self._problems else "",
+            left_out=self._left_out(),
+            unusable=self._problems[0][1] if self._problems else "",
         )
 
     def _expression(self, node: Node, attribute: str, known: set[str]) -> Expression | None:
@@ -250,13 +404,12 @@ class _CellReader:
         try:
             function, pins = _parsed(text)
         except UserError:
-            self._problems.append(f"{attribute} {shortened(text)!r} is not a Boolean function")
+            self._problem(_UNREAD, f"{attribute} {shortened(text)!r} is not a Boolean function")
             return None
         if not pins <= known:
             missing = min(pins - known)
-            self._problems.append(
-                f"{attribute} {shortened(text)!r} depends on {missing}, which is no pin of it"
-            )
+            reason = f"{attribute} {shortened(text)!r} depends on {missing}, which is no pin of it"
+            self._problem(_UNREAD, reason)
             return None
         return function
 
@@ -266,8 +419,20 @@ class _CellReader:
     def _related_pins(self, node: Node) -> list[str]:
         names: list[str] = node.value("related_pin").split()
         unknown = [shortened(name) for name in names if name not in self._known]
-        self._problems += [f"{node.name} is related to {name}, which is no pin of it" for name in unknown]
+        for name in unknown:
+            self._problem(_UNRELATED, f"{node.name} is related to {name}, which is no pin of it")
         return names
+
+    def _arc_starts(self, node: Node) -> list[str]:
+        """Give the related pins of a timing arc: where it names none, the only input if there is one."""
+        inputs = [name for name, pin in self._signals if pin.value("direction") == "input"]
+        names = self._related_pins(node)
+        if names or "related_bus_pins" in node.children:
+            return names
+        if len(inputs) == 1:
+            return inputs
+        self._problem(_UNRELATED, f"a timing arc has no related_pin, and {len(inputs)} inputs could be meant")
+        return []
 
     def _leakage_states(self) -> Iterator[LeakageState]:
         for node in self._node.all("leakage_power"):
@@ -292,9 +457,9 @@ class _CellReader:
         clocked_on = self._expression(group, "clocked_on", self._sources)
         next_state = self._expression(group, "next_state", self._sources)
         if len(groups) > 1 or "clocked_on_also" in group.children:
-            self._problems.append("it has several flip-flops")
+            self._problem(_UNREAD, "it has several flip-flops")
         if clocked_on is None or next_state is None or len(names) != 2:
-            self._problems.append("its ff group lacks a state, clocked_on or next_state")
+            self._problem(_UNREAD, "its ff group lacks a state, clocked_on or next_state")
             return None
         return FlipFlop(
             state=names[0],
@@ -315,13 +480,14 @@ class _CellReader:
     def _pin(self, node: Node, name: str) -> Pin:
         direction = node.value("direction")
         no_function = bool(self._clock_gate or node.value("three_state"))
+        function = None if no_function else self._expression(node, "function", self._sources)
         return Pin(
             name=name,
             direction=direction,
             capacitance=self._capacitance([node], direction),
             edge_capacitances=self._edge_capacitances(node, direction),
-            function=None if no_function else self._expression(node, "function", self._sources),
-            arcs=tuple(self._arcs(node)) if direction == "output" else (),
+            function=function,
+            arcs=tuple(self._arcs(node, function)) if direction == "output" else (),
             constraints=tuple(self._constraints(node)) if direction == "input" else (),
             powers=tuple(self._powers(node)),
         )
@@ -344,14 +510,14 @@ class _CellReader:
         )
         return rise, fall
 
-    def _arcs(self, node: Node) -> Iterator[TimingArc]:
+    def _arcs(self, node: Node, function: Expression | None) -> Iterator[TimingArc]:
         for group in node.all("timing"):
             when = self._when(group)
             delay = self._conventions.times(group, "cell_rise", "cell_fall")
             slew = self._conventions.times(group, "rise_transition", "fall_transition")
             kind = group.value("timing_type", "combinational")
-            sense = group.value("timing_sense", "non_unate")
-            for related_pin in self._related_pins(group):
+            for related_pin in self._arc_starts(group):
+                sense = group.value("timing_sense") or timing_sense(function, related_pin, when)
                 yield TimingArc(related_pin, kind, sense, when, delay, slew)
 
     def _constraints(self, node: Node) -> Iterator[Constraint]:

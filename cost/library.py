@@ -3,6 +3,7 @@
 Times are ns, capacitances fF, energies fJ, leakage nW, areas um2, resistances kohm and voltages V.
 """
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -124,6 +125,11 @@ class TimingArc:
     when: Expression | None
     delay: Edges
     slew: Edges
+
+    @property
+    def through_gate(self) -> bool:
+        """Whether the arc tells when an edge of an input arrives, and how steep it is."""
+        return self.kind.startswith("combinational") and any(self.delay) and any(self.slew)
 
 
 @dataclass(frozen=True)
@@ -312,10 +318,11 @@ class Cell:
         Present in clock-gating cells for rising edges.
     latch : bool
         The cell keeps a state in another way than a flip-flop: latches and clock gates.
-    dont_use : bool
-        The library asks synthesis to leave the cell alone.
+    left_out : str
+        The kind of cells that synthesis leaves alone and that this one is of, such as ``"pads"``; empty if it
+        is of none.
     unusable : str
-        Why nothing can be mapped to the cell; empty if it can.
+        Why the cell cannot stand in a netlist; empty if it can.
     """
 
     name: str
@@ -326,8 +333,27 @@ class Cell:
     flip_flop: FlipFlop | None
     clock_gate: ClockGate | None
     latch: bool
-    dont_use: bool
+    left_out: str
     unusable: str
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether logic can be mapped to the cell: its outputs are functions of its inputs, with delays."""
+        if self.left_out or self.latch or self.flip_flop or self.clock_gate or not self.outputs:
+            return False
+        names = {pin.name for pin in self.inputs}
+        return all(
+            pin.function
+            and pin.function.pins() <= names & {arc.related_pin for arc in pin.arcs if arc.through_gate}
+            for pin in self.outputs
+        )
+
+    @property
+    def is_flip_flop(self) -> bool:
+        """Whether registers can be mapped to the cell: it stores at the rising edge of one pin."""
+        return (
+            not self.left_out and self.flip_flop is not None and self.flip_flop.clocked_on.operator == "pin"
+        )
 
     @property
     def inputs(self) -> tuple[Pin, ...]:
@@ -400,6 +426,23 @@ class WireLoad:
 
 
 @dataclass(frozen=True)
+class Units:
+    """What a library's files count in.
+
+    Parameters
+    ----------
+    time : float
+        Unit of time in ns.
+    load : float
+        Unit of capacitance in fF.
+    """
+
+    time: float
+    load: float
+
+
+# Two are one only if they are the same object: it is large, and a key of what is made from it.
+@dataclass(frozen=True, eq=False)
 class Library:
     """A cell library at one corner.
 
@@ -415,8 +458,14 @@ class Library:
         Wire load models by name, in the order of the file.
     default_wire_load : str
         Name of the model that the library proposes; empty if none.
-    checksum : str
-        SHA-256 of the text that it was read from.
+    units : Units
+        Those of its files.
+    corner : mapping of str to str
+        What else files of one library have in common: process, temperature, thresholds, unit of leakage.
+    files : mapping of str to str
+        SHA-256 of the text of each file, by name, in the order in which they were read.
+    dont_use : tuple of str
+        Patterns of names of cells that synthesis was told to leave alone.
     """
 
     name: str
@@ -424,4 +473,20 @@ class Library:
     cells: Mapping[str, Cell]
     wire_loads: Mapping[str, WireLoad]
     default_wire_load: str
-    checksum: str
+    units: Units
+    corner: Mapping[str, str]
+    files: Mapping[str, str]
+    dont_use: tuple[str, ...]
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of its one text; of those of several files, or with patterns, a digest of all."""
+        texts = list(self.files.values())
+        if len(texts) == 1 and not self.dont_use:
+            return texts[0]
+        return hashlib.sha256(repr((texts, self.dont_use)).encode()).hexdigest()
+
+    @property
+    def internal_power(self) -> bool:
+        """Whether any cell has tables of the energy that it takes inside itself."""
+        return any(pin.powers for cell in self.cells.values() for pin in cell.pins.values())

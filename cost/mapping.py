@@ -5,6 +5,7 @@ fresh process until ABC begins, and each goes on in a copy of it, in a directory
 of a process for each, and reproducible.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from lmul.cost.cache import cached, entry_name, find_cached, making
-from lmul.cost.liberty import IDENTIFIER, liberty_text, read_liberty
+from lmul.cost.liberty import IDENTIFIER
+from lmul.cost.liberty_text import mapping_library
 from lmul.cost.library import Library
+from lmul.cost.mappable import check_mappable
 from lmul.cost.netlist import Netlist, read_netlist
 from lmul.cost.netlist_verilog import netlist_verilog
 from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
@@ -27,12 +30,14 @@ from lmul.yosys import YosysError, run_branches
 CELLS = "cells"
 """Subdirectory of the build directory for mapped netlists."""
 
+_EDGE = re.compile(r"\b(pos|neg)edge\b")
+
 CELLS_FILE, SCRIPT = "cells.lib", "script.abc"
 """Files that Yosys' commands name."""
 
-_BEFORE_ABC = ("setundef -zero -undriven", "dfflibmap -liberty cells.lib{avoided}")
+_BEFORE_ABC = ("setundef -zero -undriven", "dfflibmap -liberty cells.lib")
 _AFTER = (
-    "abc -liberty cells.lib{avoided} -script script.abc",
+    "abc -liberty cells.lib -script script.abc",
     "setundef -zero",
     "opt_clean -purge",
     "delete =A:blackbox",
@@ -71,7 +76,7 @@ class Mapped:
 def map_design(
     verilog: str,
     top: str,
-    liberty: Path,
+    library: Library,
     *,
     recipes: Sequence[Recipe] = RECIPES,
     flatten: bool = True,
@@ -87,8 +92,8 @@ def map_design(
         The design, all modules.
     top : str
         Name of its top module, a plain Verilog identifier.
-    liberty : Path
-        The library, plain or gzipped; any path will do, for Yosys sees only a copy of it.
+    library : Library
+        Yosys sees only what was understood of it.
     recipes : sequence of Recipe
         What to try, on as many processors as there are. Those that the library's full adder, or want of
         one, speaks against are left out.
@@ -110,12 +115,12 @@ def map_design(
     Raises
     ------
     UserError
-        If Yosys is not installed or refuses the design, or the library cannot be read.
+        If Yosys is not installed or refuses the design, or the library lacks what every design needs.
     """
     if IDENTIFIER.fullmatch(top) is None:
         raise UserError(f"top module {top!r} is not a plain Verilog identifier")
-    library = read_liberty(liberty)
-    texts = mapping_texts(verilog, liberty)
+    check_mappable(library, registers=_EDGE.search(verilog) is not None)
+    texts = mapping_texts(verilog, library)
     possible = [recipe for recipe in recipes if recipe.suits("full_adder.v" in texts)]
     alike: dict[tuple[str, ...], list[Recipe]] = {}
     for recipe in possible:
@@ -136,18 +141,16 @@ def map_design(
     return {name: job.result() for name, job in found.items()}
 
 
-def mapping_texts(verilog: str, liberty: Path) -> dict[str, str]:
+def mapping_texts(verilog: str, library: Library) -> dict[str, str]:
     """Give the files that Yosys reads whatever the recipe, by name.
 
     Parameters
     ----------
     verilog : str
         The design.
-    liberty : Path
-        The library.
+    library : Library
     """
-    files = library_files(read_liberty(liberty))
-    return {"design.v": verilog, CELLS_FILE: liberty_text(liberty)} | files
+    return {"design.v": verilog, CELLS_FILE: mapping_library(library, delays=False)} | library_files(library)
 
 
 def mapping_key(
@@ -167,7 +170,7 @@ def mapping_key(
         Whether the design is mapped as one module.
     """
     before, after = _flow(recipe, library, top, flatten)
-    return [version("pyosys"), [*before, *after], dict(texts) | {SCRIPT: _script(recipe)}]
+    return [version("pyosys"), [*before, *after], [dict(texts), _abc_texts(recipe, library)]]
 
 
 def mapping_origin(
@@ -239,10 +242,7 @@ def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> tuple[li
         for command in recipe.synthesis
     )
     read = ("read_verilog -sv design.v", "read_verilog -lib black_boxes.v")
-    # Yosys reads the file itself, and may see cells in it that cannot be simulated here.
-    avoided = "".join(f" -dont_use {cell.name}" for cell in library.cells.values() if cell.unusable)
-    before, after = ([command.format(avoided=avoided) for command in part] for part in (_BEFORE_ABC, _AFTER))
-    return [*read, *synthesis, *clock_gating(library), *before], after
+    return [*read, *synthesis, *clock_gating(library), *_BEFORE_ABC], list(_AFTER)
 
 
 def _map(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapped]]) -> None:
@@ -273,8 +273,8 @@ def _map_missing(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Fut
             (directory / file).write_text(text, encoding="utf-8")
         for branch, recipe in branches.items():
             (directory / branch).mkdir()
-            (directory / branch / SCRIPT).write_text(_script(recipe), encoding="utf-8")
-            (directory / branch / CELLS_FILE).symlink_to(directory / CELLS_FILE)
+            for file, text in _abc_texts(recipe, work.library).items():
+                (directory / branch / file).write_text(text, encoding="utf-8")
 
         def finished(branch: str) -> None:
             recipe = branches[branch]
@@ -290,5 +290,6 @@ def _map_missing(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Fut
             raise UserError(f"Yosys: {error}") from None
 
 
-def _script(recipe: Recipe) -> str:
-    return recipe.script + "\n"
+def _abc_texts(recipe: Recipe, library: Library) -> dict[str, str]:
+    """Give the files that ABC reads, by name."""
+    return {SCRIPT: recipe.script + "\n", CELLS_FILE: mapping_library(library, delays=recipe.timed)}

@@ -262,9 +262,7 @@ def nand2(library: Library) -> Cell:
     UserError
         If the library has none.
     """
-    found = [
-        cell for cell in library.cells.values() if not (cell.dont_use or cell.unusable) and _is_nand2(cell)
-    ]
+    found = [cell for cell in library.cells.values() if not cell.left_out and is_nand2(cell)]
     smallest = min(found, key=lambda cell: cell.area, default=None)
     if smallest is None or smallest.area <= 0:
         raise UserError(
@@ -279,7 +277,8 @@ def nand2_load(library: Library) -> float:
     return sum(loads) / len(loads)
 
 
-def _is_nand2(cell: Cell) -> bool:
+def is_nand2(cell: Cell) -> bool:
+    """Tell whether a cell has one output, the NAND of two inputs."""
     functions = [pin.function for pin in cell.outputs]
     if len(functions) != 1 or len(cell.inputs) != 2 or functions[0] is None:
         return False

@@ -127,6 +127,8 @@ class Recipe:
         Name of a cheaper recipe that shows whether this one is worth its time; empty if it is always tried.
     seed : int
         Which of several tries this is.
+    timed : bool
+        Whether ABC needs to know the delays of cells.
     """
 
     name: str
@@ -135,6 +137,7 @@ class Recipe:
     bare: bool = False
     after: str = ""
     seed: int = 1
+    timed: bool = False
 
     @property
     def full_adders(self) -> bool:
@@ -252,7 +255,7 @@ def timed_recipes(period_ps: float) -> tuple[Recipe, ...]:
     """
     usual, tight = 0.8 * period_ps, 0.6 * period_ps
     full_adders = (*_TREE_PLAIN, *_EXTRACT)
-    return (
+    recipes = (
         # Full adders and a fast tree at their end: small where the period is not the shortest.
         Recipe("fast-full-adders/area", full_adders, f"{_RESUB}; {_size(usual)}"),
         Recipe("fast-full-adders/map", full_adders, _map(usual)),
@@ -264,6 +267,7 @@ def timed_recipes(period_ps: float) -> tuple[Recipe, ...]:
         Recipe("fast-ripple/depth", _RIPPLE, _map_depth(usual)),
         Recipe("fast-ripple/tight", _RIPPLE, _map_depth(tight)),
     )
+    return tuple(replace(recipe, timed=True) for recipe in recipes)
 
 
 def _size(delay_ps: float) -> str:
@@ -374,7 +378,7 @@ def _polarity(cell: Cell, output: Pin, expected: Words) -> str:
 
 
 def _usable(library: Library) -> list[Cell]:
-    return [cell for cell in library.cells.values() if not (cell.dont_use or cell.unusable)]
+    return [cell for cell in library.cells.values() if not cell.left_out]
 
 
 def _black_box(cell: Cell) -> str:

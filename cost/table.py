@@ -1,6 +1,7 @@
 """Costs of designs side by side, for people."""
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -8,6 +9,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lmul.cost.estimate import Cost
+from lmul.cost.liberty_files import left_out_kinds
+from lmul.cost.library import Library
 from lmul.cost.timing import LARGEST_FANOUT
 
 Row = tuple[str, str, Callable[[Cost], float]]
@@ -29,6 +32,9 @@ ROWS: tuple[Row, ...] = (
     ("  95 % interval, +-", "fJ", lambda cost: cost.interval_per_product),
     ("Zero delay instead", "fJ", lambda cost: cost.zero_delay_per_product.total),
 )
+
+MOST_DECIMALS = 6
+"""Decimals of a figure at most."""
 
 COMPARED = {"Area", "Critical delay", "Energy of a product", "Zero delay instead"}
 """Rows in which the least figure wins."""
@@ -60,8 +66,8 @@ def path_table(cost: Cost) -> Group:
     cost : Cost
     """
     table = Table(
-        "instance",
-        "cell",
+        Column("instance", overflow="fold"),
+        Column("cell", overflow="fold"),
         "from",
         "to",
         "edge",
@@ -136,7 +142,19 @@ def _notes(costs: Sequence[Cost]) -> str:
     ]
     if last.part:
         lines.append(f"Simulated: {last.part.rows} x {last.part.cols}, each block as often as it is there.")
-    return "\n".join([*lines, *map(_recipe, costs)])
+    return "\n".join([*lines, *_library_notes(last.library), *map(_recipe, costs)])
+
+
+def _library_notes(library: Library) -> Iterator[str]:
+    """Say what of the library was not used, and what it does not tell."""
+    kinds = left_out_kinds(library)
+    if kinds:
+        counts = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common())
+        yield f"Left alone: {counts}."
+    if library.dont_use:
+        yield f"Left out by name: --dont-use {' '.join(library.dont_use)}."
+    if not library.internal_power:
+        yield "The library has no internal power: energies are those of nets and leakage alone."
 
 
 def _goal(cost: Cost) -> str:
@@ -152,7 +170,7 @@ def _recipe(cost: Cost) -> str:
     verdict = f"misses the period by {-(cost.slack_ps or 0):.1f} ps; the fastest" if missed else "best"
     return (
         f"{cost.design.mul}: {verdict} of {len(cost.candidates)} netlists is {cost.recipe}, "
-        f"{smallest:.1f} to {largest:.1f} um2{_stopped(cost)}."
+        f"{three_digits(smallest)} to {three_digits(largest)} um2{_stopped(cost)}."
     )
 
 
@@ -162,4 +180,12 @@ def _stopped(cost: Cost) -> str:
 
 
 def _number(value: float, unit: str) -> str:
-    return f"{value:.1f}" if unit and value < 1000 else f"{value:.0f}"
+    return three_digits(value) if unit else f"{value:.0f}"
+
+
+def three_digits(value: float) -> str:
+    """Write one decimal, more where that is less than three significant digits, and none from 1000 on."""
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    decimals = 1 if value == 0 else max(1, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(decimals, MOST_DECIMALS)}f}"

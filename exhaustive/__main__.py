@@ -22,7 +22,7 @@ from rich.table import Column, Table
 
 from lmul.console import console
 from lmul.cost.estimate import map_to_cells
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.mapping import CELLS
 from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
@@ -180,7 +180,7 @@ def _netlists(part: Part, cache: Path) -> dict[str, str]:
     cells: set[str] = set()
     for design in part.designs:
         text = export(design, f"{design.name}_netlist")
-        (mapped,) = map_to_cells(text, design, default_liberty(), recipes=[RIPPLE_EMAP], cache=cache).values()
+        (mapped,) = map_to_cells(text, design, default_library(), recipes=[RIPPLE_EMAP], cache=cache).values()
         files[f"{text.name}.v"] = mapped.verilog
         cells |= mapped.netlist.cell_counts.keys()
     return files | {"cells.v": cell_models(mapped.netlist.library, cells)}

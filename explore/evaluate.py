@@ -12,12 +12,14 @@ from typing import Any
 from lmul.accuracy.designs import design_errors
 from lmul.cost.cache import digest, multiplier_digest, program_digest
 from lmul.cost.estimate import estimate
-from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.liberty import LibraryFiles
 from lmul.cost.measure import Conditions
 from lmul.cost.recipes import RIPPLE_EMAP, Recipe, with_seeds
 from lmul.errors import UserError
 from lmul.explore.space import Point
 from lmul.workloads import Operands, default_operands, load_operands
+
+DEFAULT_LIBRARY = LibraryFiles()
 
 FULL, LOOK = "full", "look"
 """Efforts: all recipes, or one to see whether a design is worth all."""
@@ -33,25 +35,22 @@ class Setup:
     ----------
     conditions : Conditions
         Without a clock period.
-    operands, liberty : Path or None
-        Files, the same wherever evaluations run; None are those of the package.
+    operands : Path or None
+        File, the same wherever evaluations run; None are those of the package.
+    library : LibraryFiles
+        Files of the same kind.
     cache : Path or None
         Directory of netlists and figures; None keeps nothing.
     """
 
     conditions: Conditions
     operands: Path | None = None
-    liberty: Path | None = None
+    library: LibraryFiles = DEFAULT_LIBRARY
     cache: Path | None = None
 
     def matrices(self) -> tuple[Operands, ...]:
         """Read the operands."""
         return default_operands() if self.operands is None else (load_operands(self.operands),)
-
-    @property
-    def library(self) -> Path:
-        """The cell library's file."""
-        return default_liberty() if self.liberty is None else self.liberty
 
     def fingerprint(self) -> dict[str, Any]:
         """Give all that figures depend on beside the point, as plain values."""
@@ -59,7 +58,7 @@ class Setup:
         return {
             "program": program_digest(),
             "pyosys": version("pyosys"),
-            "library": read_liberty(self.library).checksum,
+            "library": self.library.read().checksum,
             "operands": digest(" ".join(pair.checksum for pair in self.matrices())),
             "seeds": conditions.seeds,
             "precision_percent": 100 * conditions.precision,
@@ -154,7 +153,7 @@ def _figures(task: Task, setup: Setup) -> dict[str, float]:
     cost = estimate(
         design,
         matrices,
-        setup.library,
+        setup.library.read(),
         conditions=conditions,
         recipes=_RECIPES[task.effort],
         cache=setup.cache,

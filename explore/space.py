@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from lmul.cost.liberty_files import check_patterns
 from lmul.design import LIMITS, PARAMETERS, Design, make_design
 from lmul.errors import UserError
 from lmul.kinds import KINDS
@@ -87,12 +88,15 @@ class Space:
         By a value of each axis. Combinations that are no design are not there; several may be one point.
     objectives : mapping of str to Metric
     search : Search
+    dont_use : tuple of str
+        Patterns of names of cells that synthesis shall leave alone.
     """
 
     axes: Mapping[str, tuple[Any, ...]]
     points: Mapping[tuple[Any, ...], Point]
     objectives: Mapping[str, Metric]
     search: Search
+    dont_use: tuple[str, ...] = ()
 
     @property
     def distinct(self) -> list[Point]:
@@ -106,7 +110,7 @@ def read_space(path: Path) -> Space:
     Parameters
     ----------
     path : Path
-        A TOML file with `objectives` and tables `space` and `search`.
+        A TOML file with `objectives`, `dont-use` and tables `space` and `search`.
 
     Raises
     ------
@@ -121,14 +125,14 @@ def read_space(path: Path) -> Space:
 
 
 def _space(values: Mapping[str, Any]) -> Space:
-    _check_names(values, ("objectives", "space", "search"), "it")
+    _check_names(values, ("objectives", "dont-use", "space", "search"), "it")
     for name in ("space", "search"):
         if not isinstance(values.get(name, {}), dict):
             raise UserError(f"{name} must be a table, not {values[name]!r}")
     objectives = _objectives(values.get("objectives", ["energy", "area", "error"]))
     search = _search(values.get("search", {}))
     axes = _axes(values.get("space", {}))
-    return Space(axes, _points(axes), objectives, search)
+    return Space(axes, _points(axes), objectives, search, check_patterns(values.get("dont-use", [])))
 
 
 def _check_names(values: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lmul.cost.estimate import estimate, map_blocks, measure_under
 from lmul.cost.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
+from lmul.cost.library import Library
 from lmul.cost.measure import Conditions
 from lmul.design import Design
 from lmul.progress import Report
@@ -180,7 +181,7 @@ class ElementEnergy:
 def measure_kinds(
     design: Design,
     operands: Mapping[str, Sequence[Operands]],
-    liberty: Path,
+    library: Library,
     conditions: Conditions,
     cache: Path | None,
     progress: Report,
@@ -195,15 +196,15 @@ def measure_kinds(
         A `dot`.
     operands : mapping of str to sequence of Operands
         By kind.
-    liberty : Path
+    library : Library
     conditions : Conditions
     cache : Path or None
         Where netlists and figures are kept.
     progress : callable
         Takes the numbers of finished and of all kinds.
     """
-    cost = estimate(design, default_operands(), liberty, conditions=conditions, cache=cache)
-    netlists = {"whole": cost.mapped, "blocks": map_blocks(cost, liberty, cache=cache)}
+    cost = estimate(design, default_operands(), library, conditions=conditions, cache=cache)
+    netlists = {"whole": cost.mapped, "blocks": map_blocks(cost, library, cache=cache)}
     found: dict[str, ElementEnergy] = {}
     for kind, pairs in operands.items():
         progress(len(found), len(operands))

@@ -22,7 +22,7 @@ from lmul.cost.estimate import (
     measure_under,
     operands_key,
 )
-from lmul.cost.liberty import read_liberty
+from lmul.cost.liberty import LibraryFiles
 from lmul.cost.measure import SOURCES as MEASURED_BY
 from lmul.cost.measure import Block, Conditions
 from lmul.design import Design, command_line
@@ -70,7 +70,7 @@ class Setup:
 
     Parameters
     ----------
-    liberty : Path
+    library : LibraryFiles
     cells : Path
         Directory of netlists.
     results : Path
@@ -79,7 +79,7 @@ class Setup:
         File of operands; None are the captured ones of the package.
     """
 
-    liberty: Path
+    library: LibraryFiles
     cells: Path
     results: Path
     operands: Path | None = None
@@ -201,7 +201,7 @@ def measure_job(job: Job) -> Figures:
 
 def _key(job: Job) -> list[Any]:
     """Give all that figures depend on."""
-    common = [program_digest(*SOURCES), version("pyosys"), read_liberty(job.setup.liberty).checksum]
+    common = [program_digest(*SOURCES), version("pyosys"), job.setup.library.read().checksum]
     if job.design is None:
         return [*common, ADDER]
     key = [*common, asdict(CONDITIONS), operands_key(job.design, job.setup.matrices(job.design.format))]
@@ -247,9 +247,9 @@ def _expected_seconds(job: Job) -> float:
 
 def _measure(design: Design | None, setup: Setup) -> Figures:
     if design is None:
-        return asdict(measure_circuit(float_adder(FP32), setup.liberty, setup.cells))
+        return asdict(measure_circuit(float_adder(FP32), setup.library.read(), setup.cells))
     operands = setup.matrices(design.format)
-    cost = estimate(design, operands, setup.liberty, conditions=CONDITIONS, cache=setup.cells)
+    cost = estimate(design, operands, setup.library.read(), conditions=CONDITIONS, cache=setup.cells)
     error, noise = design_errors(design, operands)
     smallest, largest = cost.area_spread
     drawn = f" --operands {DRAWN}" if operands[0] is drawn_operands() else ""
@@ -300,7 +300,7 @@ def _blocks(cost: Cost, setup: Setup) -> Figures:
     In a netlist of the kept recipe whose blocks are mapped one by one, and which takes more.
     """
     operands = setup.matrices(cost.design.format)
-    netlists = {"blocks": map_blocks(cost, setup.liberty, cache=setup.cells)}
+    netlists = {"blocks": map_blocks(cost, setup.library.read(), cache=setup.cells)}
     measured = dict(measure_under(cost.design, netlists, operands, CONDITIONS, setup.cells))["blocks"]
     return _by_purpose(measured.blocks.items(), 1 / cost.design.products_per_cycle)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.cost.estimate import map_to_cells
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.mapping import Mapped
 from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import QUICK_RECIPES
@@ -36,7 +36,7 @@ PERIOD_PS = 20_000
 
 def mapped_design(design: Design, cells: Path) -> Mapped:
     (mapped,) = map_to_cells(
-        export(design), design, default_liberty(), recipes=QUICK_RECIPES[:1], cache=cells
+        export(design), design, default_library(), recipes=QUICK_RECIPES[:1], cache=cells
     ).values()
     return mapped
 

@@ -21,7 +21,7 @@ from lmul.cost.calibration_circuits import (
 )
 from lmul.cost.calibration_table import calibration_table
 from lmul.cost.horowitz import TABLE
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.mapping import map_design
 from lmul.cost.netlist import Netlist
 from lmul.cost.recipes import QUICK_RECIPES
@@ -35,7 +35,7 @@ FLOATS = {"fp16": np.float16, "fp32": np.float32}
 
 
 def map_one(circuit: Circuit, cells: Path) -> Netlist:
-    found = map_design(circuit.verilog, circuit.top, default_liberty(), recipes=[FULL_ADDERS], cache=cells)
+    found = map_design(circuit.verilog, circuit.top, default_library(), recipes=[FULL_ADDERS], cache=cells)
     return found[FULL_ADDERS.name].netlist
 
 
@@ -133,13 +133,13 @@ def test_measured_netlist_has_the_least_product_of_area_and_energy(
     cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     adder = next(operations())
-    kept = measure(adder, default_liberty(), cells)
+    kept = measure(adder, default_library(), cells)
     assert 25 < kept.area_um2 < 60
     assert 30 < kept.energy_fj < 150
     products = []
     for recipe in (recipe for recipe in QUICK_RECIPES if not recipe.bare):
         monkeypatch.setattr("lmul.cost.calibration.QUICK_RECIPES", (recipe,))
-        figures = measure(adder, default_liberty(), cells)
+        figures = measure(adder, default_library(), cells)
         products.append(figures.area_um2 * figures.energy_fj)
     assert kept.area_um2 * kept.energy_fj == min(products) < max(products)
 
@@ -191,7 +191,7 @@ def test_table_fits_80_columns_and_marks_what_is_from_memory() -> None:
 
 @pytest.mark.long
 def test_the_accumulator_is_most_of_an_fp8_multiply_accumulate(cells: Path) -> None:
-    calibration = calibrate(default_liberty(), cache=cells)
+    calibration = calibrate(default_library(), cache=cells)
     for mul in ("exact", "lmul"):
         share = calibration.accumulator_share(f"e4m3 {mul}, fp32 sum")
         assert share is not None

@@ -20,7 +20,7 @@ from lmul.cost.cache import cached
 from lmul.cost.energy import Energy
 from lmul.cost.estimate import estimate, scale_blocks
 from lmul.cost.interchange import accelergy_files, csv_text
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.measure import Block, Conditions, Measured
 from lmul.cost.stimulus import check_operands, stimulus, warmup
 from lmul.design import Design, make_design
@@ -116,7 +116,7 @@ def test_every_file_is_written_and_says_the_same(
 def test_critical_path_adds_up_to_the_critical_delay(cells: Path) -> None:
     design = make_design("mul", mul="exact")
     cost = estimate(
-        design, default_operands(), default_liberty(), conditions=Conditions(seeds=1), cache=cells
+        design, default_operands(), default_library(), conditions=Conditions(seeds=1), cache=cells
     )
     path = cost.measured.path
     assert path[-1].arrival_ps == pytest.approx(cost.measured.delay_ps)
@@ -142,7 +142,7 @@ def test_figures_come_from_the_cache_and_are_the_same(cells: Path, monkeypatch: 
     def figures(precision: float = 0.01) -> dict[str, Any]:
         design = make_design("mul")
         conditions = Conditions(seeds=1, precision=precision)
-        cost = estimate(design, default_operands(), default_liberty(), conditions=conditions, cache=cells)
+        cost = estimate(design, default_operands(), default_library(), conditions=conditions, cache=cells)
         return cost.as_dict()
 
     first = figures()
@@ -161,7 +161,7 @@ def test_seeds_add_netlists_and_never_make_the_best_worse(cells: Path) -> None:
         estimate(
             make_design("mul", format="e2m1"),
             default_operands()[:2],
-            default_liberty(),
+            default_library(),
             conditions=Conditions(seeds=seeds),
             cache=cells,
         )
@@ -252,7 +252,7 @@ def test_large_array_is_what_its_part_says(
     for part in (4, 8):
         monkeypatch.setattr("lmul.cost.estimate.PART", part)
         cost = estimate(
-            design, default_operands(), default_liberty(), conditions=Conditions(seeds=1), cache=cells
+            design, default_operands(), default_library(), conditions=Conditions(seeds=1), cache=cells
         )
         figures.append(cost)
     scaled, whole = figures

@@ -10,7 +10,7 @@ from rich.console import Console
 from lmul.cli import main
 from lmul.cost.activity import simulate
 from lmul.cost.estimate import Cost, estimate, map_to_cells, recipes_for
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.mapping import Mapped
 from lmul.cost.measure import Conditions
 from lmul.cost.stimulus import RESET_CYCLES, stimulus
@@ -31,12 +31,12 @@ def draw(rows: int, depth: int, cols: int) -> Operands:
 
 def cost_of(design: Design, cells: Path, operands: tuple[Operands, ...] | None = None) -> Cost:
     once = Conditions(seeds=1)
-    return estimate(design, operands or default_operands(), default_liberty(), conditions=once, cache=cells)
+    return estimate(design, operands or default_operands(), default_library(), conditions=once, cache=cells)
 
 
 def map_all(design: Design, cells: Path) -> dict[str, Mapped]:
     recipes = recipes_for(design)
-    return map_to_cells(export(design), design, default_liberty(), recipes=recipes, cache=cells)
+    return map_to_cells(export(design), design, default_library(), recipes=recipes, cache=cells)
 
 
 def numbers(bits: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ def test_netlist_of_least_area_times_energy_is_kept(cells: Path) -> None:
 def clocked(mul: str, period_ps: float, cells: Path) -> Cost:
     design = make_design("mul", mul=mul, format="e3m2", pipeline=1)
     conditions = Conditions(period_ps=period_ps, seeds=1)
-    return estimate(design, [draw(8, 16, 8)], default_liberty(), conditions=conditions, cache=cells)
+    return estimate(design, [draw(8, 16, 8)], default_library(), conditions=conditions, cache=cells)
 
 
 def test_netlist_that_meets_the_period_is_kept_even_if_others_are_smaller(cells: Path) -> None:

@@ -20,7 +20,7 @@ from lmul.cost import exchange
 from lmul.cost.cache import Entry, entry_name, read_entry
 from lmul.cost.check import check_netlist
 from lmul.cost.estimate import estimate
-from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.liberty import default_liberty, default_library
 from lmul.cost.mapping import map_design, mapping_key, mapping_texts
 from lmul.cost.netlist import cell_models, read_netlist
 from lmul.cost.recipes import QUICK_RECIPES, RIPPLE_EMAP
@@ -91,11 +91,9 @@ class Package:
 
 def entry_path(design: Design, directory: Path) -> Path:
     """Give where the netlist of a design by the first of the quick recipes is kept."""
-    text, liberty = EXPORT(design), default_liberty()
-    texts, flatten = mapping_texts(text.verilog, liberty), design.kind != "array"
-    return directory / entry_name(
-        mapping_key(texts, text.name, read_liberty(liberty), QUICK_RECIPES[0], flatten)
-    )
+    text, library = EXPORT(design), default_library()
+    texts, flatten = mapping_texts(text.verilog, library), design.kind != "array"
+    return directory / entry_name(mapping_key(texts, text.name, library, QUICK_RECIPES[0], flatten))
 
 
 def build_with(design: Design, cells: Path, directory: Path) -> Path:
@@ -152,7 +150,7 @@ def table(cells: Path) -> str:
     """Map and measure the multiplier by one recipe."""
     rng = np.random.default_rng(1)
     drawn = Operands("drawn", *(rng.normal(size=(8, 8)).astype(np.float32) for _ in range(2)))
-    cost = estimate(MUL, [drawn], default_liberty(), recipes=QUICK_RECIPES[:1], cache=cells)
+    cost = estimate(MUL, [drawn], default_library(), recipes=QUICK_RECIPES[:1], cache=cells)
     console = Console(file=io.StringIO(), width=80)
     console.print(cost_table([cost]))
     return json.dumps(cost.as_dict()) + console.file.getvalue()  # type: ignore[attr-defined]
@@ -183,7 +181,7 @@ def test_same_netlists_give_the_same_bytes_and_figures_stay_at_home(
     map_design(
         "module m(input a, output b); assign b = ~a; endmodule",
         "m",
-        default_liberty(),
+        default_library(),
         recipes=[RIPPLE_EMAP],
         cache=cells,
     )
@@ -195,9 +193,9 @@ def test_same_netlists_give_the_same_bytes_and_figures_stay_at_home(
 
 
 def test_key_depends_on_content_alone(tmp_path: Path) -> None:
-    verilog, liberty = "module m(input a, output b); assign b = ~a; endmodule", default_liberty()
+    verilog, library = "module m(input a, output b); assign b = ~a; endmodule", default_library()
     for design in (None, MUL.parameters()):
-        map_design(verilog, "m", liberty, recipes=[RIPPLE_EMAP], design=design, cache=tmp_path / str(design))
+        map_design(verilog, "m", library, recipes=[RIPPLE_EMAP], design=design, cache=tmp_path / str(design))
     (without,), (told,) = (list(path.iterdir()) for path in tmp_path.iterdir())
     assert without.name == told.name
     origins = {entry.origin is None for path in (without, told) if (entry := read_entry(path))}
@@ -447,7 +445,7 @@ def test_modules_within_modules_are_counted_not_placed(cells: Path) -> None:
         json.dumps({"modules": modules}).replace('"a": {"type"', '"a_": {"type"').replace('"b": {', '"b_": {')
     )
     with pytest.raises(UserError, match="more than"):
-        exchange._read_netlist(text, read_liberty(default_liberty()))
+        exchange._read_netlist(text, default_library())
 
 
 FILES: dict[str, bytes] = {
@@ -552,7 +550,7 @@ miter -equiv -flatten gold gate both; sat -verify -prove trigger 0 both
 
 @pytest.mark.parametrize("flatten", [True, False])
 def test_verilog_of_a_netlist_is_the_design(flatten: bool, tmp_path: Path) -> None:
-    mapping = map_design(ALIASES, "m", default_liberty(), recipes=[RIPPLE_EMAP], flatten=flatten)
+    mapping = map_design(ALIASES, "m", default_library(), recipes=[RIPPLE_EMAP], flatten=flatten)
     (mapped,) = mapping.values()
     models = cell_models(mapped.library, mapped.netlist.cell_counts)
     for name, text in {"design.v": ALIASES, "netlist.v": mapped.verilog, "cells.v": models}.items():

@@ -19,7 +19,6 @@ from lmul.cost.gates import (
     map_to_gates,
 )
 from lmul.cost.gates_table import gates_table
-from lmul.cost.liberty import read_liberty
 from lmul.cost.library import Library
 from lmul.cost.mapping import map_design
 from lmul.cost.netlist import Netlist, nand2
@@ -42,19 +41,12 @@ endmodule
 
 
 @pytest.fixture(scope="module")
-def liberty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("gates") / "gates.lib"
-    path.write_text(gate_library())
-    return path
+def library() -> Library:
+    return gate_library()
 
 
-@pytest.fixture(scope="module")
-def library(liberty: Path) -> Library:
-    return read_liberty(liberty)
-
-
-def map_one(verilog: str, liberty: Path, recipe: Recipe = FULL_ADDERS) -> Netlist:
-    (mapped,) = map_design(verilog, "m", liberty, recipes=[recipe]).values()
+def map_one(verilog: str, library: Library, recipe: Recipe = FULL_ADDERS) -> Netlist:
+    (mapped,) = map_design(verilog, "m", library, recipes=[recipe]).values()
     return mapped.netlist
 
 
@@ -86,23 +78,23 @@ def test_a_nand_is_the_unit_of_area(library: Library) -> None:
     assert library.cells["DFF"].area == FLIP_FLOP_TRANSISTORS / 4
 
 
-def test_one_bit_adder_is_one_full_adder(liberty: Path) -> None:
-    netlist = map_one(BIT_ADDER, liberty)
+def test_one_bit_adder_is_one_full_adder(library: Library) -> None:
+    netlist = map_one(BIT_ADDER, library)
     assert netlist.cell_counts == {"FA": 1}
     assert netlist.area == 7
     assert depth(netlist) == 2
 
 
-def test_ripple_adder_is_a_half_adder_and_seven_full_adders(liberty: Path) -> None:
-    netlist = map_one(ADDER, liberty, RIPPLE_EMAP)
+def test_ripple_adder_is_a_half_adder_and_seven_full_adders(library: Library) -> None:
+    netlist = map_one(ADDER, library, RIPPLE_EMAP)
     assert netlist.cell_counts == {"FA": 7, "HA": 1}
     assert netlist.area == 7 * 7 + 3.5
     assert depth(netlist) == 1 + 7 * 2
 
 
-def test_depth_counts_gates_between_ports_and_between_flip_flops(liberty: Path) -> None:
-    assert depth(map_one(XOR_CHAIN, liberty)) == 3
-    registered = map_one(REGISTERED, liberty)
+def test_depth_counts_gates_between_ports_and_between_flip_flops(library: Library) -> None:
+    assert depth(map_one(XOR_CHAIN, library)) == 3
+    registered = map_one(REGISTERED, library)
     assert registered.cell_counts["DFF"] == 4
     assert depth(registered) == 2
 

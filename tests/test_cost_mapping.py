@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lmul.cost import mapping
 from lmul.cost.activity import simulate
 from lmul.cost.energy import EnergyModel
-from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.liberty import default_liberty, default_library, read_liberty
+from lmul.cost.library import Library
 from lmul.cost.mapping import Mapped, map_design
 from lmul.cost.recipes import QUICK_RECIPES, RECIPES, Recipe, full_adder
 from lmul.cost.timing import analyse_timing
@@ -60,8 +61,8 @@ def operands(cycles: int, streams: int, width: int = 8) -> NDArray[np.int64]:
     return np.random.default_rng(width).integers(0, 1 << width, (cycles, streams))
 
 
-def map_one(verilog: str, top: str, liberty: Path | None = None, **options: Any) -> Mapped:
-    (mapped,) = map_design(verilog, top, liberty or default_liberty(), recipes=ONE, **options).values()
+def map_one(verilog: str, top: str, library: Library | None = None, **options: Any) -> Mapped:
+    (mapped,) = map_design(verilog, top, library or default_library(), recipes=ONE, **options).values()
     return mapped
 
 
@@ -83,7 +84,7 @@ def check_sum(mapped: Mapped) -> None:
 
 @pytest.fixture(scope="module")
 def adders() -> dict[str, Mapped]:
-    return map_design(ADDER, "adder", default_liberty(), recipes=RECIPES)
+    return map_design(ADDER, "adder", default_library(), recipes=RECIPES)
 
 
 @pytest.mark.parametrize("recipe", [recipe.name for recipe in RECIPES if not recipe.bare])
@@ -137,7 +138,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_library_without_full_adder_and_clock_gate_maps_with_what_it_has(bare: Path) -> None:
-    found = map_design(SUM, "sum", bare, recipes=QUICK_RECIPES)
+    found = map_design(SUM, "sum", read_liberty(bare), recipes=QUICK_RECIPES)
     assert list(found) == ["ripple/emap", "ripple/resub"]
     mapped = found["ripple/resub"]
     assert not mapped.netlist.clock_gates
@@ -145,7 +146,7 @@ def test_library_without_full_adder_and_clock_gate_maps_with_what_it_has(bare: P
 
 
 def test_full_adder_is_known_by_its_function(tmp_path: Path, bare: Path) -> None:
-    adder = full_adder(read_liberty(default_liberty()))
+    adder = full_adder(default_library())
     assert adder is not None
     assert (adder.cell.name, adder.total, adder.carry) == ("FA_X1", "S", "CO")
     assert full_adder(read_liberty(bare)) is None
@@ -163,7 +164,7 @@ def test_hierarchy_is_flattened_after_mapping(adders: dict[str, Mapped]) -> None
 
 def test_mapping_twice_gives_the_same_bytes() -> None:
     recipes = [recipe for recipe in RECIPES if recipe.name in {"full-adders/resub", "ripple/deepsyn-emap"}]
-    first, second = (map_design(ADDER, "adder", default_liberty(), recipes=recipes) for _ in range(2))
+    first, second = (map_design(ADDER, "adder", default_library(), recipes=recipes) for _ in range(2))
     assert len(first) == 2
     for name, mapped in first.items():
         assert mapped.verilog == second[name].verilog
@@ -193,9 +194,9 @@ def test_cached_netlist_needs_no_yosys_and_a_damaged_one_is_made_again(
 def test_recipes_that_begin_alike_map_as_each_does_alone() -> None:
     alike = [recipe for recipe in QUICK_RECIPES if recipe.full_adders]
     assert len({recipe.synthesis for recipe in alike}) == 1
-    together = map_design(SUM, "sum", default_liberty(), recipes=alike)
+    together = map_design(SUM, "sum", default_library(), recipes=alike)
     for recipe in alike:
-        (alone,) = map_design(SUM, "sum", default_liberty(), recipes=[recipe]).values()
+        (alone,) = map_design(SUM, "sum", default_library(), recipes=[recipe]).values()
         assert together[recipe.name].json == alone.json
 
 
@@ -205,7 +206,9 @@ def test_hostile_path_and_progress(tmp_path: Path) -> None:
     liberty = folder / "cells; quit.lib.gz"
     liberty.write_bytes(gzip.compress(default_liberty().read_bytes(), 1))
     seen = []
-    mapped = map_one(ADDER, "adder", liberty, progress=lambda done, total: seen.append((done, total)))
+    mapped = map_one(
+        ADDER, "adder", read_liberty(liberty), progress=lambda done, total: seen.append((done, total))
+    )
     assert mapped.netlist.area > 0
     assert seen == [(1, 1)]
 
@@ -213,7 +216,7 @@ def test_hostile_path_and_progress(tmp_path: Path) -> None:
 @pytest.mark.parametrize("top", ["", "a b", "adder; quit", "adder\n", '"', "\\adder"])
 def test_hostile_top_is_refused(top: str) -> None:
     with pytest.raises(UserError, match="not a plain Verilog identifier"):
-        map_design(ADDER, top, default_liberty())
+        map_design(ADDER, top, default_library())
 
 
 def test_errors_of_yosys_take_one_line() -> None:
@@ -234,5 +237,5 @@ def test_runs_that_have_not_begun_when_one_fails_do_not_begin(monkeypatch: pytes
     monkeypatch.setattr(mapping, "_map_missing", fail)
     recipes = [Recipe(str(number), (f"log {number}",), "") for number in range(9 * processors())]
     with pytest.raises(YosysError):
-        map_design("module top; endmodule", "top", default_liberty(), recipes=recipes)
+        map_design("module top; endmodule", "top", default_library(), recipes=recipes)
     assert len(begun) <= 2 * processors()

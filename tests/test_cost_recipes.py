@@ -9,7 +9,7 @@ import pytest
 
 from lmul.cost.energy import Energy
 from lmul.cost.estimate import Cost, estimate, recipes_for
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.measure import Block, Conditions, Measured
 from lmul.cost.recipes import CLOSE, Recipe, hopeless, with_seeds
 from lmul.design import make_design
@@ -69,7 +69,7 @@ def try_recipes(
     cost = estimate(
         make_design("mul", format="e2m1"),
         default_operands()[:1],
-        default_liberty(),
+        default_library(),
         conditions=conditions,
         recipes=ALL,
         progress=lambda done, total: told.append((done, total)),

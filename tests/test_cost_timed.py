@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lmul.cost.activity import Activity, Steps, draw_steps, simulate
 from lmul.cost.energy import EnergyModel
-from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.liberty import default_library, read_liberty
 from lmul.cost.library import Library
 from lmul.cost.mapping import Mapped
 from lmul.cost.measure import DEFAULT_CONDITIONS, Conditions, simulate_netlist
@@ -127,7 +127,7 @@ def nangate_counter() -> Netlist:
     """Give an accumulator in cells."""
     from lmul.cost.mapping import map_design
 
-    (mapped,) = map_design(COUNTER, "counter", default_liberty(), recipes=QUICK_RECIPES[1:2]).values()
+    (mapped,) = map_design(COUNTER, "counter", default_library(), recipes=QUICK_RECIPES[1:2]).values()
     return mapped.netlist
 
 

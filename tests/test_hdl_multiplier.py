@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lmul.cost.activity import simulate
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.mapping import map_design
 from lmul.cost.recipes import Recipe
 from lmul.design import PIPELINE_LIMIT, Design, make_design
@@ -107,7 +107,7 @@ def side_by_side(designs: list[Design]) -> str:
 
 def products(designs: list[Design], pairs: np.ndarray) -> list[np.ndarray]:
     """Compute products with a netlist of the exported Verilog, pipelines with a new pair every cycle."""
-    mapped = map_design(side_by_side(designs), "top", default_liberty(), recipes=[QUICK_MAPPING])
+    mapped = map_design(side_by_side(designs), "top", default_library(), recipes=[QUICK_MAPPING])
     netlist = mapped[QUICK_MAPPING.name].netlist
     width, latency = designs[0].format.width, designs[0].latency
     cycles = PIPELINE_CYCLES if latency else len(pairs)

@@ -9,7 +9,7 @@ import pytest
 
 from lmul.cli import main
 from lmul.cost.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.measure import Conditions
 from lmul.design import make_design
 from lmul.errors import UserError
@@ -275,7 +275,7 @@ def test_multipliers_of_an_element_take_less_than_half_of_it(tmp_path: Path) -> 
     operands = {"q_proj": default_operands()[:2]}
     design, conditions = make_design("dot", lanes=2, depth=64), Conditions(seeds=1, precision=0.1)
     (found,) = measure_kinds(
-        design, operands, default_liberty(), conditions, tmp_path, lambda *_: None
+        design, operands, default_library(), conditions, tmp_path, lambda *_: None
     ).values()
     assert 0.02 < found.multipliers < 0.5
     assert 100 < found.fj_per_product < 3000

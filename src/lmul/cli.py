@@ -40,6 +40,9 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "carry": (str, "running sum of the exact accumulator: propagate or save"),
 }
 
+DONT_USE = "dont-use"
+"""What a configuration file may hold beside options of the design: a list of patterns of cells."""
+
 OUTPUTS = {
     "output": True,
     "netlist": True,
@@ -189,8 +192,10 @@ def _add_operands(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_liberty(parser: argparse.ArgumentParser) -> None:
-    text = "cell library, may be gzipped; default: Nangate 45 nm"
-    parser.add_argument("--liberty", type=Path, metavar="FILE", help=text)
+    text = "cell library, may be gzipped, repeated for each of its files; default: Nangate 45 nm"
+    parser.add_argument("--liberty", type=Path, action="append", metavar="FILE", help=text)
+    text = "cells to leave alone, such as '*x1p*'; may be repeated"
+    parser.add_argument("--dont-use", action="append", metavar="PATTERN", help=text)
 
 
 def _verilog_parser(parser: argparse.ArgumentParser) -> None:
@@ -224,7 +229,7 @@ def _sim_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, metavar="N", help="of what is drawn; default: 1, and with --stress a new one"
     )
-    parser.add_argument("--liberty", type=Path, metavar="FILE", help="library of the netlist")
+    _add_liberty(parser)
     parser.add_argument(
         "--json",
         type=Path,
@@ -420,9 +425,13 @@ def _completion_parser(parser: argparse.ArgumentParser) -> None:
 
 def _design(options: argparse.Namespace) -> "Design":
     """Make the design from the configuration file and the options, which come first."""
+    from lmul.cost.liberty_files import check_patterns
     from lmul.design import make_design
 
     chosen = _config(options.config) if options.config else {}
+    patterns = check_patterns(chosen.pop(DONT_USE, []))
+    if "dont_use" in options and not options.dont_use:
+        options.dont_use = patterns
     given = {name: getattr(options, name.replace("-", "_")) for name in DESIGN_OPTIONS}
     chosen |= {name: value for name, value in given.items() if value is not None}
     return make_design(options.design, **{name.replace("-", "_"): value for name, value in chosen.items()})
@@ -431,6 +440,8 @@ def _design(options: argparse.Namespace) -> "Design":
 def _config(path: Path) -> dict[str, Any]:
     values = read_toml(path)
     for name, value in values.items():
+        if name == DONT_USE:
+            continue
         if name not in DESIGN_OPTIONS:
             raise UserError(f"{path}: {name!r} is unknown: it must be one of {', '.join(DESIGN_OPTIONS)}")
         kind = DESIGN_OPTIONS[name][0]
@@ -472,8 +483,10 @@ def _sim(options: argparse.Namespace) -> int:
     design = _design(options)
     if options.pauses and design.kind == "mul":
         raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")
-    if options.liberty and not options.netlist:
-        raise UserError("--liberty means nothing without --netlist: add --netlist or leave it out")
+    for name in ("liberty", "dont_use"):
+        if getattr(options, name) and not options.netlist:
+            option = name.replace("_", "-")
+            raise UserError(f"--{option} means nothing without --netlist: add --netlist or leave it out")
     if options.four_state and options.waves:
         raise UserError("--waves are of Verilator: leave --waves or --four-state out")
     if options.stress and (options.operands or options.pauses):

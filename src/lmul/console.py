@@ -8,9 +8,12 @@ from lmul.errors import printable
 from lmul.files import write_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 TABLE_WIDTH = 80
+
+WIDEST = 10_000
+"""Columns of a file that a table may need."""
 
 
 def console() -> "Console":
@@ -20,6 +23,17 @@ def console() -> "Console":
     width = None if sys.stdout.isatty() else TABLE_WIDTH
     # Names of cells and files hold brackets and colons that mean nothing.
     return Console(width=width, markup=False, emoji=False)
+
+
+def print_whole(table: "RenderableType") -> None:
+    """Print a table, in files as wide as it is: a terminal may fold what programs want on one line."""
+    from rich.measure import Measurement
+
+    target = console()
+    if not sys.stdout.isatty():
+        unlimited = target.options.update(max_width=WIDEST)
+        target.width = max(TABLE_WIDTH, Measurement.get(target, unlimited, table).maximum)
+    target.print(table)
 
 
 def write_figures(path: Path | None, figures: object) -> None:

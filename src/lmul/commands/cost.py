@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import RenderableType
 
-from lmul.console import console, say, write_figures
-from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.commands.library import library_files
+from lmul.console import console, print_whole, say, write_figures
 from lmul.cost.library import Library
 from lmul.cost.mapping import CELLS
 from lmul.design import Design
@@ -34,6 +34,7 @@ MOST_PERCENT = 20
 OF_CELLS = (
     "operands",
     "liberty",
+    "dont-use",
     "clock",
     "wires",
     "seeds",
@@ -44,6 +45,10 @@ OF_CELLS = (
     "netlist",
 )
 """Options of the estimate *cells* alone."""
+
+
+OF_LIBRARY = ("liberty", "dont-use")
+"""Options that name the cells."""
 
 
 def run_cost(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> int:
@@ -70,11 +75,9 @@ def run_calibration(options: argparse.Namespace) -> int:
     from lmul.cost.calibration import calibrate
     from lmul.cost.calibration_table import calibration_table
 
-    _refuse(options, ("compare", *(name for name in OF_CELLS if name != "liberty")), "--calibration")
+    _refuse(options, ("compare", *(name for name in OF_CELLS if name not in OF_LIBRARY)), "--calibration")
     with working("Mapping and measuring the operations of the table") as progress:
-        found = calibrate(
-            options.liberty or default_liberty(), cache=_cache(options, CELLS), progress=progress
-        )
+        found = calibrate(library_files(options).read(), cache=_cache(options, CELLS), progress=progress)
     _show(calibration_table(found), found.as_dict(), options)
     return 0
 
@@ -94,21 +97,21 @@ def run_cache(options: argparse.Namespace, others: Sequence[str]) -> int:
     action, name = options.cache
     if action not in ("export", "import"):
         raise UserError(f"--cache takes export FILE or import FILE, not {action!r}")
-    here = ("claims", "calibration", "compare", "json", *(one for one in OF_CELLS if one != "liberty"))
+    here = ("claims", "calibration", "compare", "json", *(one for one in OF_CELLS if one not in OF_LIBRARY))
     _refuse(options, (*here, *others, "config"), f"--cache {action}")
     if options.design or options.estimate != "cells":
         raise UserError(f"--cache {action} is of all netlists of cells: leave DESIGN and --estimate out")
     cells, path = _cache(options, CELLS), Path(name)
-    liberty = options.liberty or default_liberty()
+    library = library_files(options).read()
     if action == "export":
         check_output(path)
         with working("Collecting netlists") as progress:
-            found = export_netlists(cells, liberty, progress)
+            found = export_netlists(cells, library, progress)
         write_files(path.parent, {path.name: found.data})
         say(f"{path}: {_netlists(found.netlists)}; {found.left_out:,} other entries of {cells} are left out")
         return 0
     with working("Checking netlists") as progress:
-        taken, there = import_netlists(path, cells, liberty, progress)
+        taken, there = import_netlists(path, cells, library, progress)
     say(f"{cells}: {_netlists(taken)} imported, {there:,} there already; figures are measured when asked for")
     return 0
 
@@ -131,15 +134,15 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.interchange import accelergy_files, csv_text
     from lmul.cost.table import cost_table, path_table
 
-    liberty = options.liberty or default_liberty()
-    conditions, cache = conditions_of(options, read_liberty(liberty)), _cache(options, CELLS)
+    library = library_files(options).read()
+    conditions, cache = conditions_of(options, library), _cache(options, CELLS)
     costs = [
-        _measured(design, partial(estimate, design, operands, liberty, conditions=conditions, cache=cache))
+        _measured(design, partial(estimate, design, operands, library, conditions=conditions, cache=cache))
         for design in designs
     ]
     _show(cost_table(costs), [cost.as_dict() for cost in costs], options)
     for cost in costs if options.path else []:
-        console().print(path_table(cost))
+        print_whole(path_table(cost))
     files: list[tuple[Path, Mapping[str, str]]] = []
     if options.csv:
         files.append((options.csv.parent, {options.csv.name: csv_text(costs)}))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lmul.commands.cost import conditions_of
+from lmul.commands.library import library_files
 from lmul.console import console, say, write_figures
-from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.mapping import CELLS
 from lmul.errors import printable
 from lmul.explore.evaluate import FULL, Evaluation, Setup, Task, evaluate
@@ -38,7 +38,7 @@ def run_explore(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        `space`, `build`, `results`, `operands`, `liberty`, `seeds`, `precision`, `wires`, `jobs`,
+        `space`, `build`, `results`, `operands`, `liberty`, `dont_use`, `seeds`, `precision`, `wires`, `jobs`,
         `scheduler`, `json`, `plot`, `quiet` and `verbose`.
 
     Raises
@@ -50,15 +50,14 @@ def run_explore(options: argparse.Namespace) -> int:
     _check(options, results)
     space = read_space(options.space)
     search = make_search(space)
+    options.dont_use = options.dont_use or space.dont_use
     setup = _setup(options)
     operands = setup.matrices()
     for point in space.distinct:
         for pair in operands:
             point.design.check_length(pair.a.shape[1], pair.name)
     sweep = _swept(search, setup, results, options)
-    report = ExploreReport(
-        space, sweep.figures, read_liberty(setup.library), setup.conditions, _describe(operands)
-    )
+    report = ExploreReport(space, sweep.figures, setup.library.read(), setup.conditions, _describe(operands))
     _show(report, options)
     return 0
 
@@ -73,14 +72,14 @@ def _check(options: argparse.Namespace, results: Path) -> None:
 
 def _setup(options: argparse.Namespace) -> Setup:
     """Give what evaluations have in common; files by absolute paths, for other processes."""
-    liberty = options.liberty and options.liberty.absolute()
+    library = library_files(options).absolute()
     operands = options.operands and options.operands.absolute()
     # Workers elsewhere may not have the directory.
     cache = None if options.scheduler else (options.build / CELLS).absolute()
     if cache:
         check_output(cache, directory=True)
-    conditions = conditions_of(options, read_liberty(liberty or default_liberty()))
-    return Setup(conditions, operands, liberty, cache)
+    conditions = conditions_of(options, library.read())
+    return Setup(conditions, operands, library, cache)
 
 
 def _swept(search: Searcher, setup: Setup, results: Path, options: argparse.Namespace) -> Sweep:

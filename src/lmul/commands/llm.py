@@ -66,7 +66,7 @@ def run_energy(options: argparse.Namespace) -> int:
     UserError
         An option cannot be used, or an extra is not installed; nothing has then been written.
     """
-    from lmul.cost.liberty import default_liberty
+    from lmul.cost.liberty import default_library
     from lmul.cost.mapping import CELLS
     from lmul.cost.measure import DEFAULT_CONDITIONS
     from lmul.llm.energy_table import energy_tables
@@ -77,7 +77,7 @@ def run_energy(options: argparse.Namespace) -> int:
         if value < 1:
             raise UserError(f"--{name} must be 1 or more, not {value}")
     designs = [make_design("dot", mul=mul) for mul in options.compare.split(",")]
-    liberty = default_liberty()
+    library = default_library()
     with working("Reading with SmolLM2"):
         model = smollm2.load_model()
         operands = captured_operands(model, passage(), CAPTURED)
@@ -85,7 +85,7 @@ def run_energy(options: argparse.Namespace) -> int:
     for design in designs:
         with working(f"Mapping and measuring {design.name}") as progress:
             measured.append(
-                measure_kinds(design, operands, liberty, DEFAULT_CONDITIONS, options.build / CELLS, progress)
+                measure_kinds(design, operands, library, DEFAULT_CONDITIONS, options.build / CELLS, progress)
             )
     machines = [Machine(batch=batch, context=options.context) for batch in batches]
     found = [

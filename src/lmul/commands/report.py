@@ -7,9 +7,9 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from lmul.commands.library import library_files, library_options
 from lmul.console import console, say
 from lmul.cost.cache import cached, program_digest
-from lmul.cost.liberty import default_liberty, read_liberty
 from lmul.cost.mapping import CELLS
 from lmul.files import check_output, write_files
 from lmul.processes import check_jobs
@@ -34,7 +34,8 @@ def run_report(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        `output`, `formats`, `multipliers`, `operands`, `liberty`, `llm`, `build`, `jobs` and `quiet`.
+        `output`, `formats`, `multipliers`, `operands`, `liberty`, `dont_use`, `llm`, `build`, `jobs` and
+        `quiet`.
 
     Raises
     ------
@@ -71,14 +72,15 @@ def _setup(options: argparse.Namespace) -> Setup:
     cells, results = ((options.build / name).absolute() for name in (CELLS, RESULTS))
     for directory in (cells, results):
         check_output(directory, directory=True)
-    liberty = (options.liberty or default_liberty()).absolute()
-    return Setup(liberty, cells, results, options.operands and options.operands.absolute())
+    library = library_files(options).absolute()
+    library.read()
+    return Setup(library, cells, results, options.operands and options.operands.absolute())
 
 
 def _given(options: argparse.Namespace) -> str:
     """Give the options by which a command measures on the user's files."""
-    files = {"--operands": options.operands, "--liberty": options.liberty}
-    return "".join(f" {name} {shlex.quote(str(path))}" for name, path in files.items() if path)
+    operands = f" --operands {shlex.quote(str(options.operands))}" if options.operands else ""
+    return operands + library_options(library_files(options))
 
 
 def _claims(progress: Any) -> dict[str, Any]:
@@ -94,12 +96,13 @@ def _claims(progress: Any) -> dict[str, Any]:
 
 def _made(setup: Setup) -> dict[str, str]:
     """Say what the figures are made with."""
-    library = read_liberty(setup.liberty)
+    library = setup.library.read()
     captured = "tiles of SmolLM2-135M, of which workloads/smollm2/provenance.json tells"
     wide = f"operands of more than {CAPTURED_MANTISSA_BITS} mantissa bits"
     return {
         "lmul": f"{version('lmul')}, source {program_digest()[:12]}",
         "cell library": f"{library.name}, {library.voltage:g} V, SHA-256 {library.checksum[:12]}",
+        **({"cells left out": " ".join(library.dont_use)} if library.dont_use else {}),
         "Yosys (pyosys)": version("pyosys"),
         "Python": platform.python_version(),
         "NumPy": version("numpy"),

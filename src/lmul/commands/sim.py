@@ -8,9 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lmul.commands.library import library_files
 from lmul.console import console, say, write_figures
 from lmul.cost.estimate import map_to_cells
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import LibraryFiles
 from lmul.cost.mapping import CELLS
 from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
@@ -88,7 +89,7 @@ def _sources(design: Design, text: Export, options: argparse.Namespace) -> tuple
     """Give the Verilog by file name, the design's own first, and the name of the top module."""
     sources = {f"{text.name}.v": text.verilog}
     if options.netlist:
-        sources = _netlist(design, text, options.liberty, options.build / CELLS)
+        sources = _netlist(design, text, library_files(options), options.build / CELLS)
     if not options.four_state:
         return sources, text.name
     top = f"{text.name}_unknown_while_idle"
@@ -115,12 +116,11 @@ def _seed(options: argparse.Namespace) -> int:
     return seed
 
 
-def _netlist(design: Design, text: Export, liberty: Path | None, cache: Path) -> dict[str, str]:
+def _netlist(design: Design, text: Export, files: LibraryFiles, cache: Path) -> dict[str, str]:
     """Map a design: the netlist and models of the cells in it."""
     with working(f"Mapping {text.name} to cells") as progress:
-        library = liberty or default_liberty()
         (mapped,) = map_to_cells(
-            text, design, library, recipes=[RIPPLE_EMAP], cache=cache, progress=progress
+            text, design, files.read(), recipes=[RIPPLE_EMAP], cache=cache, progress=progress
         ).values()
     models = cell_models(mapped.netlist.library, mapped.netlist.cell_counts)
     return {f"{text.name}.v": mapped.verilog, "cells.v": models}
