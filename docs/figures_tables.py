@@ -422,6 +422,43 @@ def times() -> str:
     )
 
 
+FIGURES = (AREA, DELAY, ENERGY)
+
+
+def libraries() -> str:
+    """Show the main designs in each of four libraries, and the ratios side by side."""
+    found = recorded("libraries", MODEL)
+    parts = [_library(library) for library in found]
+    rows = [
+        [f"{design}: {what}", *(_over_exact(library["designs"][design], name) for library in found)]
+        for design in found[0]["designs"]
+        for what, name in zip(("area", "delay", "energy"), FIGURES, strict=True)
+    ]
+    ratios = table(["`lmul` / `exact`", *(library["title"] for library in found)], rows)
+    return "\n\n".join([ratios, *parts])
+
+
+def _over_exact(figures: Figures, name: str) -> str:
+    return f"{figures['lmul'][name] / figures['exact'][name]:.3f}"
+
+
+def _library(library: Figures) -> str:
+    rows = [
+        [
+            design,
+            f"`{mul}`",
+            *(f"{found[name]:#.3g}" if found[name] < 100 else f"{found[name]:.0f}" for name in FIGURES),
+        ]
+        for design, figures in library["designs"].items()
+        for mul, found in figures.items()
+    ]
+    headings = ["", "", "area, um2", "critical delay, ps", "energy of a product, fJ"]
+    files = ", ".join(f"{name} {checksum[:16]}" for name, checksum in library["files_sha256"].items())
+    commands = "\n".join(library["commands"])
+    source = f"**{library['title']}**, {library['voltage_v']:g} V; {library['source']}"
+    return f"{source}; SHA-256 of the text begins {files}.\n\n{table(headings, rows)}\n\n```\n{commands}\n```"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     make.__name__: make
     for make in (
@@ -442,6 +479,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         paper_gates,
         operations,
         accumulations,
+        libraries,
         times,
     )
 }

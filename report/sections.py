@@ -18,6 +18,7 @@ from lmul.report.charts import (
     token_chart,
 )
 from lmul.report.contents import Contents
+from lmul.report.libraries import RATIOS, ratio, recorded_libraries
 from lmul.report.measure import Figures
 from lmul.report.peers import peers_table
 from lmul.report.plan import BEST_SUM, SUMS
@@ -100,6 +101,23 @@ def _area(contents: Contents) -> Section:
     return Section("area", "Area and clock", [text], [area_chart(contents)])
 
 
+def _libraries(contents: Contents) -> Section:
+    libraries = recorded_libraries()
+    text = (
+        "The same designs in four published libraries, recorded with this version: each column compares two "
+        "multipliers in one library. A figure of one library over that of another means nothing, for node, "
+        "voltage and corner differ. docs/cost.md has the figures, files and commands."
+    )
+    rows: list[Sequence[Cell]] = [
+        (design, METRICS[name].label, *(ratio(library["designs"][design], name) for library in libraries))
+        for design in libraries[0]["designs"]
+        for name in RATIOS
+    ]
+    titles = [library["title"] for library in libraries]
+    table = Table("libraries", "lmul over exact, e4m3", ("design", "figure", *titles), rows)
+    return Section("libraries", "In other cell libraries", [text], tables=[table])
+
+
 def _error(contents: Contents) -> Section:
     text = (
         "RMS error of dot products of these operands against those before they were quantised. Point at a "
@@ -151,6 +169,7 @@ _SECTIONS: tuple[Callable[[Contents], Section], ...] = (
     _products,
     _dots,
     _area,
+    _libraries,
     _error,
     _model,
     _peers,
