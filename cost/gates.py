@@ -11,7 +11,6 @@ Harris, CMOS VLSI Design; from memory). A flip-flop is two latches of a transmis
 clocked inverter, 2 x 8, and four inverters for data, output and the two clock phases.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from lmul.cost.mapping import Mapped
 from lmul.cost.netlist import Netlist
 from lmul.cost.timing import analyse_timing
 from lmul.design import Design
+from lmul.files import scratch
 from lmul.hdl import export
 
 NAND2_TRANSISTORS = 4
@@ -145,8 +145,8 @@ def map_to_gates(
     design: Design, *, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Mapped]:
     """Map a design to gates with the recipes that its size allows: netlists by name of the recipe."""
-    with tempfile.TemporaryDirectory(prefix="lmul-gates-") as directory:
-        liberty = Path(directory) / "gates.lib"
+    with scratch() as directory:
+        liberty = directory / "gates.lib"
         liberty.write_text(gate_library())
         recipes = recipes_for(design)
         return map_to_cells(export(design), design, liberty, recipes=recipes, cache=cache, progress=progress)

@@ -6,6 +6,7 @@ import pickle
 import re
 import shutil
 import subprocess
+import sysconfig
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from lmul.cost.mapping import map_design
 from lmul.cost.measure import Conditions, simulate_netlist
 from lmul.cost.recipes import RIPPLE_EMAP, clock_gating, full_adder
 from lmul.errors import LONGEST_LINE, one_line
+from lmul.files import user_cache
 from lmul.progress import working
 from tests.host import Run, contents, run, run_here
 from tests.test_host_fuzz import LIBRARY
@@ -115,6 +117,20 @@ def check_simulator(name: str, place: Path) -> None:
     found = check_name(place, "sim", "mul", "--format", "e2m1", "--waves", f"--build={NAMES[name]}")
     assert found.status == (0 if name in PRINTABLE else 2)
     assert list(place.rglob("waves.fst")) or name not in PRINTABLE
+
+
+def test_a_simulator_is_built_where_the_paths_of_tools_have_spaces(tmp_path: Path) -> None:
+    place = tmp_path / "a b"
+    (place / "t t").mkdir(parents=True)
+    (tmp_path / "cache").mkdir()
+    (place / "site").symlink_to(sysconfig.get_path("purelib"))
+    (tmp_path / "cache" / "verilator").symlink_to(user_cache() / "verilator")
+    variables = {"PYTHONPATH": place / "site", "TMPDIR": place / "t t", "LMUL_CACHE": tmp_path / "cache"}
+    environment = os.environ | {name: str(value) for name, value in variables.items()}
+    found = run(place, "sim", "mul", "--format", "e2m1", "--netlist", env=environment)
+    assert found.status == 0, found
+    assert not contents(place / "t t")
+    assert not contents(tmp_path / "cache", "verilator.*|links.*")
 
 
 class Malicious:

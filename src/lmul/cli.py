@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmul.console import say
 from lmul.errors import UserError, one_line
-from lmul.files import check_output, reason, write_files
+from lmul.files import check_output, folder, reason, write_files
 from lmul.kinds import KINDS
 from lmul.manual import PAGES
 from lmul.toml import read_toml
@@ -184,7 +184,7 @@ def _add_operands(parser: argparse.ArgumentParser) -> None:
         help="arrays a (M x K) and b (K x N); default: tiles of a language model",
     )
     parser.add_argument(
-        "--build", type=Path, default=Path("build"), metavar="DIR", help="for simulators and mapped netlists"
+        "--build", type=folder, default="build", metavar="DIR", help="for simulators and mapped netlists"
     )
 
 
@@ -311,7 +311,7 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=int, metavar="N", help="tokens that share the weights read; default: 1 and 256")
     add("--context", type=int, default=512, metavar="N", help="tokens that one attends to; default: 512")
     add("--questions", action="store_true", help="have 160 questions with four choices answered too")
-    add("--build", type=Path, default=Path("build"), metavar="DIR", help="where finished readings are kept")
+    add("--build", type=folder, default="build", metavar="DIR", help="where finished readings are kept")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.set_defaults(run=_llm)
 
@@ -327,7 +327,7 @@ def _generate_parser(parser: argparse.ArgumentParser) -> None:
     )
     add("--tokens", type=int, default=24, metavar="N", help="most tokens of the continuation; default: 24")
     add("--array", action="store_true", help="send the products through a simulated 8 x 8 array of 8 lanes")
-    add("--build", type=Path, default=Path("build"), metavar="DIR", help="for the simulator")
+    add("--build", type=folder, default="build", metavar="DIR", help="for the simulator")
     parser.set_defaults(run=_generate)
 
 
@@ -337,7 +337,7 @@ def _explore_parser(parser: argparse.ArgumentParser) -> None:
     _add_operands(parser)
     add(
         "--results",
-        type=Path,
+        type=folder,
         metavar="FILE",
         help="SQLite file of results; default: explore/results.sqlite in --build",
     )

@@ -94,7 +94,7 @@ def run_branches(
             stdout=said,
             stderr=subprocess.STDOUT,
             cwd=directory,
-            env=_environment(directory),
+            env=_environment(),
             pass_fds=[writing],
         ) as process:
             os.close(writing)
@@ -106,9 +106,9 @@ def run_branches(
             _raise(process.returncode, said.read().decode(errors="replace"))
 
 
-def _environment(directory: Path) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     # ABC keeps a cache in the temporary directory, which runs at the same time must not share.
-    return os.environ | {"TMPDIR": str(directory)}
+    return os.environ | {"TMPDIR": "."}
 
 
 def _raise(status: int, output: str) -> None:
@@ -147,7 +147,6 @@ def _branch(directory: str, work: Callable[[], None]) -> None:
     """Work in a directory, in this copy of the process, and end it."""
     try:
         os.chdir(directory)
-        os.environ["TMPDIR"] = str(Path.cwd())
         work()
     except BaseException:
         os._exit(1)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import shtab
 
+from lmul.files import folder
+
 
 def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
     """Write the script that completes commands, options and names of files.
@@ -18,7 +20,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
     """
     for command in _with_commands(parser):
         for action in command._actions:
-            if action.type is Path or action.dest == "output":
+            if action.type in {Path, folder} or action.dest == "output":
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
     text: str = shtab.complete(parser, shell)
     return text.rstrip("\n") + "\n"
