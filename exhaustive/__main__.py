@@ -281,9 +281,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_output(options.json)
     names, muls = (list(dict.fromkeys(chosen)) for chosen in (options.format or known, options.mul or MULS))
     parts = [one for one in (part(name, muls) for name in names) if one.designs]
-    if not parts:
+    compared = {mul for one in parts for mul in _muls(one)}
+    idle = [mul for mul in options.mul or muls if mul not in compared]
+    if not parts or (options.mul and idle):
         raise UserError(
-            f"--mul {', '.join(muls)} is not compared in {', '.join(names)}: above 8 bits name "
+            f"--mul {', '.join(idle)} is not compared in {', '.join(names)}: above 8 bits name "
             f"{', '.join(WIDE_MULS)}; addc has formats of up to {ADDC_MANTISSA_BITS} mantissa bits"
         )
     try:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.files import write_files
+from lmul.files import check_room, write_files
 from lmul.golden import multiply
 from lmul.hdl.axi import data_bits
 from lmul.sim.simulate import SimulationError, built, prepare_directory
@@ -242,6 +242,7 @@ def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags
             if missing:
                 _compile(command, directory, environment, log)
     except RuntimeError as error:
+        check_room(directory)
         raise SimulationError(f"Verilator could not build {top}: see {log}") from error
     return directory / "Vbench"
 

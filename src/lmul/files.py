@@ -22,6 +22,9 @@ from lmul.errors import UserError, printable
 STALE_SECONDS = 600
 """Age of a temporary file that nobody can be writing any more."""
 
+ROOM = 1 << 20
+"""Bytes that a directory must take for programs not to have failed for lack of room."""
+
 PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
 """Paths that make and shells take as they are."""
 
@@ -301,6 +304,22 @@ def _lives(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def check_room(directory: Path) -> None:
+    """Refuse to go on where nothing more can be written: programs that fail there do not always say why.
+
+    Raises
+    ------
+    OSError
+        A file of `ROOM` bytes cannot be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(bytes(ROOM))
+    except OSError as error:
+        error.filename = str(directory)
+        raise
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.errors import UserError
+from lmul.files import check_room
 
 
 class YosysError(RuntimeError):
@@ -101,6 +102,7 @@ def run_branches(
             for line in told:
                 finished(line.rstrip("\n"))
         if process.returncode:
+            check_room(directory)
             said.seek(0)
             # Names of files and cells may be in any encoding.
             _raise(process.returncode, said.read().decode(errors="replace"))
