@@ -2,11 +2,9 @@
 
 import json
 import re
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from amaranth import ClockDomain, Fragment
@@ -16,6 +14,7 @@ from amaranth.lib import wiring
 
 from lmul.design import DATAFLOWS, Design
 from lmul.errors import UserError
+from lmul.files import scratch
 from lmul.hdl.axi import ArrayAxiStream
 from lmul.hdl.built import check_built
 from lmul.hdl.dot import DotProductBlock
@@ -175,8 +174,7 @@ def _rtlil(block: Block, name: str, platform: ModulePerBlock) -> str:
 
 def _structural_verilog(text: str, top: str) -> str:
     """Let Yosys turn processes into expressions and registers with enables and resets."""
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
+    with scratch() as directory:
         (directory / "design.il").write_text(text)
         run_yosys(
             [

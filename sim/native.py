@@ -4,6 +4,7 @@ Multipliers get pairs of codes and the golden model's products through a pipe, s
 An array gets tiles from a file, see `lmul.sim.tiles`.
 """
 
+import os
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.files import write_files
+from lmul.files import check_room, write_files
 from lmul.golden import multiply
 from lmul.hdl.axi import data_bits
 from lmul.sim.simulate import SimulationError, built, prepare_directory
 from lmul.sim.tiles import Tile
 from lmul.sim.verilator import (
     make_command,
+    plain_file,
     run_build,
     runtime,
     verilator_environment,
@@ -230,12 +232,17 @@ def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags
     command = ["verilator", "--cc", "--exe", "-O3", "--x-initial", "fast", "-Wno-fatal"]
     command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", "."]
     command += ["-CFLAGS", " ".join(["-march=native", *flags])]
-    command += [str(path.resolve()) for path in (*sources, main_file)]
+    command += [
+        "--no-MMD",
+        *(os.path.relpath(path, directory) for path in sources),
+        str(plain_file(main_file)),
+    ]
     try:
         with built(directory, [*sources, main_file], [verilator_version(), *command]) as missing:
             if missing:
                 _compile(command, directory, environment, log)
     except RuntimeError as error:
+        check_room(directory)
         raise SimulationError(f"Verilator could not build {top}: see {log}") from error
     return directory / "Vbench"
 

@@ -116,8 +116,6 @@ def test_products_that_are_all_exact_have_no_error(tmp_path: Path) -> None:
         ({"length": 65537}, ["--length", "from 1 to 65536", "65537"]),
         ({"plot": Path("error.gif")}, ["--plot", "error.gif", ".png", ".svg", ".pdf"]),
         ({"plot": Path("error")}, ["--plot", ".png"]),
-        ({"claims": True, "plot": Path("error.png")}, ["--claims", "--plot"]),
-        ({"claims": True, "operands": Path("x.npz")}, ["--claims", "--operands"]),
         ({"operands": Path("missing.npz")}, ["missing.npz", ".npz"]),
     ],
 )

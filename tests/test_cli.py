@@ -40,6 +40,76 @@ def save(path: Path, **arrays: Any) -> Path:
     return path
 
 
+IGNORED = [
+    ("cost mul --compare=", ["--compare", "lmul,exact"]),
+    ("cost mul --compare lmul,", ["--compare", "lmul,exact"]),
+    ("cost mul --compare lmul,exact --mul addc", ["--mul", "--compare"]),
+    ("cost mul --claims", ["DESIGN", "--claims"]),
+    ("cost mul --calibration", ["DESIGN", "--calibration"]),
+    ("cost --claims --build b", ["--build", "--claims"]),
+    ("cost --claims --estimate gates", ["--estimate", "--claims"]),
+    ("cost --claims --lanes 2", ["--lanes", "--claims"]),
+    ("cost --claims --csv x.csv", ["--csv", "--claims"]),
+    ("cost --claims --calibration", ["--calibration", "--claims"]),
+    ("cost --calibration --rows 2", ["--rows", "--calibration"]),
+    ("cost --calibration --compare lmul", ["--compare", "--calibration"]),
+    ("cost --cache export x.zip --json x.json", ["--json", "--cache"]),
+    ("cost mul --estimate paper --build b", ["--build", "--estimate paper"]),
+    ("cost mul --estimate gates --path", ["--path", "--estimate gates"]),
+    ("error --claims --format e5m2", ["--format", "--claims"]),
+    ("error --claims --rounding truncate", ["--rounding", "--claims"]),
+    ("error --claims --length 5", ["--length", "--claims"]),
+    ("error --claims --plot x.png", ["--plot", "--claims"]),
+    ("error --claims --operands x.npz", ["--operands", "--claims"]),
+    ("error --operands x.npz --length 5", ["--length", "--operands"]),
+    ("llm --energy --tokens 5", ["--tokens", "--energy"]),
+    ("llm --energy --suite bias", ["--suite", "--energy"]),
+    ("llm --energy --arithmetic lmul,e4m3,all", ["--arithmetic", "--energy"]),
+    ("llm --energy --text x.txt", ["--text", "--energy"]),
+    ("llm --energy --questions", ["--questions", "--energy"]),
+    ("llm --compare lmul", ["--compare", "--energy"]),
+    ("llm --batch 2", ["--batch", "--energy"]),
+    ("llm --context 2", ["--context", "--energy"]),
+    ("generate x --build b", ["--build", "--array"]),
+    ("explore x.toml --scheduler tcp://host:8786 --jobs 2", ["--jobs", "--scheduler"]),
+    ("sim mul --seed 2", ["--seed", "--stress"]),
+    ("sim dot --four-state --seed 2", ["--seed", "--stress"]),
+    ("sim mul --liberty nowhere.lib", ["--liberty means nothing without --netlist"]),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), IGNORED, ids=[line for line, _ in IGNORED])
+def test_options_that_would_be_ignored_are_refused(line: str, words: list[str], refuse: Refuse) -> None:
+    said = refuse(*line.split())
+    assert all(word in said for word in words)
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("verilg mul", "verilog"),
+        ("Cost mul", "cost"),
+        ("verilog mul --pipline 2", "--pipeline"),
+        ("verilog mul --formt=e5m2", "--format"),
+        ("cost mul --estimate gate", "gates"),
+        ("cost arrays", "array"),
+    ],
+)
+def test_close_misspellings_say_what_may_be_meant(line: str, meant: str, refuse: Refuse) -> None:
+    assert f"did you mean {meant}?" in refuse(*line.split())
+
+
+def test_nothing_close_is_not_guessed(refuse: Refuse) -> None:
+    assert "did you mean" not in refuse("verilog", "mul", "--nonsense")
+
+
+def test_no_command_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 1  # As git does.
+    output = capsys.readouterr()
+    assert output.out.startswith("usage: lmul") and "completion" in output.out
+    assert output.err == ""
+
+
 @pytest.mark.parametrize("command", ["verilog", "sim", "cost"])
 @pytest.mark.parametrize(
     ("arguments", "words"),
@@ -159,10 +229,6 @@ def test_missing_extra_says_what_to_install(
     line = refuse(command, "mul")
     assert module in line
     assert "pip install 'lmul[sim,cost,plot]'" in line
-
-
-def test_library_without_a_netlist_is_refused(refuse: Refuse) -> None:
-    assert "--liberty means nothing without --netlist" in refuse("sim", "mul", "--liberty", "nowhere.lib")
 
 
 def test_empty_prompt_is_refused(refuse: Refuse) -> None:

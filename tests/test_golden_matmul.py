@@ -38,6 +38,7 @@ from lmul.golden.direct import direct_sums
 from lmul.golden.fixed_point import FixedPoint
 from lmul.golden.separable import plan, separable_sums
 from lmul.golden.steps import fixed_sums
+from lmul.workloads import default_operands
 from tests.golden_cases import drawn_pairs, edge_codes, multipliers, with_multipliers
 
 LANES = (1, 3, 4, 8)
@@ -741,6 +742,16 @@ def test_zeros_have_scale_one(shape: tuple[int, ...]) -> None:
 def test_tensors_with_nan_or_infinity_are_refused(tensor: list[float], format_: Format) -> None:
     with pytest.raises(ValueError, match="finite"):
         quantise(tensor, format_)
+
+
+def test_a_sum_of_nothing_but_negative_zeros_is_the_zero_of_its_register() -> None:
+    tile = default_operands()[0]
+    format_ = find_format("e2m1")
+    a, b = (quantise(matrix, format_).codes for matrix in (tile.a, tile.b))
+    sums = matmul_codes(a, b, Arithmetic(format=format_))
+    zero = sums.raw == 0
+    assert np.count_nonzero(zero) > 100
+    assert not np.any(sums.output()[zero])
 
 
 @pytest.mark.filterwarnings("error")

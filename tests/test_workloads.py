@@ -127,7 +127,7 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "strings": (lambda: npz(a=np.array([["1", "2"]]), b=MATRIX), "type <U1"),
     "bool": (lambda: npz(a=MATRIX > 1, b=MATRIX.T), "type bool"),
     "dates": (lambda: npz(a=MATRIX.astype("datetime64[s]"), b=MATRIX.T), "datetime64"),
-    "1-D": (lambda: npz(a=MATRIX[0], b=MATRIX.T), "1 dimensions"),
+    "1-D": (lambda: npz(a=MATRIX[0], b=MATRIX.T), "1 dimension:"),
     "3-D": (lambda: npz(a=MATRIX, b=MATRIX.T[None]), "array b has 3 dimensions"),
     "0-D": (lambda: npz(a=1.0, b=MATRIX), "0 dimensions"),
     "no rows": (lambda: npz(a=MATRIX[:0], b=MATRIX.T), "0 x 3"),

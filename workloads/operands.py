@@ -175,7 +175,8 @@ def _as_matrix(array: npt.NDArray[Any], what: str) -> npt.NDArray[np.float32]:
     if array.dtype.kind not in "fiu":
         raise UserError(f"{what} is of type {array.dtype}: wanted float16, float32, float64 or integers")
     if array.ndim != 2:
-        raise UserError(f"{what} has {array.ndim} dimensions: wanted 2")
+        dimensions = "1 dimension" if array.ndim == 1 else f"{array.ndim} dimensions"
+        raise UserError(f"{what} has {dimensions}: wanted 2")
     if array.size == 0:
         raise UserError(f"{what} is {array.shape[0]} x {array.shape[1]}: wanted at least 1 x 1")
     _refuse(np.isnan(array), what, "is not a number (NaN)")

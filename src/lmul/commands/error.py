@@ -54,8 +54,6 @@ def _check(options: argparse.Namespace) -> Format:
         raise UserError(
             f"--length must be a whole number from {LENGTHS[0]} to {LENGTHS[-1]}, not {options.length!r}"
         )
-    if options.claims and (options.operands or options.plot):
-        raise UserError("--claims draws its own operands: leave out --operands and --plot")
     if options.plot:
         check_plot_path(options.plot)
     return format_
