@@ -46,7 +46,7 @@ class Setup:
 
     def matrices(self) -> tuple[Operands, ...]:
         """Read the operands."""
-        return default_operands() if self.operands is None else (load_operands(self.operands),)
+        return default_operands() if self.operands is None else load_operands(self.operands)
 
     @property
     def library(self) -> Path:

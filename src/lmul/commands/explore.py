@@ -54,7 +54,7 @@ def run_explore(options: argparse.Namespace) -> int:
     operands = setup.matrices()
     for point in space.distinct:
         for pair in operands:
-            point.design.check_length(pair.a.shape[1], pair.name)
+            point.design.check_length(pair.longest_sum, pair.name)
     sweep = _swept(search, setup, results, options)
     report = ExploreReport(
         space, sweep.figures, read_liberty(setup.library), setup.conditions, _describe(operands)
