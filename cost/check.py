@@ -24,7 +24,7 @@ from lmul.design import Design
 from lmul.golden import Format, matmul_codes, multiply
 from lmul.hdl.axi import data_bits
 from lmul.sim.pairs import code_pairs
-from lmul.sim.tiles import Tile, flag_bits
+from lmul.sim.tiles import Tile
 from lmul.workloads import default_operands
 
 MUL_STREAMS = 1024
@@ -175,7 +175,7 @@ def _expected_sums(design: Design, products: Products) -> _Expected:
         at[ends + np.searchsorted(pauses, ends, side="right") + design.latency] = True
         shown.append(at)
         codes.append(to_bits(sums.output()[chosen].reshape(-1), design.output_bits))
-        flags.append(to_bits(flag_bits(sums)[chosen].reshape(-1), 3))
+        flags.append(to_bits(sums.flags[chosen].reshape(-1), 3))
     where = np.concatenate(shown, axis=1)
     results = {"c": np.concatenate(codes), "c_flags": np.concatenate(flags)}
     ports = _paused(code_stimulus(design, products), pauses + RESET_CYCLES)

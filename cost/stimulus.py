@@ -31,14 +31,14 @@ def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
     ----------
     design : Design
     operands : sequence of Operands
-        Matrix products, each with as many streams; quantised here, one scale a tensor.
+        Matrix products, each with as many streams; quantised here, as they ask for.
 
     Returns
     -------
     dict of str to ndarray of uint8, shape (cycles, streams, bits)
         By port name, the clock left out.
     """
-    return code_stimulus(design, [pair.codes(*design.formats) for pair in operands])
+    return code_stimulus(design, [codes for pair in operands for codes in pair.products(*design.formats)])
 
 
 def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> dict[str, Bits]:
@@ -90,7 +90,7 @@ def check_operands(design: Design, operands: Sequence[Operands]) -> None:
     """
     begun = RESET_CYCLES + _cycles_ahead(design) if design.latency else 0
     least = (1 + warmup(design) - begun) * design.lanes + 1
-    longest = max(pair.a.shape[1] for pair in operands)
+    longest = max(pair.longest_sum for pair in operands)
     if longest < least:
         raise UserError(
             f"operands have K = {longest}, too few to measure {design.name}: take K = {least} or more"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ import numpy as np
 import pytest
 
 from lmul.cli import main
+from lmul.commands.operands import fit_depth
+from lmul.design import make_design
+from lmul.errors import UserError
 from lmul.sim import verilator
+from lmul.workloads import Operands
 
 Refuse = Callable[..., str]
 
@@ -108,6 +113,37 @@ def test_no_command_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr()
     assert output.out.startswith("usage: lmul") and "completion" in output.out
     assert output.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sim", "mul", "--scaling", "row"], ["--scaling", "--operands"]),
+        (["sim", "dot", "--stress", "--codes"], ["--codes", "--operands"]),
+        (["sim", "dot", "--codes"], ["--codes", "--operands"]),
+        (["sim", "dot", "--scaling", "column"], ["--scaling", "'column'", "row, block"]),
+        (["cost", "dot", "--scaling", "row", "--codes", "--operands", "x.npz"], ["--scaling", "--codes"]),
+        (["cost", "dot", "--estimate", "paper", "--scaling", "row"], ["--scaling", "--estimate paper"]),
+        (["cost", "--claims", "--codes"], ["--codes", "--claims"]),
+    ],
+)
+def test_ways_to_codes_that_mean_nothing_are_refused(
+    arguments: list[str], words: list[str], refuse: Refuse
+) -> None:
+    line = refuse(*arguments)
+    assert all(word in line for word in words), line
+
+
+def test_depth_is_what_the_operands_need_unless_one_is_asked_for() -> None:
+    design, long = make_design("dot"), Operands("long", np.ones((1, 3000)), np.ones((3000, 1)))
+    assert fit_depth(design, [long], asked=False)[0].depth == 3000
+    assert "--depth 3000" in fit_depth(design, [long], asked=False)[1][0]
+    assert fit_depth(design, [replace(long, scaling="block")], asked=False) == (design, [])
+    assert fit_depth(make_design("mul"), [long], asked=False)[1] == []
+    longer = Operands("longer", np.ones((1, 1 << 17)), np.ones((1 << 17, 1)))
+    for pair, asked in ((long, True), (longer, False)):
+        with pytest.raises(UserError, match="more than --depth 2048"):
+            fit_depth(design, [pair], asked=asked)
 
 
 @pytest.mark.parametrize("command", ["verilog", "sim", "cost"])

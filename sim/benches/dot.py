@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.golden import matmul_codes
 from lmul.sim.benches import bench
-from lmul.sim.tiles import flag_bits, pack
+from lmul.sim.tiles import pack
 
 PROGRESS_STEP = 64
 PATIENCE_CYCLES = 100
@@ -113,7 +113,7 @@ def vectors_of(a: NDArray[Any], b: NDArray[Any], design: Design) -> list[Vector]
     """Give all dot products of rows of A with columns of B."""
     sums = matmul_codes(a, b, design)
     elements = sums.output()
-    flags = flag_bits(sums)
+    flags = sums.flags
     first, second = design.formats
     a_steps = [_steps(row, design.lanes, first.width) for row in a]
     b_steps = [_steps(column, design.lanes, second.width) for column in b.T]

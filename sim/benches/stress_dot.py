@@ -13,7 +13,7 @@ from lmul.sim.benches import bench
 from lmul.sim.coverage_streams import dot_groups
 from lmul.sim.coverage_sums import SumCoverage
 from lmul.sim.stress import LAST, RESET, VALID, DotStimulus, digest, draw_dot, through
-from lmul.sim.tiles import flag_bits, pack
+from lmul.sim.tiles import pack
 
 PROGRESS_STEP = 4096
 
@@ -29,7 +29,7 @@ def expected_results(stimulus: DotStimulus, design: Design) -> tuple[list[Result
     for cycle, case, whole in zip(np.flatnonzero(taken).tolist(), stimulus.cases, comes, strict=True):
         if whole:
             sums = matmul_codes(case.a, case.b, design)
-            value, flags = sums.output()[0, 0], flag_bits(sums)[0, 0]
+            value, flags = sums.output()[0, 0], sums.flags[0, 0]
             results[cycle + design.latency] = int(value), int(flags), case.kind
     return results, comes
 

@@ -192,10 +192,23 @@ def _add_operands(parser: argparse.ArgumentParser) -> None:
         "--operands",
         type=Path,
         metavar="FILE.npz",
-        help="arrays a (M x K) and b (K x N); default: tiles of a language model",
+        help="arrays a (M x K) and b (K x N), or pairs such as q_a and q_b, with up to two axes of batches "
+        "in front; default: tiles of a language model",
     )
     parser.add_argument(
         "--build", type=folder, default="build", metavar="DIR", help="for simulators and mapped netlists"
+    )
+
+
+def _add_scaling(parser: argparse.ArgumentParser) -> None:
+    """Add how the numbers of a file become codes."""
+    parser.add_argument(
+        "--scaling",
+        metavar="S",
+        help="of operands: tensor (default), row, block, block-up or power, as `lmul llm` has them",
+    )
+    parser.add_argument(
+        "--codes", action="store_true", help="the file holds codes of the operands' formats, not numbers"
     )
 
 
@@ -225,6 +238,7 @@ def _verilog_parser(parser: argparse.ArgumentParser) -> None:
 def _sim_parser(parser: argparse.ArgumentParser) -> None:
     _add_design(parser)
     _add_operands(parser)
+    _add_scaling(parser)
     parser.add_argument("--waves", action="store_true", help="write waves.fst, for GTKWave or Surfer")
     parser.add_argument("--netlist", action="store_true", help="simulate the mapped netlist instead")
     parser.add_argument(
@@ -250,6 +264,7 @@ def _sim_parser(parser: argparse.ArgumentParser) -> None:
 def _cost_parser(parser: argparse.ArgumentParser) -> None:
     _add_design(parser, optional=True)
     _add_operands(parser)
+    _add_scaling(parser)
     add = parser.add_argument
     add("--compare", metavar="MUL,MUL", help="multipliers side by side, such as lmul,exact")
     add(
@@ -286,8 +301,12 @@ def _cost_parser(parser: argparse.ArgumentParser) -> None:
 def _error_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", default="e4m3", metavar="F", help="format of the operands; default: e4m3")
     parser.add_argument(
-        "--operands", type=Path, metavar="FILE.npz", help="arrays a (M x K) and b (K x N) to multiply instead"
+        "--operands",
+        type=Path,
+        metavar="FILE.npz",
+        help="arrays a (M x K) and b (K x N), or pairs such as q_a and q_b, to multiply instead",
     )
+    _add_scaling(parser)
     parser.add_argument(
         "--rounding", choices=["nearest", "truncate"], default="nearest", help="of the operands"
     )
@@ -433,16 +452,20 @@ def _completion_parser(parser: argparse.ArgumentParser) -> None:
 
 def _design(options: argparse.Namespace) -> "Design":
     """Make the design from the configuration file and the options, which come first."""
-    from lmul.cost.liberty_files import check_patterns
     from lmul.design import make_design
 
+    chosen = _chosen(options).items()
+    return make_design(options.design, **{name.replace("-", "_"): value for name, value in chosen})
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """Give the options of a design that the configuration file or the command line have."""
     chosen = _config(options.config) if options.config else {}
     patterns = check_patterns(chosen.pop(DONT_USE, []))
     if "dont_use" in options and not options.dont_use and getattr(options, "estimate", "cells") == "cells":
         options.dont_use = patterns
     given = {name: getattr(options, name.replace("-", "_")) for name in DESIGN_OPTIONS}
-    chosen |= {name: value for name, value in given.items() if value is not None}
-    return make_design(options.design, **{name.replace("-", "_"): value for name, value in chosen.items()})
+    return chosen | {name: value for name, value in given.items() if value is not None}
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -458,13 +481,22 @@ def _config(path: Path) -> dict[str, Any]:
     return values
 
 
-def _operands(options: argparse.Namespace, design: "Design") -> tuple["Operands", ...]:
-    from lmul.workloads import default_operands, load_operands
+def _with_operands(
+    options: argparse.Namespace, design: "Design"
+) -> tuple["Design", tuple["Operands", ...], list[str]]:
+    """Give the design with the depth that its operands need, the operands, and notes on both."""
+    from lmul.commands.operands import chosen_operands, fit_depth
 
-    operands = (load_operands(options.operands),) if options.operands else default_operands()
-    for pair in operands:
-        design.check_length(pair.a.shape[1], pair.name)
-    return operands
+    operands, notes = chosen_operands(options, design.formats)
+    design, more = fit_depth(design, operands, asked="depth" in _chosen(options))
+    return design, operands, notes + more
+
+
+def _end(status: int, notes: Sequence[str]) -> int:
+    """Print notes behind the results."""
+    for note in notes:
+        say(note)
+    return status
 
 
 def _output(text: str) -> Path | None:
@@ -486,6 +518,7 @@ def _verilog(options: argparse.Namespace) -> int:
 
 
 def _sim(options: argparse.Namespace) -> int:
+    from lmul.commands.operands import refuse_scaling
     from lmul.commands.sim import run_sim
 
     design = _design(options)
@@ -498,7 +531,12 @@ def _sim(options: argparse.Namespace) -> int:
     drawn = options.stress or options.pauses
     if "seed" in options.given and not drawn and (options.four_state or not design.latency):
         raise UserError("--seed means nothing here, where nothing is drawn: add --stress or leave it out")
-    return run_sim(design, () if options.stress else _operands(options, design), options)
+    if options.stress or (design.kind == "mul" and not options.operands):
+        refuse_scaling(options)
+    if options.stress:
+        return run_sim(design, (), options)
+    design, operands, notes = _with_operands(options, design)
+    return _end(run_sim(design, operands, options), notes)
 
 
 def _cost(options: argparse.Namespace) -> int:
@@ -510,11 +548,11 @@ def _cost(options: argparse.Namespace) -> int:
         return run_claims(options) if options.claims else run_calibration(options)
     if options.design is None:
         raise UserError(f"DESIGN is missing: name {', '.join(KINDS)}, or ask for --claims or --calibration")
-    design = _design(options)
+    design, operands, notes = _with_operands(options, _design(options))
     muls = [design.mul] if options.compare is None else options.compare.split(",")
     if not all(muls):
         raise UserError(f"--compare {options.compare!r} must name multipliers, such as lmul,exact")
-    return run_cost([design.with_mul(mul) for mul in muls], _operands(options, design), options)
+    return _end(run_cost([design.with_mul(mul) for mul in muls], operands, options), notes)
 
 
 def _error(options: argparse.Namespace) -> int:

@@ -120,6 +120,14 @@ class Design(Arithmetic):
         return self.rows * self.lanes if stationary else Arithmetic.depth
 
     @property
+    def adds_all(self) -> bool:
+        """Whether all products of a dot product are added up in the design.
+
+        A weight-stationary array adds rows * lanes products at most, whatever K is.
+        """
+        return self.kind != "mul" and self.dataflow != "ws"
+
+    @property
     def size(self) -> str:
         """The command line's arguments but the multiplier: what designs that are compared have in common."""
         return " ".join(option for option in self.arguments() if not option.startswith("--mul"))
@@ -162,9 +170,7 @@ class Design(Arithmetic):
         UserError
             K exceeds `depth`, and all of K is added up in the design.
         """
-        # A weight-stationary array adds rows * lanes products at most, whatever K is.
-        limited = self.kind != "mul" and self.dataflow != "ws"
-        if limited and products > self.depth:
+        if self.adds_all and products > self.depth:
             raise UserError(
                 f"operands {operands} have K = {products}, more than --depth {self.depth}: "
                 f"ask for --depth {products} or more"

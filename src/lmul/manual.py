@@ -46,6 +46,7 @@ PAGES = {
         (
             ("sim array --rows 8 --cols 8", "on tiles of SmolLM2"),
             ("sim dot --operands OPERANDS.npz --waves", "on matrices of your own, with an FST file"),
+            ("sim dot --operands OPERANDS.npz --codes", "on codes: the bits are those of the file"),
             ("sim array --stress --seed 7", "pauses, resets and extremes from one seed"),
         ),
     ),

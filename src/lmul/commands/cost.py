@@ -33,6 +33,8 @@ MOST_PERCENT = 20
 
 OF_CELLS = (
     "operands",
+    "codes",
+    "scaling",
     "liberty",
     "dont-use",
     "clock",
