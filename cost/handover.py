@@ -13,6 +13,7 @@ from lmul.cost.saif import saif_text
 from lmul.cost.sdf import sdf_text
 from lmul.cost.stimulus import stimulus, warmup
 from lmul.cost.timing import INPUT_SLEW_NS, OUTPUT_LOAD_FF
+from lmul.design import Design
 from lmul.workloads import Operands
 
 _SDC = """\
@@ -73,7 +74,7 @@ def handover_files(cost: Cost, operands: Sequence[Operands]) -> dict[str, str]:
         f"{name}.v": cost.mapped.verilog,
         f"{name}.sdf": sdf_text(simulated.netlist, simulated.timing),
         f"{name}.saif": activity_text(simulated),
-        f"{name}.sdc": constraints_text(simulated),
+        f"{name}.sdc": constraints_text(simulated) + reset_exception(design),
         f"{name}.tcl": _SCRIPT.format(name=name, **_watts(simulated)),
     }
 
@@ -120,6 +121,11 @@ def constraints_text(simulated: Simulated) -> str:
         load=OUTPUT_LOAD_FF,
         wires=f"set_wire_load_model -name {_tcl(netlist.wire_load.name)}" if netlist.wire_load else _NO_WIRES,
     )
+
+
+def reset_exception(design: Design) -> str:
+    """Leave out paths from an asynchronous reset, as SDC: whoever releases it minds the clock's edge."""
+    return f"set_false_path -from [get_ports {design.reset_name}]\n" if design.reset == "async" else ""
 
 
 def _tcl(word: str) -> str:

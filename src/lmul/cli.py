@@ -38,6 +38,10 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "share": (int, "rows and columns of an array with an operand register in common"),
     "pipeline": (int, "register stages inside the datapath"),
     "carry": (str, "running sum of the exact accumulator: propagate or save"),
+    "reset": (str, "of registers: sync or async"),
+    "reset-active": (str, "level at which the reset is on: high or low"),
+    "clock-name": (str, "port of the clock; default: clk"),
+    "reset-name": (str, "port of the reset; default: rst, or rst_n if it is active low"),
 }
 
 OUTPUTS = {
