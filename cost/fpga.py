@@ -258,8 +258,9 @@ def wrapper(text: Export) -> str:
         Verilog.
     """
     ports = text.ports
-    clock = ["    .clk(clk)" for port in ports if port["name"] == "clk"]
-    data = [port for port in ports if port["name"] != "clk"]
+    clocks = [port for port in ports if port["name"] == text.clock]
+    clock = [f"    .{port['name']}(clk)" for port in clocks]
+    data = [port for port in ports if port not in clocks]
     inputs, n = _slices(data, "in", "inputs")
     outputs, m = _slices(data, "out", "outputs")
     connections = ",\n".join([*clock, *inputs, *outputs])

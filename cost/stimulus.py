@@ -47,7 +47,7 @@ def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> di
     make = _array_ports if design.kind == "array" else _vector_ports
     parts = [make(design, a, b, cycles) for a, b in products]
     ports = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
-    return _after_reset(ports) if design.latency else ports
+    return _after_reset(ports, design) if design.latency else ports
 
 
 def busy_cycles(design: Design, products: Sequence[tuple[Codes, Codes]]) -> int:
@@ -177,8 +177,13 @@ def _level(values: NDArray[np.bool_], streams: int) -> Bits:
     return np.broadcast_to(values.astype(np.uint8)[:, None, None], (len(values), streams, 1))
 
 
-def _after_reset(ports: dict[str, Bits]) -> dict[str, Bits]:
+def reset_port(design: Design, on: NDArray[np.bool_], streams: int) -> dict[str, Bits]:
+    """Give the port of the reset, by its name, where it is on in some cycles of all streams."""
+    return {design.reset_name: _level(on == bool(design.reset_level), streams)}
+
+
+def _after_reset(ports: dict[str, Bits], design: Design) -> dict[str, Bits]:
     """Put cycles of reset in front, in which all other inputs are low."""
     padded = {name: np.pad(bits, [(RESET_CYCLES, 0), (0, 0), (0, 0)]) for name, bits in ports.items()}
     cycles, streams, _ = next(iter(padded.values())).shape
-    return padded | {"rst": _level(np.arange(cycles) < RESET_CYCLES, streams)}
+    return padded | reset_port(design, np.arange(cycles) < RESET_CYCLES, streams)

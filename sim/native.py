@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.design import Design
+from lmul.design import Design, make_design
 from lmul.files import check_room, write_files
 from lmul.golden import multiply
 from lmul.hdl.axi import data_bits
@@ -199,7 +199,7 @@ def _check_exit(status: int, output: str) -> None:
         raise SimulationError(output.strip() or f"the bench ended with exit status {status}")
 
 
-def build_array(sources: Sequence[Path], top: str, directory: Path) -> Path:
+def build_array(sources: Sequence[Path], top: str, directory: Path, design: Design | None = None) -> Path:
     """Build the bench of an array.
 
     Parameters
@@ -209,6 +209,8 @@ def build_array(sources: Sequence[Path], top: str, directory: Path) -> Path:
     top : str
         Name of the array's module.
     directory : Path
+    design : Design, optional
+        The array; needed where its clock or reset are not as usual.
 
     Returns
     -------
@@ -222,7 +224,10 @@ def build_array(sources: Sequence[Path], top: str, directory: Path) -> Path:
     SimulationError
         One of them refused the sources.
     """
-    return _build(sources, top, "streams.cpp", prepare_directory(directory))
+    array = design or make_design("array")
+    ports = {"CLOCK": array.clock_name, "RESET": array.reset_name, "RESET_ON": array.reset_level}
+    flags = [f"-D{name}={value}" for name, value in ports.items()]
+    return _build(sources, top, "streams.cpp", prepare_directory(directory), *flags)
 
 
 def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags: str) -> Path:

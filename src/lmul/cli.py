@@ -39,6 +39,10 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "share": (int, "rows and columns of an array with an operand register in common"),
     "pipeline": (int, "register stages inside the datapath"),
     "carry": (str, "running sum of the exact accumulator: propagate or save"),
+    "reset": (str, "of registers: sync or async"),
+    "reset-active": (str, "level at which the reset is on: high or low"),
+    "clock-name": (str, "port of the clock; default: clk"),
+    "reset-name": (str, "port of the reset; default: rst, or rst_n if it is active low"),
 }
 
 DONT_USE = "dont-use"
@@ -460,6 +464,8 @@ def _design(options: argparse.Namespace) -> "Design":
 
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:
     """Give the options of a design that the configuration file or the command line have."""
+    from lmul.cost.liberty_files import check_patterns
+
     chosen = _config(options.config) if options.config else {}
     patterns = check_patterns(chosen.pop(DONT_USE, []))
     if "dont_use" in options and not options.dont_use and getattr(options, "estimate", "cells") == "cells":
