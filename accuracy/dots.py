@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from lmul.accuracy.products import SEED
 from lmul.accuracy.statistics import Reals
-from lmul.golden import Arithmetic, Format, matmul_codes, quantise
+from lmul.golden import Arithmetic, Format, quantise
 from lmul.golden.codec import Rounding
+from lmul.golden.quantise import Quantised
+from lmul.golden.scaled import multiply_scaled
 
 MOST_PRODUCTS = 1 << 26
 """Products of all dot products together; bounds time and memory."""
@@ -77,7 +79,12 @@ def dot_rows(length: int) -> int:
 
 
 def dot_errors(
-    a: NDArray[Any], b: NDArray[Any], format_: Format, rounding: Rounding, muls: tuple[str, ...]
+    a: NDArray[Any],
+    b: NDArray[Any],
+    format_: Format,
+    rounding: Rounding,
+    muls: tuple[str, ...],
+    quantised: tuple[Quantised, Quantised] | None = None,
 ) -> dict[str, DotErrors]:
     """Compare dot products of quantised operands, products unrounded, with those of the operands.
 
@@ -85,24 +92,26 @@ def dot_errors(
     ----------
     a : ndarray of float, shape (M, K)
     b : ndarray of float, shape (K, N)
-        Each is quantised with one scale. Where there are many dot products, evenly spaced rows and
-        columns are taken.
+        Where there are many dot products, evenly spaced rows and columns are taken.
     format_ : Format
     rounding : {"nearest", "truncate"}
         Of the operands.
     muls : tuple of str
         Names of multipliers.
+    quantised : tuple of two Quantised, optional
+        The operands with their scales; sums of blocks are scaled before they are added. Default: each
+        with one scale.
 
     Returns
     -------
     dict of str to DotErrors
     """
-    x, y = quantise(a, format_, rounding), quantise(b, format_, rounding)
+    x, y = quantised or (quantise(a, format_, rounding), quantise(b, format_, rounding))
     rows, columns = (spread(size, dot_rows(a.shape[1])) for size in (a.shape[0], b.shape[1]))
     true = a[rows].astype(np.float64) @ b[:, columns].astype(np.float64)
-    scale = x.scale * y.scale
-    sums = {mul: _sums(x.codes[rows], y.codes[:, columns], format_, mul) for mul in muls}
-    return {mul: compare_dots(values * scale, true) for mul, values in sums.items()}
+    x = Quantised(x.codes[rows], x.scale[rows] if x.scale.ndim else x.scale)
+    y = Quantised(y.codes[:, columns], y.scale[:, columns] if y.scale.ndim else y.scale)
+    return {mul: compare_dots(_sums(x, y, format_, mul), true) for mul in muls}
 
 
 def spread(size: int, most: int) -> NDArray[np.int64]:
@@ -111,7 +120,7 @@ def spread(size: int, most: int) -> NDArray[np.int64]:
     return np.arange(count) * size // count
 
 
-def _sums(a: NDArray[Any], b: NDArray[Any], format_: Format, mul: str) -> Reals:
-    """Give dot products of codes as the exact accumulator holds them."""
-    arithmetic = Arithmetic(format=format_, mul=mul, acc="exact", out="raw", depth=a.shape[1])
-    return matmul_codes(a, b, arithmetic).values()
+def _sums(x: Quantised, y: Quantised, format_: Format, mul: str) -> Reals:
+    """Give dot products as the exact accumulator holds them, scaled back."""
+    arithmetic = Arithmetic(format=format_, mul=mul, acc="exact", out="raw", depth=x.codes.shape[1])
+    return multiply_scaled(x, y, arithmetic)[0]

@@ -73,6 +73,8 @@ class OperandsReport:
     format : Format
     rounding : {"nearest", "truncate"}
         Of the operands.
+    scaling : str
+        Of the operands.
     products : TensorErrors
     dots : dict of str to DotErrors
         By multiplier.
@@ -82,6 +84,7 @@ class OperandsReport:
     shape: tuple[int, int, int]
     format: Format
     rounding: Rounding
+    scaling: str
     products: TensorErrors
     dots: dict[str, DotErrors]
 
@@ -131,16 +134,18 @@ def operands_report(
     ----------
     operands : Operands
     format_ : Format
-        What they are quantised to, one scale a tensor.
+        What they are quantised to, with the scales that they ask for.
     rounding : {"nearest", "truncate"}
     progress : callable
         Told the numbers of finished and of all steps k.
     """
     muls = multipliers(format_.mantissa_bits)
     a, b = operands.a, operands.b
-    products = tensor_errors(a, b, format_, rounding, muls, progress)
-    dots = dot_errors(a, b, format_, rounding, muls)
-    return OperandsReport(operands.name, (*a.shape, b.shape[1]), format_, rounding, products, dots)
+    quantised = operands.quantised(format_, format_, rounding)
+    products = tensor_errors(a, b, format_, rounding, muls, progress, quantised)
+    dots = dot_errors(a, b, format_, rounding, muls, quantised)
+    shape = (*a.shape, b.shape[1])
+    return OperandsReport(operands.name, shape, format_, rounding, operands.scaling, products, dots)
 
 
 def as_plain(value: Any) -> Any:

@@ -57,10 +57,11 @@ def operands_table(report: OperandsReport) -> Group:
     size = f"{rows:,} x {depth:,} by {depth:,} x {columns:,}"
     compared = next(iter(products.errors.values())).count
     counts = f"{compared:,} of {products.products:,} products"
+    scales = "" if report.scaling == "tensor" else f", scales: {report.scaling}"
     if products.drawn:
         counts += " (steps k drawn from all)"
     return Group(
-        _heading(f"{report.name}: {size}, {report.format.name}, {ROUNDED[report.rounding]}"),
+        _heading(f"{report.name}: {size}, {report.format.name}, {ROUNDED[report.rounding]}{scales}"),
         errors_table(products.errors),
         Text(
             f"{counts}, against those before quantisation; {products.zeros:,} left out "

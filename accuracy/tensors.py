@@ -18,6 +18,7 @@ from lmul.accuracy.statistics import Errors, ErrorSums, Reals
 from lmul.golden import Arithmetic, Format, quantise
 from lmul.golden.codec import Rounding
 from lmul.golden.operand import split
+from lmul.golden.quantise import Quantised
 from lmul.golden.significand import fraction_bits, significand_product
 from lmul.progress import Report
 
@@ -79,6 +80,7 @@ def tensor_errors(
     rounding: Rounding,
     muls: tuple[str, ...],
     progress: Report,
+    quantised: tuple[Quantised, Quantised] | None = None,
 ) -> TensorErrors:
     """Compare unrounded products of quantised operands with the products before quantisation.
 
@@ -86,7 +88,6 @@ def tensor_errors(
     ----------
     a : ndarray of float, shape (M, K)
     b : ndarray of float, shape (K, N)
-        Each is quantised with one scale.
     format_ : Format
     rounding : {"nearest", "truncate"}
         Of the operands.
@@ -94,8 +95,12 @@ def tensor_errors(
         Names of multipliers.
     progress : callable
         Told the numbers of finished and of all steps k.
+    quantised : tuple of two Quantised, optional
+        The operands with their scales. Default: each with one scale.
     """
-    operands = _Steps(a.T, format_, rounding), _Steps(b, format_, rounding)
+    first, second = quantised or (quantise(a, format_, rounding), quantise(b, format_, rounding))
+    columns = Quantised(first.codes.T, first.scales().T)
+    operands = _Steps(a.T, columns, format_), _Steps(b, second, format_)
     per_step = a.shape[0] * b.shape[1]
     steps = _choose_steps(b.shape[0], per_step, format_)
     sums = {mul: ErrorSums() for mul in muls}
@@ -115,17 +120,17 @@ def tensor_errors(
 class _Steps:
     """The operands of one matrix, step by step; rows are steps."""
 
-    def __init__(self, tensor: NDArray[Any], format_: Format, rounding: Rounding) -> None:
+    def __init__(self, tensor: NDArray[Any], quantised: Quantised, format_: Format) -> None:
         self.tensor, self.format = tensor, format_
-        self.quantised = quantise(tensor, format_, rounding)
+        self.codes, self.scales = quantised.codes, quantised.scales()
 
     def side(self, k: int) -> _Side:
         """Give the nonzero operands of a step."""
         true = self.tensor[k].astype(np.float64)
-        operand = split(self.quantised.codes[k], self.format, Arithmetic(format=self.format))
+        operand = split(self.codes[k], self.format, Arithmetic(format=self.format))
         kept = true != 0
         mantissa = operand.mantissa[kept]
-        ratio = operand.power[kept] * self.quantised.scale / true[kept]
+        ratio = operand.power[kept] * self.scales[k][kept] / true[kept]
         order = np.lexsort((ratio, mantissa))
         return _Side(mantissa[order], ratio[order])
 

@@ -17,6 +17,7 @@ from lmul.cost.stimulus import (
     chosen_tiles,
     chosen_vectors,
     code_stimulus,
+    reset_port,
     to_bits,
     words,
 )
@@ -24,7 +25,7 @@ from lmul.design import Design
 from lmul.golden import Format, matmul_codes, multiply
 from lmul.hdl.axi import data_bits
 from lmul.sim.pairs import code_pairs
-from lmul.sim.tiles import Tile, flag_bits
+from lmul.sim.tiles import Tile
 from lmul.workloads import default_operands
 
 MUL_STREAMS = 1024
@@ -41,7 +42,7 @@ PAUSED = 0.5
 
 READY = "m_axis_c_tready"
 
-_QUIET = {"rst": 0, "in_valid": 0, "s_axis_a_tvalid": 0, "s_axis_b_tvalid": 0, READY: 1}
+_QUIET = {"in_valid": 0, "s_axis_a_tvalid": 0, "s_axis_b_tvalid": 0, READY: 1}
 """Levels of ports in a cycle without operands."""
 
 _SEED = 1
@@ -153,12 +154,11 @@ def _expected_pairs(design: Design) -> _Expected:
     width = design.format.width
     ports = {name: to_bits(pairs[..., place], width) for place, name in enumerate("ab")}
     if design.latency:
-        reset = np.zeros((len(pairs), MUL_STREAMS, 1), np.uint8)
         ports = {name: np.pad(bits, [(RESET_CYCLES, 0), (0, 0), (0, 0)]) for name, bits in ports.items()}
-        ports["rst"] = np.pad(reset, [(RESET_CYCLES, 0), (0, 0), (0, 0)], constant_values=1)
+        ports |= reset_port(design, np.arange(len(pairs) + RESET_CYCLES) < RESET_CYCLES, MUL_STREAMS)
     shown = np.pad(np.ones(pairs.shape[:2], np.bool_), [(design.latency, 0), (0, 0)])
     results = to_bits(products.astype(np.int64).T.reshape(-1), width)
-    return _Expected(_drained(ports, design.latency), "", {"p": results}, shown, shown.sum(axis=0))
+    return _Expected(_drained(design, ports, design.latency), "", {"p": results}, shown, shown.sum(axis=0))
 
 
 def _expected_sums(design: Design, products: Products) -> _Expected:
@@ -175,11 +175,11 @@ def _expected_sums(design: Design, products: Products) -> _Expected:
         at[ends + np.searchsorted(pauses, ends, side="right") + design.latency] = True
         shown.append(at)
         codes.append(to_bits(sums.output()[chosen].reshape(-1), design.output_bits))
-        flags.append(to_bits(flag_bits(sums)[chosen].reshape(-1), 3))
+        flags.append(to_bits(sums.flags[chosen].reshape(-1), 3))
     where = np.concatenate(shown, axis=1)
     results = {"c": np.concatenate(codes), "c_flags": np.concatenate(flags)}
-    ports = _paused(code_stimulus(design, products), pauses + RESET_CYCLES)
-    return _Expected(_drained(ports, design.latency), "c_valid", results, where, where.sum(axis=0))
+    ports = _paused(design, code_stimulus(design, products), pauses + RESET_CYCLES)
+    return _Expected(_drained(design, ports, design.latency), "c_valid", results, where, where.sum(axis=0))
 
 
 def _expected_tiles(design: Design, products: Products) -> _Expected:
@@ -199,8 +199,8 @@ def _expected_tiles(design: Design, products: Products) -> _Expected:
         "m_axis_c_tuser": to_bits(np.array(flags), 4),
         "m_axis_c_tlast": to_bits(np.array(last, np.int64), 1),
     }
-    ports = _paused(code_stimulus(design, products), _pauses(cycles) + RESET_CYCLES)
-    drained = _drained(ports, 2 * (design.latency + 2 * design.rows))
+    ports = _paused(design, code_stimulus(design, products), _pauses(cycles) + RESET_CYCLES)
+    drained = _drained(design, ports, 2 * (design.latency + 2 * design.rows))
     # The last results leave in every other cycle.
     drained[READY][-1 : len(ports[READY]) - 1 : -2] = 1
     return _Expected(drained, "m_axis_c_tvalid", bits, None, np.array(counts), READY)
@@ -219,19 +219,25 @@ def _pauses(cycles: int) -> NDArray[np.int64]:
     return later[np.random.default_rng(_SEED).random(len(later)) < PAUSED]
 
 
-def _paused(ports: Mapping[str, Bits], pauses: NDArray[np.int64]) -> dict[str, Bits]:
+def _paused(design: Design, ports: Mapping[str, Bits], pauses: NDArray[np.int64]) -> dict[str, Bits]:
     """Put cycles without operands between those of a stimulus: what is not valid is not what comes next."""
     quiet = {name: np.insert(bits, pauses, 1 - bits[pauses], axis=0) for name, bits in ports.items()}
     at = pauses + np.arange(len(pauses))
-    for name, level in _QUIET.items():
+    for name, level in (_QUIET | _no_reset(design)).items():
         if name in quiet:
             quiet[name][at] = level
     return quiet
 
 
-def _drained(ports: Mapping[str, Bits], cycles: int) -> dict[str, Bits]:
+def _drained(design: Design, ports: Mapping[str, Bits], cycles: int) -> dict[str, Bits]:
     """Add cycles without operands, in which the last results leave."""
-    return {name: np.pad(bits, [(0, cycles), (0, 0), (0, 0)]) for name, bits in ports.items()}
+    levels, padding = _no_reset(design), [(0, cycles), (0, 0), (0, 0)]
+    return {name: np.pad(bits, padding, constant_values=levels.get(name, 0)) for name, bits in ports.items()}
+
+
+def _no_reset(design: Design) -> dict[str, int]:
+    """Give the level of the reset's port while it is off."""
+    return {design.reset_name: 1 - design.reset_level}
 
 
 def _products(design: Design) -> Iterator[Products]:

@@ -25,6 +25,7 @@ from lmul.cost.recipes import (
     RECIPES,
     SUM_RECIPES,
     Recipe,
+    check_asynchronous_reset,
     full_adder,
     hopeless,
     timed_recipes,
@@ -421,6 +422,8 @@ def map_to_cells(
 
     Parameters, results and errors are those of `map_design`.
     """
+    if design.reset == "async":
+        check_asynchronous_reset(library)
     return map_design(
         text.verilog,
         text.name,

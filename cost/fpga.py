@@ -6,7 +6,6 @@ frequency is that of the result: from the wrapper's registers through the design
 """
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatch
@@ -17,6 +16,7 @@ from typing import Any
 from lmul.cost.cache import cached
 from lmul.design import Design
 from lmul.errors import UserError
+from lmul.files import scratch
 from lmul.hdl import Export, export
 from lmul.nextpnr import DoesNotFitError, NextpnrError, package, run_nextpnr
 from lmul.yosys import YosysError, run_yosys
@@ -258,8 +258,9 @@ def wrapper(text: Export) -> str:
         Verilog.
     """
     ports = text.ports
-    clock = ["    .clk(clk)" for port in ports if port["name"] == "clk"]
-    data = [port for port in ports if port["name"] != "clk"]
+    clocks = [port for port in ports if port["name"] == text.clock]
+    clock = [f"    .{port['name']}(clk)" for port in clocks]
+    data = [port for port in ports if port not in clocks]
     inputs, n = _slices(data, "in", "inputs")
     outputs, m = _slices(data, "out", "outputs")
     connections = ",\n".join([*clock, *inputs, *outputs])
@@ -339,8 +340,7 @@ def synthesise(
         "flatten -noscopeinfo",
         "write_json netlist.json",
     ]
-    with tempfile.TemporaryDirectory(prefix="lmul-fpga-") as directory:
-        path = Path(directory)
+    with scratch() as path:
         _write_all(path, files)
         try:
             run_yosys(commands, path)
@@ -374,8 +374,7 @@ def place_and_route(netlist: str, family: FpgaFamily, seed: int) -> dict[str, An
     """
     files = ("--json", "netlist.json", "--report", "report.json")
     effort = ("--freq", str(TARGET_MHZ), "--timing-allow-fail", "--seed", str(seed))
-    with tempfile.TemporaryDirectory(prefix="lmul-fpga-") as directory:
-        path = Path(directory)
+    with scratch() as path:
         _write_all(path, {"netlist.json": netlist})
         run_nextpnr(family.name, [*family.placement, *files, *effort], path)
         report: dict[str, Any] = json.loads((path / "report.json").read_text())

@@ -8,7 +8,8 @@ Transistors: a NAND or NOR has 4 and an inverter 2, so an AND or OR has 6. An XO
 and-or-invert gate, an XNOR a NAND and an or-and-invert gate: 4 + 6. A half adder is an XNOR whose NAND also
 makes the carry, and two inverters: 10 + 4. A full adder is the mirror adder, 24 and two inverters (Weste and
 Harris, CMOS VLSI Design; from memory). A flip-flop is two latches of a transmission gate, an inverter and a
-clocked inverter, 2 x 8, and four inverters for data, output and the two clock phases.
+clocked inverter, 2 x 8, and four inverters for data, output and the two clock phases. With an asynchronous
+reset, which designs with `--reset async` have, one inverter of each latch is a NAND: 4 more.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +52,7 @@ class Gate:
     levels: int
 
 
-FULL_ADDER, HALF_ADDER, FLIP_FLOP = "FA", "HA", "DFF"
+FULL_ADDER, HALF_ADDER = "FA", "HA"
 ADDERS = (FULL_ADDER, HALF_ADDER)
 
 GATES = {
@@ -67,7 +68,10 @@ GATES = {
 }
 """Combinational gates by name. A full adder is as deep as its two XORs."""
 
-FLIP_FLOP_TRANSISTORS = 24
+FLIP_FLOPS = {"DFF": "", "DFFR": 'clear : "R\'"; ', "DFFS": 'preset : "R\'"; '}
+"""Flip-flops by name, with what an asynchronous reset does in Liberty; a design needs the first, or all."""
+
+FLIP_FLOP_TRANSISTORS, RESET_TRANSISTORS = 24, 4
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ class GateCost:
         """Give the figures as plain values."""
         figures = asdict(self) | {"design": self.design.parameters(), "estimate": "gates"}
         weights = {name: gate.transistors for name, gate in GATES.items()}
-        return figures | {"transistors": weights | {FLIP_FLOP: FLIP_FLOP_TRANSISTORS}}
+        flip_flops = {name: _flip_flop_transistors(name) for name in flip_flops_of(self.design)}
+        return figures | {"transistors": weights | flip_flops}
 
 
 def estimate_gates(
@@ -128,7 +133,7 @@ def estimate_gates(
     return GateCost(
         design,
         gates={name: counts[name] for name in GATES if name in counts and name not in ADDERS},
-        flip_flops=counts.get(FLIP_FLOP, 0),
+        flip_flops=sum(counts.get(name, 0) for name in FLIP_FLOPS),
         full_adders=counts.get(FULL_ADDER, 0),
         half_adders=counts.get(HALF_ADDER, 0),
         nand2_equivalents=netlist.area,
@@ -147,23 +152,26 @@ def map_to_gates(
     design: Design, *, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Mapped]:
     """Map a design to gates with the recipes that its size allows: netlists by name of the recipe."""
-    recipes = recipes_for(design)
-    return map_to_cells(
-        export(design), design, gate_library(), recipes=recipes, cache=cache, progress=progress
-    )
+    recipes, library = recipes_for(design), gate_library(flip_flops_of(design))
+    return map_to_cells(export(design), design, library, recipes=recipes, cache=cache, progress=progress)
 
 
-@lru_cache(maxsize=1)
-def gate_library() -> Library:
-    """Give the ideal gates as a library."""
-    return parse_liberty(gate_liberty(), "gates.lib")
+def flip_flops_of(design: Design) -> tuple[str, ...]:
+    """Give the names of the flip-flops that a design may have."""
+    return tuple(FLIP_FLOPS)[: None if design.reset == "async" else 1]
 
 
-def gate_liberty() -> str:
-    """Write the ideal gates as a Liberty file: areas in NANDs, delays in levels, no slews."""
+@lru_cache(maxsize=2)
+def gate_library(flip_flops: tuple[str, ...] = ("DFF",)) -> Library:
+    """Give the ideal gates and some of `FLIP_FLOPS` as a library."""
+    return parse_liberty(gate_liberty(flip_flops), "gates.lib")
+
+
+def gate_liberty(flip_flops: Sequence[str]) -> str:
+    """Write the gates and some of `FLIP_FLOPS` as Liberty: areas in NANDs, delays in levels, no slews."""
     header = 'time_unit : "1ps"; voltage_unit : "1V"; nom_voltage : 1; capacitive_load_unit(1, ff);'
     cells = "".join(f"{_gate_cell(name, gate)}\n" for name, gate in GATES.items())
-    return f"library(gates) {{ {header}\n{cells}{_flip_flop_cell()}\n}}\n"
+    return f"library(gates) {{ {header}\n{cells}{''.join(map(_flip_flop_cell, flip_flops))}\n}}\n"
 
 
 def _gate_cell(name: str, gate: Gate) -> str:
@@ -175,13 +183,19 @@ def _gate_cell(name: str, gate: Gate) -> str:
     return _cell(name, gate.transistors, [*map(_input, gate.inputs), *outputs])
 
 
-def _flip_flop_cell() -> str:
+def _flip_flop_transistors(name: str) -> int:
+    return FLIP_FLOP_TRANSISTORS + (RESET_TRANSISTORS if FLIP_FLOPS[name] else 0)
+
+
+def _flip_flop_cell(name: str) -> str:
     setup = f"timing_type : setup_rising; {_tables(('rise_constraint', 'fall_constraint'), 0)}"
+    reset = FLIP_FLOPS[name]
     return _cell(
-        FLIP_FLOP,
-        FLIP_FLOP_TRANSISTORS,
+        name,
+        _flip_flop_transistors(name),
         [
-            'ff(IQ, IQN) { clocked_on : "C"; next_state : "D"; }',
+            f'ff(IQ, IQN) {{ clocked_on : "C"; next_state : "D"; {reset}}}',
+            *([_input("R")] if reset else []),
             _input("D", f"timing() {{ related_pin : C; {setup} }}"),
             _input("C", "clock : true;"),
             f'pin(Q) {{ direction : output; function : "IQ"; '

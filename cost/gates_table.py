@@ -7,7 +7,13 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from lmul.cost.gates import FLIP_FLOP_TRANSISTORS, GATES, NAND2_TRANSISTORS, GateCost
+from lmul.cost.gates import (
+    FLIP_FLOP_TRANSISTORS,
+    GATES,
+    NAND2_TRANSISTORS,
+    RESET_TRANSISTORS,
+    GateCost,
+)
 
 Row = tuple[str, Callable[[GateCost], float]]
 
@@ -53,8 +59,11 @@ def _beside(value: float, last: float) -> str:
 
 def _notes(costs: Sequence[GateCost]) -> str:
     weights = [f"{name} {gate.transistors}" for name, gate in GATES.items()]
+    flip_flops = f"flip-flop {FLIP_FLOP_TRANSISTORS}"
+    if any(cost.design.reset == "async" for cost in costs):
+        flip_flops += f" and {RESET_TRANSISTORS} more with a reset"
     lines = [
-        f"Transistors: {', '.join(weights)}, flip-flop {FLIP_FLOP_TRANSISTORS}; "
+        f"Transistors: {', '.join(weights)}, {flip_flops}; "
         f"{NAND2_TRANSISTORS} are a NAND equivalent. Depth: FA 2, all others 1. No loads, no wires."
     ]
     for cost in costs:

@@ -13,6 +13,7 @@ from lmul.cost.saif import saif_text
 from lmul.cost.sdf import sdf_text
 from lmul.cost.stimulus import stimulus, warmup
 from lmul.cost.timing import INPUT_SLEW_NS, OUTPUT_LOAD_FF
+from lmul.design import Design
 from lmul.workloads import Operands
 
 _SDC = """\
@@ -73,7 +74,7 @@ def handover_files(cost: Cost, operands: Sequence[Operands]) -> dict[str, str]:
         f"{name}.v": cost.mapped.verilog,
         f"{name}.sdf": sdf_text(simulated.netlist, simulated.timing),
         f"{name}.saif": activity_text(simulated),
-        f"{name}.sdc": constraints_text(simulated),
+        f"{name}.sdc": constraints_text(simulated) + reset_exception(design),
         f"{name}.tcl": _SCRIPT.format(name=name, **_watts(simulated)),
     }
 
@@ -130,6 +131,11 @@ def _unit(factor: float, name: str) -> str:
     """Name a unit that is so many of another."""
     known = {("ns", 1.0): "ns", ("ns", 1e-3): "ps", ("fF", 1.0): "fF", ("fF", 1e3): "pF"}
     return known.get((name, float(f"{factor:.9g}")), f"{factor:g} {name}")
+
+
+def reset_exception(design: Design) -> str:
+    """Leave out paths from an asynchronous reset, as SDC: whoever releases it minds the clock's edge."""
+    return f"set_false_path -from [get_ports {design.reset_name}]\n" if design.reset == "async" else ""
 
 
 def _tcl(word: str) -> str:

@@ -6,7 +6,6 @@ of a process for each, and reproducible.
 """
 
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from lmul.cost.netlist import Netlist, read_netlist
 from lmul.cost.netlist_verilog import netlist_verilog
 from lmul.cost.recipes import RECIPES, Recipe, clock_gating, library_files
 from lmul.errors import UserError
+from lmul.files import scratch
 from lmul.golden.parallel import processors
 from lmul.yosys import YosysError, run_branches
 
@@ -267,8 +267,7 @@ def _map(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapp
 
 def _map_missing(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapped]]) -> None:
     branches = {str(number): recipe for number, recipe in enumerate(recipes)}
-    with tempfile.TemporaryDirectory(prefix="lmul-map-") as name:
-        directory = Path(name)
+    with scratch() as directory:
         for file, text in work.texts.items():
             (directory / file).write_text(text, encoding="utf-8")
         for branch, recipe in branches.items():

@@ -17,6 +17,7 @@ import numpy as np
 
 from lmul.cost.boolean import Words, input_combinations
 from lmul.cost.library import Cell, Library, Pin
+from lmul.errors import UserError
 
 CLOSE = 1.1
 """How many times the least product of area and energy a recipe may have for those after it to be tried."""
@@ -69,11 +70,13 @@ endmodule
 
 GATED_RESETS = "".join(
     f"""
-module \\$_SDFFE_PP{value}P_ (input D, C, E, R, output Q);
-  \\$_DFFE_PP_ _TECHMAP_REPLACE_ (.D({data}), .C(C), .E(E | R), .Q(Q));
+module \\$_SDFFE_P{level}{value}P_ (input D, C, E, R, output Q);
+  wire on = {reset};
+  \\$_DFFE_PP_ _TECHMAP_REPLACE_ (.D({data}), .C(C), .E(E | on), .Q(Q));
 endmodule
 """
-    for value, data in enumerate(("D & ~R", "D | R"))
+    for level, reset in (("P", "R"), ("N", "~R"))
+    for value, data in enumerate(("D & ~on", "D | on"))
 )
 """Registers with a reset and an enable as registers with an enable: a gate passes the clock for both."""
 
@@ -375,6 +378,22 @@ def _polarity(cell: Cell, output: Pin, expected: Words) -> str:
         if np.array_equal(np.broadcast_to(values, wanted.shape), wanted):
             return prefix + output.name
     return ""
+
+
+def check_asynchronous_reset(library: Library) -> None:
+    """Refuse a library in which no flip-flop has an asynchronous reset.
+
+    Raises
+    ------
+    UserError
+    """
+    flip_flops = [cell.flip_flop for cell in _usable(library) if cell.flip_flop]
+    # With inverters around it, one that is set serves for one that is cleared.
+    if not any(flip_flop.clear or flip_flop.preset for flip_flop in flip_flops):
+        raise UserError(
+            f"library {library.name} has no usable flip-flop with an asynchronous reset: "
+            "take another library, or --reset sync"
+        )
 
 
 def _usable(library: Library) -> list[Cell]:

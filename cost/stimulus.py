@@ -31,14 +31,14 @@ def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
     ----------
     design : Design
     operands : sequence of Operands
-        Matrix products, each with as many streams; quantised here, one scale a tensor.
+        Matrix products, each with as many streams; quantised here, as they ask for.
 
     Returns
     -------
     dict of str to ndarray of uint8, shape (cycles, streams, bits)
         By port name, the clock left out.
     """
-    return code_stimulus(design, [pair.codes(*design.formats) for pair in operands])
+    return code_stimulus(design, [codes for pair in operands for codes in pair.products(*design.formats)])
 
 
 def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> dict[str, Bits]:
@@ -47,7 +47,7 @@ def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> di
     make = _array_ports if design.kind == "array" else _vector_ports
     parts = [make(design, a, b, cycles) for a, b in products]
     ports = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
-    return _after_reset(ports) if design.latency else ports
+    return _after_reset(ports, design) if design.latency else ports
 
 
 def busy_cycles(design: Design, products: Sequence[tuple[Codes, Codes]]) -> int:
@@ -90,7 +90,7 @@ def check_operands(design: Design, operands: Sequence[Operands]) -> None:
     """
     begun = RESET_CYCLES + _cycles_ahead(design) if design.latency else 0
     least = (1 + warmup(design) - begun) * design.lanes + 1
-    longest = max(pair.a.shape[1] for pair in operands)
+    longest = max(pair.longest_sum for pair in operands)
     if longest < least:
         raise UserError(
             f"operands have K = {longest}, too few to measure {design.name}: take K = {least} or more"
@@ -177,8 +177,13 @@ def _level(values: NDArray[np.bool_], streams: int) -> Bits:
     return np.broadcast_to(values.astype(np.uint8)[:, None, None], (len(values), streams, 1))
 
 
-def _after_reset(ports: dict[str, Bits]) -> dict[str, Bits]:
+def reset_port(design: Design, on: NDArray[np.bool_], streams: int) -> dict[str, Bits]:
+    """Give the port of the reset, by its name, where it is on in some cycles of all streams."""
+    return {design.reset_name: _level(on == bool(design.reset_level), streams)}
+
+
+def _after_reset(ports: dict[str, Bits], design: Design) -> dict[str, Bits]:
     """Put cycles of reset in front, in which all other inputs are low."""
     padded = {name: np.pad(bits, [(RESET_CYCLES, 0), (0, 0), (0, 0)]) for name, bits in ports.items()}
     cycles, streams, _ = next(iter(padded.values())).shape
-    return padded | {"rst": _level(np.arange(cycles) < RESET_CYCLES, streams)}
+    return padded | reset_port(design, np.arange(cycles) < RESET_CYCLES, streams)

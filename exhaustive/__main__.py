@@ -28,7 +28,7 @@ from lmul.cost.netlist import cell_models
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design, make_design
 from lmul.errors import UserError, one_line
-from lmul.files import check_output, locked, write_files, write_json
+from lmul.files import check_output, folder, locked, write_files, write_json
 from lmul.golden import FORMATS, OVERFLOWS, SUBNORMALS, Format, find_format
 from lmul.hdl import export
 from lmul.multipliers.addc import ADDC_MANTISSA_BITS
@@ -274,16 +274,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m lmul.exhaustive", description=__doc__)
     parser.add_argument("--format", action="append", choices=known, help="this one only; repeatable")
     parser.add_argument("--mul", action="append", choices=MULS, help="this one only; repeatable")
-    parser.add_argument("--build", type=Path, default=Path("build"), metavar="DIR", help="where files go")
+    parser.add_argument("--build", type=folder, default="build", metavar="DIR", help="where files go")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
     if options.json:
         check_output(options.json)
     names, muls = (list(dict.fromkeys(chosen)) for chosen in (options.format or known, options.mul or MULS))
     parts = [one for one in (part(name, muls) for name in names) if one.designs]
-    if not parts:
+    compared = {mul for one in parts for mul in _muls(one)}
+    idle = [mul for mul in options.mul or muls if mul not in compared]
+    if not parts or (options.mul and idle):
         raise UserError(
-            f"--mul {', '.join(muls)} is not compared in {', '.join(names)}: above 8 bits name "
+            f"--mul {', '.join(idle)} is not compared in {', '.join(names)}: above 8 bits name "
             f"{', '.join(WIDE_MULS)}; addc has formats of up to {ADDC_MANTISSA_BITS} mantissa bits"
         )
     try:

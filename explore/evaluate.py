@@ -50,7 +50,7 @@ class Setup:
 
     def matrices(self) -> tuple[Operands, ...]:
         """Read the operands."""
-        return default_operands() if self.operands is None else (load_operands(self.operands),)
+        return default_operands() if self.operands is None else load_operands(self.operands)
 
     def fingerprint(self) -> dict[str, Any]:
         """Give all that figures depend on beside the point, as plain values."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.cost.liberty_files import check_patterns
-from lmul.design import LIMITS, PARAMETERS, Design, make_design
+from lmul.design import LIMITS, PARAMETERS, Design, known_parameters, make_design
 from lmul.errors import UserError
 from lmul.kinds import KINDS
 from lmul.metrics import OBJECTIVES, Metric
@@ -185,7 +185,8 @@ def _axes(values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
 def _check_meaning(axes: Mapping[str, tuple[Any, ...]]) -> None:
     """Refuse options that mean nothing to any of the kinds of design."""
     kinds = axes[DESIGN]
-    known = {name for kind in kinds for name in PARAMETERS.get(kind, _NAMES)}
+    stages = axes.get("pipeline", (0,))
+    known = {name for kind in kinds for count in stages for name in known_parameters(kind, count) or _NAMES}
     for name in axes:
         if name not in {DESIGN, CLOCK, *known}:
             raise UserError(f"space: {name} means nothing to {' and '.join(kinds)}: leave it out")
@@ -234,6 +235,6 @@ def _point(chosen: Mapping[str, Any]) -> Point:
     """Make a point; options of other kinds of design of the space are left out."""
     options = dict(chosen)
     kind, clock = options.pop(DESIGN), options.pop(CLOCK, NO_CLOCK)
-    known = PARAMETERS.get(kind, tuple(_NAMES))
+    known = known_parameters(kind, options.get("pipeline", 0)) or tuple(_NAMES)
     options = {name: value for name, value in options.items() if name in known}
     return Point(make_design(kind, **options), None if clock == NO_CLOCK else clock)

@@ -20,6 +20,7 @@ from lmul.files import check_output, write_json
 from lmul.formal.accumulation import accumulation_claims
 from lmul.formal.claims import Claim
 from lmul.formal.multiplication import multiplier_claims
+from lmul.formal.outputs import output_claims
 from lmul.formal.streams import stream_claims
 from lmul.progress import working
 from lmul.tools import Parser, run_tool
@@ -48,7 +49,7 @@ class Outcome:
 
 def all_claims() -> list[Claim]:
     """Give every claim, about multipliers, sums and streams."""
-    return [*stream_claims(), *accumulation_claims(), *multiplier_claims()]
+    return [*stream_claims(), *accumulation_claims(), *output_claims(), *multiplier_claims()]
 
 
 def run_claim(claim: Claim) -> Outcome:

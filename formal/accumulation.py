@@ -4,8 +4,11 @@ The specification's register never leaves its range unnoticed: it marks a sum fr
 that leaves it. So sums are compared as long as they are not marked, and the flags always.
 """
 
+from dataclasses import replace
+from typing import Any
+
 from lmul.design import Design, make_design
-from lmul.formal.claims import DUT, Claim, edited, instance, specification
+from lmul.formal.claims import DUT, Claim, cleared, edited, instance, specification
 
 INPUTS = ["clk", "rst", "a", "b", "in_valid", "in_first", "in_last"]
 
@@ -22,6 +25,12 @@ DOT_PRODUCTS = (
 LANES = 2
 DEPTH = 4
 
+INTERFACES: tuple[dict[str, Any], ...] = (
+    {"reset_active": "low", "reset_name": "rst_n"},
+    {"reset": "async", "reset_active": "low", "clock_name": "aclk", "reset_name": "aresetn"},
+)
+"""Clocks and resets other than the usual ones."""
+
 
 def accumulation_claims() -> list[Claim]:
     """Claim that sums are right, and that `depth` products never leave the exact register's range."""
@@ -29,14 +38,15 @@ def accumulation_claims() -> list[Claim]:
         make_design("dot", format=format_, acc=acc, lanes=LANES, depth=DEPTH, out="raw")
         for format_, acc in DOT_PRODUCTS
     ]
-    return [*map(sum_claim, designs), *map(depth_claim, designs[:1]), depth_claim(designs[3])]
+    resets = [replace(designs[0], **interface) for interface in INTERFACES]
+    return [*map(sum_claim, designs + resets), *map(depth_claim, designs[:1]), depth_claim(designs[3])]
 
 
 def sum_claim(design: Design) -> Claim:
     """Claim that sums and flags are those of the specification, whatever is added."""
     compared = "1" if design.saturates else "!overflow"
     properties = f"""
-  always @* if (begun) begin
+  always @* if (begun && !{cleared(design)}) begin
     assert (c_valid == done);
     if (c_valid && defined) begin
       assert (c_flags == {{overflow, 1'b0, nan}});

@@ -52,8 +52,29 @@ class Claim:
         return self._check(self.mutant_sources)
 
     def _check(self, made_of: Callable[[str], Mapping[str, str]]) -> Verdict:
-        sources = made_of(export(self.design, DUT).verilog)
+        sources = made_of(device(self.design))
         return check(sources, "claim", method=self.method, cycles=self.cycles, seconds=self.seconds)
+
+
+def device(design: Design) -> str:
+    """Write a design as a module `DUT` whose clock is `clk` and whose reset, active high, is `rst`."""
+    if not design.interface:
+        return export(design, DUT).verilog
+    text = export(design, "device")
+    clocked = {design.clock_name: "clk", design.reset_name: "rst" if design.reset_level else "!rst"}
+    ports = [port for port in text.ports if port["name"] not in clocked]
+    declared = [f"{port['direction']}put [{port['width'] - 1}:0] {port['name']}" for port in ports]
+    pins = clocked | {port["name"]: port["name"] for port in ports}
+    return f"""{text.verilog}
+module {DUT} (input clk, input rst, {", ".join(declared)});
+  device device ({", ".join(f".{pin}({net})" for pin, net in pins.items())});
+endmodule
+"""
+
+
+def cleared(design: Design) -> str:
+    """Give the condition under which outputs have been cleared before the clock's edge."""
+    return "rst" if design.reset == "async" else "1'b0"
 
 
 def specification(name: str) -> str:

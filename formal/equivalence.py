@@ -8,10 +8,10 @@ contents. Registers of one copy only begin with anything.
 """
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from lmul.files import scratch
 from lmul.formal.model_checker import check
 from lmul.yosys import run_yosys
 
@@ -57,8 +57,8 @@ def equivalent(
     YosysError
         The Verilog cannot be read.
     """
-    with tempfile.TemporaryDirectory() as name:
-        copies, directions = _expose_registers(gold, gate, top, Path(name))
+    with scratch() as directory:
+        copies, directions = _expose_registers(gold, gate, top, directory)
     miter = _miter(directions[0], directions[1], reset_cycles, masks or {})
     sources = {"copies.v": copies, "miter.sv": miter}
     return check(sources, "miter", method="sec", seconds=seconds).holds

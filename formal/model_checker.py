@@ -7,12 +7,12 @@ value, and a net without driver has any value in any cycle.
 
 import re
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lmul.errors import UserError
+from lmul.files import scratch
 from lmul.yosys import run_yosys
 
 COMMANDS = {
@@ -67,8 +67,7 @@ def check(sources: Mapping[str, str], top: str, *, method: str, seconds: float, 
     YosysError
         The Verilog cannot be read.
     """
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
+    with scratch() as directory:
         for file, text in sources.items():
             (directory / file).write_text(text)
         run_yosys(aiger_commands(list(sources), top), directory)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from lmul.design import Design, make_design
-from lmul.formal.accumulation import sum_parameters
-from lmul.formal.claims import DUT, Claim, edited, instance, specification
+from lmul.formal.accumulation import INTERFACES, sum_parameters
+from lmul.formal.claims import DUT, Claim, cleared, edited, instance, specification
 from lmul.hdl.axi import data_bits
 
 SLAVES = [f"s_axis_{side}_{name}" for side in "ab" for name in ("tdata", "tvalid", "tready", "tlast")]
@@ -23,13 +23,13 @@ HOLD = """
     waits <= !rst && m_axis_c_tvalid && !m_axis_c_tready;
     {data_before, last_before, user_before} <= {m_axis_c_tdata, m_axis_c_tlast, m_axis_c_tuser};
   end
-  always @* if (waits) begin
+  always @* if (waits && !cleared) begin
     assert (m_axis_c_tvalid);
     assert ({data_before, last_before, user_before} == {m_axis_c_tdata, m_axis_c_tlast, m_axis_c_tuser});
   end"""
 
 ORDER = """
-  always @* if (begun) begin
+  always @* if (begun && !cleared) begin
     assert (accepted_rightly);
     assert (!m_axis_c_tvalid || owed != 0);
     assert (owed <= LIMIT);
@@ -40,7 +40,7 @@ ORDER = """
   end"""
 
 RESULTS = """
-  always @* if (begun && watched && defined) begin
+  always @* if (begun && watched && defined && !cleared) begin
     assert (m_axis_c_tuser[2:0] == {|overflow, 2'b00});
     if (SATURATES || !overflow) assert (m_axis_c_tdata[COLS*BITS-1:0] == sums);
   end"""
@@ -86,6 +86,8 @@ def stream_claims() -> list[Claim]:
     sizes = ((1, 1), (2, 1), (2, 2))
     designs = [_array(dataflow, *size) for dataflow in ("os", "ws") for size in sizes]
     narrow = [_array(dataflow, *size, acc="fixed:3:3") for dataflow in ("os", "ws") for size in sizes]
+    # An asynchronous reset of other names: the smallest arrays have all registers that are cleared.
+    designs += [replace(design, **INTERFACES[1]) for design in designs if design.rows == design.cols == 1]
     rules = (hold_claim, order_claim, output_progress_claim, input_progress_claim, bounded_results_claim)
     return [
         *(rule(design) for rule in rules for design in designs),
@@ -226,6 +228,7 @@ module claim (
 );
   localparam C = {widths["c"]}, COLS = {design.cols}, BITS = {design.accumulator_bits}, LIMIT = {limit};
   localparam SATURATES = {int(design.saturates)};
+  wire cleared = {cleared(design)};
   wire s_axis_a_tready, s_axis_b_tready;
   wire m_axis_c_tvalid, m_axis_c_tlast;
   wire [C-1:0] m_axis_c_tdata;

@@ -226,6 +226,16 @@ class Arithmetic:
         return max((self.depth * self.largest_product).bit_length() + 1, self.step_bits)
 
     @property
+    def output_overflows(self) -> bool:
+        """Whether a finite sum can round to more than the output's largest number."""
+        if self.out == "raw":
+            return False
+        output, register = FORMATS[self.out], self.accumulator_format
+        if register is None:  # The most negative sum is a power of two.
+            return self.lsb_exponent + self.accumulator_bits - 1 > output.bias
+        return register.bias == output.bias and register.mantissa_bits > output.mantissa_bits
+
+    @property
     def output_bits(self) -> int:
         """Width of one output element."""
         return self.accumulator_bits if self.out == "raw" else FORMATS[self.out].width

@@ -109,6 +109,8 @@ class FixedPoint:
         """
         if self.digits.dtype != np.int64 or self.bits <= FP64_SIGNIFICAND_BITS + 1:
             exact: NDArray[np.float64] = self.digits[0] * 2.0 ** (self.zeros + exponent)
+            # A register has one zero; a sum of doubles that are all -0 is -0.
+            exact += 0.0
             return exact
         negative = self.digits[-1] < 0
         magnitude = FixedPoint(np.where(negative, -self.digits, self.digits), self.bits)

@@ -46,6 +46,15 @@ class Quantised:
     codes: Codes
     scale: Any
 
+    def scales(self) -> NDArray[np.float64]:
+        """Give the scale of each number: an array of the shape of the codes."""
+        scale = np.asarray(self.scale)
+        for axis in range(scale.ndim):
+            if scale.shape[axis] not in (1, self.codes.shape[axis]):
+                blocks = np.repeat(scale, BLOCK, axis=axis)
+                scale = np.take(blocks, np.arange(self.codes.shape[axis]), axis=axis)
+        return np.broadcast_to(scale, self.codes.shape)
+
 
 def quantise(
     tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int | None = None

@@ -35,6 +35,8 @@ class Sum(NamedTuple):
     nan : bool
     output : int
         The output element, a bit pattern.
+    too_large : bool
+        The sum is finite, and rounds to more than the output's largest number.
     """
 
     raw: int
@@ -42,6 +44,7 @@ class Sum(NamedTuple):
     infinity: int
     nan: bool
     output: int
+    too_large: bool
 
 
 def decode(code: int, format_: Format) -> float:
@@ -330,7 +333,7 @@ def _fixed_dot(steps: list[list[float]], arithmetic: Arithmetic) -> Sum:
     nan = any(math.isnan(product) for product in specials) or len(specials) > 1
     infinity = 0 if nan or not specials else int(math.copysign(1, specials.pop()))
     value: Real = math.nan if nan else infinity * math.inf if infinity else register * unit
-    return Sum(register, overflow, infinity, nan, _output(register, value, arithmetic))
+    return Sum(register, overflow, infinity, nan, *_output(register, value, arithmetic))
 
 
 def _float_dot(steps: list[list[float]], arithmetic: Arithmetic, format_: Format) -> Sum:
@@ -346,7 +349,7 @@ def _float_dot(steps: list[list[float]], arithmetic: Arithmetic, format_: Format
         total = _add(total, terms[0], format_)
     infinity = int(math.copysign(1, total)) if math.isinf(total) else 0
     raw = encode(total, format_, "nearest", "ieee")
-    return Sum(raw, False, infinity, math.isnan(total), _output(raw, total, arithmetic))
+    return Sum(raw, False, infinity, math.isnan(total), *_output(raw, total, arithmetic))
 
 
 def _rounded(value: Real, format_: Format) -> float:
@@ -361,8 +364,11 @@ def _add(x: float, y: float, format_: Format) -> float:
     return _rounded(Fraction(x) + Fraction(y), format_)
 
 
-def _output(raw: int, value: Real, arithmetic: Arithmetic) -> int:
-    """Give the output element of a register and the sum that it stands for."""
+def _output(raw: int, value: Real, arithmetic: Arithmetic) -> tuple[int, bool]:
+    """Give the output element of a register and the sum that it stands for, and whether that is too large."""
     if arithmetic.out == "raw":
-        return raw & ((1 << arithmetic.output_bits) - 1)
-    return encode(value, FORMATS[arithmetic.out], "nearest", "ieee")
+        return raw & ((1 << arithmetic.output_bits) - 1), False
+    format_ = FORMATS[arithmetic.out]
+    finite = math.isfinite(value)
+    too_large = finite and _round_magnitude(abs(Fraction(value)), format_, "nearest") > format_.largest_finite
+    return encode(value, format_, "nearest", "ieee"), too_large

@@ -57,7 +57,7 @@ def matmul(
     Warns
     -----
     RuntimeWarning
-        Sums left the range of the accumulator: they are saturated, or infinite.
+        Sums left the range of the accumulator, or of the output: they are saturated, or infinite.
     """
     reals = [as_reals(operand) for operand in (a, b)]
     if min(real.ndim for real in reals) < 2 or reals[0].shape[-1] != reals[1].shape[-2]:
@@ -67,8 +67,9 @@ def matmul(
     x, y = (quantise_factor(real, side, spec, rounding, scaling) for side, real in enumerate(reals))
     values, left_range = multiply_scaled(x, y, spec)
     if left_range:
+        output = f" or of the output {spec.out}" if spec.output_overflows else ""
         warnings.warn(
-            f"{left_range} of {values.size} sums left the range of the accumulator {spec.acc}",
+            f"{left_range} of {values.size} sums left the range of the accumulator {spec.acc}{output}",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -119,7 +120,7 @@ def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals
     -------
     values : ndarray of float64, shape (..., M, N)
     left_range : int
-        Sums that left the range of the accumulator.
+        Sums that left the range of the accumulator, or of the output.
 
     Raises
     ------
@@ -171,14 +172,14 @@ def _stacked(factor: Quantised, axes: tuple[int, ...], scales: tuple[int, int]) 
 
 
 def _add_products(x: Quantised, y: Quantised, parts: list[slice], spec: Arithmetic, total: Reals) -> int:
-    """Add the products of two matrices to `total`, and tell how many sums left the accumulator's range."""
+    """Add the products of two matrices to `total`, and tell how many sums left their range."""
     left_range = 0
     for part, inner in enumerate(parts):
         sums = matmul_codes(x.codes[:, inner], y.codes[inner], spec)
         values = sums.values()
+        left_range += int(np.count_nonzero(sums.overflow | ~np.isfinite(values)))
         # The product of the scales alone may be no double.
         values *= x.scale[:, part, None]
         values *= y.scale[part]
         total += values
-        left_range += int(np.count_nonzero(sums.overflow | sums.inf | sums.nan))
     return left_range

@@ -25,7 +25,8 @@ class Sums:
         that are infinite or NaN count as zero in a fixed-point register.
     overflow : ndarray of bool
         A fixed-point register left its range. `exact` then holds the sum modulo its width, `fixed`
-        has been saturated. Floating-point accumulators overflow to infinity instead.
+        has been saturated. Floating-point accumulators overflow to infinity instead. What the output
+        cannot hold is `too_large`; the hardware's flag is set by both.
     infinity : ndarray of int8
         Sign of an infinite sum, 0 for all others.
     nan : ndarray of bool
@@ -43,6 +44,20 @@ class Sums:
         """The sum is infinite."""
         infinite: NDArray[np.bool_] = self.infinity != 0
         return infinite
+
+    @property
+    def too_large(self) -> NDArray[np.bool_]:
+        """The sum is finite, and its output is not: it rounds to more than the largest number."""
+        if not self.arithmetic.output_overflows:
+            return np.zeros(self.nan.shape, dtype=np.bool_)
+        lost: NDArray[np.bool_] = np.isinf(self.values()) & ~self.inf
+        return lost
+
+    @property
+    def flags(self) -> NDArray[np.int64]:
+        """The flags as the hardware's bits: {overflow, inf, nan}."""
+        overflow = (self.overflow | self.too_large).astype(np.int64)
+        return (overflow << 2) | (self.inf.astype(np.int64) << 1) | self.nan
 
     @property
     def raw(self) -> NDArray[Any]:

@@ -34,6 +34,9 @@ class DesignComponent(wiring.Component):  # type: ignore[type-arg]
 
     kind: ClassVar[str]
 
+    # Asked for its model or its latency alone, it is of use without being elaborated: Amaranth would warn.
+    _MustUse__silence = True
+
     def __init__(self, design: Design, members: dict[str, Any]) -> None:
         if design.kind != self.kind:
             raise ValueError(f"design must be of the kind {self.kind!r}, not {design.kind!r}")

@@ -96,9 +96,10 @@ class DotProductBlock(Block):
         raw = Signal(self._design.accumulator_bits, name="complete_sum")
         m.d.comb += raw.eq(complete.pop("c") & complete["valid"].replicate(len(raw)))
         operands = {"raw": raw, "flags": mac_flags, "en": Const(1, 1)}
-        element = output_element(m, platform, "round", self._design, **operands)
+        element, too_large = output_element(m, platform, "round", self._design, **operands)
         pipeline = Pipeline(m, sum_cuts(self._design), ("valid",))
         for point in ("magnitude", "normalised"):
             complete = vars(pipeline.cut(point, **complete))
+        complete["overflow"] = complete["overflow"] | too_large
         result = Pipeline(m, ("result",), ("valid", "c", *FLAGS))
         return vars(result.cut("result", c=element, **complete))

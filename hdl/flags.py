@@ -36,7 +36,10 @@ def nan_and_infinity(arithmetic: Arithmetic, raw: Value, flags: Value) -> tuple[
 
 
 def output_flags(arithmetic: Arithmetic, raw: Value, flags: Value) -> tuple[Value, Value, Value]:
-    """Give the flags in the order of the ports, from the lowest: nan, inf, overflow."""
+    """Give the flags of a sum in the order of the ports, from the lowest: nan, inf, overflow.
+
+    What the output cannot hold is for its conversion to tell.
+    """
     nan, inf, _ = nan_and_infinity(arithmetic, raw, flags)
     overflow = Const(0, 1) if arithmetic.accumulator_format else flags[OVERFLOW]
     return nan, inf, overflow
@@ -46,4 +49,5 @@ def possible_flags(arithmetic: Arithmetic) -> list[int]:
     """Give the places of the ports' flags that a design can ever set: {overflow, inf, nan}."""
     floating = arithmetic.accumulator_format is not None
     infinite = floating or has_special("inf", arithmetic)
-    return [0, *([1] if infinite else []), *([] if floating else [2])]
+    overflows = not floating or arithmetic.output_overflows
+    return [0, *([1] if infinite else []), *([2] if overflows else [])]

@@ -5,7 +5,8 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
-from lmul.golden import Format
+from lmul.design import Design
+from lmul.golden import FORMATS
 from lmul.hdl.float_add import GUARD_BITS, round_field, select_special
 from lmul.hdl.hierarchy import Block
 from lmul.hdl.operand import Operand, operand_offset
@@ -16,13 +17,15 @@ class FloatConvert(Block):
 
     Parameters
     ----------
-    source, target : Format
-        With infinities; the target's exponent range holds the source's.
+    design : Design
+        With a floating-point accumulator and another output, whose exponent range holds the accumulator's.
 
     Members
     -------
     raw : In(W)
     value : Out(W)
+    too_large : Out(1)
+        The sum is finite, and rounds to infinity. Only where there is such a sum.
     """
 
     block_name = "convert"
@@ -30,16 +33,17 @@ class FloatConvert(Block):
 
     raw: Signal
     value: Signal
+    too_large: Signal
 
-    def __init__(self, source: Format, target: Format) -> None:
-        self._source = source
-        self._target = target
-        super().__init__({"raw": In(source.width), "value": Out(target.width)})
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        members = {"raw": In(design.accumulator_bits), "value": Out(design.output_bits)}
+        super().__init__(members | ({"too_large": Out(1)} if design.output_overflows else {}))
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        source, target = self._source, self._target
+        source, target = FORMATS[self._design.acc], FORMATS[self._design.out]
         # Subnormals of a narrower exponent range are normal numbers of the target.
         same_range = source.exponent_bits == target.exponent_bits
         subnormals = "flush" if same_range else "full"
@@ -54,4 +58,6 @@ class FloatConvert(Block):
         finite = field & ~zero.replicate(target.width - 1)
         special = {"nan": x.nan, "inf": x.inf, "negative": x.sign}
         m.d.comb += self.value.eq(select_special(finite, x.sign, **special, format_=target))
+        if self._design.output_overflows:
+            m.d.comb += self.too_large.eq((finite >= (target.infinity or 0)) & ~x.special)
         return m

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
 
-from amaranth import ClockSignal, Instance, Module, ResetSignal, Signal, Value
+from amaranth import ClockDomain, ClockSignal, Fragment, Instance, Module, Signal, Value
 from amaranth.lib import wiring
 
 
@@ -28,6 +28,29 @@ class Block(wiring.Component):  # type: ignore[type-arg]
     has_reset: bool = True
 
 
+@dataclass(frozen=True)
+class Clocking:
+    """The clock and the reset of a design, as its ports have them.
+
+    Parameters
+    ----------
+    clock_name, reset_name : str
+    asynchronous : bool
+        Whether the reset clears registers without an edge of the clock.
+    active_low : bool
+        Whether the reset is on while its port is 0.
+    """
+
+    clock_name: str = "clk"
+    reset_name: str = "rst"
+    asynchronous: bool = False
+    active_low: bool = False
+
+    def ports(self, block: Block) -> list[str]:
+        """Give the names of a block's ports for them, none without registers."""
+        return [self.clock_name, self.reset_name][: block.sequential * (1 + block.has_reset)]
+
+
 class ModulePerBlock:
     """The elaboration platform of an export: collects the blocks that a design is made of.
 
@@ -35,6 +58,8 @@ class ModulePerBlock:
     ----------
     prefix : str
         Module names are `{prefix}_{block_name}`.
+    clocking : Clocking, optional
+        Of every block.
 
     Attributes
     ----------
@@ -42,9 +67,27 @@ class ModulePerBlock:
         By module name, in order of first placement.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, clocking: Clocking | None = None) -> None:
         self.prefix = prefix
+        self.clocking = clocking or Clocking()
         self.blocks: dict[str, Block] = {}
+        self._reset = Signal(name=self.clocking.reset_name)
+
+    def clock(self, block: Block, fragment: Fragment) -> dict[str, Signal]:
+        """Give the registers of a block's fragment their clock and reset: the ports for them, by name."""
+        names = self.clocking.ports(block)
+        if not names:
+            return {}
+        domain: Any = ClockDomain(
+            "sync", reset_less=not block.has_reset, async_reset=self.clocking.asynchronous
+        )
+        domain.clk.name = self.clocking.clock_name
+        fragment.add_domains(domain)  # type: ignore[no-untyped-call]
+        if block.has_reset and self.clocking.active_low:
+            fragment.add_statements("comb", domain.rst.eq(~self._reset))  # type: ignore[no-untyped-call]
+        elif block.has_reset:
+            domain.rst = self._reset
+        return dict(zip(names, (domain.clk, self._reset), strict=False))
 
     def instance(self, name: str, block_class: type[Block], *args: Any) -> tuple[Instance, Any]:
         """Make an instance of a block's module, and the signals of its ports."""
@@ -59,10 +102,10 @@ class ModulePerBlock:
             signal = Signal(member.shape, name=f"{name}_{port}")
             connections[("i_" if member.flow is wiring.In else "o_") + port] = signal
             _set(signals, path, signal)
-        if block.sequential:
-            connections["i_clk"] = ClockSignal()
-        if block.sequential and block.has_reset:
-            connections["i_rst"] = ResetSignal()
+        clock: list[Value] = [ClockSignal(), self._reset]
+        connections |= {
+            f"i_{port}": signal for port, signal in zip(self.clocking.ports(block), clock, strict=False)
+        }
         return Instance(module, **connections), signals
 
 

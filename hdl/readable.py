@@ -12,7 +12,7 @@ from itertools import groupby
 
 _NAME = r"(?:\\\S+ |[A-Za-z_$][\w$]*)"
 _OPERAND = rf"(?:\$signed\([^()]*\)|\{{[^{{}}]*\}}|\d+'\w+|{_NAME}(?:\[[\d:]+\])?)"
-_UNARY = re.compile(rf"([~&|^!]) ({_OPERAND})")
+_UNARY = re.compile(rf"([~&|^!]) ?({_OPERAND})")
 _BINARY = re.compile(rf"({_OPERAND}) (\S+) ({_OPERAND})")
 _TERNARY = re.compile(rf"({_OPERAND}) \? ({_OPERAND}) : ({_OPERAND})")
 _DECLARATION = re.compile(rf"  (input|output|wire|reg) (?:signed )?(?:\[(\d+):0\] )?({_NAME});")
@@ -107,6 +107,7 @@ class _ModuleText:
         self.kinds: dict[str, set[str]] = {}
         self.assigns: list[_Assignment] = []
         self.processes: list[list[_Assignment]] = []
+        self.events: list[str] = []
         self.instances: list[str] = []
         for line in lines:
             if match := _DECLARATION.fullmatch(line):
@@ -117,6 +118,7 @@ class _ModuleText:
                 self.assigns.append(_Assignment(match[1], self._parse(match[2])))
             elif line.startswith("  always"):
                 self.processes.append([])
+                self.events.append(line.replace(", ", " or "))
             elif match := _BRANCH.fullmatch(line):
                 condition = self._parse(match[2]) if match[2] else None
                 branch = _Assignment(match[3].strip(), self._parse(match[4]), match[1] or "else", condition)
@@ -352,8 +354,8 @@ def _write(name: str, module: _ModuleText, ports: Sequence[str]) -> str:
     for statement in module.statements():
         _widen(module, statement)
     text += [f"  assign {assign.target} = {assign.value};" for assign in module.assigns]
-    for process in module.processes:
-        text += ["", "  always @(posedge clk)", *_branches(process)]
+    for events, process in zip(module.events, module.processes, strict=True):
+        text += ["", events, *_branches(process)]
     if module.instances:
         text += ["", *(_compact(line) for line in module.instances)]
     return "\n".join([*text, "endmodule"])

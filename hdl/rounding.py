@@ -35,6 +35,8 @@ class RoundToFloat(Block):
     nan, inf, negative : In(1)
         What takes the place of the number; the sign of an infinity.
     value : Out(32) or Out(16)
+    too_large : Out(1)
+        The sum is finite, and rounds to infinity. Only where there is such a sum.
     """
 
     block_name = "round"
@@ -45,6 +47,7 @@ class RoundToFloat(Block):
     inf: Signal
     negative: Signal
     value: Signal
+    too_large: Signal
 
     def __init__(self, design: Design) -> None:
         self._design = design
@@ -57,6 +60,7 @@ class RoundToFloat(Block):
             "negative": In(1),
             "value": Out(design.output_bits),
         }
+        members |= {"too_large": Out(1)} if design.output_overflows else {}
         super().__init__(({"en": In(1)} if self.sequential else {}) | members)
 
     def elaborate(self, platform: Any) -> Module:
@@ -81,6 +85,8 @@ class RoundToFloat(Block):
             m.d.comb += self.value.eq(Cat(Const(infinity, len(field)), s.negative))
         with m.Elif(s.normalised[-1]):
             m.d.comb += self.value.eq(Cat(Mux(too_large, infinity, field), s.sign))
+        if self._design.output_overflows:
+            m.d.comb += self.too_large.eq(too_large & s.normalised[-1] & ~s.nan & ~s.inf)
         return m
 
     def _round(self, m: Module, normalised: Value, zeros: Value) -> tuple[Value, Value]:
@@ -95,7 +101,8 @@ class RoundToFloat(Block):
         largest_exponent = self._design.lsb_exponent + bits - 1 + format_.bias
         exponent = Signal(range(largest_exponent + 1))
         infinity = format_.infinity or 0
-        fits = largest_exponent + 1 < infinity >> format_.mantissa_bits
+        # Only the most negative sum has the largest exponent, and it is a power of two: no carry makes more.
+        fits = not self._design.output_overflows
         field = Signal(format_.width - 1 if fits else len(exponent) + 1 + format_.mantissa_bits)
         m.d.comb += [
             round_up.eq(wide[rest - 1] & (wide[: rest - 1].any() | mantissa[0])),
@@ -108,15 +115,21 @@ class RoundToFloat(Block):
 
 def output_element(
     m: Module, platform: Any, name: str, design: Design, *, en: Value, raw: Value, flags: Value
-) -> Value:
-    """Bring a complete sum into the form of `design.out`, `stages_after_sum` cycles of `en` later."""
+) -> tuple[Value, Value]:
+    """Bring a complete sum into the form of `design.out`, `stages_after_sum` cycles of `en` later.
+
+    Returns
+    -------
+    element : Value
+    too_large : Value
+        The sum is finite, and the element is infinite.
+    """
     if not design.converts:
-        return raw
+        return raw, Const(0, 1)
     if design.accumulator_format:
-        formats = design.accumulator_format, FORMATS[design.out]
-        convert = place(m, platform, name, FloatConvert, *formats)
+        convert = place(m, platform, name, FloatConvert, design)
         m.d.comb += convert.raw.eq(raw)
-        return convert.value
+        return convert.value, convert.too_large if design.output_overflows else Const(0, 1)
     rounding = place(m, platform, name, RoundToFloat, design)
     nan, inf, negative = nan_and_infinity(design, raw, flags)
     m.d.comb += [
@@ -127,4 +140,4 @@ def output_element(
     ]
     if stages_after_sum(design):
         m.d.comb += rounding.en.eq(en)
-    return rounding.value
+    return rounding.value, rounding.too_large if design.output_overflows else Const(0, 1)

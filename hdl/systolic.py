@@ -168,11 +168,13 @@ class Systolic(Block):
         """Give the possible flags and the output element of what leaves a column, with the last column's."""
         raw, raw_flags = total[: self._design.accumulator_bits], total[self._design.accumulator_bits :]
         options = {"en": self.en, "raw": raw, "flags": raw_flags}
-        element = output_element(m, platform, f"round_c{col}", self._design, **options)
+        element, too_large = output_element(m, platform, f"round_c{col}", self._design, **options)
         after = stages_after_sum(self._design)
         all_flags = output_flags(self._design, raw, raw_flags)
         flags: Value = Cat(all_flags[place] for place in possible_flags(self._design))
         flags = [flags, *self._chain(m, flags, f"flags_c{col}_", loads[:after])][-1]
+        if self._design.output_overflows:  # The last of the flags is overflow.
+            flags = Cat(flags[:-1], flags[-1] | too_large)
         leaving = Cat(element, flags)
         return [leaving, *self._chain(m, leaving, f"c_c{col}_align", loads[after:])][-1]
 

@@ -2,24 +2,24 @@
 
 import json
 import re
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from amaranth import ClockDomain, Fragment
+from amaranth import Fragment
 from amaranth.back import rtlil  # type: ignore[attr-defined]
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
 from lmul.design import DATAFLOWS, Design
 from lmul.errors import UserError
+from lmul.files import scratch
 from lmul.hdl.axi import ArrayAxiStream
 from lmul.hdl.built import check_built
 from lmul.hdl.dot import DotProductBlock
-from lmul.hdl.hierarchy import Block, ModulePerBlock, ports_of
+from lmul.hdl.hierarchy import Block, Clocking, ModulePerBlock, ports_of
 from lmul.hdl.multiplier import MultiplierBlock
 from lmul.hdl.readable import readable
 from lmul.multipliers.table import plug_in_version
@@ -93,6 +93,12 @@ class Export:
         return ports
 
     @property
+    def clock(self) -> str:
+        """The name of the clock's port, if there is one."""
+        reset: dict[str, str] = json.loads(self.sidecar).get("reset", {})
+        return reset.get("clock", "clk")
+
+    @property
     def port_names(self) -> list[str]:
         """The names of the ports."""
         return [port["name"] for port in self.ports]
@@ -129,25 +135,35 @@ def export(design: Design, name: str | None = None) -> Export:
     Raises
     ------
     UserError
-        There is a model of the design, but no hardware, or the name is none in Verilog.
+        There is a model of the design, but no hardware, or a name is none in Verilog or twice in the design.
     """
     name = name or design.name
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
         right = "take letters, digits and _, no digit first, in --name-prefix too"
         raise UserError(f"{name!r} names no Verilog module: {right}")
     top = component(design)
-    platform = ModulePerBlock(name)
+    platform = ModulePerBlock(name, clocking(design))
     text = {name: _rtlil(top, name, platform)}
     while missing := platform.blocks.keys() - text.keys():
         for module in sorted(missing):
             text[module] = _rtlil(platform.blocks[module], module, platform)
     blocks = {name: top} | platform.blocks
-    ports = {module: _port_names(block) for module, block in blocks.items()}
-    modules = readable(_structural_verilog("\n".join(text.values()), name), ports)
+    _check_names(platform.clocking, blocks, text)
+    ports = {module: _port_names(block, platform.clocking) for module, block in blocks.items()}
+    modules = readable(_structural_verilog("\n".join(text.values()), name, platform.clocking), ports)
     body = "\n\n".join(_comment(blocks[module]) + modules[module] for module in blocks)
     return Export(
         name, f"{_header(design, name)}\n{body}\n\n`default_nettype wire\n", _sidecar(design, name, top)
     )
+
+
+def _check_names(clock: Clocking, blocks: Mapping[str, Block], text: Mapping[str, str]) -> None:
+    """Refuse names of the clock and the reset that the design has for something else."""
+    for name in {name for block in blocks.values() for name in clock.ports(block)}:
+        ports = {port.name for block in blocks.values() for port in ports_of(block)}
+        # Amaranth tells signals of one name apart by numbers.
+        if name in ports or any(f"\\{name}$" in module for module in text.values()):
+            raise UserError(f"{name!r} cannot name the clock or the reset: the design has such a signal")
 
 
 def block_verilog(block: Block, name: str) -> str:
@@ -159,24 +175,31 @@ def block_verilog(block: Block, name: str) -> str:
     name : str
         Of its module.
     """
-    return _structural_verilog(_rtlil(block, name, ModulePerBlock(name)), name)
+    platform = ModulePerBlock(name)
+    return _structural_verilog(_rtlil(block, name, platform), name, platform.clocking)
+
+
+def clocking(design: Design) -> Clocking:
+    """Give the clock and the reset of a design."""
+    return Clocking(
+        design.clock_name, design.reset_name, design.reset == "async", design.reset_active == "low"
+    )
 
 
 def _rtlil(block: Block, name: str, platform: ModulePerBlock) -> str:
     ports = {port.name: (port.value, DIRECTIONS[port.flow]) for port in ports_of(block)}
     fragment = Fragment.get(block, platform)  # type: ignore[no-untyped-call]
-    if block.sequential and not block.has_reset:
-        domain = ClockDomain("sync", reset_less=True)
-        fragment.add_domains(domain)
-        ports["clk"] = (domain.clk, PortDirection.Input)  # type: ignore[attr-defined]
+    for port, signal in platform.clock(block, fragment).items():
+        ports[port] = (signal, PortDirection.Input)
     text: str = rtlil.convert(fragment, name=name, ports=ports, emit_src=False)
     return text
 
 
-def _structural_verilog(text: str, top: str) -> str:
+def _structural_verilog(text: str, top: str, clock: Clocking) -> str:
     """Let Yosys turn processes into expressions and registers with enables and resets."""
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
+    # Synchronous resets only where there is one: other zeros are logic.
+    synchronous = [f"select -set reset i:{clock.reset_name} %co3 t:$dff %i", "opt_dff -simple-dffe @reset"]
+    with scratch() as directory:
         (directory / "design.il").write_text(text)
         run_yosys(
             [
@@ -186,9 +209,7 @@ def _structural_verilog(text: str, top: str) -> str:
                 "opt_expr",
                 "wreduce",
                 "opt_clean -purge",
-                # Synchronous resets only where there is one: other zeros are logic.
-                "select -set reset i:rst %co3 t:$dff %i",
-                "opt_dff -simple-dffe @reset",
+                *([] if clock.asynchronous else synchronous),
                 "opt_dff -simple-dffe -nosdff",
                 "opt_expr",
                 "opt_clean -purge",
@@ -201,10 +222,8 @@ def _structural_verilog(text: str, top: str) -> str:
         return (directory / "design.v").read_text()
 
 
-def _port_names(block: Block) -> list[str]:
-    names = [port.name for port in ports_of(block)]
-    clock = ["clk", "rst"] if block.has_reset else ["clk"]
-    return [*(clock if block.sequential else []), *names]
+def _port_names(block: Block, clock: Clocking) -> list[str]:
+    return [*clock.ports(block), *(port.name for port in ports_of(block))]
 
 
 def _comment(block: Block) -> str:
@@ -244,6 +263,7 @@ def _sidecar(design: Design, name: str, top: Block) -> str:
         "name": name,
         "parameters": design.parameters(),
         "ports": _ports(design, top),
+        **_reset(design),
         "latency_cycles": design.latency,
         "products_per_cycle": design.products_per_cycle,
         "accumulator": _accumulator(design),
@@ -254,9 +274,9 @@ def _sidecar(design: Design, name: str, top: Block) -> str:
 
 
 def _ports(design: Design, top: Block) -> list[dict[str, Any]]:
-    ports: list[dict[str, Any]] = []
-    if top.sequential:
-        ports += [{"name": name, "direction": "in", "width": 1} for name in ("clk", "rst")]
+    ports: list[dict[str, Any]] = [
+        {"name": name, "direction": "in", "width": 1} for name in clocking(design).ports(top)
+    ]
     layouts = _layouts(design)
     for port in ports_of(top):
         direction = "in" if port.flow is wiring.In else "out"
@@ -264,6 +284,14 @@ def _ports(design: Design, top: Block) -> list[dict[str, Any]]:
         if port.name in layouts:
             ports[-1]["layout"] = layouts[port.name]
     return ports
+
+
+def _reset(design: Design) -> dict[str, dict[str, str]]:
+    """Describe the clock and the reset, if anything about them is not as usual."""
+    if not design.interface:
+        return {}
+    clock, port = design.clock_name, design.reset_name
+    return {"reset": {"clock": clock, "port": port, "kind": design.reset, "active": design.reset_active}}
 
 
 def _layouts(design: Design) -> dict[str, str]:

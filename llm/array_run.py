@@ -1,13 +1,12 @@
 """Matrix products of a model on the simulated array: codes go in, and rows of sums come out."""
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.files import locked, write_files
+from lmul.files import locked, scratch, write_files
 from lmul.golden import FORMATS, Codes, Quantised, decode, multiply_scaled
 from lmul.hdl import export
 from lmul.hdl.axi import data_bits
@@ -73,8 +72,8 @@ class ArrayMatmul(SchemeMatmul):
         """Send a matrix product of codes through the array and read what came out."""
         design = self._design
         # Another run with the same directory must not read our tiles.
-        with tempfile.TemporaryDirectory(dir=self._directory) as own:
-            sent, received = Path(own) / "tiles.bin", Path(own) / "rows.bin"
+        with scratch(self._directory) as own:
+            sent, received = own / "tiles.bin", own / "rows.bin"
             write_tiles(list(tiles(a, b, design)), design, sent)
             counted = run_array(self._program, sent, rows=received)
             beats = np.fromfile(received, np.uint8).reshape(-1, data_bits(design)["c"] // 8)

@@ -5,7 +5,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from lmul.console import console
 from lmul.errors import UserError, one_line
-from lmul.files import check_output, locked, write_json
+from lmul.files import check_output, folder, locked, write_json
 from lmul.mutation.campaign import CAMPAIGNS, Campaign, Outcome, run_campaign
 from lmul.progress import working
 from lmul.sim.simulate import TESTCASES, SimulationError
@@ -38,8 +38,9 @@ def main(arguments: Sequence[str] | None = None, campaigns: Sequence[Campaign] =
         check_output(options.json)
     if not 0 < options.seconds < math.inf:
         raise UserError(f"--seconds must be a number above 0, not {options.seconds:g}")
+    chosen = _chosen(campaigns, options)
     try:
-        outcomes = [_run(campaign, options) for campaign in campaigns]
+        outcomes = [_run(campaign, options) for campaign in chosen]
     except SimulationError as error:
         print(f"lmul: {one_line(error)}", file=sys.stderr)
         return 1
@@ -56,9 +57,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the faults that are drawn (default: 1)")
     parser.add_argument("--seconds", type=float, default=60, help="to prove one equivalent (default: 60)")
-    parser.add_argument("--build", type=Path, default=Path("build"), help="directory of what is built")
+    parser.add_argument("--only", default="", help="campaigns whose part or name has this text")
+    parser.add_argument("--most", type=int, help="mutants of a campaign at most; default: all that it draws")
+    parser.add_argument("--build", type=folder, default="build", help="directory of what is built")
     parser.add_argument("--json", type=Path, help="write every mutant and what became of it into this file")
     return parser
+
+
+def _chosen(campaigns: Sequence[Campaign], options: argparse.Namespace) -> list[Campaign]:
+    """Give the campaigns that were asked for, with no more mutants than that."""
+    if options.most is not None and options.most < 1:
+        raise UserError(f"--most must be 1 or more, not {options.most}")
+    chosen = [one for one in campaigns if options.only in f"{one.part}: {one.name}"]
+    if not chosen:
+        names = "; ".join(f"{one.part}: {one.name}" for one in campaigns)
+        raise UserError(f"--only {options.only!r} is in no name of a campaign: {names}")
+    return [replace(one, count=min(one.count, options.most or one.count)) for one in chosen]
 
 
 def _run(campaign: Campaign, options: argparse.Namespace) -> Outcome:

@@ -226,7 +226,7 @@ def drawn_file() -> bytes:
 
 @lru_cache(maxsize=1)
 def _matrices(path: Path | None) -> tuple[Operands, ...]:
-    return default_operands() if path is None else (load_operands(path),)
+    return default_operands() if path is None else load_operands(path)
 
 
 def _expected_seconds(job: Job) -> float:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.errors import UserError
+from lmul.files import scratch
 from lmul.report.charts import Chart
 from lmul.report.contents import Contents
 from lmul.report.measure import DRAWN, Figures, drawn_file
@@ -115,9 +115,9 @@ def figure_files(chart: Chart) -> dict[str, str | bytes]:
     import vl_convert
 
     svg = vl_convert.vegalite_to_svg(chart.figure_spec(), vl_version=VEGALITE)
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory, "figure.svg").write_text(svg, encoding="utf-8")
-        page = Path(directory, "page.typ")
+    with scratch() as directory:
+        (directory / "figure.svg").write_text(svg, encoding="utf-8")
+        page = directory / "page.typ"
         page.write_text(PDF_PAGE, encoding="utf-8")
         return {f"{chart.name}.svg": svg, f"{chart.name}.pdf": typst.compile(page, ignore_system_fonts=True)}
 

@@ -6,10 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import Arithmetic, decode, encode, matmul_codes, wide_product
+from lmul.golden import matmul_codes, wide_product
 from lmul.golden.fixed_point import FixedPoint
 from lmul.sim.coverage import Group, ProductCoverage, make_group
-from lmul.sim.stress_operands import longest_sum, products_to_overflow
+from lmul.sim.stress_operands import (
+    accumulated,
+    longest_sum,
+    products_to_overflow,
+    terms_beyond_output,
+)
 
 Codes = NDArray[Any]
 Truth = NDArray[np.bool_]
@@ -62,7 +67,7 @@ class SumCoverage:
         design = self._design
         a_codes, b_codes = np.broadcast_arrays(a.T[:, :, None], b[:, None, :])
         wide = wide_product(a_codes, b_codes, design)
-        terms = _accumulated(wide, design)
+        terms = accumulated(wide, design)
         special = ~np.isfinite(terms)
         sums = matmul_codes(a, b, design)
         finite = ~(sums.nan | sums.inf)
@@ -78,7 +83,10 @@ class SumCoverage:
         special = ~np.isfinite(terms)
         early = special.any(axis=0) & ~special[-self._last_step(len(terms)) :].any(axis=0)
         nan_product = np.isnan(wide).any(axis=0)
+        only_output = sums.too_large & ~sums.overflow
         found = {
+            "too large for the output": only_output & (value > 0),
+            "too negative for the output": only_output & (value < 0),
             "zero of zeros": number & (value == 0) & (wide == 0).all(axis=0),
             "zero by cancellation": number & (value == 0) & self._counts(terms).any(axis=0),
             "positive": number & (value > 0),
@@ -118,7 +126,8 @@ class SumCoverage:
         total = np.trunc(units).sum(axis=0)
         overflow = sums.overflow
         last = units[-self._last_step(len(units)) :]
-        inside = (total >= -limit) & (total < limit)
+        # One product of -limit is clamped, and leaves nothing to come back from.
+        inside = (total > -limit) & (total < limit)
         found = {
             "left the range upward": overflow & (total >= limit),
             "left the range downward": overflow & (total < -limit),
@@ -152,7 +161,7 @@ class SumCoverage:
         lanes, beyond = design.lanes, products_to_overflow(design)
         largest, smallest = _extreme_products(design)
         infinite = any(format_.infinity is not None for format_ in design.formats)
-        term_infinite = bool(np.isinf(_accumulated(np.array([largest]), design)[0]))
+        term_infinite = bool(np.isinf(accumulated(np.array([largest]), design)[0]))
         nan = infinite or any(format_.nan is not None for format_ in design.formats)
         floating = design.accumulator_format is not None
         rules: dict[str, tuple[bool, str]] = {
@@ -169,6 +178,11 @@ class SumCoverage:
                 TOO_SHORT if infinite else NO_SPECIAL,
             ),
         }
+        for sign, name in enumerate(("too large for the output", "too negative for the output")):
+            rules[name] = (
+                bool(terms_beyond_output(design, sign)),
+                "the output holds every sum that is tried",
+            )
         for name in ("+infinity", "-infinity"):
             rules[name] = (infinite or (floating and beyond is not None), NO_SPECIAL)
         for name in ("beyond the largest", "beyond the most negative", "left the range upward"):
@@ -204,12 +218,3 @@ def _extreme_products(design: Design) -> tuple[float, float]:
     smallest = [1 if design.subnormals == "full" else format_.smallest_normal for format_ in design.formats]
     largest = wide_product(first.largest_finite, second.largest_finite, design)
     return float(largest), float(wide_product(smallest[0], smallest[1], design))
-
-
-def _accumulated(products: NDArray[np.float64], arithmetic: Arithmetic) -> NDArray[np.float64]:
-    """Give wide products as an accumulator takes them: in floating point large ones are infinite."""
-    format_ = arithmetic.accumulator_format
-    if format_ is None:
-        return products
-    with np.errstate(over="ignore"):
-        return decode(encode(products, format_, "nearest", "ieee"), format_).astype(np.float64)

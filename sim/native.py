@@ -4,6 +4,7 @@ Multipliers get pairs of codes and the golden model's products through a pipe, s
 An array gets tiles from a file, see `lmul.sim.tiles`.
 """
 
+import os
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.design import Design
-from lmul.files import write_files
+from lmul.design import Design, make_design
+from lmul.files import check_room, write_files
 from lmul.golden import multiply
 from lmul.hdl.axi import data_bits
 from lmul.sim.simulate import SimulationError, built, prepare_directory
 from lmul.sim.tiles import Tile
 from lmul.sim.verilator import (
     make_command,
+    plain_file,
     run_build,
     runtime,
     verilator_environment,
@@ -197,7 +199,7 @@ def _check_exit(status: int, output: str) -> None:
         raise SimulationError(output.strip() or f"the bench ended with exit status {status}")
 
 
-def build_array(sources: Sequence[Path], top: str, directory: Path) -> Path:
+def build_array(sources: Sequence[Path], top: str, directory: Path, design: Design | None = None) -> Path:
     """Build the bench of an array.
 
     Parameters
@@ -207,6 +209,8 @@ def build_array(sources: Sequence[Path], top: str, directory: Path) -> Path:
     top : str
         Name of the array's module.
     directory : Path
+    design : Design, optional
+        The array; needed where its clock or reset are not as usual.
 
     Returns
     -------
@@ -220,7 +224,10 @@ def build_array(sources: Sequence[Path], top: str, directory: Path) -> Path:
     SimulationError
         One of them refused the sources.
     """
-    return _build(sources, top, "streams.cpp", prepare_directory(directory))
+    array = design or make_design("array")
+    ports = {"CLOCK": array.clock_name, "RESET": array.reset_name, "RESET_ON": array.reset_level}
+    flags = [f"-D{name}={value}" for name, value in ports.items()]
+    return _build(sources, top, "streams.cpp", prepare_directory(directory), *flags)
 
 
 def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags: str) -> Path:
@@ -230,12 +237,17 @@ def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags
     command = ["verilator", "--cc", "--exe", "-O3", "--x-initial", "fast", "-Wno-fatal"]
     command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", "."]
     command += ["-CFLAGS", " ".join(["-march=native", *flags])]
-    command += [str(path.resolve()) for path in (*sources, main_file)]
+    command += [
+        "--no-MMD",
+        *(os.path.relpath(path, directory) for path in sources),
+        str(plain_file(main_file)),
+    ]
     try:
         with built(directory, [*sources, main_file], [verilator_version(), *command]) as missing:
             if missing:
                 _compile(command, directory, environment, log)
     except RuntimeError as error:
+        check_room(directory)
         raise SimulationError(f"Verilator could not build {top}: see {log}") from error
     return directory / "Vbench"
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
+from lmul.files import check_room
 from lmul.sim.coverage import Group
 from lmul.sim.four_state import FourStateRunner, icarus_runner
 from lmul.sim.verilator import PortRunner, verilator_environment
@@ -260,6 +261,7 @@ def _build(
             if missing:
                 runner.compile(sources, top, directory, waves=waves, log=log)
     except (SystemExit, RuntimeError) as error:
+        check_room(directory)
         raise SimulationError(f"{runner.simulator} could not build {top}: see {log}") from error
 
 
@@ -289,6 +291,7 @@ def _run(
             log_file=log,
         )
     except (SystemExit, RuntimeError) as error:
+        check_room(directory)
         failure = _failure(directory / "results.xml")
         raise SimulationError(f"{failure}; seed {seed}, see {log}") from error
     if failure := _failure(results):

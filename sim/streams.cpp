@@ -4,6 +4,7 @@
 // that came written to ROWS; or FILE bare CYCLES.
 // FILE: bytes of a beat of a, of b, of a row of c, number of tiles; then for each tile its beats of a and b
 // and its rows of c by number and bytes, then a byte of flags for each row. Numbers have 32 bits.
+// CLOCK, RESET: ports of the design; RESET_ON: what RESET is while it is on.
 // Output: compared rows, cycles, and processor time in seconds.
 
 #include <cstdint>
@@ -85,11 +86,11 @@ struct Bench {
     }
 
     void settle() {
-        top.clk = 0;
+        top.CLOCK = 0;
         top.eval();
     }
     void rise() {
-        top.clk = 1;
+        top.CLOCK = 1;
         top.eval();
     }
     void put_a() {
@@ -101,12 +102,12 @@ struct Bench {
         top.s_axis_b_tlast = b.last[b.next];
     }
     void reset() {
-        top.rst = 1;
+        top.RESET = RESET_ON;
         for (unsigned i = 0; i < RESET_CYCLES; ++i) {
             settle();
             rise();
         }
-        top.rst = 0;
+        top.RESET = !RESET_ON;
     }
     bool row_is_right() const {
         return !std::memcmp(&top.m_axis_c_tdata, c.beat(), c.bytes) && top.m_axis_c_tuser == flags[c.next] &&

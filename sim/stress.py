@@ -428,9 +428,15 @@ def mul_products(design: Design, stimulus: MulStimulus) -> Integers:
     """
     latency, reset = design.latency, stimulus.reset
     products = multiply(stimulus.pairs[:, 0], stimulus.pairs[:, 1], design).astype(np.int64)
-    products[~through(reset, latency)] = -1
+    products[~through(reset, under_way(design))] = -1
     products[through(~reset, latency)] = 0
     return np.concatenate([np.full(latency, -1), products])
+
+
+def under_way(design: Design) -> int:
+    """Count the cycles from that of its last operands in which a reset takes a result away."""
+    # An asynchronous one clears the output in its own cycle.
+    return design.latency + (design.reset == "async")
 
 
 def through(stops: Bits, latency: int) -> Bits:

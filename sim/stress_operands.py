@@ -1,15 +1,18 @@
 """Operands that press on a sum: every pair of classes, storms of specials, the ends of the accumulator."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import find_format, matmul_codes
+from lmul.golden import Arithmetic, decode, encode, find_format, matmul_codes, wide_product
 from lmul.sim.classes import Classes, classes_of
 
 Codes = NDArray[np.int64]
@@ -65,6 +68,7 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     drawing = _Drawing(design, rng)
     cases = [*drawing.crosses(), *drawing.storms(), *drawing.extremes(), *drawing.sticky()]
     cases += drawing.rounded() if design.converts and not design.accumulator_format else []
+    cases += drawing.beyond_output()
     return [cases[index] for index in rng.permutation(len(cases))]
 
 
@@ -89,6 +93,66 @@ def products_to_overflow(design: Design) -> int | None:
         if matmul_codes(largest[0][:, :products], largest[1][:, :products].T, design).inf[0, 0]:
             return products
     return None
+
+
+@lru_cache
+def terms_beyond_output(design: Design, sign: int) -> list[Term]:
+    """Give products whose sum the accumulator holds, but not the output.
+
+    Parameters
+    ----------
+    design : Design
+    sign : {0, 1}
+        1 for a negative sum.
+
+    Returns
+    -------
+    list of (value, code, code)
+        Each the largest that there is room for; none where there is no such sum.
+    """
+    terms: list[Term] = []
+    if not design.output_overflows:
+        return terms
+    output, register = find_format(design.out), design.accumulator_format
+    lowest = 2 ** (output.bias + 1) - 2 ** (output.bias - output.mantissa_bits - 1)
+    room = Fraction(2) ** design.lsb_exponent * (2 ** (design.accumulator_bits - 1) - 1 + sign)
+    if register:
+        room = Fraction(register.largest)
+    needed = room - lowest
+    while room > needed and len(terms) < min(MOST_TERMS, longest_sum(design)):
+        value, a, b = _largest_term(design, room)
+        if not value:
+            return []
+        terms.append((value, a, b | design.formats[1].sign_mask * sign))
+        room -= value
+    return terms if room <= needed else []
+
+
+def _largest_term(design: Design, most: Fraction) -> Term:
+    """Give the largest product that does not exceed a number, as the accumulator takes it."""
+    first, second = design.formats
+    limit = float(most) if float(most) <= most else math.nextafter(float(most), 0)
+    a = np.arange(first.largest_finite + 1)
+    low, high = np.zeros_like(a), np.full_like(a, second.largest_finite)
+    # Products grow with the second factor: halve the range in which they become too large.
+    for _ in range(second.width):
+        middle = (low + high + 1) // 2
+        fits = accumulated(wide_product(a, middle, design), design) <= limit
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle - 1)
+    values = accumulated(wide_product(a, low, design), design)
+    place = int(np.argmax(values))
+    return int(values[place]), int(a[place]), int(low[place])
+
+
+def accumulated(products: NDArray[np.float64], arithmetic: Arithmetic) -> NDArray[np.float64]:
+    """Give wide products as an accumulator takes them: truncated, or rounded, large ones to infinity."""
+    format_ = arithmetic.accumulator_format
+    if format_ is None:
+        unit = 2.0**arithmetic.lsb_exponent
+        truncated: NDArray[np.float64] = np.trunc(products / unit) * unit
+        return truncated
+    with np.errstate(over="ignore"):
+        return decode(encode(products, format_, "nearest", "ieee"), format_).astype(np.float64)
 
 
 def _terms(target: int, table: list[Term], sign: int) -> list[Term]:
@@ -260,6 +324,15 @@ class _Drawing:
         a = first.largest_finite | np.tile(own * first.sign_mask, (self.rows(), 1))
         b = second.largest_finite | np.tile((own ^ signs)[:, None] * second.sign_mask, (1, self.cols))
         return self.whole(Case(kind, a, b))
+
+    def beyond_output(self) -> Iterator[Case]:
+        """Give sums that only the output cannot hold."""
+        for sign in (0, 1):
+            terms = terms_beyond_output(self.design, sign)
+            if terms:
+                a, b = np.array([codes for _, *codes in terms]).T
+                tiled = np.tile(a, (self.rows(), 1)), np.tile(b[:, None], (1, self.cols))
+                yield self.whole(Case("beyond the output", *tiled))
 
     def rounded(self) -> Iterator[Case]:
         """Give sums of every size that are on a tie or beside one, or whose rounding carries far."""

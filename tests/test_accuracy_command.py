@@ -17,6 +17,8 @@ from lmul.golden import E4M3, find_format
 DEFAULTS: dict[str, Any] = {
     "format": "e4m3",
     "operands": None,
+    "scaling": None,
+    "codes": False,
     "rounding": "nearest",
     "length": 64,
     "json": None,
@@ -116,9 +118,14 @@ def test_products_that_are_all_exact_have_no_error(tmp_path: Path) -> None:
         ({"length": 65537}, ["--length", "from 1 to 65536", "65537"]),
         ({"plot": Path("error.gif")}, ["--plot", "error.gif", ".png", ".svg", ".pdf"]),
         ({"plot": Path("error")}, ["--plot", ".png"]),
-        ({"claims": True, "plot": Path("error.png")}, ["--claims", "--plot"]),
-        ({"claims": True, "operands": Path("x.npz")}, ["--claims", "--operands"]),
         ({"operands": Path("missing.npz")}, ["missing.npz", ".npz"]),
+        (
+            {"operands": Path("missing.npz"), "scaling": "column"},
+            ["--scaling", "column", "tensor, row, block"],
+        ),
+        ({"operands": Path("missing.npz"), "scaling": "row", "codes": True}, ["--scaling", "--codes"]),
+        ({"scaling": "row"}, ["--scaling", "--operands"]),
+        ({"codes": True}, ["--codes", "--operands"]),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_a_line(
@@ -131,6 +138,34 @@ def test_what_cannot_be_used_is_refused_in_a_line(
     assert "\n" not in message
     assert all(word in message for word in words), message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_pair_of_a_file_has_its_table_and_its_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a = np.random.default_rng(1).normal(size=(2, 3, 40))
+    np.savez(tmp_path / "mine.npz", q_a=a, q_b=a[0].T, k_a=a[0], k_b=a[1].T)
+    assert run(operands=tmp_path / "mine.npz", json=tmp_path / "mine.json", scaling="block") == 0
+    found = json.loads((tmp_path / "mine.json").read_text())
+    assert [report["name"] for report in found] == ["mine.q[0]", "mine.q[1]", "mine.k"]
+    assert all(report["scaling"] == "block" for report in found)
+    output = capsys.readouterr().out
+    assert all(f"{report['name']}: 3 x 40 by" in output for report in found)
+
+
+def test_finer_scales_and_codes_change_the_errors_as_they_should(tmp_path: Path) -> None:
+    a = np.random.default_rng(1).normal(size=(4, 64))
+    a[0] *= 2.0**12
+    a[:, :32] *= 2.0**9
+    path, noise = save(tmp_path / "mine.npz", a, a.T), {}
+    for scaling in ("tensor", "row", "block"):
+        assert run(operands=path, json=tmp_path / "mine.json", scaling=scaling) == 0
+        report = json.loads((tmp_path / "mine.json").read_text())
+        noise[scaling] = report["products"]["errors"]["exact"]["rms"]
+    assert noise["block"] < noise["row"] < noise["tensor"]
+    np.savez(path, a=np.array([[0x38, 0x40]]), b=np.array([[0x38], [0x41]]))
+    assert run(operands=path, json=tmp_path / "mine.json", codes=True) == 0
+    assert json.loads((tmp_path / "mine.json").read_text())["products"]["errors"]["exact"]["rms"] == 0
 
 
 def test_operands_whose_products_are_all_zero_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ import numpy as np
 import pytest
 
 from lmul.cli import main
+from lmul.commands.operands import fit_depth
+from lmul.design import make_design
+from lmul.errors import UserError
 from lmul.sim import verilator
+from lmul.workloads import Operands
 
 Refuse = Callable[..., str]
 
@@ -38,6 +43,107 @@ def refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 def save(path: Path, **arrays: Any) -> Path:
     np.savez(path, **arrays)
     return path
+
+
+IGNORED = [
+    ("cost mul --compare=", ["--compare", "lmul,exact"]),
+    ("cost mul --compare lmul,", ["--compare", "lmul,exact"]),
+    ("cost mul --compare lmul,exact --mul addc", ["--mul", "--compare"]),
+    ("cost mul --claims", ["DESIGN", "--claims"]),
+    ("cost mul --calibration", ["DESIGN", "--calibration"]),
+    ("cost --claims --build b", ["--build", "--claims"]),
+    ("cost --claims --estimate gates", ["--estimate", "--claims"]),
+    ("cost --claims --lanes 2", ["--lanes", "--claims"]),
+    ("cost --claims --csv x.csv", ["--csv", "--claims"]),
+    ("cost --claims --calibration", ["--calibration", "--claims"]),
+    ("cost --calibration --rows 2", ["--rows", "--calibration"]),
+    ("cost --calibration --compare lmul", ["--compare", "--calibration"]),
+    ("cost --cache export x.zip --json x.json", ["--json", "--cache"]),
+    ("cost mul --estimate paper --build b", ["--build", "--estimate paper"]),
+    ("cost mul --estimate gates --path", ["--path", "--estimate gates"]),
+    ("error --claims --format e5m2", ["--format", "--claims"]),
+    ("error --claims --rounding truncate", ["--rounding", "--claims"]),
+    ("error --claims --length 5", ["--length", "--claims"]),
+    ("error --claims --plot x.png", ["--plot", "--claims"]),
+    ("error --claims --operands x.npz", ["--operands", "--claims"]),
+    ("error --operands x.npz --length 5", ["--length", "--operands"]),
+    ("llm --energy --tokens 5", ["--tokens", "--energy"]),
+    ("llm --energy --suite bias", ["--suite", "--energy"]),
+    ("llm --energy --arithmetic lmul,e4m3,all", ["--arithmetic", "--energy"]),
+    ("llm --energy --text x.txt", ["--text", "--energy"]),
+    ("llm --energy --questions", ["--questions", "--energy"]),
+    ("llm --compare lmul", ["--compare", "--energy"]),
+    ("llm --batch 2", ["--batch", "--energy"]),
+    ("llm --context 2", ["--context", "--energy"]),
+    ("generate x --build b", ["--build", "--array"]),
+    ("explore x.toml --scheduler tcp://host:8786 --jobs 2", ["--jobs", "--scheduler"]),
+    ("sim mul --seed 2", ["--seed", "--stress"]),
+    ("sim dot --four-state --seed 2", ["--seed", "--stress"]),
+    ("sim mul --liberty nowhere.lib", ["--liberty means nothing without --netlist"]),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), IGNORED, ids=[line for line, _ in IGNORED])
+def test_options_that_would_be_ignored_are_refused(line: str, words: list[str], refuse: Refuse) -> None:
+    said = refuse(*line.split())
+    assert all(word in said for word in words)
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("verilg mul", "verilog"),
+        ("Cost mul", "cost"),
+        ("verilog mul --pipline 2", "--pipeline"),
+        ("verilog mul --formt=e5m2", "--format"),
+        ("cost mul --estimate gate", "gates"),
+        ("cost arrays", "array"),
+    ],
+)
+def test_close_misspellings_say_what_may_be_meant(line: str, meant: str, refuse: Refuse) -> None:
+    assert f"did you mean {meant}?" in refuse(*line.split())
+
+
+def test_nothing_close_is_not_guessed(refuse: Refuse) -> None:
+    assert "did you mean" not in refuse("verilog", "mul", "--nonsense")
+
+
+def test_no_command_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 1  # As git does.
+    output = capsys.readouterr()
+    assert output.out.startswith("usage: lmul") and "completion" in output.out
+    assert output.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sim", "mul", "--scaling", "row"], ["--scaling", "--operands"]),
+        (["sim", "dot", "--stress", "--codes"], ["--codes", "--operands"]),
+        (["sim", "dot", "--codes"], ["--codes", "--operands"]),
+        (["sim", "dot", "--scaling", "column"], ["--scaling", "'column'", "row, block"]),
+        (["cost", "dot", "--scaling", "row", "--codes", "--operands", "x.npz"], ["--scaling", "--codes"]),
+        (["cost", "dot", "--estimate", "paper", "--scaling", "row"], ["--scaling", "--estimate paper"]),
+        (["cost", "--claims", "--codes"], ["--codes", "--claims"]),
+    ],
+)
+def test_ways_to_codes_that_mean_nothing_are_refused(
+    arguments: list[str], words: list[str], refuse: Refuse
+) -> None:
+    line = refuse(*arguments)
+    assert all(word in line for word in words), line
+
+
+def test_depth_is_what_the_operands_need_unless_one_is_asked_for() -> None:
+    design, long = make_design("dot"), Operands("long", np.ones((1, 3000)), np.ones((3000, 1)))
+    assert fit_depth(design, [long], asked=False)[0].depth == 3000
+    assert "--depth 3000" in fit_depth(design, [long], asked=False)[1][0]
+    assert fit_depth(design, [replace(long, scaling="block")], asked=False) == (design, [])
+    assert fit_depth(make_design("mul"), [long], asked=False)[1] == []
+    longer = Operands("longer", np.ones((1, 1 << 17)), np.ones((1 << 17, 1)))
+    for pair, asked in ((long, True), (longer, False)):
+        with pytest.raises(UserError, match="more than --depth 2048"):
+            fit_depth(design, [pair], asked=asked)
 
 
 @pytest.mark.parametrize("command", ["verilog", "sim", "cost"])
@@ -159,10 +265,6 @@ def test_missing_extra_says_what_to_install(
     line = refuse(command, "mul")
     assert module in line
     assert "pip install 'lmul[sim,cost,plot]'" in line
-
-
-def test_library_without_a_netlist_is_refused(refuse: Refuse) -> None:
-    assert "--liberty means nothing without --netlist" in refuse("sim", "mul", "--liberty", "nowhere.lib")
 
 
 def test_empty_prompt_is_refused(refuse: Refuse) -> None:

@@ -15,7 +15,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from lmul.design import CARRIES, DATAFLOWS, LIMITS, PARAMETERS, PIPELINE_LIMIT, Design, make_design
+from lmul.design import (
+    CARRIES,
+    DATAFLOWS,
+    LIMITS,
+    PARAMETERS,
+    PIPELINE_LIMIT,
+    RESET_LEVELS,
+    RESETS,
+    Design,
+    make_design,
+)
 from lmul.golden import OUTPUTS, OVERFLOWS, SUBNORMALS
 from lmul.hdl import Export, export
 from lmul.kinds import KINDS
@@ -70,6 +80,8 @@ def test_schema_has_the_choices_that_designs_have(schema: dict[str, Any]) -> Non
         "overflow": OVERFLOWS,
         "carry": CARRIES,
         "dataflow": DATAFLOWS,
+        "reset": RESETS,
+        "reset_active": RESET_LEVELS,
     }
     for name, known in choices.items():
         assert parameters[name]["enum"] == list(known)

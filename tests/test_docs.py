@@ -1,22 +1,28 @@
 """What the documents show works as they show it."""
 
 import ast
+import gc
 import json
 import re
 import shlex
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from amaranth.hdl import Elaboratable, UnusedElaboratable
 from amaranth.sim import Simulator
 
 from lmul.cli import _parser
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.hdl import component, export
+from lmul.ignored import refuse_ignored
+from lmul.tools import given
 from tests.scripts import script
 
 ROOT = Path(__file__).parent.parent
@@ -41,14 +47,20 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_python_in_the_documents_runs(block: str) -> None:
-    exec(compile(block, "document", "exec"), {})  # noqa: S102
+def test_python_in_the_documents_runs(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    gc.collect()
+    monkeypatch.setattr(Elaboratable, "_MustUse__silence", False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UnusedElaboratable)
+        exec(compile(block, "document", "exec"), {})  # noqa: S102
+        gc.collect()
+    assert [str(warning.message) for warning in caught if warning.category is UnusedElaboratable] == []
 
 
-def commands() -> list[str]:
+def commands(documents: Sequence[Path] = DOCUMENTS) -> list[str]:
     """Give the command lines of `lmul` in code blocks and in running text, without their comments."""
     found = []
-    for document in DOCUMENTS:
+    for document in documents:
         text = document.read_text().replace("\\\n", " ")
         blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) + re.findall(
             r"((?:^    .*\n)+)", text, re.M
@@ -68,11 +80,24 @@ def test_commands_in_the_documents_are_commands(line: str) -> None:
     words = [word.rstrip(",") for word in shlex.split(line)][1:]
     try:
         _parser().parse_args(words)
+        refuse_ignored(words[0], given(_parser(), words))
     except UserError as error:
         # Running text names a command without all that it needs, or an option with a choice of values.
         assert re.search(r"required|expected (one|at least one) argument", str(error)), line
     except SystemExit as end:
         assert end.code == 0, line
+
+
+def test_files_that_the_reader_has_to_bring_have_names_in_capitals() -> None:
+    brought = []
+    for line in commands([ROOT / "README.md"]):
+        words = shlex.split(re.split(r"\s>\s|\s\|\s", line)[0])[1:]
+        with suppress(UserError):
+            options = vars(_parser().parse_args(words))
+            names = ("config", "operands", "liberty", "space", "before", "after", "text", "scheduler")
+            brought += [str(options[name]) for name in names if options.get(name)]
+    assert len(brought) >= 8
+    assert [name for name in brought if not re.match(r"(tcp://)?[A-Z]", name)] == []
 
 
 def test_links_between_documents_lead_somewhere() -> None:

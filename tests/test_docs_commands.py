@@ -23,7 +23,7 @@ from tests.host import SPACE
 from tests.test_docs import DOCS, commands
 from tests.test_multipliers import EXAMPLE, register
 
-PLACEHOLDERS = re.compile(r"DESIGN|DIR|PROMPT|SPACE|HOST|host:|lmul-scheduler| \.\.\. ")
+PLACEHOLDERS = re.compile(r"DESIGN|DIR|PROMPT|HOST|host:|lmul-scheduler| \.\.\. ")
 """What the reader replaces."""
 
 FRAGMENTS = {
@@ -100,12 +100,14 @@ def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
     readings.mkdir(exist_ok=True)
     (tmp_path / "build" / "llm").symlink_to(readings)
     rng = np.random.default_rng(1)
-    np.savez(tmp_path / "mine.npz", a=rng.normal(size=(20, 48)), b=rng.normal(size=(48, 12)))
-    (tmp_path / "my_cells.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
+    for name in ("mine", "OPERANDS"):
+        np.savez(tmp_path / f"{name}.npz", a=rng.normal(size=(20, 48)), b=rng.normal(size=(48, 12)))
+    (tmp_path / "CELLS.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
     (tmp_path / "netlists.zip").write_bytes(netlists)
-    (tmp_path / "space.toml").write_text(SPACE.read_text())
+    for name in ("space.toml", "SPACE.toml"):
+        (tmp_path / name).write_text(SPACE.read_text())
     point = {"design": {"kind": "mul"}, "clock_period_ps": None, "area_um2": 2.0}
-    for name in ("before.json", "after.json", "before/report.json", "after/report.json"):
+    for name in ("BEFORE.json", "AFTER.json", "BEFORE/report.json", "AFTER/report.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(json.dumps([point]))
     return tmp_path

@@ -12,6 +12,7 @@ from lmul.explore.space import read_space
 from lmul.formal import multiplication, streams
 from lmul.formal.accumulation import accumulation_claims
 from lmul.formal.claims import Claim
+from lmul.formal.outputs import output_claims
 from lmul.golden import find_format
 from lmul.mutation.__main__ import REQUIRED
 from lmul.mutation.campaign import CAMPAIGNS
@@ -145,7 +146,7 @@ def test_numbers_of_proofs_are_those_of_the_claims(
     added = len(multipliers) - rounded
     check(VERIFICATION, "| {} proofs, {} mutants refuted |", (added, added))
     check(VERIFICATION, "`exact` of bf16 (default policies) | the same | {}, {} |", (rounded, rounded))
-    others = len(streams.stream_claims()) + len(accumulation_claims())
+    others = len(streams.stream_claims()) + len(accumulation_claims()) + len(output_claims())
     check(VERIFICATION, "must refute: {} of each", (len(multipliers) + others,))
 
 

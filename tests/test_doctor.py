@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from lmul.cli import _parser
-from lmul.commands.completion import _with_commands
 from lmul.doctor import COMMANDS, OLDEST_VERILATOR
 from lmul.manual import PAGES
 from lmul.sim.verilator import OLDEST_VERSION
+from lmul.tools import with_commands
 from tests.host import run
 
 START_SECONDS, FIRST_VERILOG_SECONDS = 0.3, 1.5
@@ -81,7 +81,7 @@ def test_every_extra_says_what_it_is_for() -> None:
 
 def test_every_command_has_a_page_with_examples_that_parse() -> None:
     parser = _parser()
-    commands = {command.prog.removeprefix("lmul "): command for command in _with_commands(parser)[1:]}
+    commands = {command.prog.removeprefix("lmul "): command for command in with_commands(parser)[1:]}
     assert commands.keys() == PAGES.keys()
     for name, page in PAGES.items():
         assert page.examples

@@ -11,6 +11,7 @@ from lmul.design import make_design
 from lmul.formal.claims import edited
 from lmul.formal.equivalence import equivalent
 from lmul.formal.model_checker import Verdict, check
+from lmul.formal.outputs import output_claim
 from lmul.formal.streams import hold_claim
 
 COUNTER = """
@@ -123,6 +124,12 @@ def test_command_proves_a_multiplier_for_every_pair_of_operands(tmp_path: Path) 
     outcomes = json.loads(file.read_text())
     assert len(outcomes) == 4
     assert all(outcome["proven"] and outcome["mutant_refuted"] for outcome in outcomes)
+
+
+def test_flag_of_an_output_that_cannot_hold_its_sum_is_proved() -> None:
+    claim = output_claim(make_design("dot", format="e8m2", lanes=1, acc="fixed:12:118", out="bf16"))
+    assert claim.prove().holds
+    assert claim.refute_mutant().holds is False
 
 
 @pytest.mark.parametrize("dataflow", ["os", "ws"])

@@ -38,6 +38,7 @@ from lmul.golden.direct import direct_sums
 from lmul.golden.fixed_point import FixedPoint
 from lmul.golden.separable import plan, separable_sums
 from lmul.golden.steps import fixed_sums
+from lmul.workloads import default_operands
 from tests.golden_cases import drawn_pairs, edge_codes, multipliers, with_multipliers
 
 LANES = (1, 3, 4, 8)
@@ -118,7 +119,7 @@ def drawn_codes(rng: np.random.Generator, format_: Format, shape: tuple[int, int
 
 def assert_sums_equal_the_reference(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> None:
     sums = matmul_codes(a, b, arithmetic)
-    raw, output, values = sums.raw, sums.output(), sums.values()
+    raw, output, values, too_large = sums.raw, sums.output(), sums.values(), sums.too_large
     for row, column in np.ndindex(a.shape[0], b.shape[1]):
         expected = reference.dot(a[row].tolist(), b[:, column].tolist(), arithmetic)
         found = reference.Sum(
@@ -127,6 +128,7 @@ def assert_sums_equal_the_reference(a: NDArray[Any], b: NDArray[Any], arithmetic
             int(sums.infinity[row, column]),
             bool(sums.nan[row, column]),
             int(output[row, column]),
+            bool(too_large[row, column]),
         )
         assert found == expected, f"{arithmetic}\n{a[row].tolist()}\n{b[:, column].tolist()}"
         assert sums.inf[row, column] == (expected.infinity != 0)
@@ -330,6 +332,39 @@ def test_products_are_rounded_before_they_meet_a_float_accumulator() -> None:
     assert (undone.raw.item(), undone.nan.item(), undone.infinity.item()) == (0x7E00, True, 0)
     tiny = dot([(0x01, 0x01)], Arithmetic(mul="exact", acc="fp16", out="raw", subnormals="full"))
     assert tiny.raw.item() == 0x0040  # 2^-18, a subnormal number
+
+
+LARGEST, ONE, HALF_ULP = 0x7F7F, 0x3F80, 0x7B00
+"""Of bf16; the last is 2^119, half of the last place of the largest."""
+
+OUTPUTS_TOO_SMALL: list[tuple[dict[str, Any], list[tuple[int, int]], int, int]] = [
+    # 2^128 - 2^119 is a tie between the largest number of bf16 and 2^128: to even, which is 2^128.
+    ({"acc": "fp32", "out": "bf16"}, [(LARGEST, ONE), (HALF_ULP, ONE)], 0x7F80, 0b100),
+    ({"acc": "fp32", "out": "bf16"}, [(LARGEST, 0xBF80), (HALF_ULP, 0xBF80)], 0xFF80, 0b100),
+    ({"acc": "fp32", "out": "bf16"}, [(LARGEST, ONE), (HALF_ULP - 1, ONE)], 0x7F7F, 0),
+    ({"acc": "fp32"}, [(LARGEST, ONE), (HALF_ULP, ONE)], 0x7F7F8000, 0),
+    ({"acc": "bf16"}, [(LARGEST, ONE), (HALF_ULP, ONE)], 0x7F800000, 0b010),  # The sum is infinite.
+    ({"acc": "fp32", "out": "bf16"}, [(0x7F80, ONE)], 0x7F80, 0b010),
+    ({"acc": "fp32", "out": "bf16"}, [(0x7FC0, ONE)], 0x7FC0, 0b001),
+    ({"acc": "fixed:20:112"}, [(LARGEST, ONE), (HALF_ULP, ONE)], 0x7F7F8000, 0),
+    ({"acc": "fixed:20:112"}, [(LARGEST, ONE), (LARGEST, ONE)], 0x7F800000, 0b100),
+    ({"acc": "fixed:20:112", "out": "raw"}, [(LARGEST, ONE), (LARGEST, ONE)], 0xFF00 << 1, 0),
+    ({"acc": "fixed:20:112"}, [(LARGEST, ONE), (LARGEST, ONE), (0x7F80, ONE)], 0x7F800000, 0b010),
+    ({"acc": "fixed:17:112", "out": "bf16"}, [(LARGEST, 0xBF80)] * 3, 0xFF80, 0b100),  # Saturated too.
+    ({"acc": "fixed:16:112", "out": "bf16"}, [(LARGEST, ONE)] * 3, 0x7F00, 0b100),  # Saturated only.
+    ({"acc": "exact"}, [(LARGEST, LARGEST), (ONE, ONE)], 0x7F800000, 0b100),
+]
+
+
+@pytest.mark.parametrize(("options", "pairs", "output", "flags"), OUTPUTS_TOO_SMALL)
+def test_finite_sum_that_the_output_cannot_hold_is_an_overflow(
+    options: dict[str, Any], pairs: list[tuple[int, int]], output: int, flags: int
+) -> None:
+    arithmetic = Arithmetic(format=BF16, mul="exact", **options)
+    sums = dot(pairs, arithmetic)
+    assert (sums.output().item(), sums.flags.item()) == (output, flags)
+    a, b = np.array(pairs, dtype=BF16.dtype).T
+    assert_sums_equal_the_reference(a[None], b[:, None], arithmetic)
 
 
 def test_infinities_of_both_signs_are_nan_and_zero_times_infinity_too() -> None:
@@ -741,6 +776,16 @@ def test_zeros_have_scale_one(shape: tuple[int, ...]) -> None:
 def test_tensors_with_nan_or_infinity_are_refused(tensor: list[float], format_: Format) -> None:
     with pytest.raises(ValueError, match="finite"):
         quantise(tensor, format_)
+
+
+def test_a_sum_of_nothing_but_negative_zeros_is_the_zero_of_its_register() -> None:
+    tile = default_operands()[0]
+    format_ = find_format("e2m1")
+    a, b = (quantise(matrix, format_).codes for matrix in (tile.a, tile.b))
+    sums = matmul_codes(a, b, Arithmetic(format=format_))
+    zero = sums.raw == 0
+    assert np.count_nonzero(zero) > 100
+    assert not np.any(sums.output()[zero])
 
 
 @pytest.mark.filterwarnings("error")

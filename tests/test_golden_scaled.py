@@ -143,6 +143,15 @@ def test_sums_of_blocks_need_only_the_depth_of_a_block() -> None:
         matmul(a, b, Arithmetic(depth=32))
 
 
+def test_sums_that_the_output_cannot_hold_are_told_as_those_that_the_accumulator_cannot() -> None:
+    spec = Arithmetic(format=BF16, mul="exact", acc="fp32", out="bf16")
+    # The largest number of bf16, and half of its last place.
+    reals = [[2.0**128 - 2.0**120, 2.0**119], [1.0, 1.0]]
+    words = "1 of 2 sums left the range of the accumulator fp32 or of the output bf16"
+    with pytest.warns(RuntimeWarning, match=words):
+        assert matmul(reals, [[1.0], [1.0]], spec).tolist() == [[np.inf], [2.0]]
+
+
 @pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_numbers_without_a_scale_are_refused(number: float, scaling: str) -> None:

@@ -17,6 +17,7 @@ from lmul.errors import UserError
 from lmul.hdl import Export, export
 from lmul.sim.verilator import verilator_environment
 from lmul.yosys import run_yosys
+from tests.lint import slang_is_silent
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
 
@@ -49,6 +50,8 @@ CHOICES = [
     make_design("dot", format="e3m4", mul="exact", acc="bf16", subnormals="full", lanes=2),
     make_design("array", format="e5m2", mul="mitchell", acc="fp16", out="bf16", rows=2, cols=2, lanes=1),
     make_design("array", format="e3m2", mul="addc", rows=2, cols=3, lanes=2),
+    make_design("dot", lanes=1, pipeline=4, reset_active="low"),
+    make_design("array", rows=2, cols=1, lanes=1, reset="async", reset_active="low", clock_name="aclk"),
 ]
 
 
@@ -57,7 +60,7 @@ def name_of(design: Design) -> str:
 
 
 @pytest.mark.parametrize("design", CHOICES, ids=name_of)
-def test_verilator_and_yosys_have_nothing_to_say(design: Design, export_to: ExportTo) -> None:
+def test_verilator_slang_and_yosys_have_nothing_to_say(design: Design, export_to: ExportTo) -> None:
     text, path = export_to(design)
     environment = verilator_environment()
     lint = subprocess.run(
@@ -66,6 +69,7 @@ def test_verilator_and_yosys_have_nothing_to_say(design: Design, export_to: Expo
     )  # fmt: skip
     assert lint.returncode == 0, lint.stderr
     assert "Warning" not in lint.stderr + lint.stdout
+    assert slang_is_silent(path, text.name)
     check = ["logger -werror .*", f"read_verilog {path.name}", f"hierarchy -check -top {text.name}"]
     run_yosys([*check, "proc", "check -assert", "synth -run begin:fine", "check -assert"], path.parent)
 

@@ -21,6 +21,7 @@ from lmul.sim.pairs import code_pairs
 from lmul.sim.simulate import simulate as simulate_verilog
 from lmul.sim.verilator import verilator_environment
 from lmul.yosys import run_yosys
+from tests.lint import slang_is_silent
 
 QUICK_MAPPING = Recipe("quick", ("synth {flatten} -top {top}",), "strash; map")
 
@@ -157,7 +158,7 @@ def test_products_are_the_model_s_for_every_policy_and_pipeline(format_: str, pi
     ],
     ids=lambda design: design.name,
 )
-def test_verilator_and_yosys_have_nothing_to_say(
+def test_verilator_slang_and_yosys_have_nothing_to_say(
     design: Design, export_to: Callable[[Design], tuple[Export, Path]]
 ) -> None:
     text, path = export_to(design)
@@ -167,6 +168,7 @@ def test_verilator_and_yosys_have_nothing_to_say(
     )  # fmt: skip
     assert lint.returncode == 0, lint.stderr
     assert "Warning" not in lint.stderr + lint.stdout
+    assert slang_is_silent(path, text.name)
     run_yosys(["logger -werror .*", f"read_verilog {path.name}", "prep", "check -assert"], path.parent)
     assert not re.findall(r"\b_\d+_\b|\\|\$\d", text.verilog)
     assert ("clk" in text.verilog) == (design.latency > 0)

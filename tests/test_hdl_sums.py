@@ -14,6 +14,7 @@ from lmul.golden import Format, quantise
 from lmul.hdl import Export, export
 from lmul.hdl.built import check_built
 from lmul.sim.simulate import simulate
+from lmul.sim.stress_operands import terms_beyond_output
 from tests.conftest import Matrices
 from tests.golden_cases import edge_codes
 from tests.matrix.batch import simulate_batch
@@ -33,11 +34,20 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 }
 
 ARRAYS = [
-    ("array", {"format_a": "e5m2", "mul": "exact", "acc": "fp32", "lanes": 2, "rows": 2, "cols": 3}),
+    ("array", {"format": "bf16", "acc": "fp32", "out": "bf16", "lanes": 2, "rows": 2, "cols": 3}),
     ("array", {"format_a": "e3m2", "format_b": "e2m1", "acc": "fixed:9:3", "lanes": 1, "rows": 3, "cols": 2}),
     ("array", {"format_a": "e5m2", "subnormals": "full", "out": "raw", "lanes": 3, "rows": 1, "cols": 2}),
-    ("array", {"format_a": "e5m2", "acc": "fixed:9:3", "dataflow": "ws", "pipeline": 2, "cols": 2}),
+    ("array", {"format": "e8m2", "acc": "fixed:9:120", "dataflow": "ws", "pipeline": 3, "cols": 2}),
 ]
+
+OUTPUTS_TOO_SMALL = [
+    {"format": "bf16", "acc": "fp32", "out": "bf16", "lanes": 1},
+    {"format": "bf16", "acc": "fp32", "out": "bf16", "mul": "exact", "pipeline": 4},
+    {"format": "e8m2", "acc": "fixed:9:120", "lanes": 3},
+    {"format": "bf16", "acc": "fixed:12:118", "out": "bf16", "pipeline": 3},
+    {"format_a": "e5m2", "format_b": "e8m4", "acc": "fixed:11:119", "pipeline": 4, "lanes": 2},
+]
+"""Dot products with finite sums whose output is infinite."""
 
 
 BATCH = 30
@@ -123,11 +133,16 @@ def matrices(design: Design) -> Matrices:
 
     first, second = design.formats
     shapes = ((5, 1, 5), (6, 2 * design.lanes + 1, 4), (4, 4 * design.lanes, 4))
-    return [
+    products = [
         (codes(first, (m, k), kind), codes(second, (k, n), kind))
         for kind in ("any", "edges", "numbers")
         for m, k, n in shapes
     ]
+    for sign in (0, 1):
+        terms = terms_beyond_output(design, sign) or [(0, 0, 0)]
+        a, b = np.array([codes for _, *codes in terms]).T
+        products.append((a[None].astype(first.dtype), b[:, None].astype(second.dtype)))
+    return products
 
 
 def compare(design: Design, export_to: ExportTo, shared: Path) -> None:
@@ -155,12 +170,13 @@ def test_sums_of_arrays_are_right_for_codes_of_every_kind(
 def compare_batch(designs: Sequence[Design], tmp_path: Path, shared: Path) -> None:
     products = [matrices(design) for design in designs]
     compared = simulate_batch(designs, products, tmp_path)
-    assert compared == len(designs) * 3 * (25 + 24 + 16)
+    assert compared == len(designs) * (3 * (25 + 24 + 16) + 2)
 
 
 @pytest.mark.parametrize("batch", range(3))
 def test_dot_products_are_right_for_every_two_choices(batch: int, tmp_path: Path, shared: Path) -> None:
-    compare_batch([make_design("dot", **options) for options in pairwise()][batch::3], tmp_path, shared)
+    drawn = [*pairwise(), *OUTPUTS_TOO_SMALL]
+    compare_batch([make_design("dot", **options) for options in drawn][batch::3], tmp_path, shared)
 
 
 @pytest.mark.full

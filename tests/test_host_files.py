@@ -1,5 +1,6 @@
 """Disks that are full, directories that must not be written, names that are taken, runs at the same time."""
 
+import fcntl
 import gzip
 import multiprocessing
 import os
@@ -19,7 +20,7 @@ import pytest
 
 from lmul.cost.liberty import LARGEST_TEXT
 from lmul.errors import UserError
-from lmul.files import STALE_SECONDS, check_output, locked, user_cache, write_files
+from lmul.files import STALE_SECONDS, check_output, locked, scratch, user_cache, write_files
 from lmul.workloads.operands import LARGEST_ARRAY
 from tests.host import SCRATCH, SPACE, WRITERS, contents, run, run_here, write_small
 from tests.test_host_fuzz import LIBRARY
@@ -56,6 +57,13 @@ def test_a_full_disk_leaves_the_old_files(tmp_path: Path) -> None:
         assert "No space left" in run(tmp_path, *EXPORT).refusal()
         (tmp_path / "filler").unlink()
         assert contents(tmp_path) == before
+
+
+def test_a_disk_that_a_simulation_fills_is_told(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    with mounted(tmp_path / "full", "size=2100k"):  # Too small by a little for what the compiler writes.
+        words = ("sim", "mul", "--format", "e2m1", "--build=full")
+        assert "No space left" in run(tmp_path, *words).refusal()
 
 
 @pytest.mark.parametrize("words", [EXPORT, WRITERS["gates"]], ids=lambda words: words[0])
@@ -211,6 +219,26 @@ def test_temporary_files_of_killed_runs_are_removed_when_old(tmp_path: Path) -> 
         os.utime(path, (long_ago, long_ago))
     write_files(tmp_path, {"whole": "text"})
     assert sorted(contents(tmp_path)) == [".lmul-2.part", "whole", "x.part"]
+
+
+def test_scratch_directories_of_processes_that_are_gone_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in ("gone", "held"):
+        (tmp_path / f"lmul-{ended.pid}-{name}" / "below").mkdir(parents=True)
+    (tmp_path / "lmul-1-of_another").mkdir()
+    (tmp_path / f"lmul-{ended.pid}-link").symlink_to(tmp_path / "lmul-1-of_another")
+    held = os.open(tmp_path / f"lmul-{ended.pid}-held", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    with scratch() as own:
+        assert own.parent == tmp_path
+        left = {path.name.rpartition("-")[2] for path in tmp_path.iterdir() if path != own}
+    os.close(held)
+    assert left == {"held", "of_another", "link"}
+    assert not own.exists()
 
 
 def test_files_are_as_private_as_the_user_asks(tmp_path: Path) -> None:

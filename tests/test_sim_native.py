@@ -212,3 +212,5 @@ def test_command_compares_and_reports(
 def test_choice_that_compares_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_tool(exhaustive.main, ["--format", "bf16", "--mul", "addm"]) == 2
     assert "--mul addm is not compared in bf16" in capsys.readouterr().err
+    assert run_tool(exhaustive.main, ["--format", "bf16", "--mul", "addm", "--mul", "lmul"]) == 2
+    assert "--mul addm is not compared in bf16" in capsys.readouterr().err

@@ -108,7 +108,7 @@ LARGE = [
     make_design("dot"),
     make_design("dot", mul="exact", format="e5m2", carry="save", pipeline=4),
     make_design("dot", acc="fixed:24:-8", mul="exact", subnormals="full", pipeline=2),
-    make_design("dot", acc="fp32", format="bf16", pipeline=3),
+    make_design("dot", acc="fp32", format="bf16", out="bf16", pipeline=3),
     make_design("dot", acc="fp16", out="raw"),
     make_design("dot", format_a="e5m2", format_b="e2m1", lanes=3),
     make_design("array"),
@@ -119,6 +119,9 @@ LARGE = [
     make_design("array", rows=8, cols=8, lanes=8, format="e5m2", dataflow="ws", share=4, pipeline=3),
     make_design("array", rows=5, cols=3, lanes=2, acc="fp16", share=2, dataflow="ws", depth=2),
     make_design("array", rows=1, cols=1, lanes=1, dataflow="ws", pipeline=1),
+    make_design(
+        "array", rows=2, cols=3, lanes=2, acc="fixed:9:120", format="e8m2", dataflow="ws", pipeline=3
+    ),
 ]
 
 
@@ -210,6 +213,18 @@ def test_operands_that_are_left_out_leave_a_hole() -> None:
     assert not set.intersection(*missed.values())
     for hole, dropped in DROPPED.items():
         assert all(hole in bins for kind, bins in missed.items() if not kind.startswith(dropped)), hole
+
+
+def test_operands_reach_beyond_an_output_that_cannot_hold_every_sum() -> None:
+    design = make_design("dot", format="bf16", lanes=1, acc="fp32", out="bf16")
+    whole, part = SumCoverage(design), SumCoverage(design)
+    for case in draw_cases(design, np.random.default_rng(1)):
+        whole.sample(case.a, case.b)
+        if case.kind != "beyond the output":
+            part.sample(case.a, case.b)
+    bins = {f"sums: too {sign} for the output" for sign in ("large", "negative")}
+    assert not bins.intersection(holes(whole.groups()))
+    assert bins <= set(holes(part.groups()))
 
 
 @pytest.mark.parametrize("name", ["+largest", "-zero", "+NaN"])

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from lmul.errors import UserError
+from lmul.golden import E4M3, E5M2, SCALINGS, Arithmetic, Format, decode, encode, find_format, matmul
 from lmul.tools import run_tool
-from lmul.workloads import capture, default_operands, load_operands, tile_names
+from lmul.workloads import Operands, capture, default_operands, load_operands, tile_names
 from tests.llm import needs_llm
 
 STORED = Path(str(importlib.resources.files("lmul.workloads"))) / "smollm2"
@@ -71,7 +73,7 @@ def test_provenance_names_the_text_as_it_is() -> None:
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "uint8", ">f4"])
 def test_numbers_of_any_width_are_accepted(tmp_path: Path, dtype: str) -> None:
     np.savez(tmp_path / "mine.npz", a=MATRIX.astype(dtype), b=MATRIX.T.astype(dtype))
-    operands = load_operands(tmp_path / "mine.npz")
+    (operands,) = load_operands(tmp_path / "mine.npz")
     assert operands.name == "mine"
     assert operands.a.dtype == operands.b.dtype == np.float32
     assert np.array_equal(operands.a, MATRIX)
@@ -127,8 +129,22 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "strings": (lambda: npz(a=np.array([["1", "2"]]), b=MATRIX), "type <U1"),
     "bool": (lambda: npz(a=MATRIX > 1, b=MATRIX.T), "type bool"),
     "dates": (lambda: npz(a=MATRIX.astype("datetime64[s]"), b=MATRIX.T), "datetime64"),
-    "1-D": (lambda: npz(a=MATRIX[0], b=MATRIX.T), "1 dimensions"),
-    "3-D": (lambda: npz(a=MATRIX, b=MATRIX.T[None]), "array b has 3 dimensions"),
+    "1-D": (lambda: npz(a=MATRIX[0], b=MATRIX.T), "1 dimension: "),
+    "5-D": (lambda: npz(a=MATRIX, b=MATRIX.T[None, None, None]), "array b has 5 dimensions"),
+    "batches": (
+        lambda: npz(a=np.ones((2, 4, 3)), b=np.ones((3, 3, 4))),
+        "a is 2 x 4 x 3 and b is 3 x 3 x 4: batches must be of one size, or of 1",
+    ),
+    "too many": (lambda: npz(a=np.ones((1, 4097, 1, 1)), b=np.ones((4097, 1, 1, 1))), "more than 4,096"),
+    "NaN of a head": (
+        lambda: npz(a=MATRIX[None], b=np.full((2, 3, 4), np.nan)),
+        "array b: entry [0, 0, 0] is not",
+    ),
+    "half a pair": (lambda: npz(a=MATRIX, b=MATRIX.T, q_a=MATRIX), "lacks q_b"),
+    "inner sizes of a pair": (lambda: npz(q_a=MATRIX, q_b=MATRIX), "a is 2 x 3 and b is 2 x 3"),
+    "a pair of no name": (lambda: npz(_a=MATRIX, _b=MATRIX), "lacks a and b; it holds ['_a', '_b']"),
+    "fp8 without a format": (lambda: npz(a=MATRIX.astype(ml_dtypes.float8_e4m3fn), b=MATRIX.T), "no type"),
+    "records": (lambda: npz(a=np.zeros((2, 3), "u1,u1"), b=MATRIX.T), "of type"),
     "0-D": (lambda: npz(a=1.0, b=MATRIX), "0 dimensions"),
     "no rows": (lambda: npz(a=MATRIX[:0], b=MATRIX.T), "0 x 3"),
     "no inner": (lambda: npz(a=MATRIX[:, :0], b=MATRIX.T[:0]), "2 x 0"),
@@ -137,6 +153,99 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "infinity": (lambda: a_with(-np.inf), "entry [1, 2] is infinite"),
     "beyond float32": (lambda: a_with(1e39, "float64"), "beyond the range of float32"),
 }
+
+
+def load(tmp_path: Path, *formats: Format, codes: bool = False, **arrays: Any) -> dict[str, Operands]:
+    np.savez(tmp_path / "mine.npz", **arrays)
+    both = (formats[0], formats[-1]) if formats else None
+    return {pair.name: pair for pair in load_operands(tmp_path / "mine.npz", formats=both, codes=codes)}
+
+
+def test_batches_and_heads_are_products_of_their_own(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(2, 3, 4, 5)), rng.normal(size=(3, 5, 6))
+    found = load(tmp_path, a=a, b=b)
+    assert list(found) == [f"mine[{batch},{head}]" for batch in range(2) for head in range(3)]
+    assert np.array_equal(found["mine[1,2]"].a, a[1, 2].astype(np.float32))
+    assert np.array_equal(found["mine[1,2]"].b, b[2].astype(np.float32))
+    assert list(load(tmp_path, a=a[0], b=b[0])) == ["mine[0]", "mine[1]", "mine[2]"]
+
+
+def test_pairs_are_named_after_what_their_arrays_have_in_common(tmp_path: Path) -> None:
+    found = load(
+        tmp_path, q_a=MATRIX, b=MATRIX.T, mask=[1], q_b=MATRIX.T, a=MATRIX, head_0_b=[[2]], head_0_a=[[1]]
+    )
+    assert list(found) == ["mine", "mine.q", "mine.head_0"]
+    assert found["mine.head_0"].b == 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "format_"),
+    [("bfloat16", "bf16"), ("float8_e4m3fn", "e4m3"), ("float8_e5m2", "e5m2"), ("float4_e2m1fn", "e2m1")],
+)
+def test_arrays_of_ml_dtypes_keep_their_bits(tmp_path: Path, dtype: str, format_: str) -> None:
+    a = np.array([[1.0, 0.5, -2.0], [3.0, 0.0, 1.5]]).astype(getattr(ml_dtypes, dtype))
+    wanted = find_format(format_)
+    (pair,) = load(tmp_path, wanted, a=a, b=a.T).values()
+    assert np.array_equal(pair.a, a.astype(np.float32))
+    for codes, array in zip(pair.codes(wanted, wanted), (a, a.T), strict=True):
+        assert np.array_equal(codes, np.ascontiguousarray(array).view(wanted.dtype))
+
+
+def test_bf16_and_e5m2_arrays_are_numbers_to_other_formats(tmp_path: Path) -> None:
+    a = np.array([[1.0, 0.5], [3.0, 96.0]])
+    for dtype in (ml_dtypes.bfloat16, ml_dtypes.float8_e5m2):
+        (pair,) = load(tmp_path, E4M3, a=a.astype(dtype), b=a.astype(dtype)).values()
+        assert pair.given == (None, None)
+        assert np.array_equal(pair.a, a)
+
+
+def test_codes_are_taken_as_they_are(tmp_path: Path) -> None:
+    a, b = np.array([[0x38, 0x7F, 0xFE]]), np.array([[1], [0x80], [0x41]], np.uint8)
+    (pair,) = load(tmp_path, E4M3, E5M2, codes=True, a=a, b=b).values()
+    codes = pair.codes(E4M3, E5M2)
+    assert np.array_equal(codes[0], a)
+    assert np.array_equal(codes[1], b)
+    assert pair.a[0, 0] == 1
+    assert pair.b[2, 0] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (
+            np.array([[1, 300]]),
+            r"entry \[0, 1\] is no code of e4m3, 1 of 2 are: wanted integers from 0 to 255",
+        ),
+        (np.array([[-1, 2]]), "is no code of e4m3"),
+        (np.array([[1.0, 2.0]]), "of type float64: codes of e4m3 are integers, or 1 byte each"),
+        (np.ones((1, 2)).astype(ml_dtypes.bfloat16), "codes of e4m3 are integers, or 1 byte each"),
+        (np.ones((1, 2)).astype(ml_dtypes.float8_e5m2), "float8_e5m2, no codes of e4m3"),
+    ],
+)
+def test_what_is_no_code_is_refused(tmp_path: Path, array: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        load(tmp_path, E4M3, codes=True, a=array, b=np.ones((2, 1), np.uint8))
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_operands_are_scaled_as_the_golden_model_scales_them(scaling: str) -> None:
+    rng = np.random.default_rng(1)
+    pair = Operands("drawn", rng.normal(size=(3, 70)), rng.normal(size=(70, 2)), scaling)
+    x, y = pair.quantised(E4M3, E5M2)
+    found = sum(
+        (decode(a, E4M3) * x.scales()[:, k : k + len(b)]) @ (decode(b, E5M2) * y.scales()[k : k + len(b)])
+        for (a, b), k in zip(pair.products(E4M3, E5M2), range(0, 70, pair.longest_sum), strict=True)
+    )
+    spec = Arithmetic(format=E4M3, format_b=E5M2, mul="exact", acc="fixed:200:-100", out="raw")
+    np.testing.assert_allclose(found, matmul(pair.a, pair.b, spec, scaling=scaling), rtol=1e-12)
+
+
+def test_checksums_tell_scalings_and_codes_apart() -> None:
+    codes = encode(MATRIX, E4M3), encode(MATRIX.T, E4M3)
+    numbers = MATRIX.astype(np.float32), MATRIX.T.astype(np.float32)
+    ways = [{"scaling": scaling} for scaling in SCALINGS] + [{"given": codes}, {"given": (codes[0], None)}]
+    assert len({Operands("mine", *numbers, **way).checksum for way in ways}) == len(ways)  # type: ignore[arg-type]
 
 
 def refusal(path: Path) -> str:

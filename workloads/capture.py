@@ -209,7 +209,7 @@ def differences(tiles: Mapping[str, Tile], folder: Path) -> list[str]:
     lines = []
     for name, tile in sorted(tiles.items()):
         try:
-            stored = load_operands(folder / (name + SUFFIX))
+            (stored,) = load_operands(folder / (name + SUFFIX))
         except UserError as error:
             lines.append(str(error))
             continue

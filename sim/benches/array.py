@@ -131,7 +131,8 @@ class BackToBack(Bench):
         dut = self.dut
         self.a = Sender(dut, "s_axis_a", _beats([job.a for job in jobs]))
         self.b = Sender(dut, "s_axis_b", _beats([job.b for job in jobs]))
-        self.edge, self.valid, self.last = dut.clk.rising_edge, dut.m_axis_c_tvalid, dut.m_axis_c_tlast
+        self.edge = bench.clock_of(dut).rising_edge
+        self.valid, self.last = dut.m_axis_c_tvalid, dut.m_axis_c_tlast
         self.row = dut.m_axis_c_tdata, dut.m_axis_c_tuser
         dut.m_axis_c_tready.value = 1
 
@@ -176,7 +177,8 @@ class Paused(Bench):
         for name in ("s_axis_a", "s_axis_b", "m_axis_c"):
             logging.getLogger(f"cocotb.{dut._name}.{name}").setLevel(logging.WARNING)
         # A beat is one number: cocotbext-axi would take it apart into bytes otherwise.
-        ports = {"clock": dut.clk, "reset": dut.rst, "byte_lanes": 1}
+        ports = {"clock": bench.clock_of(dut), "reset": bench.Reset(dut).port, "byte_lanes": 1}
+        ports["reset_active_level"] = bool(bench.design().reset_level)
         self.a = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_a"), **ports)
         self.b = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_b"), **ports)
         self.c = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis_c"), **ports)
@@ -201,12 +203,12 @@ class Paused(Bench):
 
     async def receives(self, cycles: int) -> bool:
         """Say whether a row comes in so many cycles."""
-        await ClockCycles(self.dut.clk, cycles)
+        await ClockCycles(bench.clock_of(self.dut), cycles)
         return not self.c.empty() or bool(self.dut.m_axis_c_tvalid.value)
 
     async def count(self) -> None:
         """Count cycles, and those in which `a` was taken."""
-        dut, edge = self.dut, self.dut.clk.rising_edge
+        dut, edge = self.dut, bench.clock_of(self.dut).rising_edge
         valid, ready, last = dut.s_axis_a_tvalid, dut.s_axis_a_tready, dut.s_axis_a_tlast
         while True:
             await edge

@@ -73,6 +73,33 @@ def seed() -> int:
     return int(cocotb.RANDOM_SEED)
 
 
+def clock_of(dut: Any) -> Any:
+    """Give the port of the clock."""
+    return getattr(dut, design().clock_name)
+
+
+class Reset:
+    """The port of the reset, whatever its name and level.
+
+    Parameters
+    ----------
+    dut : Any
+    """
+
+    def __init__(self, dut: Any) -> None:
+        self.port = getattr(dut, design().reset_name)
+        self.level = design().reset_level
+
+    def put(self, on: bool) -> None:
+        """Turn it on or off."""
+        self.port.value = self.level if on else 1 - self.level
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is on."""
+        return bool(self.port.value == self.level)
+
+
 async def start_clock_and_reset(dut: Any) -> None:
     """Start the clock and hold the reset for a cycle, or for as many as a multiplier has stages.
 
@@ -81,12 +108,13 @@ async def start_clock_and_reset(dut: Any) -> None:
     # Imported modules and operands stay: the garbage collector would walk through them again and again.
     gc.freeze()
     fork_mutants(dut)
-    dut.rst.value = 1
+    reset = Reset(dut)
+    reset.put(True)
     for name in CONTROL[design().kind]:
         getattr(dut, name).value = 0
-    Clock(dut.clk, PERIOD_NS, unit="ns").start(start_high=False)
-    await ClockCycles(dut.clk, design().pipeline if design().kind == "mul" else 1)
-    dut.rst.value = 0
+    Clock(clock_of(dut), PERIOD_NS, unit="ns").start(start_high=False)
+    await ClockCycles(clock_of(dut), design().pipeline if design().kind == "mul" else 1)
+    reset.put(False)
     if os.environ["LMUL_FOUR_STATE"]:
         cocotb.start_soon(refuse_unknown(dut))
 
@@ -94,7 +122,7 @@ async def start_clock_and_reset(dut: Any) -> None:
 async def refuse_unknown(dut: Any) -> None:
     """Fail as soon as an output has an unknown bit in the middle of a cycle."""
     outputs = {name: getattr(dut, name) for name in OUTPUTS[design().kind]}
-    edge = FallingEdge(dut.clk)
+    edge = FallingEdge(clock_of(dut))
     while True:
         await edge
         for name, port in outputs.items():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.golden import matmul_codes
 from lmul.sim.benches import bench
-from lmul.sim.tiles import flag_bits, pack
+from lmul.sim.tiles import pack
 
 PROGRESS_STEP = 64
 PATIENCE_CYCLES = 100
@@ -44,7 +44,7 @@ class Bench:
         """Drive all vectors and wait for the last result."""
         await bench.start_clock_and_reset(self.dut)
         monitor = cocotb.start_soon(self.monitor(len(vectors)))
-        await RisingEdge(self.dut.clk)
+        await RisingEdge(bench.clock_of(self.dut))
         first = self.cycle
         for vector in vectors:
             await self.drive(vector)
@@ -64,7 +64,7 @@ class Bench:
 
     async def drive(self, vector: Vector) -> None:
         """Send the steps of one vector, with gaps of garbage between them."""
-        dut, edge = self.dut, RisingEdge(self.dut.clk)
+        dut, edge = self.dut, RisingEdge(bench.clock_of(self.dut))
         for step, (a, b) in enumerate(zip(vector.a, vector.b, strict=True)):
             while random.random() < self.pause:
                 self.set_inputs(random.getrandbits(len(dut.a)), random.getrandbits(len(dut.b)), 0b110)
@@ -85,7 +85,7 @@ class Bench:
 
     async def monitor(self, count: int) -> None:
         """Compare every result as it comes, its latency too."""
-        dut, edge, settled = self.dut, RisingEdge(self.dut.clk), ReadOnly()
+        dut, edge, settled = self.dut, RisingEdge(bench.clock_of(self.dut)), ReadOnly()
         latency = bench.design().latency
         while self.compared < count:
             await edge
@@ -113,7 +113,7 @@ def vectors_of(a: NDArray[Any], b: NDArray[Any], design: Design) -> list[Vector]
     """Give all dot products of rows of A with columns of B."""
     sums = matmul_codes(a, b, design)
     elements = sums.output()
-    flags = flag_bits(sums)
+    flags = sums.flags
     first, second = design.formats
     a_steps = [_steps(row, design.lanes, first.width) for row in a]
     b_steps = [_steps(column, design.lanes, second.width) for column in b.T]

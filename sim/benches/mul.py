@@ -57,7 +57,7 @@ async def _run_combinational(dut: Any, pairs: Pairs, expected: list[int]) -> Non
 
 async def _run_pipeline(dut: Any, pairs: Pairs, expected: list[int]) -> None:
     """Send a pair every cycle, and compare each product in its cycle."""
-    a_port, b_port, p_port, edge = dut.a, dut.b, dut.p, FallingEdge(dut.clk)
+    a_port, b_port, p_port, edge = dut.a, dut.b, dut.p, FallingEdge(bench.clock_of(dut))
     await bench.start_clock_and_reset(dut)
     await edge
     if p_port.value != 0:

@@ -177,7 +177,7 @@ class Bench:
         self.streams = StreamCoverage(bench.design())
         self.c = Sink(dut, self.streams)
         self.cycle = 0
-        self.edge, self.settled = FallingEdge(dut.clk), ReadOnly()
+        self.edge, self.settled = FallingEdge(bench.clock_of(dut)), ReadOnly()
 
     async def run(self, run: Run, jobs: list[Job], first: int) -> None:
         """Send the tiles of a run until all rows are there, or until its reset."""
@@ -227,7 +227,8 @@ class Bench:
     async def reset(self, cycles: int) -> None:
         """Reset the array: no row may be there from the first edge on, until new tiles are sent."""
         await self.edge
-        self.dut.rst.value = 1
+        port = bench.Reset(self.dut)
+        port.put(True)
         self.a.start([], [])
         self.b.start([], [])
         self.c.start([])
@@ -237,7 +238,7 @@ class Bench:
             await self.edge
             if self.c.valid.value:
                 raise AssertionError("a row came in a reset")
-        self.dut.rst.value = 0
+        port.put(False)
 
     async def settle(self) -> None:
         """See that nothing comes after the last row."""

@@ -12,8 +12,8 @@ from lmul.golden import matmul_codes
 from lmul.sim.benches import bench
 from lmul.sim.coverage_streams import dot_groups
 from lmul.sim.coverage_sums import SumCoverage
-from lmul.sim.stress import LAST, RESET, VALID, DotStimulus, digest, draw_dot, through
-from lmul.sim.tiles import flag_bits, pack
+from lmul.sim.stress import LAST, RESET, VALID, DotStimulus, digest, draw_dot, through, under_way
+from lmul.sim.tiles import pack
 
 PROGRESS_STEP = 4096
 
@@ -24,12 +24,12 @@ Result = tuple[int, int, str] | None
 def expected_results(stimulus: DotStimulus, design: Design) -> tuple[list[Result], NDArray[np.bool_]]:
     """Give what must be there in each cycle, and which of the cases come out."""
     taken = (stimulus.control & (RESET | LAST | VALID)) == LAST | VALID
-    comes = through((stimulus.control & RESET) != 0, design.latency)[taken]
+    comes = through((stimulus.control & RESET) != 0, under_way(design))[taken]
     results: list[Result] = [None] * (len(taken) + design.latency)
     for cycle, case, whole in zip(np.flatnonzero(taken).tolist(), stimulus.cases, comes, strict=True):
         if whole:
             sums = matmul_codes(case.a, case.b, design)
-            value, flags = sums.output()[0, 0], flag_bits(sums)[0, 0]
+            value, flags = sums.output()[0, 0], sums.flags[0, 0]
             results[cycle + design.latency] = int(value), int(flags), case.kind
     return results, comes
 
@@ -38,9 +38,10 @@ async def _run(dut: Any, stimulus: DotStimulus, results: list[Result], design: D
     """Set the inputs of each cycle; look at the outputs before the edge that ends it."""
     first, second = design.formats
     a, b = pack(stimulus.a, first.width), pack(stimulus.b, second.width)
-    edge, settled = FallingEdge(dut.clk), ReadOnly()
-    inputs = dut.in_valid, dut.in_first, dut.in_last, dut.rst
-    for cycle, control in enumerate(stimulus.control.tolist()):
+    edge, settled = FallingEdge(bench.clock_of(dut)), ReadOnly()
+    inputs = dut.in_valid, dut.in_first, dut.in_last, bench.Reset(dut).port
+    levels = stimulus.control ^ (0 if design.reset_level else RESET)
+    for cycle, control in enumerate(levels.tolist()):
         await edge
         dut.a.value, dut.b.value = a[cycle], b[cycle]
         for place, signal in enumerate(inputs):

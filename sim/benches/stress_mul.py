@@ -11,7 +11,7 @@ from lmul.golden import multiply
 from lmul.sim.benches import bench
 from lmul.sim.coverage import ProductCoverage
 from lmul.sim.coverage_streams import mul_groups
-from lmul.sim.stress import MulStimulus, digest, draw_mul, mul_products, through
+from lmul.sim.stress import MulStimulus, digest, draw_mul, mul_products, through, under_way
 
 PROGRESS_STEP = 4096
 
@@ -37,20 +37,20 @@ async def _run_pipeline(dut: Any, stimulus: MulStimulus) -> Compared:
     """Send a pair in every cycle, look at what is there before the edge that ends it."""
     design = bench.design()
     expected = mul_products(design, stimulus).tolist()[: len(stimulus.pairs)]
-    a_port, b_port, p_port, rst = dut.a, dut.b, dut.p, dut.rst
-    edge, settled = FallingEdge(dut.clk), ReadOnly()
+    a_port, b_port, p_port, port = dut.a, dut.b, dut.p, bench.Reset(dut)
+    edge, settled = FallingEdge(bench.clock_of(dut)), ReadOnly()
     await bench.start_clock_and_reset(dut)
     pairs, resets = stimulus.pairs.tolist(), stimulus.reset.tolist()
     for index, (pair, reset) in enumerate(zip(pairs, resets, strict=True)):
         await edge
         a_port.value, b_port.value = pair
-        rst.value = reset
+        port.put(reset)
         await settled
         if expected[index] >= 0:
             _check(index, pairs[index - design.latency], p_port, expected[index])
         if index % PROGRESS_STEP == 0:
             bench.report_progress(index, len(pairs))
-    return through(stimulus.reset, design.latency) & (np.arange(len(pairs)) < len(pairs) - design.latency)
+    return through(stimulus.reset, under_way(design)) & (np.arange(len(pairs)) < len(pairs) - design.latency)
 
 
 def _check(index: int, pair: list[int], p_port: Any, product: int) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from lmul.console import say
 from lmul.errors import UserError, one_line
-from lmul.files import check_output, reason, write_files
+from lmul.files import check_output, folder, reason, write_files
+from lmul.ignored import refuse_ignored
 from lmul.kinds import KINDS
 from lmul.manual import PAGES
 from lmul.toml import read_toml
-from lmul.tools import PageFormatter, Parser
+from lmul.tools import PageFormatter, Parser, given
 
 if TYPE_CHECKING:
     from lmul.design import Design
@@ -38,6 +39,10 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "share": (int, "rows and columns of an array with an operand register in common"),
     "pipeline": (int, "register stages inside the datapath"),
     "carry": (str, "running sum of the exact accumulator: propagate or save"),
+    "reset": (str, "of registers: sync or async"),
+    "reset-active": (str, "level at which the reset is on: high or low"),
+    "clock-name": (str, "port of the clock; default: clk"),
+    "reset-name": (str, "port of the reset; default: rst, or rst_n if it is active low"),
 }
 
 DONT_USE = "dont-use"
@@ -66,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 where hardware and model differ or a figure is worse; 2 for input that cannot be used; 130 after
-        Ctrl-C.
+        0; 1 where hardware and model differ, a figure is worse, or no command is named; 2 for input that
+        cannot be used; 130 after Ctrl-C.
     """
     _open_streams()
     try:
@@ -87,10 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    parser = _parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help()
+        return 1
     try:
-        options = _parser().parse_args(arguments)
+        options = parser.parse_args(arguments)
     except SystemExit:
         return 0  # Help or a version was asked for.
+    options.given = given(parser, arguments)
+    refuse_ignored(options.command, options.given)
     _check_outputs(options)
     status: int = options.run(options)
     return status
@@ -101,7 +112,8 @@ def _explain(error: Exception) -> str:
         case ModuleNotFoundError():
             return f"{error.name} is not installed: run `pip install 'lmul[sim,cost,plot]'`"
         case OSError():
-            name = f"{str(error.filename)!r}: " if error.filename else ""
+            path = error.filename2 or error.filename  # Of a copy the place that it goes to.
+            name = f"{str(path)!r}: " if path else ""
             return f"cannot read or write: {name}{reason(error)}; make room, or name other files"
         case MemoryError():
             return "not enough memory: take a smaller design or smaller operands"
@@ -184,10 +196,23 @@ def _add_operands(parser: argparse.ArgumentParser) -> None:
         "--operands",
         type=Path,
         metavar="FILE.npz",
-        help="arrays a (M x K) and b (K x N); default: tiles of a language model",
+        help="arrays a (M x K) and b (K x N), or pairs such as q_a and q_b, with up to two axes of batches "
+        "in front; default: tiles of a language model",
     )
     parser.add_argument(
-        "--build", type=Path, default=Path("build"), metavar="DIR", help="for simulators and mapped netlists"
+        "--build", type=folder, default="build", metavar="DIR", help="for simulators and mapped netlists"
+    )
+
+
+def _add_scaling(parser: argparse.ArgumentParser) -> None:
+    """Add how the numbers of a file become codes."""
+    parser.add_argument(
+        "--scaling",
+        metavar="S",
+        help="of operands: tensor (default), row, block, block-up or power, as `lmul llm` has them",
+    )
+    parser.add_argument(
+        "--codes", action="store_true", help="the file holds codes of the operands' formats, not numbers"
     )
 
 
@@ -217,6 +242,7 @@ def _verilog_parser(parser: argparse.ArgumentParser) -> None:
 def _sim_parser(parser: argparse.ArgumentParser) -> None:
     _add_design(parser)
     _add_operands(parser)
+    _add_scaling(parser)
     parser.add_argument("--waves", action="store_true", help="write waves.fst, for GTKWave or Surfer")
     parser.add_argument("--netlist", action="store_true", help="simulate the mapped netlist instead")
     parser.add_argument(
@@ -242,6 +268,7 @@ def _sim_parser(parser: argparse.ArgumentParser) -> None:
 def _cost_parser(parser: argparse.ArgumentParser) -> None:
     _add_design(parser, optional=True)
     _add_operands(parser)
+    _add_scaling(parser)
     add = parser.add_argument
     add("--compare", metavar="MUL,MUL", help="multipliers side by side, such as lmul,exact")
     add(
@@ -278,8 +305,12 @@ def _cost_parser(parser: argparse.ArgumentParser) -> None:
 def _error_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", default="e4m3", metavar="F", help="format of the operands; default: e4m3")
     parser.add_argument(
-        "--operands", type=Path, metavar="FILE.npz", help="arrays a (M x K) and b (K x N) to multiply instead"
+        "--operands",
+        type=Path,
+        metavar="FILE.npz",
+        help="arrays a (M x K) and b (K x N), or pairs such as q_a and q_b, to multiply instead",
     )
+    _add_scaling(parser)
     parser.add_argument(
         "--rounding", choices=["nearest", "truncate"], default="nearest", help="of the operands"
     )
@@ -316,7 +347,7 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=int, metavar="N", help="tokens that share the weights read; default: 1 and 256")
     add("--context", type=int, default=512, metavar="N", help="tokens that one attends to; default: 512")
     add("--questions", action="store_true", help="have 160 questions with four choices answered too")
-    add("--build", type=Path, default=Path("build"), metavar="DIR", help="where finished readings are kept")
+    add("--build", type=folder, default="build", metavar="DIR", help="where finished readings are kept")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.set_defaults(run=_llm)
 
@@ -332,7 +363,7 @@ def _generate_parser(parser: argparse.ArgumentParser) -> None:
     )
     add("--tokens", type=int, default=24, metavar="N", help="most tokens of the continuation; default: 24")
     add("--array", action="store_true", help="send the products through a simulated 8 x 8 array of 8 lanes")
-    add("--build", type=Path, default=Path("build"), metavar="DIR", help="for the simulator")
+    add("--build", type=folder, default="build", metavar="DIR", help="for the simulator")
     parser.set_defaults(run=_generate)
 
 
@@ -342,7 +373,7 @@ def _explore_parser(parser: argparse.ArgumentParser) -> None:
     _add_operands(parser)
     add(
         "--results",
-        type=Path,
+        type=folder,
         metavar="FILE",
         help="SQLite file of results; default: explore/results.sqlite in --build",
     )
@@ -425,16 +456,22 @@ def _completion_parser(parser: argparse.ArgumentParser) -> None:
 
 def _design(options: argparse.Namespace) -> "Design":
     """Make the design from the configuration file and the options, which come first."""
-    from lmul.cost.liberty_files import check_patterns
     from lmul.design import make_design
+
+    chosen = _chosen(options).items()
+    return make_design(options.design, **{name.replace("-", "_"): value for name, value in chosen})
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """Give the options of a design that the configuration file or the command line have."""
+    from lmul.cost.liberty_files import check_patterns
 
     chosen = _config(options.config) if options.config else {}
     patterns = check_patterns(chosen.pop(DONT_USE, []))
-    if "dont_use" in options and not options.dont_use:
+    if "dont_use" in options and not options.dont_use and getattr(options, "estimate", "cells") == "cells":
         options.dont_use = patterns
     given = {name: getattr(options, name.replace("-", "_")) for name in DESIGN_OPTIONS}
-    chosen |= {name: value for name, value in given.items() if value is not None}
-    return make_design(options.design, **{name.replace("-", "_"): value for name, value in chosen.items()})
+    return chosen | {name: value for name, value in given.items() if value is not None}
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -450,13 +487,22 @@ def _config(path: Path) -> dict[str, Any]:
     return values
 
 
-def _operands(options: argparse.Namespace, design: "Design") -> tuple["Operands", ...]:
-    from lmul.workloads import default_operands, load_operands
+def _with_operands(
+    options: argparse.Namespace, design: "Design"
+) -> tuple["Design", tuple["Operands", ...], list[str]]:
+    """Give the design with the depth that its operands need, the operands, and notes on both."""
+    from lmul.commands.operands import chosen_operands, fit_depth
 
-    operands = (load_operands(options.operands),) if options.operands else default_operands()
-    for pair in operands:
-        design.check_length(pair.a.shape[1], pair.name)
-    return operands
+    operands, notes = chosen_operands(options, design.formats)
+    design, more = fit_depth(design, operands, asked="depth" in _chosen(options))
+    return design, operands, notes + more
+
+
+def _end(status: int, notes: Sequence[str]) -> int:
+    """Print notes behind the results."""
+    for note in notes:
+        say(note)
+    return status
 
 
 def _output(text: str) -> Path | None:
@@ -478,34 +524,41 @@ def _verilog(options: argparse.Namespace) -> int:
 
 
 def _sim(options: argparse.Namespace) -> int:
+    from lmul.commands.operands import refuse_scaling
     from lmul.commands.sim import run_sim
 
     design = _design(options)
     if options.pauses and design.kind == "mul":
         raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")
-    for name in ("liberty", "dont_use"):
-        if getattr(options, name) and not options.netlist:
-            option = name.replace("_", "-")
-            raise UserError(f"--{option} means nothing without --netlist: add --netlist or leave it out")
     if options.four_state and options.waves:
         raise UserError("--waves are of Verilator: leave --waves or --four-state out")
     if options.stress and (options.operands or options.pauses):
         raise UserError("--stress draws operands and pauses of its own: leave --operands and --pauses out")
-    return run_sim(design, () if options.stress else _operands(options, design), options)
+    drawn = options.stress or options.pauses
+    if "seed" in options.given and not drawn and (options.four_state or not design.latency):
+        raise UserError("--seed means nothing here, where nothing is drawn: add --stress or leave it out")
+    if options.stress or (design.kind == "mul" and not options.operands):
+        refuse_scaling(options)
+    if options.stress:
+        return run_sim(design, (), options)
+    design, operands, notes = _with_operands(options, design)
+    return _end(run_sim(design, operands, options), notes)
 
 
 def _cost(options: argparse.Namespace) -> int:
     from lmul.commands.cost import run_cache, run_calibration, run_claims, run_cost
 
     if options.cache:
-        return run_cache(options, tuple(DESIGN_OPTIONS))
+        return run_cache(options)
     if options.claims or options.calibration:
         return run_claims(options) if options.claims else run_calibration(options)
     if options.design is None:
         raise UserError(f"DESIGN is missing: name {', '.join(KINDS)}, or ask for --claims or --calibration")
-    design = _design(options)
-    muls = options.compare.split(",") if options.compare else [design.mul]
-    return run_cost([design.with_mul(mul) for mul in muls], _operands(options, design), options)
+    design, operands, notes = _with_operands(options, _design(options))
+    muls = [design.mul] if options.compare is None else options.compare.split(",")
+    if not all(muls):
+        raise UserError(f"--compare {options.compare!r} must name multipliers, such as lmul,exact")
+    return _end(run_cost([design.with_mul(mul) for mul in muls], operands, options), notes)
 
 
 def _error(options: argparse.Namespace) -> int:

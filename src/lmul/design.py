@@ -7,6 +7,7 @@ from typing import Any
 from lmul.errors import UserError
 from lmul.golden import Arithmetic, find_format
 from lmul.kinds import KINDS
+from lmul.verilog_names import is_port_name
 
 DATAFLOWS = {
     "os": "output-stationary: both operands travel, sums stay",
@@ -18,12 +19,25 @@ CARRIES = {
     "save": "the running sum of the exact accumulator is two numbers, added a cycle later: a faster clock",
 }
 
+RESETS = {
+    "sync": "registers are cleared at an edge of the clock",
+    "async": "registers are cleared at once, with or without a clock",
+}
+
+RESET_LEVELS = {"high": "the reset is on while it is 1", "low": "the reset is on while it is 0"}
+
+RESET_NAMES = {"high": "rst", "low": "rst_n"}
+"""The usual name of the reset by the level at which it is on."""
+
+INTERFACE = ("reset", "reset_active", "clock_name", "reset_name")
+"""Parameters of the clock and the reset of a design with registers."""
+
 _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth", "subnormals")
 
 PARAMETERS = {
-    "mul": ("format", "mul", "subnormals", "overflow", "pipeline"),
-    "dot": (*_SUMS, "pipeline", "carry"),
-    "array": (*_SUMS, "pipeline", "carry", "rows", "cols", "share", "dataflow"),
+    "mul": ("format", "mul", "subnormals", "overflow", "pipeline", *INTERFACE),
+    "dot": (*_SUMS, "pipeline", "carry", *INTERFACE),
+    "array": (*_SUMS, "pipeline", "carry", "rows", "cols", "share", "dataflow", *INTERFACE),
 }
 
 DEFAULT_FORMAT = "e4m3"
@@ -55,6 +69,12 @@ class Design(Arithmetic):
         Register stages of a `mul`; of a sum, those beyond its accumulator and its result.
     carry : str
         Of a sum: a name of `CARRIES`.
+    reset : str
+        A name of `RESETS`.
+    reset_active : str
+        A name of `RESET_LEVELS`.
+    clock_name, reset_name : str
+        Ports of the clock and of the reset.
 
     Raises
     ------
@@ -69,6 +89,10 @@ class Design(Arithmetic):
     dataflow: str = "os"
     pipeline: int = 0
     carry: str = "propagate"
+    reset: str = "sync"
+    reset_active: str = "high"
+    clock_name: str = "clk"
+    reset_name: str = RESET_NAMES["high"]
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -78,6 +102,9 @@ class Design(Arithmetic):
         self._check_number("pipeline", 0, PIPELINE_LIMIT)
         self._check_name("dataflow", DATAFLOWS)
         self._check_name("carry", CARRIES)
+        self._check_name("reset", RESETS)
+        self._check_name("reset_active", RESET_LEVELS)
+        self._check_port_names()
         try:
             super().__post_init__()
         except ValueError as error:
@@ -91,7 +118,15 @@ class Design(Arithmetic):
     def _check_name(self, name: str, known: Mapping[str, str]) -> None:
         value = getattr(self, name)
         if value not in known:
-            raise UserError(f"--{name} {value!r} is unknown: it must be one of {', '.join(known)}")
+            raise UserError(f"{option(name)} {value!r} is unknown: it must be one of {', '.join(known)}")
+
+    def _check_port_names(self) -> None:
+        for name in ("clock_name", "reset_name"):
+            if not is_port_name(value := getattr(self, name)):
+                right = "take letters, digits and single _, a letter first, and no word of Verilog or C++"
+                raise UserError(f"{option(name)} {value!r} names no port: {right}")
+        if self.clock_name == self.reset_name:
+            raise UserError(f"--clock-name and --reset-name are both {self.clock_name!r}: name two ports")
 
     @property
     def name(self) -> str:
@@ -100,7 +135,7 @@ class Design(Arithmetic):
         if self.kind == "mul":
             policies = [p for p in (self.subnormals, self.overflow) if p not in ("flush", "saturate")]
             stages = [f"p{self.pipeline}"] if self.pipeline else []
-            return "_".join([base, "mul", *policies, *stages])
+            return "_".join([base, "mul", *policies, *stages, *self._interface_names])
         size = f"{self.lanes}" if self.kind == "dot" else f"{self.rows}x{self.cols}x{self.lanes}"
         acc = self.acc.replace(":-", "m").replace(":", "", 1).replace(":", "p")
         choices = [(f"acc_{acc}", "acc_exact"), (f"out_{self.out}", "out_fp32"), (self.subnormals, "flush")]
@@ -110,7 +145,36 @@ class Design(Arithmetic):
         if self.acc == "exact":  # No other accumulator is as wide as the depth asks for.
             choices.append((f"depth{self.depth}", f"depth{self.default_depth}"))
         others = [name for name, usual in choices if name != usual]
-        return "_".join([base, f"{self.kind}{size}", *others])
+        return "_".join([base, f"{self.kind}{size}", *others, *self._interface_names])
+
+    @property
+    def _interface_names(self) -> list[str]:
+        """What a name says of the clock and the reset: nothing if they are as usual."""
+        says = {
+            "reset": "{}",
+            "reset_active": "active_{}",
+            "clock_name": "clock_{}",
+            "reset_name": "reset_{}",
+        }
+        return [says[name].format(value) for name, value in self.interface.items()]
+
+    @property
+    def sequential(self) -> bool:
+        """Whether there are registers, and so a clock and a reset."""
+        return self.kind != "mul" or self.pipeline > 0
+
+    @property
+    def interface(self) -> dict[str, str]:
+        """The parameters of the clock and the reset that are not as usual."""
+        usual = ("sync", "high", "clk", RESET_NAMES[self.reset_active])
+        given = [getattr(self, name) for name in INTERFACE]
+        found = zip(INTERFACE, given, usual, strict=True)
+        return {name: value for name, value, other in found if self.sequential and value != other}
+
+    @property
+    def reset_level(self) -> int:
+        """What the port of the reset is while it is on: 0 or 1."""
+        return int(self.reset_active == "high")
 
     @property
     def default_depth(self) -> int:
@@ -118,6 +182,14 @@ class Design(Arithmetic):
         # No more products than that are added up in a weight-stationary array.
         stationary = self.kind == "array" and self.dataflow == "ws"
         return self.rows * self.lanes if stationary else Arithmetic.depth
+
+    @property
+    def adds_all(self) -> bool:
+        """Whether all products of a dot product are added up in the design.
+
+        A weight-stationary array adds rows * lanes products at most, whatever K is.
+        """
+        return self.kind != "mul" and self.dataflow != "ws"
 
     @property
     def size(self) -> str:
@@ -162,9 +234,7 @@ class Design(Arithmetic):
         UserError
             K exceeds `depth`, and all of K is added up in the design.
         """
-        # A weight-stationary array adds rows * lanes products at most, whatever K is.
-        limited = self.kind != "mul" and self.dataflow != "ws"
-        if limited and products > self.depth:
+        if self.adds_all and products > self.depth:
             raise UserError(
                 f"operands {operands} have K = {products}, more than --depth {self.depth}: "
                 f"ask for --depth {products} or more"
@@ -179,7 +249,10 @@ class Design(Arithmetic):
         first, second = self.formats
         values: dict[str, Any] = {"kind": self.kind}
         for name in PARAMETERS[self.kind]:
-            if not name.startswith("format"):
+            if name in INTERFACE:
+                # What is as usual is not named: these came later than names and files of designs.
+                values |= {name: self.interface[name]} if name in self.interface else {}
+            elif not name.startswith("format"):
                 values[name] = getattr(self, name)
             elif first == second and name == "format":
                 values[name] = first.name
@@ -191,6 +264,13 @@ class Design(Arithmetic):
         """Give the design as the command line's arguments."""
         parameters = self.parameters().items()
         return [self.kind, *(f"{option(name)} {value}" for name, value in parameters if name != "kind")]
+
+
+def known_parameters(kind: str, pipeline: int) -> tuple[str, ...]:
+    """Give the parameters that mean something to a kind of design with so many stages; none if unknown."""
+    known = PARAMETERS.get(kind, ())
+    # A multiplier without stages has no register.
+    return known if kind != "mul" or pipeline else tuple(name for name in known if name not in INTERFACE)
 
 
 def option(parameter: str) -> str:
@@ -241,7 +321,7 @@ def make_design(
         Default: 8 for `dot`, 4 for `array`.
     **options
         The other parameters of `Design`. `depth` is rows * lanes by default in a weight-stationary
-        array.
+        array, `reset_name` is `rst_n` of a reset that is active low.
 
     Raises
     ------
@@ -249,8 +329,12 @@ def make_design(
         A name is unknown or a value out of range.
     """
     optional = {"format_a": format_a, "format_b": format_b, "lanes": lanes} | options
-    known = PARAMETERS.get(kind, tuple(optional))
+    known = known_parameters(kind, options.get("pipeline", 0)) or tuple(optional)
     for name in sorted(name for name, value in optional.items() if value is not None and name not in known):
+        if name in INTERFACE:
+            raise UserError(
+                f"{option(name)} means nothing to mul without registers: add --pipeline or leave it out"
+            )
         takes = ", ".join(option(parameter) for parameter in known)
         raise UserError(f"{option(name)} means nothing to {kind}: it takes {takes}")
     if None not in (format, format_a, format_b):
@@ -265,6 +349,8 @@ def make_design(
     if options.get("dataflow") == "ws" and options.get("depth") is None:
         # No more products than that are added in the array.
         options["depth"] = options.get("rows", Design.rows) * lanes
+    if options.get("reset_name") is None:
+        options["reset_name"] = RESET_NAMES.get(options.get("reset_active", "high"), "rst")
     return Design(
         kind=kind, format=first, format_b=None if first == second else second, lanes=lanes, **options
     )

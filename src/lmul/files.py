@@ -3,12 +3,17 @@
 import fcntl
 import json
 import os
+import re
 import secrets
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
+from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +21,17 @@ from lmul.errors import UserError, printable
 
 STALE_SECONDS = 600
 """Age of a temporary file that nobody can be writing any more."""
+
+ROOM = 1 << 20
+"""Bytes that a directory must take for programs not to have failed for lack of room."""
+
+PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
+"""Paths that make and shells take as they are."""
+
+
+def folder(text: str) -> Path:
+    """Make the absolute path of a directory that a user named: programs that work elsewhere get it too."""
+    return Path(text).absolute()
 
 
 @contextmanager
@@ -184,15 +200,126 @@ def user_cache() -> Path:
         chosen.mkdir(parents=True, exist_ok=True)
         if os.access(chosen, os.W_OK | os.X_OK):
             return chosen.resolve()
-    own = Path(tempfile.gettempdir()) / f"lmul-{os.getuid()}"
+    temporary = Path(tempfile.gettempdir())
+    if own := _own_folder(temporary):
+        return own
+    raise UserError(
+        f"cannot write {str(chosen)!r} or {str(temporary)!r}: "
+        "set LMUL_CACHE to a directory that can be written"
+    )
+
+
+def _own_folder(temporary: Path) -> Path | None:
+    """Give a directory of the user's own among temporary ones, if it can be had."""
+    own = temporary / f"lmul-{os.getuid()}"
     with suppress(OSError):
         own.mkdir(mode=0o700, exist_ok=True)
         # What others could write there would be linked into our programs.
         if own.lstat().st_uid == os.getuid() and not own.is_symlink():
             return own
-    raise UserError(
-        f"cannot write {str(chosen)!r} or {str(own)!r}: set LMUL_CACHE to a directory that can be written"
-    )
+    return None
+
+
+def plain_path(path: Path) -> Path:
+    """Give a path by which make and shells find a directory: its own, or that of a link in the user's cache.
+
+    Parameters
+    ----------
+    path : Path
+        Of a directory, absolute.
+
+    Raises
+    ------
+    UserError
+        The path holds a space or another character that they take for their own, and so do those of the
+        cache and of the temporary directory.
+    """
+    if PLAIN.fullmatch(str(path)):
+        return path
+    store = _plain_store()
+    if store is None:
+        raise UserError(f"make cannot build in {str(path)!r}: set LMUL_CACHE to a directory without spaces")
+    link = store / "links" / sha256(os.fsencode(path)).hexdigest()[:16]
+    if not link.is_symlink():
+        link.parent.mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            link.symlink_to(path)
+    return link
+
+
+def _plain_store() -> Path | None:
+    """Give a directory of the user's own whose path make, shells and ABC take as it is."""
+    temporary = (_own_folder(Path(place)) for place in (tempfile.gettempdir(), "/tmp"))  # noqa: S108
+    return next((own for own in chain([user_cache()], temporary) if own and PLAIN.fullmatch(str(own))), None)
+
+
+@contextmanager
+def scratch(place: Path | None = None) -> Iterator[Path]:
+    """Have a directory for files that nobody needs afterwards.
+
+    Those that killed runs have left behind are removed.
+
+    Parameters
+    ----------
+    place : Path, optional
+        The directory around it; by default that of temporary files, or another one where ABC, which reads
+        no path with a space in it, could not work there.
+    """
+    if place is None:
+        place = Path(tempfile.gettempdir())
+        if not PLAIN.fullmatch(str(place)):
+            place = _plain_store() or place
+    _remove_abandoned(place)
+    prefix = f"lmul-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as name:
+        own = os.open(name, os.O_RDONLY)
+        try:
+            fcntl.flock(own, fcntl.LOCK_SH)
+            yield Path(name)
+        finally:
+            os.close(own)
+
+
+@cache
+def _remove_abandoned(temporary: Path) -> None:
+    """Remove the scratch directories of processes that are gone."""
+    for path in temporary.glob("lmul-*-*"):
+        named = re.match(r"lmul-(\d+)-", path.name)
+        if named and not _lives(int(named[1])):
+            with suppress(OSError):
+                abandoned = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+                try:
+                    # It may be in use by a process of another machine or container.
+                    fcntl.flock(abandoned, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    os.close(abandoned)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def check_room(directory: Path) -> None:
+    """Refuse to go on where nothing more can be written: programs that fail there do not always say why.
+
+    Raises
+    ------
+    OSError
+        A file of `ROOM` bytes cannot be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(bytes(ROOM))
+    except OSError as error:
+        error.filename = str(directory)
+        raise
 
 
 @contextmanager

@@ -36,6 +36,7 @@ PAGES = {
         (
             ("verilog dot --lanes 8 -o out", "writes out/lmul_e4m3_dot8.v, .json and .core"),
             ("verilog mul --mul addm --format bf16 -o -", "prints the Verilog"),
+            ("verilog dot --reset async --reset-active low", "always @(posedge clk or negedge rst_n)"),
         ),
     ),
     "sim": Page(
@@ -45,7 +46,8 @@ PAGES = {
         "file's, or drawn. The exit status is 1 where hardware and model differ.",
         (
             ("sim array --rows 8 --cols 8", "on tiles of SmolLM2"),
-            ("sim dot --operands mine.npz --waves", "on matrices of your own, with an FST file"),
+            ("sim dot --operands OPERANDS.npz --waves", "on matrices of your own, with an FST file"),
+            ("sim dot --operands OPERANDS.npz --codes", "on codes: the bits are those of the file"),
             ("sim array --stress --seed 7", "pauses, resets and extremes from one seed"),
         ),
     ),
@@ -90,8 +92,8 @@ PAGES = {
         "those that no other one beats. It may be stopped at any time: the same command measures what is "
         "missing.",
         (
-            ("explore space.toml --json front.json --plot front.png", "docs/explore.md describes the file"),
-            ("explore space.toml --scheduler tcp://host:8786", "on a Dask cluster"),
+            ("explore SPACE.toml --json front.json --plot front.png", "docs/explore.md describes the file"),
+            ("explore SPACE.toml --scheduler tcp://HOST:8786", "on a Dask cluster"),
         ),
     ),
     "report": Page(
@@ -104,7 +106,7 @@ PAGES = {
         "what changed between two reports, as Markdown",
         "Compare two files that explore or cost wrote with --json. "
         "The exit status is 1 if a figure is worse.",
-        (("compare before.json after.json --tolerance 1", "changes of more than 1 %"),),
+        (("compare BEFORE.json AFTER.json --tolerance 1", "changes of more than 1 %"),),
     ),
     "list": Page(
         "what there is to choose from",

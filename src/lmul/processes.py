@@ -6,14 +6,16 @@ import tempfile
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar, cast
 
 from lmul.errors import UserError
+from lmul.files import scratch
 
 Task = TypeVar("Task")
 Found = TypeVar("Found")
@@ -64,7 +66,8 @@ class LocalProcesses(Generic[Task, Found]):
         self._deaths: Counter[str] = Counter()
 
     def __enter__(self) -> "LocalProcesses[Task, Found]":
-        self._scratch = tempfile.TemporaryDirectory(prefix="lmul-work-", ignore_cleanup_errors=True)
+        self._scratch = ExitStack()
+        self._place = self._scratch.enter_context(scratch())
         return self
 
     def __exit__(
@@ -74,7 +77,7 @@ class LocalProcesses(Generic[Task, Found]):
             _end_group(process)
         for process in self._processes.values():
             process.join()
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def submit(self, key: str, task: Task) -> None:
         """Have a task done after those that were submitted before."""
@@ -116,7 +119,7 @@ class LocalProcesses(Generic[Task, Found]):
 
     def _start(self) -> Connection:
         ours, theirs = _CONTEXT.Pipe()
-        arguments = (theirs, self._work, self._scratch.name)
+        arguments = (theirs, self._work, self._place)
         process = _CONTEXT.Process(target=_serve, args=arguments, daemon=False)
         process.start()
         theirs.close()
@@ -143,12 +146,12 @@ def _end_group(process: SpawnProcess) -> None:
     process.kill()
 
 
-def _serve(connection: Connection, work: Callable[[Task], Found], scratch: str) -> None:
+def _serve(connection: Connection, work: Callable[[Task], Found], place: Path) -> None:
     """Do what comes, until no more can come."""
     # Ctrl-C is for the process that asked; it ends this group.
     os.setpgid(0, 0)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    tempfile.tempdir = scratch
+    tempfile.tempdir = str(place)
     while True:
         try:
             task = connection.recv()

@@ -3,7 +3,8 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 from lmul.errors import UserError, one_line
 
@@ -14,6 +15,50 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments."""
         raise UserError(f"{message}; see `{self.prog} --help`")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse arguments, of a command of this parser too; refuse what is unknown where it is written."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            known = [text for action in self._actions for text in action.option_strings]
+            close = _close(unknown[0].partition("=")[0], known)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{close}")
+        return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in (*action.choices, argparse.SUPPRESS):
+            choices = ", ".join(map(str, action.choices))
+            close = _close(str(value), list(map(str, action.choices)))
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}{close} (choose from {choices})")
+
+
+def _close(word: str, known: Sequence[str]) -> str:
+    """Ask whether another word was meant, if one is close."""
+    close = get_close_matches(word, known, 1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def given(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> frozenset[str]:
+    """Name the options and arguments that are on a command line, those left at their defaults aside.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        It has no defaults afterwards.
+    arguments : sequence of str or None
+        As `parse_args` takes them, and has taken them before.
+    """
+    for one in with_commands(parser):
+        one._defaults.clear()
+        for action in one._actions:
+            action.default = argparse.SUPPRESS
+    return frozenset(vars(parser.parse_args(arguments))) - {"command"}
+
+
+def with_commands(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """Give a parser and those of its commands."""
+    groups = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return [parser, *(command for group in groups for command in group.choices.values())]
 
 
 class PageFormatter(argparse.RawDescriptionHelpFormatter):

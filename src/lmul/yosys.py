@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.errors import UserError
+from lmul.files import check_room
 
 
 class YosysError(RuntimeError):
@@ -94,21 +95,22 @@ def run_branches(
             stdout=said,
             stderr=subprocess.STDOUT,
             cwd=directory,
-            env=_environment(directory),
+            env=_environment(),
             pass_fds=[writing],
         ) as process:
             os.close(writing)
             for line in told:
                 finished(line.rstrip("\n"))
         if process.returncode:
+            check_room(directory)
             said.seek(0)
             # Names of files and cells may be in any encoding.
             _raise(process.returncode, said.read().decode(errors="replace"))
 
 
-def _environment(directory: Path) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     # ABC keeps a cache in the temporary directory, which runs at the same time must not share.
-    return os.environ | {"TMPDIR": str(directory)}
+    return os.environ | {"TMPDIR": "."}
 
 
 def _raise(status: int, output: str) -> None:
@@ -147,7 +149,6 @@ def _branch(directory: str, work: Callable[[], None]) -> None:
     """Work in a directory, in this copy of the process, and end it."""
     try:
         os.chdir(directory)
-        os.environ["TMPDIR"] = str(Path.cwd())
         work()
     except BaseException:
         os._exit(1)

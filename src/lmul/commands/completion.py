@@ -5,6 +5,9 @@ from pathlib import Path
 
 import shtab
 
+from lmul.files import folder
+from lmul.tools import with_commands
+
 
 def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
     """Write the script that completes commands, options and names of files.
@@ -16,15 +19,9 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
     shell : str
         ``bash``, ``zsh`` or ``fish``.
     """
-    for command in _with_commands(parser):
+    for command in with_commands(parser):
         for action in command._actions:
-            if action.type is Path or action.dest == "output":
+            if action.type in {Path, folder} or action.dest == "output":
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
     text: str = shtab.complete(parser, shell)
     return text.rstrip("\n") + "\n"
-
-
-def _with_commands(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
-    """Give a parser and those of its commands."""
-    groups = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return [parser, *(command for group in groups for command in group.choices.values())]

@@ -33,6 +33,8 @@ MOST_PERCENT = 20
 
 OF_CELLS = (
     "operands",
+    "codes",
+    "scaling",
     "liberty",
     "dont-use",
     "clock",
@@ -47,14 +49,11 @@ OF_CELLS = (
 """Options of the estimate *cells* alone."""
 
 
-OF_LIBRARY = ("liberty", "dont-use")
-"""Options that name the cells."""
-
-
 def run_cost(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Estimate the cost of designs side by side."""
     if options.estimate != "cells":
-        _refuse(options, OF_CELLS, f"--estimate {options.estimate}")
+        without = (*OF_CELLS, "build") if options.estimate == "paper" else OF_CELLS
+        _refuse(options, without, f"--estimate {options.estimate}")
     ESTIMATES[options.estimate](designs, operands, options)
     return 0
 
@@ -64,7 +63,6 @@ def run_claims(options: argparse.Namespace) -> int:
     from lmul.cost.paper_claims import paper_claims
     from lmul.cost.paper_table import paper_claims_table
 
-    _refuse(options, ("calibration", "compare", *OF_CELLS), "--claims")
     claims = paper_claims()
     _show(paper_claims_table(claims), claims.as_dict(), options)
     return 0
@@ -75,32 +73,25 @@ def run_calibration(options: argparse.Namespace) -> int:
     from lmul.cost.calibration import calibrate
     from lmul.cost.calibration_table import calibration_table
 
-    _refuse(options, ("compare", *(name for name in OF_CELLS if name not in OF_LIBRARY)), "--calibration")
     with working("Mapping and measuring the operations of the table") as progress:
         found = calibrate(library_files(options).read(), cache=_cache(options, CELLS), progress=progress)
     _show(calibration_table(found), found.as_dict(), options)
     return 0
 
 
-def run_cache(options: argparse.Namespace, others: Sequence[str]) -> int:
+def run_cache(options: argparse.Namespace) -> int:
     """Write the netlists of a library into one file, or take them out of one.
 
     Parameters
     ----------
     options : argparse.Namespace
         `cache`, what is to be done and the file; `build`, `liberty`.
-    others : sequence of str
-        Names of the options of a design.
     """
     from lmul.cost.exchange import export_netlists, import_netlists
 
     action, name = options.cache
     if action not in ("export", "import"):
         raise UserError(f"--cache takes export FILE or import FILE, not {action!r}")
-    here = ("claims", "calibration", "compare", "json", *(one for one in OF_CELLS if one not in OF_LIBRARY))
-    _refuse(options, (*here, *others, "config"), f"--cache {action}")
-    if options.design or options.estimate != "cells":
-        raise UserError(f"--cache {action} is of all netlists of cells: leave DESIGN and --estimate out")
     cells, path = _cache(options, CELLS), Path(name)
     library = library_files(options).read()
     if action == "export":
@@ -123,8 +114,7 @@ def _netlists(count: int) -> str:
 def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> None:
     """Refuse options that mean nothing to what is asked for."""
     for name in names:
-        value = getattr(options, name.replace("-", "_"))
-        if value is not None and value is not False:
+        if name in options.given:
             raise UserError(f"--{name} means nothing to {asked}: leave it out")
 
 

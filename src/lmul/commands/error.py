@@ -3,18 +3,21 @@
 import argparse
 from typing import Any
 
-from rich.console import RenderableType
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from lmul.accuracy.claims import recompute_claims
 from lmul.accuracy.plot import plot_errors
-from lmul.accuracy.report import as_plain, format_report, operands_report
+from lmul.accuracy.report import OperandsReport, as_plain, format_report, operands_report
 from lmul.accuracy.table import claims_table, format_table, operands_table
+from lmul.commands.operands import chosen_operands, refuse_scaling
 from lmul.console import console, say, write_figures
 from lmul.errors import UserError
 from lmul.golden import Format, find_format
 from lmul.pictures import check_plot_path
 from lmul.progress import working
-from lmul.workloads import load_operands
+from lmul.workloads import Operands
 
 LENGTHS = range(1, 65537)
 """Products that a drawn dot product may have."""
@@ -26,7 +29,7 @@ def run_error(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        `format`, `operands`, `rounding`, `length`, `json`, `plot` and `claims`.
+        `format`, `operands`, `scaling`, `codes`, `rounding`, `length`, `json`, `plot` and `claims`.
 
     Raises
     ------
@@ -54,8 +57,8 @@ def _check(options: argparse.Namespace) -> Format:
         raise UserError(
             f"--length must be a whole number from {LENGTHS[0]} to {LENGTHS[-1]}, not {options.length!r}"
         )
-    if options.claims and (options.operands or options.plot):
-        raise UserError("--claims draws its own operands: leave out --operands and --plot")
+    if not options.operands:
+        refuse_scaling(options)
     if options.plot:
         check_plot_path(options.plot)
     return format_
@@ -71,9 +74,19 @@ def _recompute(options: argparse.Namespace, format_: Format) -> tuple[Renderable
         with working(f"Multiplying in {format_.name}") as progress:
             report = format_report(format_, options.rounding, options.length, progress)
         return format_table(report), report
-    operands = load_operands(options.operands)
+    operands, notes = chosen_operands(options, (format_, format_))
+    found = [_of_file(pair, format_, options) for pair in operands]
+    tables = Group(*map(operands_table, found), *map(Text, notes))
+    return tables, found[0] if len(found) == 1 else found
+
+
+def _of_file(operands: Operands, format_: Format, options: argparse.Namespace) -> OperandsReport:
+    """Compare all multipliers on the operands of one matrix product."""
+    name = f"{str(options.operands)!r}, {operands.name}"
+    if not all(np.isfinite(matrix).all() for matrix in (operands.a, operands.b)):
+        raise UserError(f"{name}: there are codes of NaN or infinity: wanted finite numbers")
     with working(f"Multiplying {operands.name}") as progress:
-        tensors = operands_report(operands, format_, options.rounding, progress)
-    if not tensors.products.errors:
-        raise UserError(f"{str(options.operands)!r}: every product is zero: wanted some that are not")
-    return operands_table(tensors), tensors
+        report = operands_report(operands, format_, options.rounding, progress)
+    if not report.products.errors:
+        raise UserError(f"{name}: every product is zero: wanted some that are not")
+    return report

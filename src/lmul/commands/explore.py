@@ -55,7 +55,7 @@ def run_explore(options: argparse.Namespace) -> int:
     operands = setup.matrices()
     for point in space.distinct:
         for pair in operands:
-            point.design.check_length(pair.a.shape[1], pair.name)
+            point.design.check_length(pair.longest_sum, pair.name)
     sweep = _swept(search, setup, results, options)
     report = ExploreReport(space, sweep.figures, setup.library.read(), setup.conditions, _describe(operands))
     _show(report, options)

@@ -52,7 +52,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     kinds = [name for name in ("netlist", "four-state") if getattr(options, name.replace("-", "_"))]
     directory = options.build / "sim" / "-".join([text.name, *kinds])
     sources, top = _sources(design, text, options)
-    matrices = [pair.codes(*design.formats) for pair in operands]
+    matrices = [codes for pair in operands for codes in pair.products(*design.formats)]
     try:
         with locked(directory), working(f"Simulating {text.name}") as progress:
             paths = write_files(directory, sources)
