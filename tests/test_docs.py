@@ -95,7 +95,10 @@ def test_files_that_the_reader_has_to_bring_have_names_in_capitals() -> None:
         with suppress(UserError):
             options = vars(_parser().parse_args(words))
             names = ("config", "operands", "liberty", "space", "before", "after", "text", "scheduler")
-            brought += [str(options[name]) for name in names if options.get(name)]
+            given = [options[name] for name in names if options.get(name)]
+            brought += [
+                str(one) for value in given for one in (value if isinstance(value, list) else [value])
+            ]
     assert len(brought) >= 8
     assert [name for name in brought if not re.match(r"(tcp://)?[A-Z]", name)] == []
 

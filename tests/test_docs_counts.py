@@ -63,11 +63,11 @@ def mutants(part: str = "") -> Sequence[int]:
 def stressed_designs() -> Sequence[int]:
     text = (ROOT / "Makefile").read_text()
     (recipe,) = re.findall(r"^coverage:.*?\n\n", text, re.MULTILINE | re.DOTALL)
-    muls, formats, dataflows = (
-        len(re.findall(rf"for {name} in (.*?); do", recipe)[0].split())
-        for name in ("mul", "format", "dataflow")
+    formats = len(re.findall(r"for format in (.*?); do", recipe)[0].split())
+    muls, accumulators, dataflows = (
+        len(re.findall(rf"^{name} := (.*)", text, re.MULTILINE)[0].split())
+        for name in ("MULTIPLIERS", "DOT_ACCUMULATORS", "DATAFLOWS")
     )
-    accumulators = len(re.findall(r"^DOT_ACCUMULATORS := (.*)", text, re.MULTILINE)[0].split())
     return (muls * formats + accumulators + dataflows,)
 
 
