@@ -20,8 +20,10 @@ from lmul.hdl.axi import ArrayAxiStream
 from lmul.hdl.built import check_built
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.hierarchy import Block, Clocking, ModulePerBlock, ports_of
+from lmul.hdl.module_text import module_text
 from lmul.hdl.multiplier import MultiplierBlock
-from lmul.hdl.readable import readable
+from lmul.hdl.netlist import read_netlists
+from lmul.hdl.unread import cut_unread
 from lmul.multipliers.table import plug_in_version
 from lmul.yosys import run_yosys
 
@@ -142,19 +144,46 @@ def export(design: Design, name: str | None = None) -> Export:
         right = "take letters, digits and _, no digit first, in --name-prefix too"
         raise UserError(f"{name!r} names no Verilog module: {right}")
     top = component(design)
-    platform = ModulePerBlock(name, clocking(design))
+    clock = clocking(design)
+    blocks, text = describe(top, name, clock)
+    modules = _modules(text, name, blocks, clock)
+    body = "\n\n".join(_comment(blocks[module]) + modules[module] for module in blocks if module in modules)
+    return Export(
+        name, f"{_header(design, name)}\n{body}\n\n`default_nettype wire\n", _sidecar(design, name, top)
+    )
+
+
+def describe(top: Block, name: str, clock: Clocking) -> tuple[dict[str, Block], str]:
+    """Let Amaranth write the modules of a design.
+
+    Parameters
+    ----------
+    top : Block
+    name : str
+        Of its module, and prefix of the others.
+    clock : Clocking
+        Of all modules.
+
+    Returns
+    -------
+    blocks : dict of str to Block
+        By the names of their modules, the top one first.
+    text : str
+        The modules in RTLIL.
+
+    Raises
+    ------
+    UserError
+        The clock or the reset has the name of something else.
+    """
+    platform = ModulePerBlock(name, clock)
     text = {name: _rtlil(top, name, platform)}
     while missing := platform.blocks.keys() - text.keys():
         for module in sorted(missing):
             text[module] = _rtlil(platform.blocks[module], module, platform)
     blocks = {name: top} | platform.blocks
-    _check_names(platform.clocking, blocks, text)
-    ports = {module: _port_names(block, platform.clocking) for module, block in blocks.items()}
-    modules = readable(_structural_verilog("\n".join(text.values()), name, platform.clocking), ports)
-    body = "\n\n".join(_comment(blocks[module]) + modules[module] for module in blocks)
-    return Export(
-        name, f"{_header(design, name)}\n{body}\n\n`default_nettype wire\n", _sidecar(design, name, top)
-    )
+    _check_names(clock, blocks, text)
+    return blocks, "\n".join(text.values())
 
 
 def _check_names(clock: Clocking, blocks: Mapping[str, Block], text: Mapping[str, str]) -> None:
@@ -176,7 +205,7 @@ def block_verilog(block: Block, name: str) -> str:
         Of its module.
     """
     platform = ModulePerBlock(name)
-    return _structural_verilog(_rtlil(block, name, platform), name, platform.clocking)
+    return _modules(_rtlil(block, name, platform), name, {name: block}, platform.clocking)[name]
 
 
 def clocking(design: Design) -> Clocking:
@@ -195,8 +224,17 @@ def _rtlil(block: Block, name: str, platform: ModulePerBlock) -> str:
     return text
 
 
-def _structural_verilog(text: str, top: str, clock: Clocking) -> str:
-    """Let Yosys turn processes into expressions and registers with enables and resets."""
+def _modules(text: str, top: str, blocks: Mapping[str, Block], clock: Clocking) -> dict[str, str]:
+    """Write the modules of a design in RTLIL, those that its outputs depend on."""
+    netlists = read_netlists(_cells(text, top, clock))
+    for name, netlist in netlists.items():
+        netlist.ports = {port: netlist.ports[port] for port in _port_names(blocks[name], clock)}
+    needed = cut_unread(netlists, top)
+    return {name: module_text(netlists[name], needed[name]) for name in needed}
+
+
+def _cells(text: str, top: str, clock: Clocking) -> str:
+    """Let Yosys turn processes into operators and registers with enables and resets, as JSON."""
     # Synchronous resets only where there is one: other zeros are logic.
     synchronous = [f"select -set reset i:{clock.reset_name} %co3 t:$dff %i", "opt_dff -simple-dffe @reset"]
     with scratch() as directory:
@@ -215,11 +253,11 @@ def _structural_verilog(text: str, top: str, clock: Clocking) -> str:
                 "opt_clean -purge",
                 # Registers begin with a reset, not with a value that only an FPGA can load.
                 "setattr -unset init w:*",
-                "write_verilog -noattr design.v",
+                "write_json design.json",
             ],
             directory,
         )
-        return (directory / "design.v").read_text()
+        return (directory / "design.json").read_text()
 
 
 def _port_names(block: Block, clock: Clocking) -> list[str]:
@@ -243,19 +281,10 @@ def _header(design: Design, name: str) -> str:
             "",
             "// One file holds the whole design.",
             "// verilator lint_off DECLFILENAME",
-            *_padding_comment(design),
             "`default_nettype none",
             "",
         ]
     )
-
-
-def _padding_comment(design: Design) -> list[str]:
-    """Say that input bits beyond the operands, up to whole bytes, are not looked at."""
-    sides = zip((design.rows, design.cols), design.formats, strict=True)
-    if design.kind != "array" or not any(size * design.lanes * f.width % 8 for size, f in sides):
-        return []
-    return ["// tdata is padded to whole bytes.", "// verilator lint_off UNUSEDSIGNAL"]
 
 
 def _sidecar(design: Design, name: str, top: Block) -> str:

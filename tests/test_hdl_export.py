@@ -88,7 +88,7 @@ def test_no_name_is_escaped_or_made_unique_by_a_number(design: Design) -> None:
     assert not re.findall(r"\\|\$\d", export(design).verilog)
 
 
-@pytest.mark.parametrize("design", DESIGNS, ids=name_of)
+@pytest.mark.parametrize("design", CHOICES, ids=name_of)
 def test_every_signal_has_a_name(design: Design) -> None:
     assert not re.findall(r"\b_\d+_\b", export(design).verilog)
 
