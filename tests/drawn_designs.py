@@ -61,6 +61,8 @@ def _choices(kind: str, rng: np.random.Generator) -> dict[str, Any]:
         "pipeline": int(rng.integers(PIPELINE_LIMIT + 1)),
         "carry": one(*CARRIES),
         "dataflow": one(*DATAFLOWS),
+        "reset": one("sync", "sync", "sync", "async"),
+        "reset_active": one("high", "high", "high", "low"),
         "lanes": int(rng.integers(1, 9 if kind == "dot" else 4)),
         "rows": int(rng.integers(1, 5)),
         "cols": int(rng.integers(1, 5)),
