@@ -19,6 +19,7 @@ from lmul.workloads.capture import LAYERS, cut_tile
 from lmul.workloads.smollm2 import (
     ATTENTION,
     GGUF_NAMES,
+    HEAD,
     Array,
     Model,
     encode,
@@ -26,8 +27,6 @@ from lmul.workloads.smollm2 import (
     plain_matmul,
     weight_name,
 )
-
-HEAD = "lm_head"
 
 MULTIPLIER = "product"
 """Name of the block of an element that multiplies."""
