@@ -142,6 +142,13 @@ def model_all() -> str:
     return table(*model("all", "every matrix product"))
 
 
+def model_head() -> str:
+    """Leave the output layer in full precision, beside everything."""
+    scopes = {"every matrix product": "all", "all but the head": "all-but-head"}
+    rows = [[words, *(perplexity(mul, "e4m3", scope) for mul in MULS)] for words, scope in scopes.items()]
+    return table(["e4m3", *(f"`{mul}`" for mul in MULS)], rows)
+
+
 def model_attention() -> str:
     """Give the products of attention alone an arithmetic."""
     return table(*model("attention", "attention alone"))
@@ -168,7 +175,13 @@ def questions() -> str:
     """Show how many questions are answered, and how many tokens are the same."""
     found = {row["arithmetic"]: row for row in recorded("questions", MODEL)}
     full = found["full"]["right"]
-    rows = [["full precision", f"{100 * full['value']:.1f} ± {100 * full['half_width']:.1f}", "100"]]
+    rows = [
+        [
+            "full precision (4-bit weights)",
+            f"{100 * full['value']:.1f} ± {100 * full['half_width']:.1f}",
+            "100",
+        ]
+    ]
     for words, names in QUESTIONS:
         cells = []
         for figure in ("right", "agreement"):
@@ -467,6 +480,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         code_products,
         perplexities,
         model_all,
+        model_head,
         model_attention,
         model_registers,
         questions,

@@ -8,13 +8,24 @@ from lmul.golden import SCALINGS, SUBNORMALS, Arithmetic, find_format
 from lmul.golden.codec import Rounding
 from lmul.multipliers import plug_ins
 from lmul.multipliers.table import DESCRIPTIONS
-from lmul.workloads.smollm2 import ATTENTION
+from lmul.workloads.smollm2 import ATTENTION, HEAD
 
 SCOPES = {
     "attention": "queries by keys, and probabilities by values",
     "linear": "projections, the MLP and the output layer",
     "all": "both",
+    "linear-but-head": "projections and the MLP: the output layer stays in full precision",
+    "all-but-head": "attention, projections and the MLP, as usual recipes for fp8 have it",
 }
+
+_KINDS = {
+    "attention": {"attention"},
+    "linear": {"linear", HEAD},
+    "all": {"attention", "linear", HEAD},
+    "linear-but-head": {"linear"},
+    "all-but-head": {"attention", "linear"},
+}
+"""Kinds of products that a scope has."""
 
 ROUNDINGS = get_args(Rounding)
 
@@ -63,8 +74,8 @@ class Scheme:
 
     def covers(self, name: str) -> bool:
         """Tell whether a product is computed so, by its name as `workloads.smollm2.forward` gives it."""
-        kind = "attention" if is_attention(name) else "linear"
-        return self.scope in {kind, "all"}
+        kind = "attention" if is_attention(name) else HEAD if name == HEAD else "linear"
+        return kind in _KINDS[self.scope]
 
     @property
     def name(self) -> str:

@@ -5,7 +5,13 @@ import math
 from lmul.golden import find_format
 from lmul.golden.quantise import SELF_SCALED_EXPONENT_BITS
 
+FULL_PRECISION_IS = "Full precision: double precision, of weights that come from a 4-bit file."
+"""What everything is compared with, for people."""
+
 SCOPES = ("attention", "all")
+
+WITHOUT_HEAD = "all-but-head"
+"""The scope that recipes for fp8 have: the output layer stays in full precision."""
 
 MULTIPLIERS = ("exact", "lmul", "mitchell", "addm", "addc")
 
@@ -36,12 +42,13 @@ def with_fixed_accumulator(scheme: str) -> str:
 
 
 def accuracy_suite() -> list[str]:
-    """Multipliers, formats and accumulators, in attention alone and everywhere."""
+    """Multipliers, formats and accumulators, in attention alone, everywhere, and everywhere but the head."""
     operands = [f"{mul},{name}" for name in SCALED for mul in MULTIPLIERS]
     operands += [f"{mul},{name},truncate" for name in TRUNCATED for mul in MULTIPLIERS if mul != "exact"]
     operands += [f"{mul},bf16" for mul in MULTIPLIERS if mul != "addc"]
     schemes = [f"{words},{scope}" for scope in SCOPES for words in operands]
-    return ["full", *schemes, *map(with_fixed_accumulator, schemes)]
+    usual = [f"{mul},e4m3,{WITHOUT_HEAD}" for mul in MULTIPLIERS]
+    return ["full", *schemes, *map(with_fixed_accumulator, schemes), *usual]
 
 
 def bias_suite() -> list[str]:

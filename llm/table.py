@@ -9,10 +9,12 @@ from rich.text import Text
 
 from lmul.llm.accuracy import Accuracy
 from lmul.llm.evaluation import Interval
+from lmul.llm.suites import FULL_PRECISION_IS
 
 NOTE = (
     "± is half of the 95 % interval. x full: perplexity over that of full precision. same token: places "
-    "where the most likely token is that of full precision. left: sums that left the accumulator's range."
+    "where the most likely token is that of full precision. left: sums that left the accumulator's range. "
+    f"{FULL_PRECISION_IS}"
 )
 
 

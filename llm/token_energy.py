@@ -20,6 +20,7 @@ from lmul.workloads.capture import LAYERS, cut_tile
 from lmul.workloads.smollm2 import (
     ATTENTION,
     GGUF_NAMES,
+    HEAD,
     Array,
     Model,
     encode,
@@ -27,8 +28,6 @@ from lmul.workloads.smollm2 import (
     plain_matmul,
     weight_name,
 )
-
-HEAD = "lm_head"
 
 MULTIPLIER = "product"
 """Name of the block of an element that multiplies."""

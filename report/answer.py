@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from lmul.llm.suites import GAINS
+from lmul.llm.suites import FULL_PRECISION_IS, GAINS
 from lmul.report.contents import Contents
 from lmul.report.plan import BASELINE, BEST_SUM, FP32_SUM
 from lmul.report.tables import Cell, Table, percent
@@ -60,7 +60,8 @@ def first_table(contents: Contents) -> Table:
         ),
         rows,
         "Perplexity: SmolLM2-135M with every matrix product in this arithmetic, exact sums. fp32 is full "
-        "precision, and its dot product a multiplier with an adder behind it, measured apart.",
+        "precision, and its dot product a multiplier with an adder behind it, measured apart. "
+        f"{FULL_PRECISION_IS}",
     )
 
 
@@ -128,8 +129,8 @@ def _pick(contents: Contents, format_: str) -> str:
     coarse = "" if own is None else f", {_rise(own)} with its own"
     return (
         f"In {format_} take {mul}, the least energy with a perplexity at most {percent(ACCEPTED - 1)} above "
-        f"full precision: {percent(saved)} saved of a dot product of {BEST_SUM.title}{beside}, perplexity "
-        f"{_rise(ratio)} up with exact sums{coarse}."
+        f"full precision (of 4-bit weights): {percent(saved)} saved of a dot product of {BEST_SUM.title}"
+        f"{beside}, perplexity {_rise(ratio)} up with exact sums{coarse}."
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from lmul.cost.energy import Energy
 from lmul.explore.pareto import front
+from lmul.llm.suites import FULL_PRECISION_IS, WITHOUT_HEAD
 from lmul.metrics import METRICS
 from lmul.pictures import COLOURS
 from lmul.report.contents import Contents
@@ -38,6 +39,9 @@ PARETO = ("energy_per_product_fj", "rms_error_percent")
 """What is drawn against each other, names of `lmul.metrics.METRICS`."""
 
 BEATEN = "beaten"
+
+PLACES = {"attention": "attention", "all": "everywhere", WITHOUT_HEAD: "all but the head"}
+"""Where an arithmetic is taken, by its scope."""
 
 POINT = {"type": "point", "size": 80, "opacity": 1}
 
@@ -259,7 +263,7 @@ def model_chart(contents: Contents) -> Chart:
             {
                 "operands": " ".join([rest[0], *(["truncated"] if "truncate" in rest else [])]),
                 "multiplier": mul,
-                "where": "attention" if "attention" in rest else "everywhere",
+                "where": next(place for scope, place in PLACES.items() if scope in rest),
                 "ratio": ratio["value"],
                 "low": ratio["value"] - ratio["half_width"],
                 "high": ratio["value"] + ratio["half_width"],
@@ -267,7 +271,7 @@ def model_chart(contents: Contents) -> Chart:
         )
     x = {"type": "quantitative", "title": "perplexity / full precision", "scale": {"zero": False}}
     y = {"field": "multiplier", "type": "nominal", "sort": list(MULTIPLIERS), "title": None}
-    places = {"attention": "#0072B2", "everywhere": "#D55E00"}
+    places = dict(zip(PLACES.values(), ("#0072B2", "#D55E00", "#009E73"), strict=True))
     colour = _colour("where", places)
     shape = colour | {"scale": {"domain": list(places)}}
     tooltip = [{"field": name} for name in ("operands", "multiplier", "where", "ratio", "low", "high")]
@@ -287,7 +291,8 @@ def model_chart(contents: Contents) -> Chart:
     return Chart(
         "language_model",
         "SmolLM2-135M: perplexity over that of full precision",
-        "With 95 % intervals. Attention: its two products; everywhere: every matrix product. Exact sums.",
+        "With 95 % intervals. Attention: its two products; everywhere: every matrix product; head: the "
+        f"output layer. Exact sums. {FULL_PRECISION_IS}",
         view,
         values,
         "operands",

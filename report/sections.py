@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lmul.llm.suites import FULL_PRECISION_IS
 from lmul.metrics import METRICS
 from lmul.report.answer import first_table, picks, sentences
 from lmul.report.charts import (
@@ -234,7 +235,9 @@ def _accuracies(name: str, title: str, found: Sequence[Mapping[str, Any]]) -> Ta
                 1e6 * row["left_range"],
             )
         )
-    return Table(name, title, headings, rows, "+-: half of the 95 % interval of the ratio.")
+    return Table(
+        name, title, headings, rows, f"+-: half of the 95 % interval of the ratio. {FULL_PRECISION_IS}"
+    )
 
 
 def _token(contents: Contents) -> Table:

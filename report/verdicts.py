@@ -131,7 +131,7 @@ def _accuracy(contents: Contents) -> Iterator[Row]:
 
 
 def _language_model(contents: Contents) -> Iterator[Row]:
-    conditions = "SmolLM2-135M, perplexity over that of full precision"
+    conditions = "SmolLM2-135M, weights from a 4-bit file, perplexity over that of full precision"
     attention = _perplexities(contents, "attention", {**THREE_BITS, **FOUR_BITS})
     yield (
         "attention by L-Mul is almost lossless",

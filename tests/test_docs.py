@@ -132,6 +132,13 @@ def test_figures_in_the_documents_are_those_recorded(figures: ModuleType) -> Non
         assert path.read_text() == text, "run `python docs/figures.py`"
 
 
+def test_documents_that_name_full_precision_say_that_the_weights_have_four_bits() -> None:
+    texts = {path: path.read_text() for path in (ROOT / "README.md", *DOCS.glob("*.md"))}
+    named = {path for path, text in texts.items() if "full precision" in " ".join(text.split())}
+    assert len(named) >= 3
+    assert [path for path in named if "4-bit file" not in " ".join(texts[path].split())] == []
+
+
 def test_every_record_is_there(figures: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "bench")
     assert set(figures.RECORDS) == import_module("record").RECORDS.keys()

@@ -35,6 +35,9 @@ GGUF_NAMES = {
 ATTENTION = ("qk", "pv")
 """Last parts of the names of attention's products; all others are linear."""
 
+HEAD = "lm_head"
+"""Name of the output layer's product."""
+
 Array = npt.NDArray[np.floating[Any]]
 Matmul = Callable[[str, Array, Array], Array]
 
@@ -263,7 +266,7 @@ def forward(
         x = x + _attention(model, layer, x, matmul, layout)
         x = x + _mlp(model, layer, x, matmul)
     x = _rms_norm(model, "output_norm", x)
-    return matmul("lm_head", x, embedding.T)
+    return matmul(HEAD, x, embedding.T)
 
 
 def perplexity(logits: Array, tokens: npt.NDArray[np.int64]) -> float:

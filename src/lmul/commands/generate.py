@@ -13,6 +13,7 @@ from lmul.llm.array_run import ArrayMatmul
 from lmul.llm.generation import continuations
 from lmul.llm.products import SchemeMatmul, Weights
 from lmul.llm.scheme import Scheme, parse_scheme
+from lmul.llm.suites import FULL_PRECISION_IS
 from lmul.progress import working
 from lmul.sim.simulate import SimulationError
 from lmul.workloads import smollm2
@@ -60,6 +61,7 @@ def run_generate(options: argparse.Namespace) -> int:
         say(f"{name}:")
         for line in (options.prompt + text).splitlines():
             say(f"  {line}")
+    say(FULL_PRECISION_IS)
     if isinstance(matmul, ArrayMatmul):
         say(f"Array: {matmul.rows:,} rows equal the golden model's, {matmul.cycles:,} cycles.")
     return 0
