@@ -105,6 +105,7 @@ figures: $(VENV)/ready
 	$(VENV)/bin/python docs/figures.py
 
 # Wheel and sdist, each in an empty environment without a compiler on PATH: Verilog, accuracy, what is missing.
+# Then each extra of the wheel, alone in an empty environment: its commands.
 package: $(VENV)/ready
 	rm -rf $(BUILD)/package
 	$(VENV)/bin/python -m build --outdir $(BUILD)/package .
@@ -116,6 +117,7 @@ package: $(VENV)/ready
 	    PATH=$$env/bin "$$env/bin/lmul" error > /dev/null && \
 	    PATH=$$env/bin "$$env/bin/lmul" doctor || exit; \
 	done
+	$(VENV)/bin/python -m tests.extras $(BUILD)/package/*.whl
 
 # HTML in docs/_build/html; warnings are errors.
 docs: $(VENV)/docs

@@ -36,7 +36,7 @@ from lmul.cost.library import (
 from lmul.errors import UserError, printable
 from lmul.files import read_input, reason
 
-INSTALL = 'pip install "lmul[cost]"'
+INSTALL = "pip install 'lmul[cost]'"
 
 _BANKS = {"ff_bank", "latch_bank"}
 _STATES = {"ff", "latch", *_BANKS}

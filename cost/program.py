@@ -5,11 +5,8 @@ six times as long, all else included.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
-import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from lmul.cost.boolean import Expression, Words
 from lmul.cost.netlist import Instance
@@ -51,8 +48,10 @@ class Program:
         values : uint64 array, shape (nets, words)
             The nets that gates drive are written, the others are read.
         """
+        from lmul.cost.program_loop import run_instructions
+
         between = np.empty((self._between, values.shape[1]), dtype=np.uint64)
-        _run(self._instructions, values, between)
+        run_instructions(self._instructions, values, between)
 
     def _add(self, function: Expression, instance: Instance, output: str) -> int:
         """Add the instructions of a gate's output; give how many results are in between."""
@@ -83,24 +82,3 @@ class Program:
             self._code.append((_BINARY[operator], first, other, target))
             first = target
         return target
-
-
-@numba.njit(cache=True, nogil=True)
-def _run(instructions: NDArray[Any], values: Any, between: Any) -> None:
-    nets = values.shape[0]
-    for i in range(instructions.shape[0]):
-        kind, first, second, target = instructions[i]
-        a = values[first] if first < nets else between[first - nets]
-        b = values[second] if second < nets else between[second - nets]
-        result = values[target] if target < nets else between[target - nets]
-        for word in range(result.shape[0]):
-            if kind == AND:
-                result[word] = a[word] & b[word]
-            elif kind == OR:
-                result[word] = a[word] | b[word]
-            elif kind == XOR:
-                result[word] = a[word] ^ b[word]
-            elif kind == NOT:
-                result[word] = ~a[word]
-            else:
-                result[word] = a[word]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmul.errors import UserError
 from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate
+from lmul.extras import missing
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -43,7 +44,7 @@ class DaskCluster:
         try:
             from distributed import Client
         except ModuleNotFoundError:
-            raise UserError("--scheduler needs Dask: run `pip install 'lmul[dask]'`") from None
+            raise missing("distributed", "dask") from None
         if ADDRESS.fullmatch(address) is None:
             raise UserError(f"--scheduler {address!r} is no address: {_WANTED}")
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # Errors are told in one line, by us.

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from lmul.errors import UserError
 from lmul.explore.evaluate import FULL, LOOK, Task
 from lmul.explore.pareto import dominates
 from lmul.explore.search import Figures, Trial
 from lmul.explore.space import Point, Space
+from lmul.extras import missing
 
 PROMISED = {"energy_per_product_fj": 0.65, "area_um2": 0.65, "critical_delay_ps": 0.5}
 """What all recipes may reach, as a share of what the look's only recipe did."""
@@ -65,7 +65,7 @@ class GuidedSearch:
         try:
             import optuna
         except ModuleNotFoundError:
-            raise UserError("method = 'optuna' needs Optuna: run `pip install 'lmul[explore]'`") from None
+            raise missing("optuna", "explore") from None
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._optuna = optuna
         self._space = space

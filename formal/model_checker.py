@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmul.errors import UserError
+from lmul.extras import missing
 from lmul.files import scratch
 from lmul.yosys import run_yosys
 
@@ -139,5 +139,5 @@ def abc_binary() -> Path:
     try:
         import pyosys  # type: ignore[import-untyped]
     except ImportError:
-        raise UserError("pyosys is not installed: run `pip install pyosys`") from None
+        raise missing("pyosys") from None
     return Path(pyosys.__file__).parent / "yosys-abc"

@@ -5,11 +5,10 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lmul.errors import UserError
+from lmul.extras import require
 from lmul.files import scratch
 from lmul.report.charts import Chart
 from lmul.report.contents import Contents
@@ -39,9 +38,7 @@ def check_drawing() -> None:
     UserError
         The extra `report` is not installed.
     """
-    for module in ("jinja2", "typst", "vl_convert"):
-        if find_spec(module) is None:
-            raise UserError(f"`lmul report` draws with {module}: run `pip install 'lmul[report]'`")
+    require("report")
 
 
 def report_files(contents: Contents) -> dict[str, str | bytes]:

@@ -274,7 +274,7 @@ def test_failure_of_nextpnr_is_told_in_its_own_words() -> None:
 @BOTH
 def test_missing_extra_says_what_to_install(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nextpnr, "find_spec", lambda _name: None)
-    with pytest.raises(UserError, match=r'pip install "lmul\[fpga\]"'):
+    with pytest.raises(UserError, match=r"pip install 'lmul\[fpga\]'"):
         estimate_fpga(make_design("mul"), family)
 
 

@@ -262,7 +262,7 @@ def test_a_cluster_that_is_not_there_is_refused(tmp_path: Path) -> None:
     [
         ("distributed", "--scheduler=tcp://localhost:8786", SPACE, "lmul[dask]"),
         ("optuna", "--jobs=1", SPACE + '[search]\nmethod = "optuna"', "lmul[explore]"),
-        ("numba", "--jobs=1", SPACE, "pip install"),
+        ("numba", "--jobs=1", SPACE, "lmul[cost]"),
     ],
 )
 def test_what_is_not_installed_is_named_with_its_extra(

@@ -161,6 +161,13 @@ def test_results_of_a_language_model_that_are_none_are_refused(row: str, name: s
     assert "is not what `lmul llm --json` writes" in refused.refusal()
 
 
+def test_a_directory_of_programs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "page.py").write_text("")
+    line = run_here(tmp_path, ["report", "-o", "out"]).refusal()
+    assert "page.py" in line and "directory of its own" in line
+
+
 def test_recorded_results_are_of_arithmetic_that_there_is() -> None:
     recorded = read_results(None)
     for rows in (recorded.accuracy, recorded.bias, recorded.questions):

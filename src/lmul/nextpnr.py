@@ -12,9 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from lmul.errors import UserError
-
-INSTALL = 'pip install "lmul[fpga]"'
+from lmul.extras import missing
 
 
 class NextpnrError(RuntimeError):
@@ -35,7 +33,7 @@ def package(family: str) -> str:
     """
     name = f"yowasp-nextpnr-{family}"
     if find_spec(name.replace("-", "_")) is None:
-        raise UserError(f"{name} is not installed: run `{INSTALL}`")
+        raise missing(name, "fpga")
     return name
 
 

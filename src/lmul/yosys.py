@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lmul.errors import UserError
+from lmul.extras import missing
 from lmul.files import check_room
 
 
@@ -115,7 +115,7 @@ def _environment() -> dict[str, str]:
 
 def _raise(status: int, output: str) -> None:
     if "No module named 'pyosys'" in output:
-        raise UserError("pyosys is not installed: run `pip install pyosys`")
+        raise missing("pyosys")
     errors = re.findall(r"ERROR: (.*)", output)
     raise YosysError(errors[0] if errors else f"Yosys ended with status {status}: {output[-300:]}")
 

@@ -18,10 +18,11 @@ from lmul.explore.evaluate import FULL, Evaluation, Setup, Task, evaluate
 from lmul.explore.plot import plot_front
 from lmul.explore.report import ExploreReport
 from lmul.explore.search import Searcher, make_search
-from lmul.explore.space import read_space
+from lmul.explore.space import Space, read_space
 from lmul.explore.store import Store
 from lmul.explore.sweep import Engine, Sweep, run_sweep
 from lmul.explore.table import front_commands, front_table
+from lmul.extras import require
 from lmul.files import check_output, locked
 from lmul.pictures import check_plot_path
 from lmul.processes import LocalProcesses, check_jobs
@@ -49,6 +50,7 @@ def run_explore(options: argparse.Namespace) -> int:
     results = options.results or options.build / RESULTS
     _check(options, results)
     space = read_space(options.space)
+    _require(space, options)
     search = make_search(space)
     options.dont_use = options.dont_use or space.dont_use
     setup = _setup(options)
@@ -60,6 +62,15 @@ def run_explore(options: argparse.Namespace) -> int:
     report = ExploreReport(space, sweep.figures, setup.library.read(), setup.conditions, _describe(operands))
     _show(report, options)
     return 0
+
+
+def _require(space: Space, options: argparse.Namespace) -> None:
+    """Refuse to begin without an extra that is needed later on."""
+    require("explore" if space.search.method == "optuna" else "cost")
+    if options.scheduler is not None:
+        require("dask")
+    if options.plot:
+        require("plot")
 
 
 def _check(options: argparse.Namespace, results: Path) -> None:

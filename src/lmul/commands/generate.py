@@ -41,8 +41,6 @@ def run_generate(options: argparse.Namespace) -> int:
         An option cannot be used, or an extra is not installed.
     """
     scheme = parse_scheme(options.arithmetic)
-    if not options.prompt:
-        raise UserError("PROMPT is empty: give a text to continue")
     if options.tokens < 1:
         raise UserError(f"--tokens must be 1 or more, not {options.tokens}")
     design = _array(scheme) if options.array else None

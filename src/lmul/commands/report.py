@@ -5,12 +5,14 @@ import platform
 import shlex
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from lmul.commands.library import library_files, library_options
 from lmul.console import console, say
 from lmul.cost.cache import cached, program_digest
 from lmul.cost.mapping import CELLS
+from lmul.errors import UserError
 from lmul.files import check_output, write_files
 from lmul.processes import check_jobs
 from lmul.progress import working
@@ -43,6 +45,7 @@ def run_report(options: argparse.Namespace) -> int:
         An option cannot be used, or the extra `report` is not installed; nothing has then been written.
     """
     check_jobs(options.jobs)
+    _check_place(options.output)
     plan = Plan(options.formats.split(","), options.multipliers.split(","))
     model = read_results(options.llm)
     check_drawing()
@@ -65,6 +68,15 @@ def run_report(options: argparse.Namespace) -> int:
         console().print(text)
     say(f"Report: {options.output / 'index.html'}")
     return 0
+
+
+def _check_place(directory: Path) -> None:
+    """Refuse a directory of programs, such as that of the sources of this one."""
+    if found := next(iter(sorted(directory.glob("*.py"))), None):
+        raise UserError(
+            f"cannot write a report into {str(directory)!r}: it holds {found.name!r}, no part of one; "
+            "name a directory of its own"
+        )
 
 
 def _setup(options: argparse.Namespace) -> Setup:
