@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
 
-from amaranth import ClockSignal, Instance, Module, ResetSignal, Signal, Value
+from amaranth import ClockSignal, Const, Instance, Module, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 
 
 class Block(wiring.Component):  # type: ignore[type-arg]
-    """A component that becomes one Verilog module, however often it is placed.
-
-    Every placement of a block class in a design has the same parameters.
+    """A component that becomes one Verilog module, however often it is placed with the same parameters.
 
     Attributes
     ----------
@@ -34,7 +32,7 @@ class ModulePerBlock:
     Parameters
     ----------
     prefix : str
-        Module names are `{prefix}_{block_name}`.
+        Module names are `{prefix}_{block_name}`, with a number behind it for other parameters.
 
     Attributes
     ----------
@@ -45,12 +43,11 @@ class ModulePerBlock:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.blocks: dict[str, Block] = {}
+        self._made: dict[str, tuple[Any, ...]] = {}
 
     def instance(self, name: str, block_class: type[Block], *args: Any) -> tuple[Instance, Any]:
         """Make an instance of a block's module, and the signals of its ports."""
-        module = f"{self.prefix}_{block_class.block_name}"
-        if module not in self.blocks:
-            self.blocks[module] = block_class(*args)
+        module = self._module(block_class, *args)
         block = self.blocks[module]
         connections: dict[str, Any] = {}
         signals = SimpleNamespace()
@@ -64,6 +61,17 @@ class ModulePerBlock:
         if block.sequential and block.has_reset:
             connections["i_rst"] = ResetSignal()
         return Instance(module, **connections), signals
+
+    def _module(self, block_class: type[Block], *args: Any) -> str:
+        """Find the module of a block, or begin one."""
+        number, module = 1, f"{self.prefix}_{block_class.block_name}"
+        while module in self._made and self._made[module] != (block_class, *args):
+            number += 1
+            module = f"{self.prefix}_{block_class.block_name}_{number}"
+        if module not in self._made:
+            self._made[module] = (block_class, *args)
+            self.blocks[module] = block_class(*args)
+        return module
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,15 @@ class Port:
     value: Value
 
 
-def ports_of(block: Block) -> list[Port]:
-    """Give the ports of a block but its clock and reset, streams as plain vectors."""
+def ports_of(component: wiring.Component) -> list[Port]:  # type: ignore[type-arg]
+    """Give the ports of a component but its clock and reset, streams as plain vectors.
+
+    What is constant, such as the `ready` of a stream that is always ready, is no port.
+    """
     return [
         Port(port_name(path), member.flow, Value.cast(value))
-        for path, member, value in block.signature.flatten(block)
+        for path, member, value in component.signature.flatten(component)
+        if not isinstance(Value.cast(value), Const)
     ]
 
 
