@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
 
-from amaranth import ClockDomain, ClockSignal, Fragment, Instance, Module, Signal, Value
+from amaranth import ClockDomain, ClockSignal, Const, Fragment, Instance, Module, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 
 
 class Block(wiring.Component):  # type: ignore[type-arg]
-    """A component that becomes one Verilog module, however often it is placed.
-
-    Every placement of a block class in a design has the same parameters.
+    """A component that becomes one Verilog module, however often it is placed with the same parameters.
 
     Attributes
     ----------
@@ -57,7 +55,7 @@ class ModulePerBlock:
     Parameters
     ----------
     prefix : str
-        Module names are `{prefix}_{block_name}`.
+        Module names are `{prefix}_{block_name}`, with a number behind it for other parameters.
     clocking : Clocking, optional
         Of every block.
 
@@ -71,6 +69,7 @@ class ModulePerBlock:
         self.prefix = prefix
         self.clocking = clocking or Clocking()
         self.blocks: dict[str, Block] = {}
+        self._made: dict[str, tuple[Any, ...]] = {}
         self._reset = Signal(name=self.clocking.reset_name)
 
     def clock(self, block: Block, fragment: Fragment) -> dict[str, Signal]:
@@ -91,9 +90,7 @@ class ModulePerBlock:
 
     def instance(self, name: str, block_class: type[Block], *args: Any) -> tuple[Instance, Any]:
         """Make an instance of a block's module, and the signals of its ports."""
-        module = f"{self.prefix}_{block_class.block_name}"
-        if module not in self.blocks:
-            self.blocks[module] = block_class(*args)
+        module = self._module(block_class, *args)
         block = self.blocks[module]
         connections: dict[str, Any] = {}
         signals = SimpleNamespace()
@@ -102,11 +99,23 @@ class ModulePerBlock:
             signal = Signal(member.shape, name=f"{name}_{port}")
             connections[("i_" if member.flow is wiring.In else "o_") + port] = signal
             _set(signals, path, signal)
-        clock: list[Value] = [ClockSignal(), self._reset]
+        # In a component of one's own the reset is that of its domain.
+        clock: list[Value] = [ClockSignal(), self._reset if self.clocking.active_low else ResetSignal()]
         connections |= {
             f"i_{port}": signal for port, signal in zip(self.clocking.ports(block), clock, strict=False)
         }
         return Instance(module, **connections), signals
+
+    def _module(self, block_class: type[Block], *args: Any) -> str:
+        """Find the module of a block, or begin one."""
+        number, module = 1, f"{self.prefix}_{block_class.block_name}"
+        while module in self._made and self._made[module] != (block_class, *args):
+            number += 1
+            module = f"{self.prefix}_{block_class.block_name}_{number}"
+        if module not in self._made:
+            self._made[module] = (block_class, *args)
+            self.blocks[module] = block_class(*args)
+        return module
 
 
 @dataclass(frozen=True)
@@ -126,11 +135,15 @@ class Port:
     value: Value
 
 
-def ports_of(block: Block) -> list[Port]:
-    """Give the ports of a block but its clock and reset, streams as plain vectors."""
+def ports_of(component: wiring.Component) -> list[Port]:  # type: ignore[type-arg]
+    """Give the ports of a component but its clock and reset, streams as plain vectors.
+
+    What is constant, such as the `ready` of a stream that is always ready, is no port.
+    """
     return [
         Port(port_name(path), member.flow, Value.cast(value))
-        for path, member, value in block.signature.flatten(block)
+        for path, member, value in component.signature.flatten(component)
+        if not isinstance(Value.cast(value), Const)
     ]
 
 

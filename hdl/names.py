@@ -52,6 +52,19 @@ def check_module_name(name: object) -> None:
         raise UserError(f"{name!r} is a keyword, which names no Verilog module: take another name")
 
 
+def check_port_name(name: str) -> None:
+    """Refuse what cannot be the name of a port.
+
+    Raises
+    ------
+    UserError
+    """
+    if name in RESERVED or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        raise UserError(
+            f"port {name!r} has no name of Verilog: give it one of letters, digits and _, no keyword"
+        )
+
+
 class Names:
     """The names of one module, each given once.
 

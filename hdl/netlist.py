@@ -65,6 +65,11 @@ class Cell:
     inputs: dict[str, list[Bit]]
     outputs: dict[str, list[Bit]]
 
+    def rename_ports(self, names: Mapping[str, str]) -> None:
+        """Give ports other names."""
+        self.inputs = {names.get(port, port): bits for port, bits in self.inputs.items()}
+        self.outputs = {names.get(port, port): bits for port, bits in self.outputs.items()}
+
     @property
     def result(self) -> list[Bit]:
         """The bits that an operator or a register drives."""
@@ -125,6 +130,12 @@ class Netlist:
     ports: dict[str, Port]
     cells: list[Cell] = field(default_factory=list)
     nets: dict[str, list[Bit]] = field(default_factory=dict)
+
+    def rename_ports(self, names: Mapping[str, str]) -> None:
+        """Give ports other names."""
+        self.nets = {names.get(net, net): bits for net, bits in self.nets.items()}
+        renamed = ((names.get(name, name), port) for name, port in self.ports.items())
+        self.ports = {name: Port(name, port.direction, port.bits, 0, name) for name, port in renamed}
 
 
 def read_netlists(text: str) -> dict[str, Netlist]:

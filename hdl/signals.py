@@ -105,7 +105,8 @@ class Signals:
             bits = netlist.nets[net]
             free = set(self.unnamed(bits))
             for low, high in self._parts(bits, free):
-                self.add(part_name(net, low, high, len(bits)), bits[low : high + 1])
+                name = part_name(net, low, high, len(bits), taken=net in self.ports)
+                self.add(name, bits[low : high + 1])
 
     def _parts(self, bits: Sequence[Bit], free: set[Bit]) -> Iterator[tuple[int, int]]:
         """Split the free bits of a net into runs without a gap, of registers and of others, each bit once."""

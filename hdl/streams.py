@@ -11,6 +11,7 @@ from lmul.design import Design
 from lmul.hdl.design_component import DesignComponent
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.flags import FLAGS
+from lmul.hdl.hierarchy import place
 from lmul.hdl.multiplier import MultiplierBlock
 
 
@@ -48,7 +49,7 @@ class Multiplier(DesignComponent):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        m.submodules.block = block = MultiplierBlock(self.design)
+        block = place(m, platform, "block", MultiplierBlock, self.design)
         valid: Value = self.operands.valid
         for stage in range(self.latency):
             register = Signal(name=f"valid_{stage}")
@@ -99,7 +100,7 @@ class DotProduct(DesignComponent):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        m.submodules.block = block = DotProductBlock(self.design)
+        block = place(m, platform, "block", DotProductBlock, self.design)
         step, result = self.steps.payload, self.sums.payload
         m.d.comb += [
             block.in_valid.eq(self.steps.valid),

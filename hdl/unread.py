@@ -181,8 +181,11 @@ def runs_of(indices: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def part_name(name: str, low: int, high: int, width: int) -> str:
-    """Name some bits of a signal: its lower end as itself, others by their places."""
-    if low == 0 and (high > 0 or width == 1):
+def part_name(name: str, low: int, high: int, width: int, *, taken: bool = False) -> str:
+    """Name some bits of a signal: its lower end as itself, if that name is free, others by their places.
+
+    Verilator would have something to say about a signal `x_1` in an instance `x_1`.
+    """
+    if low == 0 and (high > 0 or width == 1) and not taken:
         return name
-    return f"{name}_{high}_{low}" if high > low else f"{name}_{low}"
+    return f"{name}_bits_{high}_{low}" if high > low else f"{name}_bit_{low}"

@@ -1,12 +1,12 @@
-"""Verilog of a design, and the sidecar that describes it to programs."""
+"""Verilog of a design or of any component, and the sidecar that describes it to programs."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeAlias
 
 from amaranth import Fragment
 from amaranth.back import rtlil  # type: ignore[attr-defined]
@@ -22,16 +22,25 @@ from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.hierarchy import Block, Clocking, ModulePerBlock, ports_of
 from lmul.hdl.module_text import module_text
 from lmul.hdl.multiplier import MultiplierBlock
-from lmul.hdl.netlist import read_netlists
+from lmul.hdl.names import Names, check_module_name, check_port_name
+from lmul.hdl.netlist import Netlist, Port, read_netlists
 from lmul.hdl.unread import cut_unread
 from lmul.multipliers.table import plug_in_version
 from lmul.yosys import run_yosys
+
+Component: TypeAlias = "wiring.Component[Any]"
 
 TITLES = {
     "mul": "{mul} multiplier, {format} operands and result",
     "dot": "dot product of {lanes} lanes, {format} operands, {mul} products, {acc} accumulator",
     "array": "{rows} x {cols} {dataflow} array of {lanes}-lane elements, {format} operands, {mul} products",
 }
+
+HEAD = """
+// One file holds the whole design.
+// verilator lint_off DECLFILENAME
+`default_nettype none
+"""
 
 CORE = """CAPI=2:
 name: ::{name}:{version}
@@ -123,42 +132,49 @@ def component(design: Design) -> Block:
 
 
 @lru_cache(maxsize=32)
-def export(design: Design, name: str | None = None) -> Export:
-    """Write the Verilog of a design: one module for each kind of block, the top first.
+def export(design: "Design | Component", name: str | None = None) -> Export:
+    """Write Verilog: one module for each kind of block, the top first.
 
     What was written last is kept: a process that asks again gets the same object.
 
     Parameters
     ----------
-    design : Design
+    design : Design or amaranth.lib.wiring.Component
+        A component may contain those of `lmul.hdl`. The fields of its streams are plain vectors, and what is
+        constant in its interface is no port. Registers begin with their reset, not with a value of their own.
     name : str, optional
-        Name of the top module and prefix of the others; default `design.name`.
+        Name of the top module and prefix of the others; default `design.name`, or the name of the component's
+        class in lower case.
 
     Raises
     ------
     UserError
-        There is a model of the design, but no hardware, or a name is none in Verilog or twice in the design.
+        There is a model of the design, but no hardware; or a name is none in Verilog, or twice in the design;
+        or the component has cells that are not written here, such as memories.
     """
-    name = name or design.name
-    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-        right = "take letters, digits and _, no digit first, in --name-prefix too"
-        raise UserError(f"{name!r} names no Verilog module: {right}")
-    top = component(design)
-    clock = clocking(design)
-    blocks, text = describe(top, name, clock)
-    modules = _modules(text, name, blocks, clock)
-    body = "\n\n".join(_comment(blocks[module]) + modules[module] for module in blocks if module in modules)
-    return Export(
-        name, f"{_header(design, name)}\n{body}\n\n`default_nettype wire\n", _sidecar(design, name, top)
-    )
+    if isinstance(design, Design):
+        name = design.name if name is None else name
+        check_module_name(name)
+        top = component(design)
+        modules, _ = _modules(top, name, clocking(design))
+        return Export(name, _file(_header(design, name), modules), _sidecar(design, name, top))
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(design).__name__).lower() if name is None else name
+    check_module_name(name)
+    modules, ports = _modules(design, name, Clocking())
+    return Export(name, _file(_component_header(design, name), modules), _component_sidecar(name, ports))
 
 
-def describe(top: Block, name: str, clock: Clocking) -> tuple[dict[str, Block], str]:
+def _file(header: str, modules: Iterable[str]) -> str:
+    body = "\n\n".join(modules)
+    return f"{header}\n{HEAD}\n{body}\n\n`default_nettype wire\n"
+
+
+def describe(top: Component, name: str, clock: Clocking) -> tuple[dict[str, Component], str]:
     """Let Amaranth write the modules of a design.
 
     Parameters
     ----------
-    top : Block
+    top : Component
     name : str
         Of its module, and prefix of the others.
     clock : Clocking
@@ -166,10 +182,10 @@ def describe(top: Block, name: str, clock: Clocking) -> tuple[dict[str, Block], 
 
     Returns
     -------
-    blocks : dict of str to Block
+    blocks : dict of str to Component
         By the names of their modules, the top one first.
     text : str
-        The modules in RTLIL.
+        The modules in RTLIL, and those of other submodules, whose names have dots.
 
     Raises
     ------
@@ -181,9 +197,9 @@ def describe(top: Block, name: str, clock: Clocking) -> tuple[dict[str, Block], 
     while missing := platform.blocks.keys() - text.keys():
         for module in sorted(missing):
             text[module] = _rtlil(platform.blocks[module], module, platform)
-    blocks = {name: top} | platform.blocks
-    _check_names(clock, blocks, text)
-    return blocks, "\n".join(text.values())
+    if clock != Clocking():
+        _check_names(clock, platform.blocks | ({name: top} if isinstance(top, Block) else {}), text)
+    return {name: top, **platform.blocks}, "\n".join(text.values())
 
 
 def _check_names(clock: Clocking, blocks: Mapping[str, Block], text: Mapping[str, str]) -> None:
@@ -204,8 +220,7 @@ def block_verilog(block: Block, name: str) -> str:
     name : str
         Of its module.
     """
-    platform = ModulePerBlock(name)
-    return _modules(_rtlil(block, name, platform), name, {name: block}, platform.clocking)[name]
+    return "\n".join(_modules(block, name, Clocking())[0])
 
 
 def clocking(design: Design) -> Clocking:
@@ -215,22 +230,61 @@ def clocking(design: Design) -> Clocking:
     )
 
 
-def _rtlil(block: Block, name: str, platform: ModulePerBlock) -> str:
+def _rtlil(block: Component, name: str, platform: ModulePerBlock) -> str:
     ports = {port.name: (port.value, DIRECTIONS[port.flow]) for port in ports_of(block)}
     fragment = Fragment.get(block, platform)  # type: ignore[no-untyped-call]
-    for port, signal in platform.clock(block, fragment).items():
-        ports[port] = (signal, PortDirection.Input)
+    if isinstance(block, Block):
+        for port, signal in platform.clock(block, fragment).items():
+            ports[port] = (signal, PortDirection.Input)
     text: str = rtlil.convert(fragment, name=name, ports=ports, emit_src=False)
     return text
 
 
-def _modules(text: str, top: str, blocks: Mapping[str, Block], clock: Clocking) -> dict[str, str]:
-    """Write the modules of a design in RTLIL, those that its outputs depend on."""
+def _modules(top: Component, name: str, clock: Clocking) -> tuple[list[str], list[Port]]:
+    """Write the modules that the outputs of a component depend on, and give its ports."""
+    blocks, text = describe(top, name, clock)
+    netlists = _netlists(text, name, blocks, clock)
+    for port in netlists[name].ports:
+        check_port_name(port)
+    needed = cut_unread(netlists, name)
+    order = [name, *sorted(needed.keys() - blocks.keys()), *blocks]
+    written = [
+        f"// {_first_line(blocks[module]) if module in blocks else f'A part of {name}.'}\n"
+        + module_text(netlists[module], needed[module])
+        for module in dict.fromkeys(order)
+        if module in needed
+    ]
+    return written, list(netlists[name].ports.values())
+
+
+def _netlists(text: str, top: str, blocks: Mapping[str, Component], clock: Clocking) -> dict[str, Netlist]:
+    """Read modules in RTLIL as netlists, their ports in order: clocks and resets, then the component's."""
     netlists = read_netlists(_cells(text, top, clock))
+    names = Names(blocks)
+    verilog_names = {name: name if name in blocks else names.new(name) for name in netlists}
+    ports = {name: {} if name in blocks else _port_names(netlist) for name, netlist in netlists.items()}
     for name, netlist in netlists.items():
-        netlist.ports = {port: netlist.ports[port] for port in _port_names(blocks[name], clock)}
-    needed = cut_unread(netlists, top)
-    return {name: module_text(netlists[name], needed[name]) for name in needed}
+        netlist.name = verilog_names[name]
+        netlist.rename_ports(ports[name])
+        known = [port.name for port in ports_of(blocks[name])] if name in blocks else []
+        clocks = (clock.clock_name, clock.reset_name)
+        others = sorted(netlist.ports.keys() - set(known), key=lambda port: (port not in clocks, port))
+        netlist.ports = {port: netlist.ports[port] for port in [*others, *known] if port in netlist.ports}
+        for cell in netlist.cells:
+            if cell.kind in netlists:
+                cell.rename_ports(ports[cell.kind])
+                cell.kind = verilog_names[cell.kind]
+    return {netlist.name: netlist for netlist in netlists.values()}
+
+
+def _port_names(netlist: Netlist) -> dict[str, str]:
+    """Name the ports of a module that is no block; Amaranth numbers those that are parts of signals."""
+    names = Names(())
+    signals = {tuple(bits): net for net, bits in netlist.nets.items() if net not in netlist.ports}
+    return {
+        name: names.new(signals.get(tuple(port.bits), name) if "$" in name else name)
+        for name, port in sorted(netlist.ports.items(), key=lambda item: ("$" in item[0], item[0]))
+    }
 
 
 def _cells(text: str, top: str, clock: Clocking) -> str:
@@ -260,12 +314,13 @@ def _cells(text: str, top: str, clock: Clocking) -> str:
         return (directory / "design.json").read_text()
 
 
-def _port_names(block: Block, clock: Clocking) -> list[str]:
-    return [*clock.ports(block), *(port.name for port in ports_of(block))]
+def _first_line(block: Component) -> str:
+    return next(iter((block.__doc__ or type(block).__name__).splitlines()), "")
 
 
-def _comment(block: Block) -> str:
-    return f"// {(block.__doc__ or '').splitlines()[0]}\n"
+def _component_header(top: Component, name: str) -> str:
+    made = f"// Made by lmul {version('lmul')} from the component {type(top).__name__}."
+    return "\n".join([f"// {name}: {_first_line(top)}", f"// Ports: see {name}.json.", made])
 
 
 def _header(design: Design, name: str) -> str:
@@ -278,11 +333,6 @@ def _header(design: Design, name: str) -> str:
             f"// Latency: {latency} cycles. Throughput: {throughput} products per cycle.",
             f"// Ports: see {name}.json.",
             f"// Made by lmul {version('lmul')}: lmul verilog {' '.join(design.arguments())}",
-            "",
-            "// One file holds the whole design.",
-            "// verilator lint_off DECLFILENAME",
-            "`default_nettype none",
-            "",
         ]
     )
 
@@ -296,10 +346,22 @@ def _sidecar(design: Design, name: str, top: Block) -> str:
         "latency_cycles": design.latency,
         "products_per_cycle": design.products_per_cycle,
         "accumulator": _accumulator(design),
-        "versions": {package: version(package) for package in ("lmul", "amaranth", "pyosys")}
-        | plug_in_version(design.mul),
+        "versions": _versions() | plug_in_version(design.mul),
     }
     return json.dumps(content, indent=2) + "\n"
+
+
+def _component_sidecar(name: str, ports: Iterable[Port]) -> str:
+    described = [
+        {"name": port.name, "direction": port.direction.removesuffix("put"), "width": len(port.bits)}
+        for port in ports
+    ]
+    content = {"name": name, "ports": described, "versions": _versions()}
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in ("lmul", "amaranth", "pyosys")}
 
 
 def _ports(design: Design, top: Block) -> list[dict[str, Any]]:

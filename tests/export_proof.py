@@ -88,10 +88,10 @@ def _single_bits(read: str, top: str, copy: str, directory: Path) -> None:
 
 
 def _old_names(gate: Mapping[str, Any], gold: Mapping[str, Any]) -> dict[str, str]:
-    """Find what bits of nets were called that the export split: `x_7_5[1]` was `x[6]`, `x_2` was `x[2]`."""
+    """Find what bits of split nets were called: `x_bits_7_5[1]` was `x[6]`, `x_bit_2` was `x[2]`."""
     names = {}
     for name in sorted(gate["netnames"].keys() - gold["netnames"].keys()):
-        split = re.fullmatch(r"(.+?)_(?:\d+_)?(\d+)(?:\[(\d+)\])?", name)
+        split = re.fullmatch(r"(.+)_bits?_(?:\d+_)?(\d+)(?:\[(\d+)\])?", name)
         old = split and f"{split[1]}[{int(split[2]) + int(split[3] or 0)}]"
         if old in gold["netnames"] and old not in gate["netnames"]:
             names[name] = old

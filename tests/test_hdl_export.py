@@ -8,18 +8,26 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from amaranth import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from lmul.cli import main
 from lmul.design import Design, make_design
 from lmul.errors import UserError
-from lmul.hdl import Export, export
+from lmul.hdl import DotProduct, Export, export
 from lmul.sim.verilator import verilator_environment
 from lmul.yosys import run_yosys
 from tests.lint import slang_is_silent
+from tests.test_hdl_writer import lint
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
+
+NAMES = ["steps_0_payload", "steps_0_valid", "steps_1_payload", "steps_1_valid"]
+"""Ports of `Engine`."""
 
 DESIGNS = [
     *(make_design("mul", mul=mul) for mul in ("lmul", "exact")),
@@ -140,9 +148,53 @@ def test_prefix_that_is_no_verilog_name_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_name_that_is_none_in_verilog_is_refused() -> None:
-    with pytest.raises(UserError, match="names no Verilog module"):
-        export(make_design("mul"), "my-mul")
+@pytest.mark.parametrize("name", ["my-mul", "", "9a", "a b", "mul\n", "\u00e4", "a$", 7])
+def test_name_that_is_none_in_verilog_is_refused(name: Any) -> None:
+    with pytest.raises(UserError, match="names no Verilog module: take letters, digits and _"):
+        export(make_design("mul"), name)
+
+
+@pytest.mark.parametrize("name", ["module", "logic", "reg", "int", "interface", "delete"])
+def test_name_that_is_a_keyword_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"^'{name}' is a keyword, which names no Verilog module"):
+        export(make_design("mul"), name)
+
+
+class Engine(wiring.Component):  # type: ignore[type-arg]
+    """Two dot products of different designs, and a difference."""
+
+    def __init__(self, result: str = "difference") -> None:
+        self.result = result
+        self.dots = [
+            DotProduct(make_design("dot", lanes=lanes, acc="fixed:24:1", out="raw")) for lanes in (2, 3)
+        ]
+        steps = {f"steps_{index}": dot.signature.members["steps"] for index, dot in enumerate(self.dots)}
+        super().__init__({**steps, "unread": In(3), result: Out(24)})
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        m.submodules += self.dots
+        for index, dot in enumerate(self.dots):
+            wiring.connect(m, wiring.flipped(getattr(self, f"steps_{index}")), dot.steps)
+        sums = [dot.sums.payload.c for dot in self.dots]
+        m.d.sync += getattr(self, self.result).eq(sums[0] - sums[1])
+        return m
+
+
+def test_component_with_components_of_two_designs_is_clean(tmp_path: Path) -> None:
+    text = export(Engine())
+    assert text.name == "engine"
+    assert lint(text.verilog, "engine", tmp_path) == ""
+    assert not re.findall(r"\b_\d+_\b|\\|\$\d", text.verilog)
+    assert len(re.findall(r"^module engine_mac", text.verilog, re.MULTILINE)) == 2
+    assert text.port_names == ["clk", "rst", *NAMES, "unread", "difference"]
+    assert json.loads(text.sidecar)["ports"][-1] == {"name": "difference", "direction": "out", "width": 24}
+
+
+def test_component_whose_port_is_called_as_a_keyword_is_refused() -> None:
+    with pytest.raises(UserError, match="port 'signed' has no name of Verilog"):
+        export(Engine("signed"))
 
 
 def test_wide_operand_is_refused_by_its_name() -> None:
