@@ -17,7 +17,7 @@ from amaranth.lib import wiring
 
 from lmul.design import DATAFLOWS, Design
 from lmul.errors import UserError
-from lmul.hdl.axi import ArrayAxiStream
+from lmul.hdl.axi import ArrayAxiStream, DotAxiStream, step_bits
 from lmul.hdl.built import check_built
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.hierarchy import Block, Clocking, ModulePerBlock, ports_of
@@ -117,7 +117,7 @@ def component(design: Design) -> Block:
     if design.kind == "mul":
         return MultiplierBlock(design)
     if design.kind == "dot":
-        return DotProductBlock(design)
+        return DotAxiStream(design) if design.stream else DotProductBlock(design)
     return ArrayAxiStream(design)
 
 
@@ -254,8 +254,10 @@ def _header(design: Design, name: str) -> str:
 
 def _padding_comment(design: Design) -> list[str]:
     """Say that input bits beyond the operands, up to whole bytes, are not looked at."""
-    sides = zip((design.rows, design.cols), design.formats, strict=True)
-    if design.kind != "array" or not any(size * design.lanes * f.width % 8 for size, f in sides):
+    sides = zip((1, 1) if design.stream else (design.rows, design.cols), design.formats, strict=True)
+    if not (design.kind == "array" or design.stream) or not any(
+        size * design.lanes * f.width % 8 for size, f in sides
+    ):
         return []
     return ["// tdata is padded to whole bytes.", "// verilator lint_off UNUSEDSIGNAL"]
 
@@ -300,6 +302,10 @@ def _layouts(design: Design) -> dict[str, str]:
     """Say where the elements of wide ports are."""
     first, second = (format_.width for format_ in design.formats)
     lanes, out = design.lanes, design.output_bits
+    if design.stream:
+        start, _ = step_bits(design)
+        steps = f"lane n of a at bits n*{first} +: {first}, of b at {start}+n*{second} +: {second}"
+        return {"s_axis_tdata": steps, "m_axis_tuser": "{overflow, inf, nan}"}
     if design.kind == "dot":
         return {
             "a": f"lane n at bits n*{first} +: {first}",
