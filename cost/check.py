@@ -40,9 +40,9 @@ STEPS, MOST_STEPS = 16, 256
 PAUSED = 0.5
 """Share of the cycles of the second half of a stimulus that come after one without operands."""
 
-READY = "m_axis_c_tready"
+READY, DOT_READY = "m_axis_c_tready", "m_axis_tready"
 
-_QUIET = {"in_valid": 0, "s_axis_a_tvalid": 0, "s_axis_b_tvalid": 0, READY: 1}
+_QUIET = {"in_valid": 0, "s_axis_tvalid": 0, "s_axis_a_tvalid": 0, "s_axis_b_tvalid": 0, READY: 1}
 """Levels of ports in a cycle without operands."""
 
 _SEED = 1
@@ -177,9 +177,21 @@ def _expected_sums(design: Design, products: Products) -> _Expected:
         codes.append(to_bits(sums.output()[chosen].reshape(-1), design.output_bits))
         flags.append(to_bits(sums.flags[chosen].reshape(-1), 3))
     where = np.concatenate(shown, axis=1)
-    results = {"c": np.concatenate(codes), "c_flags": np.concatenate(flags)}
+    c = np.concatenate(codes)
+    if design.stream:
+        names = "m_axis_tvalid", "m_axis_tdata", "m_axis_tuser"
+        c = np.pad(c, [(0, 0), (0, -c.shape[1] % 8)])
+    else:
+        names = "c_valid", "c", "c_flags"
+    results = {names[1]: c, names[2]: np.concatenate(flags)}
     ports = _paused(design, code_stimulus(design, products), pauses + RESET_CYCLES)
-    return _Expected(_drained(design, ports, design.latency), "c_valid", results, where, where.sum(axis=0))
+    counts = where.sum(axis=0)
+    if not design.stream:
+        return _Expected(_drained(design, ports, design.latency), names[0], results, where, counts)
+    drained = _drained(design, ports, 2 * (design.latency + 1))
+    # The last results leave in every other cycle.
+    drained[DOT_READY][len(ports[DOT_READY]) :: 2] = 0
+    return _Expected(drained, names[0], results, None, counts, DOT_READY)
 
 
 def _expected_tiles(design: Design, products: Products) -> _Expected:
@@ -223,7 +235,7 @@ def _paused(design: Design, ports: Mapping[str, Bits], pauses: NDArray[np.int64]
     """Put cycles without operands between those of a stimulus: what is not valid is not what comes next."""
     quiet = {name: np.insert(bits, pauses, 1 - bits[pauses], axis=0) for name, bits in ports.items()}
     at = pauses + np.arange(len(pauses))
-    for name, level in (_QUIET | _no_reset(design)).items():
+    for name, level in (_QUIET | _idle(design)).items():
         if name in quiet:
             quiet[name][at] = level
     return quiet
@@ -231,13 +243,13 @@ def _paused(design: Design, ports: Mapping[str, Bits], pauses: NDArray[np.int64]
 
 def _drained(design: Design, ports: Mapping[str, Bits], cycles: int) -> dict[str, Bits]:
     """Add cycles without operands, in which the last results leave."""
-    levels, padding = _no_reset(design), [(0, cycles), (0, 0), (0, 0)]
+    levels, padding = _idle(design), [(0, cycles), (0, 0), (0, 0)]
     return {name: np.pad(bits, padding, constant_values=levels.get(name, 0)) for name, bits in ports.items()}
 
 
-def _no_reset(design: Design) -> dict[str, int]:
-    """Give the level of the reset's port while it is off."""
-    return {design.reset_name: 1 - design.reset_level}
+def _idle(design: Design) -> dict[str, int]:
+    """Give the levels of a reset that is off and of a sink that takes each result in its cycle."""
+    return {design.reset_name: 1 - design.reset_level, DOT_READY: 1}
 
 
 def _products(design: Design) -> Iterator[Products]:

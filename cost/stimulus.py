@@ -117,7 +117,19 @@ def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, 
         return ports
     step = np.arange(cycles) % steps
     control = {"in_valid": step >= 0, "in_first": step == 0, "in_last": step == steps - 1}
-    return ports | {name: _level(values, STREAMS) for name, values in control.items()}
+    levels = {name: _level(values, STREAMS) for name, values in control.items()}
+    return _streamed(ports, levels) if design.stream else ports | levels
+
+
+def _streamed(ports: dict[str, Bits], levels: dict[str, Bits]) -> dict[str, Bits]:
+    """Send the same steps as beats of a stream, into a sink that is always ready."""
+    padded = [np.pad(bits, [(0, 0), (0, 0), (0, -bits.shape[2] % 8)]) for bits in ports.values()]
+    return {
+        "s_axis_tdata": np.concatenate(padded, axis=2),
+        "s_axis_tvalid": levels["in_valid"],
+        "s_axis_tlast": levels["in_last"],
+        "m_axis_tready": np.ones_like(levels["in_valid"]),
+    }
 
 
 def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:

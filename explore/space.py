@@ -200,7 +200,10 @@ def _value(name: str, value: Any) -> Any:
         if type(value) not in {int, float} or not 0 < value < math.inf:
             raise UserError(f"space: clock must be a period in ns above 0, or {NO_CLOCK!r}, not {value!r}")
         return float(value)
+    kind: type
     kind, what = (int, "a number") if name in _NUMBERS else (str, "text")
+    if name == "stream":
+        kind, what = bool, "true or false"
     if type(value) is not kind:
         raise UserError(f"space: {name} must be {what}, or a list of such values, not {value!r}")
     return value

@@ -76,9 +76,24 @@ MUTANTS = {
 }
 """What mutants change in the Verilog: what it does, where, and the new text."""
 
+DOT_READY = r"s_axis_tready = .*;"
+
+DOT_MUTANTS = {
+    "hold": ("an offered result is overwritten", DOT_READY, "s_axis_tready = 1'h1;"),
+    "order": ("a full output takes results", DOT_READY, "s_axis_tready = 1'h1;"),
+    "results": ("sums go on after the last beat", r"dot_in_first <= s_axis_tlast", "dot_in_first <= 1'h0"),
+    "input progress": ("a taken result stays", DOT_READY, "s_axis_tready = ~m_axis_tvalid;"),
+    "output progress": (
+        "a result waits for a beat",
+        r"\.en\(s_axis_tready\)",
+        ".en(s_axis_tready & s_axis_tvalid)",
+    ),
+}
+"""The same for a dot product with stream ports."""
+
 
 def stream_claims() -> list[Claim]:
-    """Claim the rules for small arrays of both dataflows.
+    """Claim the rules for small arrays of both dataflows, and for a dot product with stream ports.
 
     Sums are followed through any number of cycles with a register of three bits, which hold no more than
     saturated multiples of 8, and through `BOUND` cycles with a register for every product.
@@ -88,10 +103,12 @@ def stream_claims() -> list[Claim]:
     narrow = [_array(dataflow, *size, acc="fixed:3:3") for dataflow in ("os", "ws") for size in sizes]
     # An asynchronous reset of other names: the smallest arrays have all registers that are cleared.
     designs += [replace(design, **INTERFACES[1]) for design in designs if design.rows == design.cols == 1]
+    narrow.append(dot_with_streams("fixed:3:3"))
     rules = (hold_claim, order_claim, output_progress_claim, input_progress_claim, bounded_results_claim)
     return [
         *(rule(design) for rule in rules for design in designs),
-        *map(ready_claim, narrow),
+        *(rule(dot_with_streams()) for rule in rules[:-1]),
+        *(ready_claim(design) for design in narrow if design.kind == "array"),
         *(results_claim(design) for design in narrow if design.rows == 1),
     ]
 
@@ -101,20 +118,27 @@ def _array(dataflow: str, rows: int, cols: int, acc: str = "exact") -> Design:
     return make_design("array", dataflow=dataflow, rows=rows, cols=cols, acc=acc, **options)  # type: ignore[arg-type]
 
 
+def dot_with_streams(acc: str = "exact") -> Design:
+    """Give a dot product with stream ports, of the size of an array of one element."""
+    options = {"format": "e2m1", "lanes": 1, "depth": 4, "out": "raw", "pipeline": 1, "stream": True}
+    # The specification has a sum two cycles after its last step, so a result may not be there earlier.
+    return replace(make_design("dot", acc=acc, **options), rows=1, cols=1)  # type: ignore[arg-type]
+
+
 def hold_claim(design: Design) -> Claim:
     """Claim that an offered row stays as it is until it is taken."""
-    return _claim(design, "valid, data, last, user hold until ready", HOLD, MUTANTS["hold"])
+    return _claim(design, "valid, data, last, user hold until ready", HOLD, "hold")
 
 
 def order_claim(design: Design) -> Claim:
     """Claim that beats are taken when they should be, and that every row comes once, in its place."""
     says = "no row lost, doubled or out of order"
-    return _claim(design, says, ORDER, MUTANTS["order"], limit=design.rows * (design.latency + 2))
+    return _claim(design, says, ORDER, "order", limit=design.rows * (design.latency + 2))
 
 
 def results_claim(design: Design) -> Claim:
     """Claim that every row has the sums of its own operands, and their flags."""
-    return _claim(design, "rows have their sums", RESULTS, MUTANTS["results"])
+    return _claim(design, "rows have their sums", RESULTS, "results")
 
 
 def bounded_results_claim(design: Design) -> Claim:
@@ -126,14 +150,14 @@ def output_progress_claim(design: Design) -> Claim:
     """Claim that a row which is owed is offered within some cycles, though ready may stay low."""
     cycles = design.latency + 1
     says = f"owed rows offered in {cycles} cycles, ready or not"
-    return _claim(design, says, OUTPUT_PROGRESS, MUTANTS["output progress"], limit=cycles)
+    return _claim(design, says, OUTPUT_PROGRESS, "output progress", limit=cycles)
 
 
 def input_progress_claim(design: Design) -> Claim:
     """Claim that of two offered beats one is taken within some cycles, if the sink stays ready."""
     cycles = design.rows + 1
     says = f"beats taken in {cycles} cycles of a ready sink"
-    return _claim(design, says, INPUT_PROGRESS, MUTANTS["input progress"], limit=cycles)
+    return _claim(design, says, INPUT_PROGRESS, "input progress", limit=cycles)
 
 
 def ready_claim(design: Design) -> Claim:
@@ -183,8 +207,8 @@ endmodule
     return {"dut.v": verilog, "claim.sv": claim}
 
 
-def _claim(design: Design, says: str, properties: str, mutant: tuple[str, str, str], limit: int = 0) -> Claim:
-    what, pattern, replacement = mutant
+def _claim(design: Design, says: str, properties: str, rule: str, limit: int = 0) -> Claim:
+    what, pattern, replacement = (DOT_MUTANTS if design.stream else MUTANTS)[rule]
     return Claim(
         says=says,
         design=design,
@@ -237,7 +261,7 @@ module claim (
   wire [5:0] owed;
   wire [COLS*BITS-1:0] sums;
   wire [COLS-1:0] overflow;
-  {instance(DUT, "dut", ["clk", "rst", *SLAVES, *MASTER])}
+  {instance("joined" if design.stream else DUT, "dut", ["clk", "rst", *SLAVES, *MASTER])}
   {instance("stream_spec", "spec", ["clk", "rst", "pick", *observed, *model], parameters)}
   reg begun = 0;
   always @(posedge clk) begun <= 1;
@@ -248,7 +272,32 @@ module claim (
 endmodule
 """
     specs = specification("accumulation_spec.sv") + specification("stream_spec.sv")
-    return {"dut.v": verilog, "spec.sv": specs, "claim.sv": claim}
+    joined = {"joined.v": _joined(design)} if design.stream else {}
+    return {"dut.v": verilog, "spec.sv": specs, "claim.sv": claim} | joined
+
+
+def _joined(design: Design) -> str:
+    """Write a dot product as an array of one element: beats of `a` and `b` are one, and so are their ends."""
+    a, b, c = data_bits(design).values()
+    return f"""
+module joined (
+  input clk, rst, input [{a - 1}:0] s_axis_a_tdata, input [{b - 1}:0] s_axis_b_tdata,
+  input s_axis_a_tvalid, s_axis_a_tlast, s_axis_b_tvalid, s_axis_b_tlast, m_axis_c_tready,
+  output s_axis_a_tready, s_axis_b_tready, m_axis_c_tvalid, m_axis_c_tlast,
+  output [{c - 1}:0] m_axis_c_tdata, output [3:0] m_axis_c_tuser
+);
+  wire ready;
+  {DUT} dut (
+    .clk(clk), .rst(rst), .s_axis_tdata({{s_axis_b_tdata, s_axis_a_tdata}}), .s_axis_tlast(s_axis_a_tlast),
+    .s_axis_tvalid(s_axis_a_tvalid && s_axis_b_tvalid), .s_axis_tready(ready),
+    .m_axis_tdata(m_axis_c_tdata), .m_axis_tuser(m_axis_c_tuser[2:0]),
+    .m_axis_tvalid(m_axis_c_tvalid), .m_axis_tready(m_axis_c_tready)
+  );
+  assign s_axis_a_tready = ready && s_axis_b_tvalid, s_axis_b_tready = ready && s_axis_a_tvalid;
+  assign m_axis_c_tlast = 1, m_axis_c_tuser[3] = 0;
+  always @* assume (s_axis_a_tlast == s_axis_b_tlast);
+endmodule
+"""
 
 
 def _master(side: str, bits: int) -> str:

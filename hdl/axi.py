@@ -1,5 +1,6 @@
-"""The array behind AXI4-Stream ports."""
+"""The dot product and the array behind AXI4-Stream ports."""
 
+from dataclasses import replace
 from typing import Any
 
 from amaranth import Module, Signal
@@ -8,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from lmul.design import Design
 from lmul.hdl.array import Array
 from lmul.hdl.design_component import DesignComponent
+from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.hierarchy import Block, place
 
 
@@ -21,6 +23,96 @@ def data_bits(design: Design) -> dict[str, int]:
     first, second = (design.lanes * format_.width for format_ in design.formats)
     bits = {"a": design.rows * first, "b": design.cols * second, "c": design.cols * design.output_bits}
     return {stream: whole_bytes(width) for stream, width in bits.items()}
+
+
+def step_bits(design: Design) -> tuple[int, int]:
+    """Give the width of `a`, up to where `b` begins, and of both together, in tdata of a `dot`'s steps."""
+    first, second = (whole_bytes(design.lanes * format_.width) for format_ in design.formats)
+    return first, first + second
+
+
+class DotAxiStream(DesignComponent, Block):
+    """The dot product with AXI4-Stream's names, data padded to whole bytes: a result that waits stops it.
+
+    Latency: that of `DotProductBlock` if nothing pauses. Throughput: one step every cycle. While a result is
+    not taken all registers hold, so nothing is lost and nothing has to be stored; `s_axis_tready` follows
+    `m_axis_tready` within the cycle.
+
+    Parameters
+    ----------
+    design : Design
+        A `dot`, with `stream` or without.
+
+    Members
+    -------
+    s_axis_tdata : In
+        A step: lane n of `a` at bits n*W, lane n of `b` at n*W above the bytes of `a`.
+    s_axis_tlast : In(1)
+        Whether the step ends a dot product; the next one begins with the next step.
+    m_axis_tdata : Out
+        The result.
+    m_axis_tuser : Out(3)
+        {overflow, inf, nan}.
+    *_tvalid, *_tready
+        As AXI4-Stream has them.
+
+    Raises
+    ------
+    ValueError
+        The design is of another kind.
+    UserError
+        There is a model of the design, but no hardware.
+    """
+
+    kind = "dot"
+    block_name = "axi"
+    sequential = True
+
+    s_axis_tdata: Signal
+    s_axis_tvalid: Signal
+    s_axis_tready: Signal
+    s_axis_tlast: Signal
+    m_axis_tdata: Signal
+    m_axis_tvalid: Signal
+    m_axis_tready: Signal
+    m_axis_tuser: Signal
+
+    def __init__(self, design: Design) -> None:
+        members = {
+            "s_axis_tdata": In(step_bits(design)[1]),
+            "s_axis_tvalid": In(1),
+            "s_axis_tready": Out(1),
+            "s_axis_tlast": In(1),
+            "m_axis_tdata": Out(whole_bytes(design.output_bits)),
+            "m_axis_tvalid": Out(1),
+            "m_axis_tready": In(1),
+            "m_axis_tuser": Out(3),
+        }
+        # A dot product without has no enable.
+        super().__init__(replace(design, stream=True) if design.kind == "dot" else design, members)
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        dot = place(m, platform, "dot", DotProductBlock, self.design)
+        advance = Signal()
+        first = Signal(init=1)
+        m.d.comb += [
+            advance.eq(~dot.c_valid | self.m_axis_tready),
+            dot.en.eq(advance),
+            dot.a.eq(self.s_axis_tdata),
+            dot.b.eq(self.s_axis_tdata[step_bits(self.design)[0] :]),
+            dot.in_valid.eq(self.s_axis_tvalid),
+            dot.in_first.eq(first),
+            dot.in_last.eq(self.s_axis_tlast),
+            self.s_axis_tready.eq(advance),
+            self.m_axis_tdata.eq(dot.c),
+            self.m_axis_tuser.eq(dot.c_flags),
+            self.m_axis_tvalid.eq(dot.c_valid),
+        ]
+        with m.If(self.s_axis_tvalid & advance):
+            m.d.sync += first.eq(self.s_axis_tlast)
+        return m
 
 
 class ArrayAxiStream(DesignComponent, Block):

@@ -1,8 +1,9 @@
-"""The N-lane dot product as a design of its own."""
+"""The N-lane dot product as a design of its own, and behind AXI4-Stream ports."""
 
 from typing import Any
 
 from amaranth import Cat, Const, Module, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
@@ -25,6 +26,8 @@ class DotProductBlock(Block):
 
     Members
     -------
+    en : In(1)
+        Holds every register when low. Only where there is a sink to wait for.
     a, b : In(N*W)
         Lane n at bits n*W to (n+1)*W - 1, W of each operand's format.
     in_valid, in_first, in_last : In(1)
@@ -39,6 +42,7 @@ class DotProductBlock(Block):
     block_name = "dot"
     sequential = True
 
+    en: Signal
     a: Signal
     b: Signal
     in_valid: Signal
@@ -51,18 +55,19 @@ class DotProductBlock(Block):
     def __init__(self, design: Design) -> None:
         self._design = design
         first, second = design.formats
-        super().__init__(
-            {
-                "a": In(design.lanes * first.width),
-                "b": In(design.lanes * second.width),
-                "in_valid": In(1),
-                "in_first": In(1),
-                "in_last": In(1),
-                "c": Out(design.output_bits),
-                "c_valid": Out(1),
-                "c_flags": Out(3),
-            }
-        )
+        members: dict[str, wiring.Member] = {"en": In(1)} if design.stream else {}
+        members |= {
+            "a": In(design.lanes * first.width),
+            "b": In(design.lanes * second.width),
+            "in_valid": In(1),
+            "in_first": In(1),
+            "in_last": In(1),
+            "c": Out(design.output_bits),
+            "c_valid": Out(1),
+            "c_flags": Out(3),
+        }
+        super().__init__(members)
+        self._enable: Value = self.en if design.stream else Const(1, 1)
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
@@ -70,7 +75,7 @@ class DotProductBlock(Block):
         mac = place(m, platform, "mac", accumulator(self._design), self._design)
         mac_flags = sum_flags(mac, self._design)
         m.d.comb += [
-            mac.en.eq(1),
+            mac.en.eq(self._enable),
             mac.a.eq(self.a),
             mac.b.eq(self.b),
             mac.valid.eq(self.in_valid),
@@ -95,11 +100,11 @@ class DotProductBlock(Block):
         # Partial sums are kept away from this logic, which would follow every one of them.
         raw = Signal(self._design.accumulator_bits, name="complete_sum")
         m.d.comb += raw.eq(complete.pop("c") & complete["valid"].replicate(len(raw)))
-        operands = {"raw": raw, "flags": mac_flags, "en": Const(1, 1)}
+        operands = {"raw": raw, "flags": mac_flags, "en": self._enable}
         element, too_large = output_element(m, platform, "round", self._design, **operands)
-        pipeline = Pipeline(m, sum_cuts(self._design), ("valid",))
+        pipeline = Pipeline(m, sum_cuts(self._design), ("valid",), self._enable)
         for point in ("magnitude", "normalised"):
             complete = vars(pipeline.cut(point, **complete))
         complete["overflow"] = complete["overflow"] | too_large
-        result = Pipeline(m, ("result",), ("valid", "c", *FLAGS))
+        result = Pipeline(m, ("result",), ("valid", "c", *FLAGS), self._enable)
         return vars(result.cut("result", c=element, **complete))

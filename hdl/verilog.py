@@ -16,7 +16,7 @@ from amaranth.lib import wiring
 from lmul.design import DATAFLOWS, Design
 from lmul.errors import UserError
 from lmul.files import scratch
-from lmul.hdl.axi import ArrayAxiStream
+from lmul.hdl.axi import ArrayAxiStream, DotAxiStream, step_bits
 from lmul.hdl.built import check_built
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.hierarchy import Block, Clocking, ModulePerBlock, ports_of
@@ -127,7 +127,7 @@ def component(design: Design) -> Block:
     if design.kind == "mul":
         return MultiplierBlock(design)
     if design.kind == "dot":
-        return DotProductBlock(design)
+        return DotAxiStream(design) if design.stream else DotProductBlock(design)
     return ArrayAxiStream(design)
 
 
@@ -389,6 +389,10 @@ def _layouts(design: Design) -> dict[str, str]:
     """Say where the elements of wide ports are."""
     first, second = (format_.width for format_ in design.formats)
     lanes, out = design.lanes, design.output_bits
+    if design.stream:
+        start, _ = step_bits(design)
+        steps = f"lane n of a at bits n*{first} +: {first}, of b at {start}+n*{second} +: {second}"
+        return {"s_axis_tdata": steps, "m_axis_tuser": "{overflow, inf, nan}"}
     if design.kind == "dot":
         return {
             "a": f"lane n at bits n*{first} +: {first}",

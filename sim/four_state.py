@@ -12,12 +12,13 @@ from lmul.errors import UserError
 GUARDED: dict[str, dict[str, tuple[str, ...]]] = {
     "mul": {},
     "dot": {"in_valid": ("a", "b", "in_first", "in_last")},
+    "dot_stream": {"s_axis_tvalid": ("s_axis_tdata", "s_axis_tlast")},
     "array": {
         "s_axis_a_tvalid": ("s_axis_a_tdata", "s_axis_a_tlast"),
         "s_axis_b_tvalid": ("s_axis_b_tdata", "s_axis_b_tlast"),
     },
 }
-"""By kind of design: inputs that count only while another one is high."""
+"""By `Design.bench`: inputs that count only while another one is high."""
 
 
 class FourStateRunner(Icarus):
@@ -53,13 +54,13 @@ def icarus_runner() -> FourStateRunner:
     return FourStateRunner()
 
 
-def unknown_while_idle(kind: str, name: str, top: str, ports: Sequence[Mapping[str, Any]]) -> str:
+def unknown_while_idle(bench: str, name: str, top: str, ports: Sequence[Mapping[str, Any]]) -> str:
     """Write a module around a design that makes its inputs unknown as long as they do not count.
 
     Parameters
     ----------
-    kind : str
-        Of the design.
+    bench : str
+        `Design.bench` of the design.
     name : str
         Of the design's module.
     top : str
@@ -72,7 +73,7 @@ def unknown_while_idle(kind: str, name: str, top: str, ports: Sequence[Mapping[s
     str
         Verilog, without the design.
     """
-    valid_of = {guarded: valid for valid, names in GUARDED[kind].items() for guarded in names}
+    valid_of = {guarded: valid for valid, names in GUARDED[bench].items() for guarded in names}
     declarations, connections = [], []
     for port in ports:
         signal, bits = port["name"], port["width"]

@@ -31,7 +31,7 @@ TESTCASES = {
     "dot": ("operands", "pauses", "stress"),
     "array": ("operands", "pauses", "mismatch", "stress"),
 }
-"""The tests in the benches of each kind of design, the quickest first."""
+"""The tests in the benches of each kind of design, the quickest first; `dot_stream` has no stress."""
 
 BUILT = "built"
 """File in the directory of a simulator that was built whole: a checksum of all that it was built from."""
@@ -277,7 +277,7 @@ def _run(
     log = directory / f"{testcase}.log"
     try:
         results = runner.test(
-            test_module=f"lmul.sim.benches.{'stress_' if testcase == 'stress' else ''}{design.kind}",
+            test_module=f"lmul.sim.benches.{'stress_' if testcase == 'stress' else ''}{design.bench}",
             hdl_toplevel=top,
             hdl_toplevel_lang="verilog",
             testcase=testcase,

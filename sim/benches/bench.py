@@ -28,13 +28,15 @@ SETTLING_CYCLES = 4
 CONTROL = {
     "mul": ("a", "b"),
     "dot": ("in_valid",),
+    "dot_stream": ("s_axis_tvalid", "m_axis_tready"),
     "array": ("s_axis_a_tvalid", "s_axis_b_tvalid", "m_axis_c_tready"),
 }
-"""The inputs that count in every cycle, by kind of design."""
+"""The inputs that count in every cycle, by `Design.bench`."""
 
 OUTPUTS = {
     "mul": ("p",),
     "dot": ("c", "c_valid", "c_flags"),
+    "dot_stream": ("s_axis_tready", "m_axis_tdata", "m_axis_tvalid", "m_axis_tuser"),
     "array": (
         "s_axis_a_tready",
         "s_axis_b_tready",
@@ -44,7 +46,7 @@ OUTPUTS = {
         "m_axis_c_tuser",
     ),
 }
-"""The outputs by kind of design."""
+"""The outputs by `Design.bench`."""
 
 PROGRESS_SECONDS = 0.2
 """Between reports of progress: files are slow."""
@@ -110,7 +112,7 @@ async def start_clock_and_reset(dut: Any) -> None:
     fork_mutants(dut)
     reset = Reset(dut)
     reset.put(True)
-    for name in CONTROL[design().kind]:
+    for name in CONTROL[design().bench]:
         getattr(dut, name).value = 0
     Clock(clock_of(dut), PERIOD_NS, unit="ns").start(start_high=False)
     await ClockCycles(clock_of(dut), design().pipeline if design().kind == "mul" else 1)
@@ -121,7 +123,7 @@ async def start_clock_and_reset(dut: Any) -> None:
 
 async def refuse_unknown(dut: Any) -> None:
     """Fail as soon as an output has an unknown bit in the middle of a cycle."""
-    outputs = {name: getattr(dut, name) for name in OUTPUTS[design().kind]}
+    outputs = {name: getattr(dut, name) for name in OUTPUTS[design().bench]}
     edge = FallingEdge(clock_of(dut))
     while True:
         await edge

@@ -40,6 +40,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "share": (int, "rows and columns of an array with an operand register in common"),
     "pipeline": (int, "register stages inside the datapath"),
     "carry": (str, "running sum of the exact accumulator: propagate or save"),
+    "stream": (bool, "a dot with AXI4-Stream ports, where results can wait"),
     "reset": (str, "of registers: sync or async"),
     "reset-active": (str, "level at which the reset is on: high or low"),
     "clock-name": (str, "port of the clock; default: clk"),
@@ -188,7 +189,10 @@ def _add_design(parser: argparse.ArgumentParser, *, optional: bool = False) -> N
         nargs="?" if optional else None,
     )
     for name, (kind, text) in DESIGN_OPTIONS.items():
-        parser.add_argument(f"--{name}", type=kind, metavar=name[0].upper(), help=text)
+        if kind is bool:
+            parser.add_argument(f"--{name}", action="store_true", default=None, help=text)
+        else:
+            parser.add_argument(f"--{name}", type=kind, metavar=name[0].upper(), help=text)
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="options of the same names")
 
 
@@ -484,7 +488,8 @@ def _config(path: Path) -> dict[str, Any]:
             raise UserError(f"{path}: {name!r} is unknown: it must be one of {', '.join(DESIGN_OPTIONS)}")
         kind = DESIGN_OPTIONS[name][0]
         if type(value) is not kind:
-            raise UserError(f"{path}: {name} must be {'a number' if kind is int else 'text'}, not {value!r}")
+            right = {int: "a number", str: "text", bool: "true or false"}[kind]
+            raise UserError(f"{path}: {name} must be {right}, not {value!r}")
     return values
 
 
@@ -536,6 +541,8 @@ def _sim(options: argparse.Namespace) -> int:
         raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")
     if options.four_state and options.waves:
         raise UserError("--waves are of Verilator: leave --waves or --four-state out")
+    if options.stress and design.stream:
+        raise UserError("--stress has no bench for --stream: take --pauses, or leave --stream out")
     if options.stress and (options.operands or options.pauses):
         raise UserError("--stress draws operands and pauses of its own: leave --operands and --pauses out")
     drawn = options.stress or options.pauses

@@ -36,7 +36,7 @@ _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth"
 
 PARAMETERS = {
     "mul": ("format", "mul", "subnormals", "overflow", "pipeline", *INTERFACE),
-    "dot": (*_SUMS, "pipeline", "carry", *INTERFACE),
+    "dot": (*_SUMS, "pipeline", "carry", "stream", *INTERFACE),
     "array": (*_SUMS, "pipeline", "carry", "rows", "cols", "share", "dataflow", *INTERFACE),
 }
 
@@ -69,6 +69,8 @@ class Design(Arithmetic):
         Register stages of a `mul`; of a sum, those beyond its accumulator and its result.
     carry : str
         Of a sum: a name of `CARRIES`.
+    stream : bool
+        Of a `dot`: whether its ports are those of AXI4-Stream, which a result can wait at.
     reset : str
         A name of `RESETS`.
     reset_active : str
@@ -89,6 +91,7 @@ class Design(Arithmetic):
     dataflow: str = "os"
     pipeline: int = 0
     carry: str = "propagate"
+    stream: bool = False
     reset: str = "sync"
     reset_active: str = "high"
     clock_name: str = "clk"
@@ -105,6 +108,8 @@ class Design(Arithmetic):
         self._check_name("reset", RESETS)
         self._check_name("reset_active", RESET_LEVELS)
         self._check_port_names()
+        if type(self.stream) is not bool:
+            raise UserError(f"--stream must be true or false, not {self.stream!r}")
         try:
             super().__post_init__()
         except ValueError as error:
@@ -142,6 +147,8 @@ class Design(Arithmetic):
         choices += [(f"p{self.pipeline}", "p0"), (f"carry_{self.carry}", "carry_propagate")]
         if self.kind == "array":
             choices += [(self.dataflow, "os"), (f"share{self.share}", f"share{DEFAULT_SHARE}")]
+        if self.stream:
+            choices.append(("stream", ""))
         if self.acc == "exact":  # No other accumulator is as wide as the depth asks for.
             choices.append((f"depth{self.depth}", f"depth{self.default_depth}"))
         others = [name for name, usual in choices if name != usual]
@@ -157,6 +164,11 @@ class Design(Arithmetic):
             "reset_name": "reset_{}",
         }
         return [says[name].format(value) for name, value in self.interface.items()]
+
+    @property
+    def bench(self) -> str:
+        """What benches call designs with its ports."""
+        return f"{self.kind}_stream" if self.stream else self.kind
 
     @property
     def sequential(self) -> bool:
@@ -249,9 +261,11 @@ class Design(Arithmetic):
         first, second = self.formats
         values: dict[str, Any] = {"kind": self.kind}
         for name in PARAMETERS[self.kind]:
+            # What is as usual is not named of these, which came later than names and files of designs.
             if name in INTERFACE:
-                # What is as usual is not named: these came later than names and files of designs.
                 values |= {name: self.interface[name]} if name in self.interface else {}
+            elif name == "stream":
+                values |= {name: True} if self.stream else {}
             elif not name.startswith("format"):
                 values[name] = getattr(self, name)
             elif first == second and name == "format":
@@ -263,7 +277,7 @@ class Design(Arithmetic):
     def arguments(self) -> list[str]:
         """Give the design as the command line's arguments."""
         parameters = self.parameters().items()
-        return [self.kind, *(f"{option(name)} {value}" for name, value in parameters if name != "kind")]
+        return [self.kind, *(words(name, value) for name, value in parameters if name != "kind")]
 
 
 def known_parameters(kind: str, pipeline: int) -> tuple[str, ...]:
@@ -278,6 +292,11 @@ def option(parameter: str) -> str:
     return "--" + parameter.replace("_", "-")
 
 
+def words(parameter: str, value: Any) -> str:
+    """Write a parameter as the command line takes it."""
+    return option(parameter) if value is True else f"{option(parameter)} {value}"
+
+
 def command_line(command: str, design: "Design") -> str:
     """Write a command of ours about a design; options that are as usual are left out.
 
@@ -290,12 +309,12 @@ def command_line(command: str, design: "Design") -> str:
     usual = make_design(design.kind).parameters()
     # The usual depth of a weight-stationary array follows from its size.
     needed = {"depth"} if design.kind == "array" and design.dataflow == "ws" else set()
-    words = [
-        f"{option(name)} {value}"
+    given = [
+        words(name, value)
         for name, value in design.parameters().items()
         if name != "kind" and (name in needed or usual.get(name) != value)
     ]
-    return " ".join(["lmul", command, design.kind, *words])
+    return " ".join(["lmul", command, design.kind, *given])
 
 
 def make_design(

@@ -36,6 +36,7 @@ PAGES = {
         (
             ("verilog dot --lanes 8 -o out", "writes out/lmul_e4m3_dot8.v, .json and .core"),
             ("verilog mul --mul addm --format bf16 -o -", "prints the Verilog"),
+            ("verilog dot --stream -o out", "with AXI4-Stream ports, where results can wait"),
             ("verilog dot --reset async --reset-active low", "always @(posedge clk or negedge rst_n)"),
         ),
     ),

@@ -93,7 +93,7 @@ def _sources(design: Design, text: Export, options: argparse.Namespace) -> tuple
     if not options.four_state:
         return sources, text.name
     top = f"{text.name}_unknown_while_idle"
-    return sources | {f"{top}.v": unknown_while_idle(design.kind, text.name, top, text.ports)}, top
+    return sources | {f"{top}.v": unknown_while_idle(design.bench, text.name, top, text.ports)}, top
 
 
 def _testcase(design: Design, options: argparse.Namespace) -> str:
