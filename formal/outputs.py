@@ -12,7 +12,7 @@ from lmul.formal.claims import DUT, Claim, edited, instance
 from lmul.golden import find_format
 from lmul.hdl.verilog import export
 
-REGISTER = "register"
+REGISTER = "accumulator"
 """Name of the module that gives the sum itself."""
 
 INPUTS = ["clk", "rst", "a", "b", "in_valid", "in_first", "in_last"]
@@ -76,7 +76,7 @@ module claim (
   wire [{bits - 1}:0] sum;
   wire [2:0] sum_flags;
   wire sum_valid;
-  {REGISTER} register ({", ".join(f".{port}({port})" for port in INPUTS)},
+  {REGISTER} accumulator ({", ".join(f".{port}({port})" for port in INPUTS)},
     .c(sum), .c_valid(sum_valid), .c_flags(sum_flags));
 
   {_too_large(design)}

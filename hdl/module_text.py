@@ -133,7 +133,9 @@ class _ModuleText:
         if not bits:
             return []
         read = self._read([*bits, "0"]).text
-        return ["  // Inputs that nothing depends on.", f"  wire {self._names.new('unused')} = &{read};"]
+        name = self._names.new("unused")
+        declaration = f"  (* unused *) wire {name};"
+        return ["  // Inputs that nothing depends on.", declaration, f"  assign {name} = &{read};"]
 
     def _write_logic(self, logic: Sequence[Cell]) -> list[tuple[str, str]]:
         """Assign what has a name, and keep the expressions of the rest for those that read them."""

@@ -53,6 +53,8 @@ def test_claims_fit_80_columns_and_a_file(
     options = argparse.Namespace(
         format="e4m3",
         operands=None,
+        scaling=None,
+        codes=False,
         rounding="nearest",
         length=64,
         plot=None,

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from lmul.cost.liberty import LibraryFiles
 from lmul.cost.measure import Conditions
 from lmul.design import make_design
 from lmul.errors import UserError
@@ -54,7 +55,9 @@ def setup(tmp_path: Path) -> Setup:
 
 
 def small_setup(place: Path) -> Setup:
-    return Setup(Conditions(seeds=1, precision=0.2), place / "small.npz", place / "small.lib")
+    return Setup(
+        Conditions(seeds=1, precision=0.2), place / "small.npz", LibraryFiles((place / "small.lib",))
+    )
 
 
 def local(setup: Setup, fingerprint: dict[str, Any]) -> LocalProcesses[Task, Evaluation]:

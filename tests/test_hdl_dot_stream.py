@@ -8,7 +8,7 @@ import pytest
 
 from lmul.cli import main
 from lmul.cost.check import check_netlist
-from lmul.cost.liberty import default_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.mapping import map_design
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design, make_design
@@ -64,7 +64,7 @@ def test_results_hold_and_keep_their_order(claim: Callable[..., object]) -> None
 def test_check_of_a_netlist_lets_results_wait(ready: str, right: bool, cells: Path) -> None:
     text = export(SMALL)
     verilog = text.verilog.replace(READY, ready)
-    found = map_design(verilog, text.name, default_liberty(), recipes=[RIPPLE_EMAP], cache=cells)
+    found = map_design(verilog, text.name, default_library(), recipes=[RIPPLE_EMAP], cache=cells)
     assert (check_netlist(found[RIPPLE_EMAP.name].netlist, SMALL) == "") == right
 
 

@@ -21,6 +21,7 @@ from lmul.sim.verilator import verilator_environment
 from lmul.yosys import run_yosys
 from tests.drawn_designs import drawn_designs
 from tests.export_proof import prove_export
+from tests.lint import slang_is_silent
 
 QUICK, LONG = 6, 500
 """Drawn designs of `make test` and of `make test-long`."""
@@ -142,6 +143,7 @@ def check_design(design: Design, directory: Path) -> None:
     """Lint an export, look at its names, and prove it equal to what Amaranth described."""
     text = export(design)
     assert lint(text.verilog, text.name, directory) == ""
+    assert slang_is_silent(directory / "lint.v", text.name)
     assert not re.findall(r"\b_\d+_\b|\\|\$\d", text.verilog)
     _, rtlil = describe(component(design), text.name, clocking(design))
     assert prove_export(rtlil, text.verilog, text.name, directory)

@@ -18,7 +18,7 @@ from lmul.cost.estimate import map_to_cells
 from lmul.cost.fpga import wrapper
 from lmul.cost.gates import FLIP_FLOP_TRANSISTORS, flip_flops_of, gate_library
 from lmul.cost.handover import reset_exception
-from lmul.cost.liberty import default_liberty, read_liberty
+from lmul.cost.liberty import default_library
 from lmul.cost.recipes import RIPPLE_EMAP
 from lmul.design import Design, make_design
 from lmul.errors import UserError
@@ -209,7 +209,7 @@ def test_device_of_a_proof_has_the_usual_ports() -> None:
 @pytest.mark.parametrize("options", [LOW, NAMED])
 def test_netlists_are_checked_and_have_flip_flops_with_a_reset(options: Options, cells: Path) -> None:
     design = make_design("dot", format="e2m1", lanes=1, depth=4, out="raw", **options)
-    found = map_to_cells(export(design), design, default_liberty(), recipes=[RIPPLE_EMAP], cache=cells)
+    found = map_to_cells(export(design), design, default_library(), recipes=[RIPPLE_EMAP], cache=cells)
     netlist = found[RIPPLE_EMAP.name].netlist
     assert netlist.clock_port == design.clock_name
     assert any(cell.startswith("DFFR") for cell in netlist.cell_counts) == (options == NAMED)
@@ -219,23 +219,20 @@ def test_netlists_are_checked_and_have_flip_flops_with_a_reset(options: Options,
     assert check_netlist(netlist, replace(design, reset_active="high")) != ""
 
 
-def test_library_without_such_flip_flops_is_refused_before_mapping(tmp_path: Path) -> None:
-    path = tmp_path / "plain.lib"
-    path.write_text(gate_library())
+def test_library_without_such_flip_flops_is_refused_before_mapping() -> None:
     design = make_design("mul", pipeline=1, **ASYNC)
     with pytest.raises(
         UserError, match=r"no usable flip-flop with an asynchronous reset: take .* --reset sync"
     ):
-        map_to_cells(export(design), design, path, recipes=[RIPPLE_EMAP])
+        map_to_cells(export(design), design, gate_library(), recipes=[RIPPLE_EMAP])
 
 
-def test_gates_count_what_an_asynchronous_reset_takes(tmp_path: Path) -> None:
+def test_gates_count_what_an_asynchronous_reset_takes() -> None:
     design = make_design("mul", format="e2m1", pipeline=1, **ASYNC)
-    path = tmp_path / "gates.lib"
-    path.write_text(gate_library(flip_flops_of(design)))
-    found = map_to_cells(export(design), design, path, recipes=[RIPPLE_EMAP])
+    library = gate_library(flip_flops_of(design))
+    found = map_to_cells(export(design), design, library, recipes=[RIPPLE_EMAP])
     assert found[RIPPLE_EMAP.name].netlist.cell_counts["DFFR"] > 0
-    assert read_liberty(path).cells["DFFR"].area == (FLIP_FLOP_TRANSISTORS + 4) / 4
+    assert library.cells["DFFR"].area == (FLIP_FLOP_TRANSISTORS + 4) / 4
     assert flip_flops_of(DOT) == ("DFF",)
 
 

@@ -125,8 +125,9 @@ def test_weight_stationary_array_takes_operands_longer_than_its_sums(
         (make_design("array", rows=2, cols=2, lanes=1), "| b_last;", "& b_last;"),
         (
             make_design("array", rows=2, cols=2, lanes=1),
-            "c_tuser = array_c_payload[68:65]",
-            "c_tuser = array_c_payload[68:65] ^ {4{~m_axis_c_tready}}",
+            "    else if (load_out) c_payload <=",
+            "    else if (c_valid & ~c_ready) c_payload <= {~c_payload[68:65], c_payload[64:0]};\n"
+            "    else if (load_out) c_payload <=",
         ),
         (make_design("array", rows=2, cols=2, lanes=1, dataflow="ws"), "marked <= ~b_last |", "marked <= "),
     ],

@@ -95,7 +95,7 @@ def test_nothing_unknown_leaves_designs_of_default_size(
     ("design", "right", "wrong"),
     [
         # A result register without its reset, and control without one.
-        (make_design("dot", lanes=2), "if (rst) c <= 32'd0;\n    else if", "if"),
+        (make_design("dot", lanes=2), "if (rst) c <= 32'h0;\n    else if", "if"),
         (make_design("array", rows=2, cols=2, lanes=1), "if (rst) spare_valid <= 1'h0;\n    else", ""),
         # The sum follows the operands when there is no step.
         (make_design("dot", lanes=2, out="raw"), "else if (sum_load) sum", "else sum"),

@@ -70,8 +70,9 @@ FAULTS = {
 MORE_FAULTS = {
     "flags that change while a row waits": (
         OS,
-        "m_axis_c_tuser = array_c_payload[68:65]",
-        "m_axis_c_tuser = array_c_payload[68:65] ^ {4{~m_axis_c_tready}}",
+        "    else if (load_out) c_payload <=",
+        "    else if (c_valid & ~c_ready) c_payload <= {~c_payload[68:65], c_payload[64:0]};\n"
+        "    else if (load_out) c_payload <=",
     ),
     "row kept in a reset": (OS, "if (rst) c_valid <= 1'h0;\n    else if (advance)", "if (advance)"),
     "first step kept in a reset": (OS, "if (rst) first <= 1'h1;\n    else if (take)", "if (take)"),
