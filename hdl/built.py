@@ -1,15 +1,9 @@
 """What there is hardware for; the golden model has more."""
 
-from lmul.design import Design
+from lmul.design import EXACT_BITS, SUM_FORMAT_BITS, Design
 from lmul.errors import UserError
 from lmul.golden import FORMATS
 from lmul.multipliers import BUILT_IN
-
-SUM_FORMAT_BITS = 16
-"""Widest operands of dot products and arrays."""
-
-EXACT_BITS = 128
-"""Widest `exact` accumulator."""
 
 
 def check_built(design: Design) -> None:
@@ -29,14 +23,16 @@ def check_built(design: Design) -> None:
             raise UserError(f"format {format_.name} has {format_.width} bits: {most}")
     if design.carry == "save" and (design.acc != "exact" or design.dataflow == "ws"):
         raise UserError(
-            "--carry save is for --acc exact and --dataflow os: other sums must be one number in every cycle"
+            "--carry save is for --acc exact and --dataflow os, "
+            f"not for --acc {design.acc} and --dataflow {design.dataflow}: "
+            "other sums must be one number in every cycle"
         )
     if design.accumulator_format:
         return
     if design.acc == "exact" and design.accumulator_bits > EXACT_BITS:
         raise UserError(
             f"--acc exact would take {design.accumulator_bits} bits for {design.format_names}, "
-            f"more than {EXACT_BITS}: take fixed:BITS:LSB"
+            f"more than {EXACT_BITS}: take fp32 or fixed:BITS:LSB"
         )
     if design.out != "raw" and design.lsb_exponent < FORMATS[design.out].min_exponent:
         raise UserError(

@@ -194,7 +194,7 @@ def test_designs_without_hardware_are_refused() -> None:
     for options, words in (
         ({"mul": "formula"}, "--mul formula"),
         ({"format": "fp32", "acc": "fp32"}, "at most 16"),
-        ({"format": "bf16"}, "more than 128"),
+        ({"format": "bf16", "acc": "exact"}, "more than 128"),
         ({"acc": "fixed:24:-130"}, "--out raw"),
     ):
         with pytest.raises(UserError, match=words):

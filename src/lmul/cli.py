@@ -24,28 +24,29 @@ if TYPE_CHECKING:
     from lmul.workloads import Operands
 
 DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
-    "format": (str, "format of both operands, such as e4m3, bf16 or e5m4"),
+    "format": (str, "format of both operands"),
     "format-a": (str, "format of the first operand"),
     "format-b": (str, "format of the second operand"),
-    "mul": (str, "multiplier: lmul, mitchell, addm, addc, exact, or one of a plug-in"),
-    "acc": (str, "accumulator: exact, fixed:BITS:LSB, fp32, bf16 or fp16"),
-    "out": (str, "output: fp32, bf16 or raw"),
+    "mul": (str, "multiplier"),
+    "acc": (str, "accumulator"),
+    "out": (str, "output"),
     "lanes": (int, "products added in one step"),
     "rows": (int, "rows of an array"),
     "cols": (int, "columns of an array"),
     "depth": (int, "products of the longest dot product"),
-    "subnormals": (str, "subnormal operands and results: flush or full"),
-    "overflow": (str, "results above the largest number: saturate or ieee"),
-    "dataflow": (str, "of an array: os or ws"),
+    "subnormals": (str, "what becomes of subnormal operands and results"),
+    "overflow": (str, "what becomes of results of mul above the largest number"),
+    "dataflow": (str, "what stays in an array"),
     "share": (int, "rows and columns of an array with an operand register in common"),
     "pipeline": (int, "register stages inside the datapath"),
-    "carry": (str, "running sum of the exact accumulator: propagate or save"),
+    "carry": (str, "running sum of the exact accumulator"),
     "stream": (bool, "a dot with AXI4-Stream ports, where results can wait"),
-    "reset": (str, "of registers: sync or async"),
-    "reset-active": (str, "level at which the reset is on: high or low"),
-    "clock-name": (str, "port of the clock; default: clk"),
-    "reset-name": (str, "port of the reset; default: rst, or rst_n if it is active low"),
+    "reset": (str, "how registers are cleared"),
+    "reset-active": (str, "level at which the reset is on"),
+    "clock-name": (str, "port of the clock"),
+    "reset-name": (str, "port of the reset"),
 }
+"""Type and meaning; what each takes is told by `lmul.commands.choices`, which needs NumPy."""
 
 DONT_USE = "dont-use"
 """What a configuration file may hold beside options of the design: a list of patterns of cells."""
@@ -180,7 +181,8 @@ def _command(commands: "argparse._SubParsersAction[Parser]", name: str) -> Parse
     )
 
 
-def _add_design(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+def _add_design(parser: Parser, *, optional: bool = False) -> None:
+    parser.more_help = _choices
     parser.add_argument(
         "design",
         metavar="DESIGN",
@@ -194,6 +196,13 @@ def _add_design(parser: argparse.ArgumentParser, *, optional: bool = False) -> N
         else:
             parser.add_argument(f"--{name}", type=kind, metavar=name[0].upper(), help=text)
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="options of the same names")
+
+
+def _choices() -> dict[str, str]:
+    """Give what the options of a design take, for their help."""
+    from lmul.commands.choices import help_texts
+
+    return help_texts(DESIGN_OPTIONS)
 
 
 def _add_operands(parser: argparse.ArgumentParser) -> None:
@@ -228,7 +237,7 @@ def _add_liberty(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dont-use", action="append", metavar="PATTERN", help=text)
 
 
-def _verilog_parser(parser: argparse.ArgumentParser) -> None:
+def _verilog_parser(parser: Parser) -> None:
     _add_design(parser)
     parser.add_argument(
         "-o",
@@ -244,7 +253,7 @@ def _verilog_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_verilog)
 
 
-def _sim_parser(parser: argparse.ArgumentParser) -> None:
+def _sim_parser(parser: Parser) -> None:
     _add_design(parser)
     _add_operands(parser)
     _add_scaling(parser)
@@ -270,7 +279,7 @@ def _sim_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_sim)
 
 
-def _cost_parser(parser: argparse.ArgumentParser) -> None:
+def _cost_parser(parser: Parser) -> None:
     _add_design(parser, optional=True)
     _add_operands(parser)
     _add_scaling(parser)
@@ -501,7 +510,19 @@ def _with_operands(
 
     operands, notes = chosen_operands(options, design.formats)
     design, more = fit_depth(design, operands, asked="depth" in _chosen(options))
-    return design, operands, notes + more
+    return design, operands, notes + more + _accumulator_note(options, design)
+
+
+def _accumulator_note(options: argparse.Namespace, design: "Design") -> list[str]:
+    """Say which accumulator was chosen if none was asked for and it is not the usual one."""
+    from lmul.design import EXACT_BITS, Design, exact_bits
+
+    if design.acc == Design.acc or "acc" in _chosen(options):
+        return []
+    return [
+        f"--acc {design.acc}: the exact sum of {design.format_names} would take {exact_bits(design)} bits, "
+        f"more than {EXACT_BITS}."
+    ]
 
 
 def _end(status: int, notes: Sequence[str]) -> int:
@@ -521,12 +542,14 @@ def _verilog(options: argparse.Namespace) -> int:
 
     design = _design(options)
     text = export(design, options.name_prefix + design.name)
+    notes = _accumulator_note(options, design)
     if options.output is None:
         sys.stdout.write(text.verilog)
+        print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
         return 0
     for path in write_files(options.output, text.files):
         say(path)
-    return 0
+    return _end(0, notes)
 
 
 def _sim(options: argparse.Namespace) -> int:
@@ -551,7 +574,7 @@ def _sim(options: argparse.Namespace) -> int:
     if options.stress or (design.kind == "mul" and not options.operands):
         refuse_scaling(options)
     if options.stress:
-        return run_sim(design, (), options)
+        return _end(run_sim(design, (), options), _accumulator_note(options, design))
     design, operands, notes = _with_operands(options, design)
     return _end(run_sim(design, operands, options), notes)
 

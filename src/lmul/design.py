@@ -50,6 +50,15 @@ LIMITS = {"lanes": 32, "rows": 32, "cols": 32, "share": 32, "depth": 1 << 16}
 
 PIPELINE_LIMIT = 4
 
+SUM_FORMAT_BITS = 16
+"""Widest operands of dot products and arrays."""
+
+EXACT_BITS = 128
+"""Widest `exact` accumulator."""
+
+WIDE_ACCUMULATOR = "fp32"
+"""What a sum has whose exact one would be wider, as accelerators of such formats have it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Design(Arithmetic):
@@ -339,8 +348,9 @@ def make_design(
     lanes : int, optional
         Default: 8 for `dot`, 4 for `array`.
     **options
-        The other parameters of `Design`. `depth` is rows * lanes by default in a weight-stationary
-        array, `reset_name` is `rst_n` of a reset that is active low.
+        The other parameters of `Design`. `acc` is `exact` by default if that takes at most 128 bits,
+        else `fp32`. `depth` is rows * lanes by default in a weight-stationary array, `reset_name` is
+        `rst_n` of a reset that is active low.
 
     Raises
     ------
@@ -370,6 +380,24 @@ def make_design(
         options["depth"] = options.get("rows", Design.rows) * lanes
     if options.get("reset_name") is None:
         options["reset_name"] = RESET_NAMES.get(options.get("reset_active", "high"), "rst")
-    return Design(
-        kind=kind, format=first, format_b=None if first == second else second, lanes=lanes, **options
+    chosen = options.pop("acc", None)
+    design = Design(
+        kind=kind,
+        format=first,
+        format_b=None if first == second else second,
+        lanes=lanes,
+        acc=Design.acc if chosen is None else chosen,
+        **options,
     )
+    return design if chosen is not None else replace(design, acc=_usual_accumulator(design))
+
+
+def _usual_accumulator(design: Design) -> str:
+    """Give the accumulator that a design has if none is asked for, `exact` wherever that can be built."""
+    wide = design.kind != "mul" and exact_bits(design) > EXACT_BITS
+    return WIDE_ACCUMULATOR if wide else Design.acc
+
+
+def exact_bits(design: Design) -> int:
+    """Give the width of the `exact` accumulator that a design has or could have."""
+    return replace(design, acc="exact").accumulator_bits

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -11,6 +11,16 @@ from lmul.errors import UserError, one_line
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
+
+    more_help: Callable[[], Mapping[str, str]] | None = None
+    """Gives what is to be added to the help of options, by their names: found where help is asked for."""
+
+    def format_help(self) -> str:
+        """Give the page of the manual."""
+        more, self.more_help = self.more_help, None
+        for option, text in more().items() if more else ():
+            self._option_string_actions[option].help = f"{self._option_string_actions[option].help}{text}"
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments."""
