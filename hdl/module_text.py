@@ -116,7 +116,10 @@ class _ModuleText:
         body = [line for cell in registers for line in ("", *self._process(cell))]
         instances = [line for cell in self._instances for line in self._instance(cell)]
         inner = sorted([*self._signals.inner, *self._unused], key=lambda signal: signal.name)
-        declarations = [f"  {signal.declaration};" for signal in inner]
+        unused = {signal.name for signal in self._unused}
+        declarations = [
+            f"  {'(* unused *) ' if signal.name in unused else ''}{signal.declaration};" for signal in inner
+        ]
         assigns = [f"  assign {target} = {value};" for target, value in self._assigns]
         blocks = [declarations, assigns, self._unread_inputs(), body[1:], instances]
         return "\n".join([*head, "\n\n".join("\n".join(block) for block in blocks if block), "endmodule"])
