@@ -23,8 +23,8 @@ from tests.host import SPACE
 from tests.test_docs import DOCS, commands
 from tests.test_multipliers import EXAMPLE, register
 
-PLACEHOLDERS = re.compile(r"DESIGN|DIR|PROMPT|HOST|host:|lmul-scheduler| \.\.\. ")
-"""What the reader replaces."""
+PLACEHOLDERS = re.compile(r"DESIGN|DIR|PROMPT|HOST|host:|lmul-scheduler| \.\.\. |_(TT|tt|typ1p20)\.lib")
+"""What the reader replaces, or brings: files of published libraries."""
 
 FRAGMENTS = {
     "lmul compare",
