@@ -33,6 +33,7 @@ FRAGMENTS = {
     "lmul explore",
     "lmul explore --json",
     "lmul generate",
+    "lmul sim",
     "lmul sim --netlist",
     "lmul verilog",
 }
