@@ -14,6 +14,7 @@ from typing import Any
 
 from lmul.cost.estimate import estimate
 from lmul.cost.liberty import LibraryFiles
+from lmul.cost.library import Library
 from lmul.cost.mapping import CELLS
 from lmul.design import Design, make_design
 from lmul.errors import UserError
@@ -79,11 +80,11 @@ LIBRARIES = (
 
 def measured(published: Published, folder: Path) -> dict[str, Any]:
     """Measure all designs in one library."""
-    files = LibraryFiles(tuple(folder / name for name in published.files), published.dont_use)
-    library = files.read()
+    paths = tuple(folder / name for name in published.files)
+    library = LibraryFiles(paths, published.dont_use).read()
     designs = {
         name: {
-            mul: _figures(make_design(kind, mul=mul, **options), files, published.title)
+            mul: _figures(make_design(kind, mul=mul, **options), library, published.title)
             for mul in MULTIPLIERS
         }
         for name, (kind, options) in DESIGNS.items()
@@ -100,9 +101,9 @@ def measured(published: Published, folder: Path) -> dict[str, Any]:
     }
 
 
-def _figures(design: Design, files: LibraryFiles, title: str) -> dict[str, float]:
+def _figures(design: Design, library: Library, title: str) -> dict[str, float]:
     with working(f"Measuring {design.name} in {title}") as progress:
-        cost = estimate(design, default_operands(), files.read(), cache=BUILD / CELLS, progress=progress)
+        cost = estimate(design, default_operands(), library, cache=BUILD / CELLS, progress=progress)
     found = cost.as_dict()
     return {name: found[name] for name in ("area_um2", "critical_delay_ps", "energy_per_product_fj")}
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from lmul.cost.energy import Energy
 from lmul.cost.library import Library
+from lmul.cost.mappable import check_asynchronous_reset
 from lmul.cost.mapping import Mapped, map_design
 from lmul.cost.measure import DEFAULT_CONDITIONS, Block, Conditions, Measured, measure_all
 from lmul.cost.recipes import (
@@ -25,7 +26,6 @@ from lmul.cost.recipes import (
     RECIPES,
     SUM_RECIPES,
     Recipe,
-    check_asynchronous_reset,
     full_adder,
     hopeless,
     timed_recipes,
@@ -299,14 +299,13 @@ def measure_under(
     )
 
 
-def map_blocks(cost: Cost, library: Library, *, cache: Path | None = None) -> Mapped:
+def map_blocks(cost: Cost, *, cache: Path | None = None) -> Mapped:
     """Map the blocks of a design one by one, with the recipe that was kept, to tell their figures apart.
 
     Parameters
     ----------
     cost : Cost
         Of the design.
-    library : Library
     cache : Path, optional
         Directory where netlists are kept.
     """
@@ -315,7 +314,7 @@ def map_blocks(cost: Cost, library: Library, *, cache: Path | None = None) -> Ma
     mapped = map_design(
         text.verilog,
         text.name,
-        library,
+        cost.library,
         recipes=[recipe],
         flatten=False,
         design=cost.design.parameters(),

@@ -239,8 +239,7 @@ def _read_file(path: Path) -> Library:
     try:
         return parse_liberty(text, path.name)
     except LibertyError as error:
-        line = text.count("\n", 0, error.offset) + 1
-        raise UserError(f"not a usable Liberty file: {str(path)!r}, line {line}: {error.reason}") from None
+        raise UserError(f"not a usable Liberty file: {str(path)!r}, {error.place(text)}") from None
 
 
 @lru_cache(maxsize=8)
@@ -282,8 +281,7 @@ def _cells(node: Node, conventions: Conventions, text: str) -> dict[str, Cell]:
             cell = _CellReader(child, conventions).cell()
         except LibertyError as error:
             faults.append(error)
-            line = text.count("\n", 0, error.offset) + 1
-            cell = _broken_cell(child, f"line {line}: {error.reason}")
+            cell = _broken_cell(child, error.place(text))
         cells[cell.name] = cell
     if faults and len(faults) == len(cells):
         raise faults[0]

@@ -57,6 +57,11 @@ class LibertyError(Exception):
         self.offset = offset
         self.reason = reason
 
+    def place(self, text: str) -> str:
+        """Give the line of the text and what is wrong there."""
+        line = text.count("\n", 0, self.offset) + 1
+        return f"line {line}: {self.reason}"
+
 
 @dataclass(slots=True)
 class Node:

@@ -36,6 +36,23 @@ def check_mappable(library: Library, *, registers: bool) -> None:
         raise UserError(f"{lacks}: {_inventory(library)}")
 
 
+def check_asynchronous_reset(library: Library) -> None:
+    """Refuse a library in which no flip-flop has an asynchronous reset.
+
+    Raises
+    ------
+    UserError
+    """
+    cells = (cell for cell in library.cells.values() if not cell.left_out)
+    flip_flops = [cell.flip_flop for cell in cells if cell.flip_flop]
+    # With inverters around it, one that is set serves for one that is cleared.
+    if not any(flip_flop.clear or flip_flop.preset for flip_flop in flip_flops):
+        raise UserError(
+            f"library {library.name} has no usable flip-flop with an asynchronous reset: "
+            "take another library, or --reset sync"
+        )
+
+
 def _is_inverter(cell: Cell) -> bool:
     if not cell.is_gate or len(cell.inputs) != 1 or len(cell.outputs) != 1:
         return False

@@ -17,7 +17,6 @@ import numpy as np
 
 from lmul.cost.boolean import Words, input_combinations
 from lmul.cost.library import Cell, Library, Pin
-from lmul.errors import UserError
 
 CLOSE = 1.1
 """How many times the least product of area and energy a recipe may have for those after it to be tried."""
@@ -378,22 +377,6 @@ def _polarity(cell: Cell, output: Pin, expected: Words) -> str:
         if np.array_equal(np.broadcast_to(values, wanted.shape), wanted):
             return prefix + output.name
     return ""
-
-
-def check_asynchronous_reset(library: Library) -> None:
-    """Refuse a library in which no flip-flop has an asynchronous reset.
-
-    Raises
-    ------
-    UserError
-    """
-    flip_flops = [cell.flip_flop for cell in _usable(library) if cell.flip_flop]
-    # With inverters around it, one that is set serves for one that is cleared.
-    if not any(flip_flop.clear or flip_flop.preset for flip_flop in flip_flops):
-        raise UserError(
-            f"library {library.name} has no usable flip-flop with an asynchronous reset: "
-            "take another library, or --reset sync"
-        )
 
 
 def _usable(library: Library) -> list[Cell]:

@@ -116,10 +116,7 @@ class _ModuleText:
         body = [line for cell in registers for line in ("", *self._process(cell))]
         instances = [line for cell in self._instances for line in self._instance(cell)]
         inner = sorted([*self._signals.inner, *self._unused], key=lambda signal: signal.name)
-        unused = {signal.name for signal in self._unused}
-        declarations = [
-            f"  {'(* unused *) ' if signal.name in unused else ''}{signal.declaration};" for signal in inner
-        ]
+        declarations = [f"  {signal.declaration};" for signal in inner]
         assigns = [f"  assign {target} = {value};" for target, value in self._assigns]
         blocks = [declarations, assigns, self._unread_inputs(), body[1:], instances]
         return "\n".join([*head, "\n\n".join("\n".join(block) for block in blocks if block), "endmodule"])
@@ -136,9 +133,9 @@ class _ModuleText:
         if not bits:
             return []
         read = self._read([*bits, "0"]).text
-        name = self._names.new("unused")
-        declaration = f"  (* unused *) wire {name};"
-        return ["  // Inputs that nothing depends on.", declaration, f"  assign {name} = &{read};"]
+        signal = Signal(self._names.new("unused"), 1, is_unused=True)
+        comment = "  // Inputs that nothing depends on."
+        return [comment, f"  {signal.declaration};", f"  assign {signal.name} = &{read};"]
 
     def _write_logic(self, logic: Sequence[Cell]) -> list[tuple[str, str]]:
         """Assign what has a name, and keep the expressions of the rest for those that read them."""
@@ -240,7 +237,7 @@ class _ModuleText:
         unused = [bit for bit in bits if bit not in self._signals.of]
         if unused:
             named = [self._signals.of[bit][0].name for bit in bits if bit in self._signals.of]
-            signal = Signal(self._names.new(f"{[wish, *named][-1]}_unused"), len(unused))
+            signal = Signal(self._names.new(f"{[wish, *named][-1]}_unused"), len(unused), is_unused=True)
             self._unused.append(signal)
             self._signals.of |= {bit: (signal, index) for index, bit in enumerate(unused)}
         return self._read(bits).text

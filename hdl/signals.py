@@ -17,18 +17,22 @@ class Signal:
     name : str
     width : int
     is_register : bool
+    is_unused : bool
+        Whether nobody reads it, which tools are told.
     """
 
     name: str
     width: int
     is_register: bool = False
+    is_unused: bool = False
 
     @property
     def declaration(self) -> str:
-        """Kind, range and name."""
+        """Kind, range and name, behind a mark if nobody reads it."""
+        mark = "(* unused *) " if self.is_unused else ""
         kind = "reg " if self.is_register else "wire"
         span = f"[{self.width - 1}:0] " if self.width > 1 else ""
-        return f"{kind} {span}{self.name}"
+        return f"{mark}{kind} {span}{self.name}"
 
     def bits(self, low: int, high: int) -> str:
         """Write some bits."""

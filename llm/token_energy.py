@@ -203,7 +203,7 @@ def measure_kinds(
         Takes the numbers of finished and of all kinds.
     """
     cost = estimate(design, default_operands(), library, conditions=conditions, cache=cache)
-    netlists = {"whole": cost.mapped, "blocks": map_blocks(cost, library, cache=cache)}
+    netlists = {"whole": cost.mapped, "blocks": map_blocks(cost, cache=cache)}
     found: dict[str, ElementEnergy] = {}
     for kind, pairs in operands.items():
         progress(len(found), len(operands))

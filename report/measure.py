@@ -300,7 +300,7 @@ def _blocks(cost: Cost, setup: Setup) -> Figures:
     In a netlist of the kept recipe whose blocks are mapped one by one, and which takes more.
     """
     operands = setup.matrices(cost.design.format)
-    netlists = {"blocks": map_blocks(cost, setup.library.read(), cache=setup.cells)}
+    netlists = {"blocks": map_blocks(cost, cache=setup.cells)}
     measured = dict(measure_under(cost.design, netlists, operands, CONDITIONS, setup.cells))["blocks"]
     return _by_purpose(measured.blocks.items(), 1 / cost.design.products_per_cycle)
 

@@ -21,8 +21,7 @@ from lmul.errors import UserError
 from lmul.hdl import DotProduct, Export, export
 from lmul.sim.verilator import verilator_environment
 from lmul.yosys import run_yosys
-from tests.lint import slang_is_silent
-from tests.test_hdl_writer import lint
+from tests.lint import lint, slang_is_silent
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
 

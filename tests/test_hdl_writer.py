@@ -1,8 +1,6 @@
 """Verilog that is written from cells says what they do: nothing is lost, nothing is left over."""
 
 import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,15 +11,14 @@ from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.hdl.expressions import Expression, Read, expression
 from lmul.hdl.module_text import module_text
-from lmul.hdl.names import RESERVED
 from lmul.hdl.netlist import Cell, read_netlists
 from lmul.hdl.unread import cut_unread
 from lmul.hdl.verilog import clocking, component, describe, export
-from lmul.sim.verilator import verilator_environment
+from lmul.verilog_names import KEYWORDS
 from lmul.yosys import run_yosys
 from tests.drawn_designs import drawn_designs
 from tests.export_proof import prove_export
-from tests.lint import slang_is_silent
+from tests.lint import lint, slang_is_silent
 
 QUICK, LONG = 6, 500
 """Drawn designs of `make test` and of `make test-long`."""
@@ -121,24 +118,6 @@ def rewrite(body: str, directory: Path, *, others: str = "", kind: str = "wire")
     return (directory / "t.il").read_text(), written
 
 
-def lint(verilog: str, top: str, directory: Path) -> str:
-    """Give what Verilator, and Icarus where it is installed, say about Verilog."""
-    path = directory / "lint.v"
-    path.write_text(verilog if verilog.endswith("\n") else f"{verilog}\n")
-    verilator = ["verilator", "--lint-only", "-Wall", "-Wno-DECLFILENAME", "--top-module", top, str(path)]
-    icarus = ["iverilog", "-g2001", "-Wall", "-t", "null", str(path)]
-    said = ""
-    for command in (verilator, icarus):
-        if command is verilator or shutil.which("iverilog"):
-            result = subprocess.run(
-                command, capture_output=True, text=True, env=verilator_environment(), check=False
-            )
-            said += "\n".join(
-                line for line in (result.stdout + result.stderr).splitlines() if line[:1] != "-"
-            )
-    return said
-
-
 def check_design(design: Design, directory: Path) -> None:
     """Lint an export, look at its names, and prove it equal to what Amaranth described."""
     text = export(design)
@@ -232,5 +211,5 @@ def test_wires_are_called_what_no_language_has_taken(tmp_path: Path) -> None:
     body = "wire [3:0] delete = a + b, masked = a & b; assign y = {delete, masked} + c; assign z = &delete;"
     _, text = rewrite(body, tmp_path)
     assert "wire [3:0] delete_1;" in text
-    assert "delete" in RESERVED
+    assert "delete" in KEYWORDS
     assert lint(text, "t", tmp_path) == ""

@@ -469,11 +469,12 @@ def _completion_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _design(options: argparse.Namespace) -> "Design":
-    """Make the design from the configuration file and the options, which come first."""
+    """Make the design from the configuration file and the options, which come first; note what was given."""
     from lmul.design import make_design
 
-    chosen = _chosen(options).items()
-    return make_design(options.design, **{name.replace("-", "_"): value for name, value in chosen})
+    options.chosen = _chosen(options)
+    chosen = {name.replace("-", "_"): value for name, value in options.chosen.items()}
+    return make_design(options.design, **chosen)
 
 
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:
@@ -509,7 +510,7 @@ def _with_operands(
     from lmul.commands.operands import chosen_operands, fit_depth
 
     operands, notes = chosen_operands(options, design.formats)
-    design, more = fit_depth(design, operands, asked="depth" in _chosen(options))
+    design, more = fit_depth(design, operands, asked="depth" in options.chosen)
     return design, operands, notes + more + _accumulator_note(options, design)
 
 
@@ -517,7 +518,7 @@ def _accumulator_note(options: argparse.Namespace, design: "Design") -> list[str
     """Say which accumulator was chosen if none was asked for and it is not the usual one."""
     from lmul.design import EXACT_BITS, Design, exact_bits
 
-    if design.acc == Design.acc or "acc" in _chosen(options):
+    if design.acc == Design.acc or "acc" in options.chosen:
         return []
     return [
         f"--acc {design.acc}: the exact sum of {design.format_names} would take {exact_bits(design)} bits, "

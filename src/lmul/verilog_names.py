@@ -24,17 +24,23 @@ wait wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor x
 """
 
 _CPP = """
-alignas alignof and_eq asm auto bitand bitor bool catch char char16_t char32_t char8_t co_await co_return
-co_yield compl concept const_cast consteval constexpr constinit decltype delete double dynamic_cast explicit
-false float friend goto inline long main mutable namespace noexcept not_eq nullptr operator or_eq private
-public register reinterpret_cast requires short sizeof static_assert static_cast switch template thread_local
-throw true try typeid typename using volatile wchar_t xor_eq NULL
+alignas alignof and_eq asm auto bitand bitor bool catch char class compl concept const_cast constexpr
+decltype delete double dynamic_cast explicit false float friend goto inline long mutable namespace noexcept
+not_eq nullptr operator or_eq private public register reinterpret_cast requires short sizeof static_assert
+static_cast switch template thread_local throw true try typeid typename using volatile wchar_t xor_eq
+"""
+
+_OF_VERILATOR = """
+char16_t char32_t char8_t co_await co_return co_yield consteval constinit main NULL
 abort clone contextp eval eval_step eventsPending hierName modelName name nextTimeSlot prepareClone rootp
 threads trace traceCapable vlSymsp
 """
 
-RESERVED = frozenset((_VERILOG + _CPP).split())
-"""Words of Verilog, SystemVerilog (IEEE 1800-2017, annex B) and C++, and members of what Verilator writes."""
+KEYWORDS = frozenset((_VERILOG + _CPP).split())
+"""Words of Verilog, SystemVerilog (IEEE 1800-2017, annex B) and C++, which name nothing in a module."""
+
+RESERVED = KEYWORDS | frozenset(_OF_VERILATOR.split())
+"""These, words of newer C++, and members of what Verilator writes, which ports would become."""
 
 
 def is_port_name(name: str) -> bool:
