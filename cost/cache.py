@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -121,18 +122,35 @@ def read_entry(path: Path) -> Entry | None:
 
 
 @cache
-def program_digest(*patterns: str) -> str:
+def program_digest(*parts: str) -> str:
     """Give a checksum of the source of this program, which results depend on as much as on their input.
 
     Parameters
     ----------
-    *patterns : str
-        Of the files that matter, below the package. Default: all.
+    *parts : str
+        Modules and folders below the package, a folder with all that is in it. Default: the package.
+
+    Raises
+    ------
+    ValueError
+        If a part holds no source: it would never change a key.
     """
+    return digest("\0".join(path.read_text(encoding="utf-8") for path in program_sources(*parts)))
+
+
+def program_sources(*parts: str) -> list[Path]:
+    """Give the modules of parts of this program, as `program_digest` takes them."""
     package = Path(__file__).parent.parent
-    patterns = patterns or ("*.py", "*/*.py", "*/*/*.py")
-    sources = sorted(path for pattern in patterns for path in package.glob(pattern))
-    return digest("\0".join(path.read_text(encoding="utf-8") for path in sources))
+    return sorted({path for part in parts or (".",) for path in _modules(package / part)})
+
+
+def _modules(part: Path) -> list[Path]:
+    # Links followed, which Path.rglob does not: in a clone the rooms are links.
+    found = [Path(folder, name) for folder, _, names in os.walk(part, followlinks=True) for name in names]
+    modules = [path for path in [part, *found] if path.suffix == ".py" and path.is_file()]
+    if not modules:
+        raise ValueError(f"{part}: no source of this program, so that nothing would change with it")
+    return modules
 
 
 def multiplier_digest(mul: str) -> str:

@@ -159,15 +159,15 @@ class Measured:
 
 
 SOURCES = (
-    "cost/*.py",
-    "multipliers/*.py",
-    "golden/*.py",
-    "hdl/*.py",
+    "cost",
+    "multipliers",
+    "golden",
+    "hdl",
     "sim/tiles.py",
-    "workloads/*.py",
+    "workloads",
     "design.py",
 )
-"""Files of this program that figures of a netlist depend on."""
+"""Parts of this program that figures of a netlist depend on."""
 
 LONGEST_NS = 1000
 """Longest delay that is simulated: the simulation counts femtoseconds in 32 bits."""

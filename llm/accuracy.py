@@ -30,15 +30,15 @@ from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
 
 SOURCES = (
-    "multipliers/*.py",
-    "golden/*.py",
+    "multipliers",
+    "golden",
     "workloads/smollm2.py",
     "llm/evaluation.py",
     "llm/products.py",
     "llm/torch_products.py",
     "llm/scheme.py",
 )
-"""What a reading depends on."""
+"""Parts of this program that a reading depends on."""
 
 
 @dataclass(frozen=True)

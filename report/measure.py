@@ -44,8 +44,8 @@ CAPTURED_MANTISSA_BITS = 10
 DRAWN, DRAWN_SEED, DRAWN_SHAPE = "drawn.npz", 1, (64, 256)
 """The file of drawn operands that is written beside the page, and what is in it."""
 
-SOURCES = (*MEASURED_BY, "accuracy/*.py", "report/measure.py", "report/plan.py")
-"""Files of this program that figures of a design depend on."""
+SOURCES = (*MEASURED_BY, "accuracy", "report/measure.py", "report/plan.py")
+"""Parts of this program that figures of a design depend on."""
 
 BLOCKS = {
     "product": "multipliers",

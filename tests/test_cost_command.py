@@ -2,11 +2,6 @@
 
 import csv
 import json
-import multiprocessing
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +11,6 @@ import pytest
 import yaml
 
 from lmul.cli import main
-from lmul.cost.cache import cached
 from lmul.cost.energy import Energy
 from lmul.cost.estimate import estimate, scale_blocks
 from lmul.cost.interchange import accelergy_files, csv_text
@@ -126,20 +120,6 @@ def test_critical_path_adds_up_to_the_critical_delay(cells: Path) -> None:
     assert {step.cell for step in path} <= set(cost.measured.cells)
 
 
-def test_what_two_runs_want_at_once_is_made_once(tmp_path: Path) -> None:
-    made = []
-
-    def make() -> int:
-        made.append(threading.get_ident())
-        time.sleep(0.2)
-        return 7
-
-    with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(lambda _: cached(tmp_path, "key", make), range(2))) == [7, 7]
-    assert len(made) == 1
-    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
-
-
 def test_figures_come_from_the_cache_and_are_the_same(cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def figures(precision: float = 0.01) -> dict[str, Any]:
         design = make_design("mul")
@@ -177,54 +157,6 @@ def test_seeds_add_netlists_and_never_make_the_best_worse(cells: Path) -> None:
     assert two.measured.area_energy <= one.measured.area_energy
     assert csv_text(costs).count("\n") == 3
     assert accelergy_files(costs)["ART.yaml"].count("area:") == 2
-
-
-@pytest.mark.parametrize("damage", ["", "{}", "0" * 64 + "\n[1]", "\x00", "not json"])
-def test_damaged_entry_is_made_again(damage: str, tmp_path: Path) -> None:
-    made = []
-
-    def make() -> list[int]:
-        made.append(1)
-        return [1, 2]
-
-    assert cached(tmp_path, "key", make) == cached(tmp_path, "key", make) == [1, 2]
-    assert len(made) == 1
-    (entry,) = tmp_path.iterdir()
-    entry.write_text(damage)
-    assert cached(tmp_path, "key", make) == [1, 2]
-    assert len(made) == 2
-    assert cached(tmp_path, "other", make) == [1, 2]
-    assert len(made) == 3
-
-
-def test_interrupted_work_leaves_what_was_finished(tmp_path: Path) -> None:
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    cached(tmp_path, 1, lambda: "done")
-    with pytest.raises(KeyboardInterrupt):
-        cached(tmp_path, 2, interrupted)
-    assert len(list(tmp_path.iterdir())) == 1
-    assert cached(tmp_path, 1, interrupted) == "done"
-
-
-def _fill(directory: Path, start: Callable[[], object]) -> None:
-    start()
-    for key in range(40):
-        assert cached(directory, key, lambda key=key: ["x" * 10_000, key]) == ["x" * 10_000, key]
-
-
-def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    barrier = context.Barrier(2)
-    runs = [context.Process(target=_fill, args=(tmp_path, barrier.wait)) for _ in range(2)]
-    for run in runs:
-        run.start()
-    for run in runs:
-        run.join()
-    assert [run.exitcode for run in runs] == [0, 0]
-    assert len(list(tmp_path.iterdir())) == 40
-    _fill(tmp_path, threading.Event().is_set)
 
 
 def test_blocks_are_scaled_by_their_area_and_none_is_lost() -> None:

@@ -23,7 +23,7 @@ from lmul.report.measure import ADDER, CAPTURED_MANTISSA_BITS, CONDITIONS, DRAWN
 from lmul.report.page import check_drawing, report_files
 from lmul.report.plan import ADDED, Plan
 
-CLAIMED_BY = ("accuracy/*.py", "cost/*.py", "golden/*.py", "multipliers/*.py")
+CLAIMED_BY = ("accuracy", "cost", "golden", "multipliers")
 """Files of this program that the recomputed claims depend on."""
 
 RESULTS = "report"
