@@ -6,7 +6,7 @@ VENV   := .venv
 LMUL   := $(VENV)/bin/lmul
 # Options for the command of a target, which make a long one small: `make mutants ARGS='--only multiplier --most 20'`.
 ARGS   :=
-ROOMS  := hdl sim golden cost accuracy workloads formal exhaustive mutation explore llm report multipliers tests bench docs \
+ROOMS  := hdl sim golden cost accuracy workloads evidence explore llm report multipliers tests bench docs \
 	examples src
 
 .PHONY: all demo test times test-docs test-long test-full test-exhaustive coverage formal mutants accuracy bench figures docs package lint format clean distclean
@@ -35,7 +35,7 @@ test: $(VENV)/ready
 
 # Processor time of the last `make test`, file by file, beside what is recorded; fails if it grew by a fifth.
 times: $(VENV)/ready
-	$(VENV)/bin/python -m tests.times $(BUILD)/times.json
+	$(VENV)/bin/python -m tests.support.times $(BUILD)/times.json
 
 # Every command that the documents show, those of the language model too, long ones at a small size: 10 minutes.
 test-docs: $(VENV)/llm
@@ -51,7 +51,7 @@ test-full: $(VENV)/ready
 
 # Every pair of every format up to 16 bits, a billion of fp32: half an hour.
 test-exhaustive: $(VENV)/ready
-	$(VENV)/bin/python -m lmul.exhaustive --build $(BUILD) --json $(BUILD)/exhaustive/results.json $(ARGS)
+	$(VENV)/bin/python -m lmul.evidence.exhaustive --build $(BUILD) --json $(BUILD)/exhaustive/results.json $(ARGS)
 
 # Drawn operands, pauses and resets against the golden model; what they covered, and a failure where that has holes.
 SEED := 1
@@ -69,11 +69,11 @@ coverage: $(VENV)/ready
 
 # Proofs for every input, each with a mutant that must fail: a quarter of an hour.
 formal: $(VENV)/ready
-	$(VENV)/bin/python -m lmul.formal --json $(BUILD)/formal.json $(ARGS)
+	$(VENV)/bin/python -m lmul.evidence.formal --json $(BUILD)/formal.json $(ARGS)
 
 # Faults in netlists, one at a time, that the benches of `make test` should notice: 20 minutes.
 mutants: $(VENV)/ready
-	$(VENV)/bin/python -m lmul.mutation --build $(BUILD) --json $(BUILD)/mutants.json $(ARGS)
+	$(VENV)/bin/python -m lmul.evidence.mutation --build $(BUILD) --json $(BUILD)/mutants.json $(ARGS)
 
 # The tables of docs/accuracy.md: every arithmetic on a language model. Hours; what is finished is kept.
 SUITES := accuracy bias questions
@@ -117,7 +117,7 @@ package: $(VENV)/ready
 	    PATH=$$env/bin "$$env/bin/lmul" error > /dev/null && \
 	    PATH=$$env/bin "$$env/bin/lmul" doctor || exit; \
 	done
-	$(VENV)/bin/python -m tests.extras $(BUILD)/package/*.whl
+	$(VENV)/bin/python -m tests.support.extras $(BUILD)/package/*.whl
 
 # HTML in docs/_build/html; warnings are errors.
 docs: $(VENV)/docs

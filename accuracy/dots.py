@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lmul.accuracy.products import SEED
 from lmul.accuracy.statistics import Reals
 from lmul.golden import Arithmetic, Format, quantise
-from lmul.golden.codec import Rounding
-from lmul.golden.quantise import Quantised
+from lmul.golden.formats.codec import Rounding
+from lmul.golden.formats.quantise import Quantised
 from lmul.golden.scaled import multiply_scaled
 
 MOST_PRODUCTS = 1 << 26

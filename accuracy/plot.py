@@ -16,7 +16,7 @@ from lmul.accuracy.products import (
 from lmul.accuracy.statistics import Errors, Reals
 from lmul.golden import Format
 from lmul.multipliers import find_multiplier
-from lmul.pictures import write_picture
+from lmul.terminal.pictures import write_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ def plot_errors(format_: Format, path: Path) -> None:
     ----------
     format_ : Format
     path : Path
-        As `lmul.pictures.write_picture` takes it.
+        As `lmul.terminal.pictures.write_picture` takes it.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lmul.accuracy.statistics import Errors, ErrorSums, Reals
 from lmul.golden import Arithmetic, Format, decode, encode, find_format, multiply, wide_product
-from lmul.golden.codec import Rounding
+from lmul.golden.formats.codec import Rounding
 from lmul.multipliers import find_multiplier, plug_ins
 from lmul.multipliers.table import NOT_ADDED
 

@@ -5,8 +5,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from lmul.accuracy.closed_forms import formula_mean, integer_add_mean
 from lmul.accuracy.dots import DotErrors, dot_errors, drawn_matrices
+from lmul.accuracy.paper.closed_forms import formula_mean, integer_add_mean
 from lmul.accuracy.products import (
     DISTRIBUTIONS,
     PAIRS,
@@ -20,9 +20,9 @@ from lmul.accuracy.products import (
 from lmul.accuracy.statistics import Errors
 from lmul.accuracy.tensors import TensorErrors, tensor_errors
 from lmul.golden import Format
-from lmul.golden.codec import Rounding
+from lmul.golden.formats.codec import Rounding
 from lmul.multipliers.lmul import lmul_constant
-from lmul.progress import Report
+from lmul.terminal.progress import Report
 from lmul.workloads import Operands
 
 

@@ -8,14 +8,14 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from lmul.accuracy.claims import COMPARABLE, DERIVED, PAPER, ROUNDINGS, SOURCES, Claim, Claims
-from lmul.accuracy.constants import OFFSETS, BestConstants
 from lmul.accuracy.dots import DotErrors
+from lmul.accuracy.paper.claims import COMPARABLE, DERIVED, PAPER, ROUNDINGS, SOURCES, Claim, Claims
+from lmul.accuracy.paper.constants import OFFSETS, BestConstants
+from lmul.accuracy.paper.regions import REGIONS, Parting
 from lmul.accuracy.products import DISTRIBUTIONS, EXHAUSTIVE_BITS, PAIRS, SEED
-from lmul.accuracy.regions import REGIONS, Parting
 from lmul.accuracy.report import FormatReport, OperandsReport
 from lmul.accuracy.statistics import Errors
-from lmul.golden.codec import Rounding
+from lmul.golden.formats.codec import Rounding
 
 HEADINGS = ("mean, %", "mean abs., %", "RMS, %", "largest, %")
 DOT_NOTE = (

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from lmul.accuracy.products import SEED
 from lmul.accuracy.statistics import Errors, ErrorSums, Reals
 from lmul.golden import Arithmetic, Format, quantise
-from lmul.golden.codec import Rounding
-from lmul.golden.operand import split
-from lmul.golden.quantise import Quantised
-from lmul.golden.significand import fraction_bits, significand_product
-from lmul.progress import Report
+from lmul.golden.formats.codec import Rounding
+from lmul.golden.formats.quantise import Quantised
+from lmul.golden.products.operand import split
+from lmul.multipliers.significand import fraction_bits, significand_product
+from lmul.terminal.progress import Report
 
 BLOCK = 1 << 13
 """Products, or pairs of an operand and a mantissa, computed at once: they stay in the cache."""

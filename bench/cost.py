@@ -11,20 +11,21 @@ from pathlib import Path
 import numpy as np
 from results import Result, show
 
-from lmul.cost.activity import Steps, simulate
-from lmul.cost.estimate import estimate, map_to_cells
-from lmul.cost.liberty import default_library
-from lmul.cost.mapping import CELLS, Mapped
-from lmul.cost.netlist import cell_models
-from lmul.cost.recipes import QUICK_RECIPES
-from lmul.cost.sdf import sdf_text
-from lmul.cost.stimulus import stimulus
-from lmul.cost.timed import TimedNetlist
-from lmul.cost.timing import analyse_timing
+from lmul.cost.cells.estimate import estimate
+from lmul.cost.library.reader import default_library
+from lmul.cost.mapping.designs import map_to_cells
+from lmul.cost.mapping.mapper import CELLS, Mapped
+from lmul.cost.mapping.recipes import QUICK_RECIPES
+from lmul.cost.netlist.netlist import cell_models
+from lmul.cost.power.event_driven import TimedNetlist
+from lmul.cost.power.stimulus import stimulus
+from lmul.cost.power.zero_delay import Steps, simulate
+from lmul.cost.timing.analysis import analyse_timing
+from lmul.cost.timing.sdf import sdf_text
 from lmul.design import make_design
 from lmul.hdl import export
-from lmul.progress import working
-from lmul.sim.icarus import GateLevelBench
+from lmul.sim.simulators.icarus import GateLevelBench
+from lmul.terminal.progress import working
 from lmul.workloads import default_operands
 
 DESIGN = make_design("mul", mul="exact", format="e8m8")

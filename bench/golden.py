@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from results import Result, show
 
 from lmul.golden import BF16, E4M3, E5M2, Arithmetic, Format, matmul_codes, multiply, quantise, wide_product
-from lmul.progress import working
+from lmul.terminal.progress import working
 
 SIZE = 1024
 ROUNDS = 5

@@ -16,15 +16,15 @@ from typing import Any
 
 from results import Result, show
 
-from lmul.cost.estimate import Cost, estimate, module_areas
-from lmul.cost.liberty import default_library
-from lmul.cost.mapping import CELLS, map_design
-from lmul.cost.measure import DEFAULT_CONDITIONS, Conditions, Measured, measure_all
-from lmul.cost.recipes import QUICK_RECIPES, RECIPES, with_seeds
-from lmul.cost.stimulus import stimulus
+from lmul.cost.cells.estimate import Cost, estimate, module_areas
+from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Conditions, Measured, measure_all
+from lmul.cost.library.reader import default_library
+from lmul.cost.mapping.mapper import CELLS, map_design
+from lmul.cost.mapping.recipes import QUICK_RECIPES, RECIPES, with_seeds
+from lmul.cost.power.stimulus import stimulus
 from lmul.design import make_design
 from lmul.hdl import export
-from lmul.progress import working
+from lmul.terminal.progress import working
 from lmul.workloads import default_operands
 
 BUILD = Path("build") / CELLS

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.estimate import estimate
-from lmul.cost.liberty import LibraryFiles
-from lmul.cost.library import Library
-from lmul.cost.mapping import CELLS
+from lmul.cost.cells.estimate import estimate
+from lmul.cost.library.cells import Library
+from lmul.cost.library.reader import LibraryFiles
+from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design, make_design
 from lmul.errors import UserError
-from lmul.files import write_json
-from lmul.progress import working
+from lmul.host.files import write_json
+from lmul.terminal.progress import working
 from lmul.workloads import default_operands
 
 TARGET = Path(__file__).parent.parent / "report" / "recorded" / "libraries.json"

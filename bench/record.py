@@ -27,14 +27,14 @@ from lmul.accuracy.products import (
     multipliers,
     rounded_products,
 )
-from lmul.cost.estimate import estimate
-from lmul.cost.liberty import default_library
-from lmul.cost.mapping import CELLS
-from lmul.cost.measure import SEEDS, Conditions
+from lmul.cost.cells.estimate import estimate
+from lmul.cost.cells.measure import SEEDS, Conditions
+from lmul.cost.library.reader import default_library
+from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design, make_design
 from lmul.errors import UserError
-from lmul.files import write_json
-from lmul.progress import working
+from lmul.host.files import write_json
+from lmul.terminal.progress import working
 from lmul.workloads import default_operands
 
 RECORDED = Path(__file__).parent.parent / "docs" / "recorded"

@@ -10,8 +10,8 @@ from calibration import relative_speed
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from lmul.console import console, say
-from lmul.files import write_json
+from lmul.host.files import write_json
+from lmul.terminal.console import console, say
 
 OF_MACHINE = ("s", "cycles/s")
 """Units of figures that a slow machine makes worse."""

@@ -13,10 +13,10 @@ from results import Result, show
 
 from lmul.design import make_design
 from lmul.hdl import export
-from lmul.progress import working
-from lmul.sim.native import build_array, run_array, run_bare, write_tiles
+from lmul.sim.native.native import build_array, run_array, run_bare, write_tiles
 from lmul.sim.simulate import simulate
-from lmul.sim.tiles import tiles
+from lmul.sim.stimulus.tiles import tiles
+from lmul.terminal.progress import working
 
 DESIGN = make_design("array", rows=8, cols=8, lanes=8)
 DEPTH = 256

@@ -16,7 +16,7 @@ exclude_patterns = ["_build/html", "_build/doctrees"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"lmul {release}"
-html_extra_path = ["../hdl/sidecar.schema.json"]
+html_extra_path = ["../hdl/verilog/sidecar.schema.json"]
 
 # Headings can be linked to, as on GitHub.
 myst_heading_anchors = 3
@@ -25,7 +25,7 @@ myst_enable_extensions = ["dollarmath"]
 suppress_warnings = [
     "misc.highlighting_failure",
     "ref.python",  # types in docstrings that several modules have
-    "myst.xref_missing",  # links to files of the repository, which tests/test_docs.py follows
+    "myst.xref_missing",  # links to files of the repository, which tests/project/test_docs.py follows
 ]
 
 autosummary_generate = True

@@ -3,7 +3,7 @@
 `make figures` measures them anew, `python docs/figures.py` only writes the documents. A table stands between
 `<!-- figures: NAME -->` and `<!-- end -->`. A sentence is found by its words, and its numbers are replaced.
 Records are in docs/recorded, those of a language model in report/recorded, those of the tests in
-tests/times.json if it is there. What needs a record that is not there stays as it is.
+tests/support/times.json if it is there. What needs a record that is not there stays as it is.
 """
 
 import re

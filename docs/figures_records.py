@@ -10,7 +10,7 @@ from lmul.design import make_design
 
 ROOT = Path(__file__).parent.parent
 
-RECORDED, MODEL, TIMES = ROOT / "docs/recorded", ROOT / "report/recorded", ROOT / "tests/times.json"
+RECORDED, MODEL, TIMES = ROOT / "docs/recorded", ROOT / "report/recorded", ROOT / "tests/support/times.json"
 
 Rows = Iterable[Sequence[str]]
 

@@ -276,7 +276,7 @@ def counts_of_tests() -> tuple[Sentence, ...]:
         return ()
     files = recorded("times", TIMES.parent)["files"]
     host = sum(found["tests"] for name, found in files.items() if "/test_host" in name)
-    names = files["tests/test_host_names.py"]["tests"]
+    names = files["tests/host/test_names.py"]["tests"]
     return (
         Sentence(VERIFICATION, "all quick tests of the host side: {} |", lambda: (str(host),)),
         Sentence(VERIFICATION, "| {} quick cases, 13 builds", lambda: (str(names),)),

@@ -14,21 +14,91 @@ PICTURE = Path(__file__).parent / "images" / "rooms.svg"
 
 FLOW = (
     ("common",),
-    ("multipliers",),
+    ("host",),
+    ("programs", "terminal", "multipliers"),
     ("golden",),
     ("design",),
     ("hdl", "workloads"),
-    ("sim", "accuracy", "formal"),
-    ("cost", "mutation"),
-    ("exhaustive", "llm", "explore"),
+    ("sim", "accuracy"),
+    ("cost",),
+    ("evidence", "llm", "explore"),
     ("report",),
     ("commands",),
     ("cli",),
 )
 """The rooms in the order of the flow: each imports only from rows above its own."""
 
+INSIDE = {
+    "accuracy": (
+        ("statistics",),
+        ("products",),
+        ("dots", "paper", "plot", "tensors"),
+        ("designs", "report"),
+        ("table",),
+    ),
+    "cost": (
+        ("library", "fpga", "published"),
+        ("netlist",),
+        ("mapping", "timing"),
+        ("power", "gates"),
+        ("cells",),
+        ("calibration", "handover"),
+    ),
+    "evidence": (("formal", "exhaustive"), ("mutation",)),
+    "explore": (
+        ("space",),
+        ("evaluate",),
+        ("search", "store", "cluster"),
+        ("sweep", "report"),
+        ("compare", "plot", "table"),
+        ("markdown",),
+    ),
+    "golden": (
+        ("arguments",),
+        ("formats",),
+        ("arithmetic",),
+        ("products", "reference"),
+        ("sums",),
+        ("matmul",),
+        ("scaled",),
+    ),
+    "hdl": (
+        ("framework", "primitives"),
+        ("multiplier",),
+        ("floating",),
+        ("accumulator",),
+        ("dot", "array"),
+        ("streams", "axi_stream"),
+        ("verilog",),
+    ),
+    "llm": (
+        ("scheme", "suites", "generation", "token_energy"),
+        ("products", "energy_table"),
+        ("evaluation",),
+        ("accuracy",),
+        ("table",),
+    ),
+    "multipliers": (
+        ("integer_add",),
+        ("mitchell", "addm", "tabulated"),
+        ("lmul", "addc"),
+        ("table",),
+        ("significand",),
+    ),
+    "report": (("plan", "language_model"), ("measure", "libraries"), ("contents",), ("sections",), ("page",)),
+    "sim": (("stimulus", "simulators"), ("coverage",), ("simulate", "benches"), ("native",)),
+    "workloads": (("operands", "smollm2", "texts"), ("capture",)),
+}
+"""The order inside of rooms, of modules and of folders, which are rooms themselves."""
+
+MOST_FILES = 12
+"""On one floor: more are hard to find one's way in."""
+
 TEXTS = {
-    "common": "files, errors, tables on a terminal, Yosys",
+    "common": "errors, kinds of designs, figures' names",
+    "host": "files, processes, kept results",
+    "programs": "Yosys, nextpnr, what is installed",
+    "terminal": "tables, progress, help",
     "multipliers": "what each multiplier adds to a sum",
     "golden": "formats, products and sums to the bit",
     "design": "parameters of a design",
@@ -36,10 +106,8 @@ TEXTS = {
     "workloads": "operands of a language model",
     "sim": "Verilog against the model",
     "accuracy": "errors of products and sums",
-    "formal": "proofs",
     "cost": "cells, delay, energy",
-    "exhaustive": "every pair of operands",
-    "mutation": "faults that benches notice",
+    "evidence": "proofs, all operands, mutants",
     "llm": "a language model on it",
     "explore": "sweeps",
     "report": "one page, charts and tables",
@@ -72,6 +140,17 @@ def files(directory: Path) -> Iterator[Path]:
             yield path
 
 
+def inside(room: str) -> dict[str, set[str]]:
+    """Give what each module and folder of a room imports of the others."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(files(SOURCE / room)):
+        part = path.relative_to(SOURCE / room).with_suffix("").parts[0]
+        if part not in {"__init__", "__main__"}:
+            names = {name.split(".")[1] for name in imported(path) if name.startswith(f"{room}.")}
+            found.setdefault(part, set()).update(names - {part})
+    return found
+
+
 def room_of(module: str) -> str:
     """Give the room of a module, by its name below `lmul`: small modules beside the rooms are `common`."""
     first = module.partition(".")[0]
@@ -81,17 +160,43 @@ def room_of(module: str) -> str:
     return first if first in known or (SOURCE / first).is_dir() else "common"
 
 
+def modules() -> dict[str, set[str]]:
+    """Give every module below `lmul`, and the modules that it imports."""
+    paths = {_name(path): path for path in files(SOURCE)}
+    return {name: imported(path) - {name} for name, path in paths.items()}
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+
+
 def imported(path: Path) -> set[str]:
-    """Give the modules below `lmul` that a module imports, without that."""
+    """Give the modules below `lmul` that a module imports, without that; a folder's is its `__init__`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "lmul":
-            names |= {f"lmul.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-    return {name.removeprefix("lmul.") for name in names if name.startswith("lmul.")}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    ours = (name.split(".")[1:] for name in names if name.startswith("lmul."))
+    return {_module(parts) for parts in ours}
+
+
+def _module(parts: list[str]) -> str:
+    """Give the module that a dotted name is in, or is."""
+    place = SOURCE.joinpath(*parts)
+    if (place / "__init__.py").is_file():
+        return ".".join([*parts, "__init__"])
+    return ".".join(parts) if place.with_suffix(".py").is_file() else _module(parts[:-1])
+
+
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """Give the modules that import themselves by way of others."""
+    left = {name: set(names) for name, names in graph.items()}
+    while free := [name for name, names in left.items() if not names & left.keys()]:
+        for name in free:
+            del left[name]
+    return sorted(left)
 
 
 def needed(graph: dict[str, set[str]]) -> dict[str, set[str]]:

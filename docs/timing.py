@@ -1,7 +1,7 @@
 """The timing figures of docs/hardware.md: WaveDrom sources in docs/timing to docs/images/timing_*.svg.
 
-`python docs/timing.py` draws them anew. `tests/test_docs.py` drives the hardware with the inputs of each
-figure and compares its outputs.
+`python docs/timing.py` draws them anew. `tests/project/test_docs.py` drives the hardware with the inputs of
+each figure and compares its outputs.
 """
 
 from pathlib import Path

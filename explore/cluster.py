@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmul.errors import UserError
 from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate
-from lmul.extras import missing
+from lmul.programs.extras import missing
 
 if TYPE_CHECKING:
     from distributed import Future

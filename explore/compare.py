@@ -10,7 +10,7 @@ from typing import Any
 
 from lmul.errors import UserError
 from lmul.explore.report import REPORT
-from lmul.files import read_input
+from lmul.host.files import read_input
 from lmul.metrics import METRICS, Metric
 
 LARGEST_REPORT = 1 << 28

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from lmul.accuracy.designs import design_errors
-from lmul.cost.cache import digest, multiplier_digest, program_digest
-from lmul.cost.estimate import estimate
-from lmul.cost.liberty import LibraryFiles
-from lmul.cost.measure import Conditions
-from lmul.cost.recipes import RIPPLE_EMAP, Recipe, with_seeds
+from lmul.cost.cells.estimate import estimate
+from lmul.cost.cells.measure import Conditions
+from lmul.cost.library.reader import LibraryFiles
+from lmul.cost.mapping.recipes import RIPPLE_EMAP, Recipe, with_seeds
 from lmul.errors import UserError
 from lmul.explore.space import Point
+from lmul.host.cache import digest, program_digest
+from lmul.multipliers.table import plug_in_digest
 from lmul.workloads import Operands, default_operands, load_operands
 
 DEFAULT_LIBRARY = LibraryFiles()
@@ -84,7 +85,7 @@ class Task:
         """Give a name of the result that nothing else has."""
         point = self.point
         made_from = [dict(fingerprint), point.design.parameters(), point.clock_ns, self.effort]
-        made_from += filter(None, [multiplier_digest(point.design.mul)])
+        made_from += filter(None, [plug_in_digest(point.design.mul)])
         return digest(json.dumps(made_from, sort_keys=True))
 
 

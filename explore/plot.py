@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lmul.explore.report import ExploreReport
 from lmul.metrics import Metric
-from lmul.pictures import COLOURS, write_picture
+from lmul.terminal.pictures import COLOURS, write_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ def plot_front(report: ExploreReport, path: Path) -> None:
     ----------
     report : ExploreReport
     path : Path
-        As `lmul.pictures.write_picture` takes it.
+        As `lmul.terminal.pictures.write_picture` takes it.
 
     Raises
     ------

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lmul.cost.library import Library
-from lmul.cost.measure import Conditions
+from lmul.cost.cells.measure import Conditions
+from lmul.cost.library.cells import Library
 from lmul.design import command_line
-from lmul.explore.pareto import front
-from lmul.explore.search import Figures
+from lmul.explore.search.pareto import front
+from lmul.explore.search.trial import Figures
 from lmul.explore.space import NO_CLOCK, Point, Space
 from lmul.metrics import OBJECTIVES, Metric
 

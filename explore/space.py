@@ -7,12 +7,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.liberty_files import check_patterns
+from lmul.cost.library.join import check_patterns
 from lmul.design import LIMITS, PARAMETERS, Design, known_parameters, make_design
 from lmul.errors import UserError
+from lmul.host.toml import read_toml
 from lmul.kinds import KINDS
 from lmul.metrics import OBJECTIVES, Metric
-from lmul.toml import read_toml
 
 METHODS = {
     "grid": "every design of the space",

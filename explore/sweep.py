@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lmul.explore.evaluate import FULL, Evaluation, Task
-from lmul.explore.search import Figures, Searcher, Trial
+from lmul.explore.search.trial import Figures, Searcher, Trial
 from lmul.explore.space import Point
 from lmul.explore.store import Store
-from lmul.progress import Report
+from lmul.terminal.progress import Report
 
 
 class Engine(Protocol):

@@ -1,13 +1,24 @@
 """The arithmetic to the bit, in NumPy: what every other part of the project is compared with."""
 
 from lmul.golden.arithmetic import ACCUMULATORS, OUTPUTS, SUBNORMALS, Arithmetic
-from lmul.golden.codec import OVERFLOWS, ROUNDINGS, decode, encode
-from lmul.golden.formats import BF16, E4M3, E5M2, FORMATS, FP16, FP32, SPECIALS, Codes, Format, find_format
+from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, decode, encode
+from lmul.golden.formats.format import (
+    BF16,
+    E4M3,
+    E5M2,
+    FORMATS,
+    FP16,
+    FP32,
+    SPECIALS,
+    Codes,
+    Format,
+    find_format,
+)
+from lmul.golden.formats.quantise import SCALINGS, Quantised, quantise
 from lmul.golden.matmul import matmul_codes
-from lmul.golden.multiply import multiply, wide_product
-from lmul.golden.quantise import SCALINGS, Quantised, quantise
+from lmul.golden.products.multiply import multiply, wide_product
 from lmul.golden.scaled import matmul, multiply_scaled, quantise_factor
-from lmul.golden.sums import Sums
+from lmul.golden.sums.result import Sums
 from lmul.multipliers.addc import addc_carry
 from lmul.multipliers.table import DESCRIPTIONS as MULTIPLIERS
 

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from lmul.golden.arguments import check_choice
-from lmul.golden.codec import OVERFLOWS, Overflow
-from lmul.golden.formats import BF16, E4M3, FORMATS, FP16, FP32, Format, check_format
-from lmul.golden.significand import added_constant, fraction_bits, significand_product
+from lmul.golden.formats.codec import OVERFLOWS, Overflow
+from lmul.golden.formats.format import BF16, E4M3, FORMATS, FP16, FP32, Format, check_format
 from lmul.multipliers import IntegerAdd, find_multiplier
+from lmul.multipliers.significand import added_constant, fraction_bits, significand_product
 from lmul.multipliers.table import NOT_ADDED, check_name, check_plug_in
 
 ACCUMULATORS = {

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
-from lmul.golden.compiled import exact_sums, has_loops, saturated_sums
-from lmul.golden.direct import direct_sums
-from lmul.golden.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
-from lmul.golden.formats import as_codes
-from lmul.golden.operand import finite_range, split
-from lmul.golden.separable import plan, separable_sums
-from lmul.golden.specials import special_sums
-from lmul.golden.steps import fixed_sums, float_sums
-from lmul.golden.sums import Sums
+from lmul.golden.formats.format import as_codes
+from lmul.golden.products.operand import finite_range, split
+from lmul.golden.products.specials import special_sums
+from lmul.golden.sums.compiled import exact_sums, has_loops, saturated_sums
+from lmul.golden.sums.direct import direct_sums
+from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
+from lmul.golden.sums.result import Sums
+from lmul.golden.sums.separable import plan, separable_sums
+from lmul.golden.sums.steps import fixed_sums, float_sums
 
 Parts = Iterator[tuple[NDArray[np.float64], int]]
 """Sums that make the exact ones together, and the exponents of powers of two that they are multiples of."""

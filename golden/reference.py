@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from lmul.golden.arguments import check_choice
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.codec import OVERFLOWS, ROUNDINGS, Overflow, Rounding
-from lmul.golden.formats import FORMATS, Format
+from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, Overflow, Rounding
+from lmul.golden.formats.format import FORMATS, Format
 from lmul.multipliers.lmul import lmul_offset
 
 Real = Fraction | float

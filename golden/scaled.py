@@ -9,10 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arguments import as_reals, check_choice
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.codec import Rounding
-from lmul.golden.matmul import matmul_codes
-from lmul.golden.parallel import run_each
-from lmul.golden.quantise import (
+from lmul.golden.formats.codec import Rounding
+from lmul.golden.formats.quantise import (
     BLOCK,
     BLOCK_SCALINGS,
     SCALINGS,
@@ -21,7 +19,9 @@ from lmul.golden.quantise import (
     quantise_blocks,
     quantise_by_power,
 )
-from lmul.golden.tiles import column_tiles
+from lmul.golden.matmul import matmul_codes
+from lmul.golden.sums.tiles import column_tiles
+from lmul.host.parallel import run_each
 
 Reals = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
-from lmul.hdl.accumulators import accumulator, sum_flags
-from lmul.hdl.flags import FLAGS, output_flags
-from lmul.hdl.hierarchy import Block, place
-from lmul.hdl.pipeline import Pipeline, sum_cuts
-from lmul.hdl.rounding import output_element
+from lmul.hdl.accumulator.table import accumulator, sum_flags
+from lmul.hdl.floating.from_fixed import output_element
+from lmul.hdl.framework.flags import FLAGS, output_flags
+from lmul.hdl.framework.hierarchy import Block, place
+from lmul.hdl.framework.pipeline import Pipeline, sum_cuts
 
 
 class DotProductBlock(Block):

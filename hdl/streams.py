@@ -8,11 +8,11 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
-from lmul.hdl.design_component import DesignComponent
 from lmul.hdl.dot import DotProductBlock
-from lmul.hdl.flags import FLAGS
-from lmul.hdl.hierarchy import place
-from lmul.hdl.multiplier import MultiplierBlock
+from lmul.hdl.framework.component import DesignComponent
+from lmul.hdl.framework.flags import FLAGS
+from lmul.hdl.framework.hierarchy import place
+from lmul.hdl.multiplier.rounded import MultiplierBlock
 
 
 class Multiplier(DesignComponent):

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lmul.cost.cache import cached, digest, multiplier_digest, program_digest
 from lmul.errors import UserError
-from lmul.llm.devices import find_gpu, load_model, make_matmul
+from lmul.host.cache import cached, digest, program_digest
 from lmul.llm.evaluation import (
     Interval,
     Reading,
@@ -23,9 +22,11 @@ from lmul.llm.evaluation import (
     read,
     right_answers,
 )
-from lmul.llm.products import Weights
+from lmul.llm.products.devices import find_gpu, load_model, make_matmul
+from lmul.llm.products.host import Weights
 from lmul.llm.scheme import FULL_PRECISION, Scheme
-from lmul.progress import Report
+from lmul.multipliers.table import plug_in_digest
+from lmul.terminal.progress import Report
 from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
 
@@ -34,8 +35,8 @@ SOURCES = (
     "golden",
     "workloads/smollm2.py",
     "llm/evaluation.py",
-    "llm/products.py",
-    "llm/torch_products.py",
+    "llm/products/host.py",
+    "llm/products/torch.py",
     "llm/scheme.py",
 )
 """Parts of this program that a reading depends on."""
@@ -182,7 +183,7 @@ class _Reader:
 
 def _key(scheme: Scheme | None) -> dict[str, str]:
     """Give what readings depend on of a scheme."""
-    source = multiplier_digest(scheme.arithmetic.mul) if scheme else ""
+    source = plug_in_digest(scheme.arithmetic.mul) if scheme else ""
     return {"scheme": _name(scheme)} | ({"multiplier": source} if source else {})
 
 

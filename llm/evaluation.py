@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.llm.products import SchemeMatmul
-from lmul.progress import Report
+from lmul.llm.products.host import SchemeMatmul
+from lmul.terminal.progress import Report
 from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from lmul.errors import UserError
 from lmul.golden import SCALINGS, SUBNORMALS, Arithmetic, find_format
-from lmul.golden.codec import Rounding
+from lmul.golden.formats.codec import Rounding
 from lmul.multipliers import plug_ins
 from lmul.multipliers.table import DESCRIPTIONS
 from lmul.workloads.smollm2 import ATTENTION, HEAD

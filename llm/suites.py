@@ -3,7 +3,7 @@
 import math
 
 from lmul.golden import find_format
-from lmul.golden.quantise import SELF_SCALED_EXPONENT_BITS
+from lmul.golden.formats.quantise import SELF_SCALED_EXPONENT_BITS
 
 FULL_PRECISION_IS = "Full precision: double precision, of weights that come from a 4-bit file."
 """What everything is compared with, for people."""

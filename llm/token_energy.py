@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.estimate import estimate, map_blocks, measure_under
-from lmul.cost.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
-from lmul.cost.library import Library
-from lmul.cost.measure import Conditions
+from lmul.cost.cells.estimate import estimate, map_blocks, measure_under
+from lmul.cost.cells.measure import Conditions
+from lmul.cost.library.cells import Library
+from lmul.cost.published.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
 from lmul.design import Design
-from lmul.progress import Report
+from lmul.terminal.progress import Report
 from lmul.workloads import Operands, default_operands
 from lmul.workloads.capture import LAYERS, cut_tile
 from lmul.workloads.smollm2 import (

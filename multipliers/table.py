@@ -1,5 +1,8 @@
 """Multipliers by name: those of this package, and those that other packages register."""
 
+import hashlib
+import inspect
+import sys
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -17,7 +20,7 @@ NOT_ADDED = {
     "exact": "correctly rounded product; unrounded inside a dot product",
     "formula": "the paper's arithmetic form of lmul; a model, there is no hardware",
 }
-"""Multipliers that are no integer addition, `lmul.golden.significand` says what they are instead."""
+"""Multipliers that are no integer addition, `lmul.multipliers.significand` says what they are instead."""
 
 DESCRIPTIONS = {name: multiplier.description for name, multiplier in BUILT_IN.items()} | NOT_ADDED
 """A line for each multiplier of this package."""
@@ -92,6 +95,14 @@ def plug_in_version(name: str) -> dict[str, str]:
     """Give the version of a multiplier's package by its name; nothing for a built-in one."""
     entry = None if name in DESCRIPTIONS else plug_ins().get(name)
     return {entry.dist.name: entry.dist.version} if entry and entry.dist else {}
+
+
+def plug_in_digest(name: str) -> str:
+    """Give a checksum of the module that a plug-in's multiplier is in, nothing for a built-in one."""
+    if name in DESCRIPTIONS:
+        return ""
+    source = inspect.getsource(sys.modules[type(find_multiplier(name)).__module__])
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 @cache

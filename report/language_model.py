@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.errors import UserError
-from lmul.files import read_input
+from lmul.host.files import read_input
 
 RECORDED = Path(__file__).parent / "recorded"
 """Results of `make accuracy` that come with this package."""

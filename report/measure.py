@@ -11,25 +11,26 @@ from typing import Any
 import numpy as np
 
 from lmul.accuracy.designs import design_errors
-from lmul.cost.cache import cached, find_cached, multiplier_digest, program_digest
-from lmul.cost.calibration import measure as measure_circuit
-from lmul.cost.calibration_circuits import float_adder
-from lmul.cost.estimate import (
-    DEEP_FORMAT_BITS,
+from lmul.cost.calibration.calibrate import measure as measure_circuit
+from lmul.cost.calibration.circuits import float_adder
+from lmul.cost.cells.estimate import (
     Cost,
     estimate,
     map_blocks,
     measure_under,
     operands_key,
 )
-from lmul.cost.liberty import LibraryFiles
-from lmul.cost.measure import SOURCES as MEASURED_BY
-from lmul.cost.measure import Block, Conditions
+from lmul.cost.cells.measure import SOURCES as MEASURED_BY
+from lmul.cost.cells.measure import Block, Conditions
+from lmul.cost.library.reader import LibraryFiles
+from lmul.cost.mapping.designs import DEEP_FORMAT_BITS
 from lmul.design import Design, command_line
 from lmul.golden import FP32, Format
-from lmul.processes import LocalProcesses
-from lmul.progress import SharedReport
+from lmul.host.cache import cached, find_cached, program_digest
+from lmul.host.processes import LocalProcesses
+from lmul.multipliers.table import plug_in_digest
 from lmul.report.plan import BASELINE, is_split
+from lmul.terminal.progress import SharedReport
 from lmul.workloads import Operands, default_operands, load_operands
 
 CONDITIONS = Conditions(seeds=1, precision=0.02)
@@ -205,7 +206,7 @@ def _key(job: Job) -> list[Any]:
     if job.design is None:
         return [*common, ADDER]
     key = [*common, asdict(CONDITIONS), operands_key(job.design, job.setup.matrices(job.design.format))]
-    return [*key, *filter(None, [multiplier_digest(job.design.mul)])]
+    return [*key, *filter(None, [plug_in_digest(job.design.mul)])]
 
 
 @cache

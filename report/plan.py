@@ -8,8 +8,8 @@ from typing import Any
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.golden import Format, find_format
-from lmul.golden.quantise import SELF_SCALED_EXPONENT_BITS
-from lmul.hdl.built import check_built
+from lmul.golden.formats.quantise import SELF_SCALED_EXPONENT_BITS
+from lmul.hdl.framework.supported import check_built
 from lmul.workloads import Operands
 
 FORMATS = ("e4m3", "e5m2", "bf16", "fp16", "fp32")

@@ -9,10 +9,10 @@ from amaranth.hdl import Elaboratable
 
 from lmul.design import Design
 from lmul.hdl import Export, export
-from lmul.sim import verilator
-from lmul.sim.draw import Matrices
-from lmul.sim.draw import draw_codes as draw
-from tests.times import Times
+from lmul.sim.simulators import verilator
+from lmul.sim.stimulus.quick import Matrices
+from lmul.sim.stimulus.quick import draw_codes as draw
+from tests.support.times import Times
 
 # Components that are only asked for their ports would warn in whichever test collects them.
 Elaboratable._MustUse__silence = True
@@ -22,7 +22,7 @@ verilator.OPTIMISE = "-O0"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Have pytest write what the tests take: `tests/times.py`."""
+    """Have pytest write what the tests take: `tests/support/times.py`."""
     parser.addoption("--times", metavar="FILE", help="write the processor time of each file of tests")
 
 

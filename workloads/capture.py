@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 from lmul.errors import UserError
-from lmul.files import check_output, write_files
-from lmul.tools import Parser, run_tool
+from lmul.host.files import check_output, write_files
+from lmul.terminal.parser import Parser, run_tool
 from lmul.workloads import smollm2
 from lmul.workloads.operands import SUFFIX, TILE_FOLDER, load_operands
 

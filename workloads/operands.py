@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lmul.errors import UserError, printable
-from lmul.files import open_input
 from lmul.golden import BF16, E5M2, Arithmetic, Codes, Format, decode
-from lmul.golden.codec import Rounding
-from lmul.golden.quantise import BLOCK, BLOCK_SCALINGS, Quantised
+from lmul.golden.formats.codec import Rounding
+from lmul.golden.formats.quantise import BLOCK, BLOCK_SCALINGS, Quantised
 from lmul.golden.scaled import quantise_factor
+from lmul.host.files import open_input
 
 TILE_FOLDER = "smollm2"
 SUFFIX = ".npz"

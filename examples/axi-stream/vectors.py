@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lmul.design import make_design
-from lmul.sim.tiles import tiles
+from lmul.sim.stimulus.tiles import tiles
 
 DESIGN = make_design("array", rows=2, cols=2, lanes=2)
 

@@ -11,7 +11,7 @@ from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStream
 
 from lmul.sim.benches import bench
 from lmul.sim.benches.rules import watch_rows
-from lmul.sim.tiles import MISMATCH, Tile, tiles
+from lmul.sim.stimulus.tiles import MISMATCH, Tile, tiles
 
 PATIENCE = 50
 """Cycles to wait for each step of a tile."""

@@ -18,7 +18,7 @@ from cocotb.triggers import ClockCycles, FallingEdge
 from numpy.typing import NDArray
 
 from lmul.design import Design, make_design
-from lmul.sim.coverage import Group
+from lmul.sim.coverage.products import Group
 
 PERIOD_NS = 2
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.golden import matmul_codes
 from lmul.sim.benches import bench
-from lmul.sim.tiles import pack
+from lmul.sim.stimulus.tiles import pack
 
 PROGRESS_STEP = 64
 PATIENCE_CYCLES = 100

@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from lmul.hdl.axi import step_bits
+from lmul.hdl.axi_stream import step_bits
 from lmul.sim.benches import bench
 from lmul.sim.benches.dot import PATIENCE_CYCLES, PROGRESS_STEP, Vector, all_vectors
 

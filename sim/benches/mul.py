@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lmul.golden import multiply
 from lmul.sim.benches import bench
-from lmul.sim.pairs import code_pairs
+from lmul.sim.stimulus.pairs import code_pairs
 
 Pairs = list[list[int]]
 

@@ -11,10 +11,10 @@ from cocotb.triggers import FallingEdge, ReadOnly
 
 from lmul.design import Design
 from lmul.sim.benches import bench
-from lmul.sim.coverage_streams import StreamCoverage
-from lmul.sim.coverage_sums import SumCoverage
-from lmul.sim.stress import STALL, Run, StressTile, digest, draw_runs
-from lmul.sim.tiles import MISMATCH, Tile, pack, tiles
+from lmul.sim.coverage.streams import StreamCoverage
+from lmul.sim.coverage.sums import SumCoverage
+from lmul.sim.stimulus.stress import STALL, Run, StressTile, digest, draw_runs
+from lmul.sim.stimulus.tiles import MISMATCH, Tile, pack, tiles
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.golden import matmul_codes
 from lmul.sim.benches import bench
-from lmul.sim.coverage_streams import dot_groups
-from lmul.sim.coverage_sums import SumCoverage
-from lmul.sim.stress import LAST, RESET, VALID, DotStimulus, digest, draw_dot, through, under_way
-from lmul.sim.tiles import pack
+from lmul.sim.coverage.streams import dot_groups
+from lmul.sim.coverage.sums import SumCoverage
+from lmul.sim.stimulus.stress import LAST, RESET, VALID, DotStimulus, digest, draw_dot, through, under_way
+from lmul.sim.stimulus.tiles import pack
 
 PROGRESS_STEP = 4096
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from lmul.golden import multiply
 from lmul.sim.benches import bench
-from lmul.sim.coverage import ProductCoverage
-from lmul.sim.coverage_streams import mul_groups
-from lmul.sim.stress import MulStimulus, digest, draw_mul, mul_products, through, under_way
+from lmul.sim.coverage.products import ProductCoverage
+from lmul.sim.coverage.streams import mul_groups
+from lmul.sim.stimulus.stress import MulStimulus, digest, draw_mul, mul_products, through, under_way
 
 PROGRESS_STEP = 4096
 

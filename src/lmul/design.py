@@ -6,8 +6,8 @@ from typing import Any
 
 from lmul.errors import UserError
 from lmul.golden import Arithmetic, find_format
+from lmul.host.verilog_names import is_port_name
 from lmul.kinds import KINDS
-from lmul.verilog_names import is_port_name
 
 DATAFLOWS = {
     "os": "output-stationary: both operands travel, sums stay",

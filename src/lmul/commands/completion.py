@@ -5,8 +5,8 @@ from pathlib import Path
 
 import shtab
 
-from lmul.files import folder
-from lmul.tools import with_commands
+from lmul.host.files import folder
+from lmul.terminal.parser import with_commands
 
 
 def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:

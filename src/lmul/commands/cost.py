@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import RenderableType
 
-from lmul.commands.library import library_files
-from lmul.console import console, print_whole, say, write_figures
-from lmul.cost.library import Library
-from lmul.cost.mapping import CELLS
+from lmul.commands.shared.library import library_files
+from lmul.cost.library.cells import Library
+from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design
 from lmul.errors import UserError
-from lmul.files import check_output, write_files
-from lmul.progress import working
+from lmul.host.files import check_output, write_files
+from lmul.terminal.console import console, print_whole, say, write_figures
+from lmul.terminal.progress import working
 from lmul.workloads import Operands
 
 if TYPE_CHECKING:
-    from lmul.cost.measure import Conditions
+    from lmul.cost.cells.measure import Conditions
 
 Found = TypeVar("Found")
 
@@ -60,8 +60,8 @@ def run_cost(designs: Sequence[Design], operands: Sequence[Operands], options: a
 
 def run_claims(options: argparse.Namespace) -> int:
     """Recompute what the paper says of gates and energy."""
-    from lmul.cost.paper_claims import paper_claims
-    from lmul.cost.paper_table import paper_claims_table
+    from lmul.cost.published.claims import paper_claims
+    from lmul.cost.published.table import paper_claims_table
 
     claims = paper_claims()
     _show(paper_claims_table(claims), claims.as_dict(), options)
@@ -70,8 +70,8 @@ def run_claims(options: argparse.Namespace) -> int:
 
 def run_calibration(options: argparse.Namespace) -> int:
     """Put operations that were published for this technology through our own flow."""
-    from lmul.cost.calibration import calibrate
-    from lmul.cost.calibration_table import calibration_table
+    from lmul.cost.calibration.calibrate import calibrate
+    from lmul.cost.calibration.table import calibration_table
 
     with working("Mapping and measuring the operations of the table") as progress:
         found = calibrate(library_files(options).read(), cache=_cache(options, CELLS), progress=progress)
@@ -87,7 +87,7 @@ def run_cache(options: argparse.Namespace) -> int:
     options : argparse.Namespace
         `cache`, what is to be done and the file; `build`, `liberty`.
     """
-    from lmul.cost.exchange import export_netlists, import_netlists
+    from lmul.cost.cells.exchange import export_netlists, import_netlists
 
     action, name = options.cache
     if action not in ("export", "import"):
@@ -119,10 +119,10 @@ def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> No
 
 
 def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
-    from lmul.cost.estimate import estimate
-    from lmul.cost.handover import handover_files
-    from lmul.cost.interchange import accelergy_files, csv_text
-    from lmul.cost.table import cost_table, path_table
+    from lmul.cost.cells.estimate import estimate
+    from lmul.cost.cells.table import cost_table, path_table
+    from lmul.cost.handover.accelergy import accelergy_files, csv_text
+    from lmul.cost.handover.opensta import handover_files
 
     library = library_files(options).read()
     conditions, cache = conditions_of(options, library), _cache(options, CELLS)
@@ -153,7 +153,7 @@ def conditions_of(options: argparse.Namespace, library: Library) -> "Conditions"
     UserError
         One of them is out of range, or no wire load model of the library.
     """
-    from lmul.cost.measure import Conditions
+    from lmul.cost.cells.measure import Conditions
 
     given: dict[str, Any] = {}
     if options.clock is not None:
@@ -182,8 +182,8 @@ def conditions_of(options: argparse.Namespace, library: Library) -> "Conditions"
 
 
 def _gates(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
-    from lmul.cost.gates import estimate_gates
-    from lmul.cost.gates_table import gates_table
+    from lmul.cost.gates.estimate import estimate_gates
+    from lmul.cost.gates.table import gates_table
 
     costs = [
         _measured(design, partial(estimate_gates, design, cache=_cache(options, CELLS))) for design in designs
@@ -192,16 +192,16 @@ def _gates(designs: Sequence[Design], operands: Sequence[Operands], options: arg
 
 
 def _paper(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
-    from lmul.cost.paper import estimate_paper
-    from lmul.cost.paper_table import paper_table
+    from lmul.cost.published.paper import estimate_paper
+    from lmul.cost.published.table import paper_table
 
     costs = [estimate_paper(design) for design in designs]
     _show(paper_table(costs), [cost.as_dict() for cost in costs], options)
 
 
 def _fpga(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
-    from lmul.cost.fpga import estimate_fpga
-    from lmul.cost.fpga_table import fpga_table
+    from lmul.cost.fpga.estimate import estimate_fpga
+    from lmul.cost.fpga.table import fpga_table
 
     cache = _cache(options, FPGA)
     costs = [

@@ -5,10 +5,10 @@ import argparse
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from lmul.console import console, say, write_figures
 from lmul.design import make_design
-from lmul.doctor import BASE, COMMANDS, PROGRAM, Finding, examine, works
 from lmul.errors import one_line
+from lmul.programs.installed import BASE, COMMANDS, PROGRAM, Finding, examine, works
+from lmul.terminal.console import console, say, write_figures
 
 
 def run_doctor(options: argparse.Namespace) -> int:

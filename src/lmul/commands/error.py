@@ -7,16 +7,16 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from lmul.accuracy.claims import recompute_claims
+from lmul.accuracy.paper.claims import recompute_claims
 from lmul.accuracy.plot import plot_errors
 from lmul.accuracy.report import OperandsReport, as_plain, format_report, operands_report
 from lmul.accuracy.table import claims_table, format_table, operands_table
-from lmul.commands.operands import chosen_operands, refuse_scaling
-from lmul.console import console, say, write_figures
+from lmul.commands.shared.operands import chosen_operands, refuse_scaling
 from lmul.errors import UserError
 from lmul.golden import Format, find_format
-from lmul.pictures import check_plot_path
-from lmul.progress import working
+from lmul.terminal.console import console, say, write_figures
+from lmul.terminal.pictures import check_plot_path
+from lmul.terminal.progress import working
 from lmul.workloads import Operands
 
 LENGTHS = range(1, 65537)

@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from lmul.commands.cost import conditions_of
-from lmul.commands.library import library_files
-from lmul.console import console, say, write_figures
-from lmul.cost.mapping import CELLS
+from lmul.commands.shared.library import library_files
+from lmul.cost.mapping.mapper import CELLS
 from lmul.errors import printable
 from lmul.explore.evaluate import FULL, Evaluation, Setup, Task, evaluate
 from lmul.explore.plot import plot_front
 from lmul.explore.report import ExploreReport
-from lmul.explore.search import Searcher, make_search
+from lmul.explore.search.search import make_search
+from lmul.explore.search.trial import Searcher
 from lmul.explore.space import Space, read_space
 from lmul.explore.store import Store
 from lmul.explore.sweep import Engine, Sweep, run_sweep
 from lmul.explore.table import front_commands, front_table
-from lmul.extras import require
-from lmul.files import check_output, locked
-from lmul.pictures import check_plot_path
-from lmul.processes import LocalProcesses, check_jobs
-from lmul.progress import working
+from lmul.host.files import check_output, locked
+from lmul.host.processes import LocalProcesses, check_jobs
+from lmul.programs.extras import require
+from lmul.terminal.console import console, say, write_figures
+from lmul.terminal.pictures import check_plot_path
+from lmul.terminal.progress import working
 from lmul.workloads import Operands
 
 RESULTS = Path("explore") / "results.sqlite"

@@ -3,19 +3,19 @@
 import argparse
 import sys
 
-from lmul.console import say
 from lmul.design import Design, make_design
 from lmul.errors import UserError, printable
 from lmul.golden import Arithmetic
-from lmul.golden.quantise import BLOCK_SCALINGS
-from lmul.llm import devices
-from lmul.llm.array_run import ArrayMatmul
+from lmul.golden.formats.quantise import BLOCK_SCALINGS
 from lmul.llm.generation import continuations
-from lmul.llm.products import SchemeMatmul, Weights
+from lmul.llm.products import devices
+from lmul.llm.products.array import ArrayMatmul
+from lmul.llm.products.host import SchemeMatmul, Weights
 from lmul.llm.scheme import Scheme, parse_scheme
 from lmul.llm.suites import FULL_PRECISION_IS
-from lmul.progress import working
 from lmul.sim.simulate import SimulationError
+from lmul.terminal.console import say
+from lmul.terminal.progress import working
 from lmul.workloads import smollm2
 
 LONGEST = 1024

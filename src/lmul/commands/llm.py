@@ -3,15 +3,15 @@
 import argparse
 from pathlib import Path
 
-from lmul.console import console, write_figures
 from lmul.design import make_design
 from lmul.errors import UserError
-from lmul.files import read_input
+from lmul.host.files import read_input
 from lmul.llm.accuracy import measure
 from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import SUITES
 from lmul.llm.table import accuracy_table
-from lmul.progress import working
+from lmul.terminal.console import console, write_figures
+from lmul.terminal.progress import working
 from lmul.workloads import smollm2
 from lmul.workloads.texts import passage, questions
 
@@ -66,9 +66,9 @@ def run_energy(options: argparse.Namespace) -> int:
     UserError
         An option cannot be used, or an extra is not installed; nothing has then been written.
     """
-    from lmul.cost.liberty import default_library
-    from lmul.cost.mapping import CELLS
-    from lmul.cost.measure import DEFAULT_CONDITIONS
+    from lmul.cost.cells.measure import DEFAULT_CONDITIONS
+    from lmul.cost.library.reader import default_library
+    from lmul.cost.mapping.mapper import CELLS
     from lmul.llm.energy_table import energy_tables
     from lmul.llm.token_energy import Machine, captured_operands, measure_kinds, token_energy
 

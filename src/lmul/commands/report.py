@@ -8,20 +8,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lmul.commands.library import library_files, library_options
-from lmul.console import console, say
-from lmul.cost.cache import cached, program_digest
-from lmul.cost.mapping import CELLS
+from lmul.commands.shared.library import library_files, library_options
+from lmul.cost.mapping.mapper import CELLS
 from lmul.errors import UserError
-from lmul.files import check_output, write_files
-from lmul.processes import check_jobs
-from lmul.progress import working
-from lmul.report.answer import picks, sentences
+from lmul.host.cache import cached, program_digest
+from lmul.host.files import check_output, write_files
+from lmul.host.processes import check_jobs
 from lmul.report.contents import Contents
 from lmul.report.language_model import read_results
 from lmul.report.measure import ADDER, CAPTURED_MANTISSA_BITS, CONDITIONS, DRAWN, Setup, measure_designs
-from lmul.report.page import check_drawing, report_files
+from lmul.report.page.page import check_drawing, report_files
 from lmul.report.plan import ADDED, Plan
+from lmul.report.sections.answer import picks, sentences
+from lmul.terminal.console import console, say
+from lmul.terminal.progress import working
 
 CLAIMED_BY = ("accuracy", "cost", "golden", "multipliers")
 """Files of this program that the recomputed claims depend on."""
@@ -96,8 +96,8 @@ def _given(options: argparse.Namespace) -> str:
 
 
 def _claims(progress: Any) -> dict[str, Any]:
-    from lmul.accuracy.claims import recompute_claims
-    from lmul.cost.paper_claims import paper_claims
+    from lmul.accuracy.paper.claims import recompute_claims
+    from lmul.cost.published.claims import paper_claims
 
     accuracy = recompute_claims(progress)
     return {

@@ -8,22 +8,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmul.commands.library import library_files
-from lmul.console import console, say, write_figures
-from lmul.cost.estimate import map_to_cells
-from lmul.cost.liberty import LibraryFiles
-from lmul.cost.mapping import CELLS
-from lmul.cost.netlist import cell_models
-from lmul.cost.recipes import RIPPLE_EMAP
+from lmul.commands.shared.library import library_files
+from lmul.cost.library.reader import LibraryFiles
+from lmul.cost.mapping.designs import map_to_cells
+from lmul.cost.mapping.mapper import CELLS
+from lmul.cost.mapping.recipes import RIPPLE_EMAP
+from lmul.cost.netlist.netlist import cell_models
 from lmul.design import Design
 from lmul.errors import UserError, one_line, printable
-from lmul.files import locked, write_files
 from lmul.hdl import Export, export
-from lmul.progress import working
-from lmul.sim.coverage import holes
-from lmul.sim.coverage_table import coverage_table
-from lmul.sim.four_state import icarus_runner, unknown_while_idle
-from lmul.sim.pairs import describe_pairs
+from lmul.host.files import locked, write_files
+from lmul.sim.coverage.products import holes
+from lmul.sim.coverage.table import coverage_table
+from lmul.sim.simulators.four_state import icarus_runner, unknown_while_idle
+from lmul.sim.stimulus.pairs import describe_pairs
+from lmul.terminal.console import console, say, write_figures
+from lmul.terminal.progress import working
 from lmul.workloads import Operands
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ SEEDS = 1 << 32
 def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Simulate a design and say what was compared."""
     from lmul.sim.simulate import SimulationError, simulate
-    from lmul.sim.verilator import verilator_environment
+    from lmul.sim.simulators.verilator import verilator_environment
 
     testcase, seed = _testcase(design, options), _seed(options)
     # Refuse before anything is written.

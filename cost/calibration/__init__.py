@@ -1,0 +1,1 @@
+"""Circuits of published energies, built and measured here."""

@@ -1,0 +1,1 @@
+"""Area, delay and energy of a design in cells of a library."""

@@ -1,0 +1,1 @@
+"""Look-up tables, registers and clock of a design on an FPGA."""

@@ -1,0 +1,1 @@
+"""Counts of ideal gates, which need no library."""

@@ -1,0 +1,1 @@
+"""A cost as files for other tools."""

@@ -1,0 +1,1 @@
+"""Netlists of library cells, and the texts that hold them."""

@@ -1,0 +1,1 @@
+"""From operands to energy: stimulus, toggles with and without delays, sampling."""

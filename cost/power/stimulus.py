@@ -1,0 +1,201 @@
+"""What the ports of a design see under real operands, as the netlist simulation takes it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.cost.power.zero_delay import Bits
+from lmul.design import Design
+from lmul.errors import UserError
+from lmul.hdl.axi_stream import whole_bytes
+from lmul.sim.stimulus.tiles import Tile, tiles
+from lmul.workloads import Operands
+
+RESET_CYCLES = 2
+STREAMS = 64
+"""Independent streams of one matrix product: what fits in the bits of one word."""
+
+Codes = NDArray[Any]
+
+
+def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
+    """Give the input ports of a design in every cycle, busy in all of them after the reset.
+
+    A stream computes dot products (or an array's tiles) one after the other, as a real run does,
+    and the streams are spread evenly over the outputs of their matrix product. All streams are as
+    long as the longest dot product.
+
+    Parameters
+    ----------
+    design : Design
+    operands : sequence of Operands
+        Matrix products, each with as many streams; quantised here, as they ask for.
+
+    Returns
+    -------
+    dict of str to ndarray of uint8, shape (cycles, streams, bits)
+        By port name, the clock left out.
+    """
+    return code_stimulus(design, [codes for pair in operands for codes in pair.products(*design.formats)])
+
+
+def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> dict[str, Bits]:
+    """Give the stimulus of matrix products of codes, of shapes (M, K) and (K, N), as `stimulus` does."""
+    cycles = busy_cycles(design, products)
+    make = _array_ports if design.kind == "array" else _vector_ports
+    parts = [make(design, a, b, cycles) for a, b in products]
+    ports = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+    return _after_reset(ports, design) if design.latency else ports
+
+
+def busy_cycles(design: Design, products: Sequence[tuple[Codes, Codes]]) -> int:
+    """Give the cycles of a stimulus in which operands come, those of the longest dot product."""
+    longest: int = max(a.shape[1] for a, _ in products)
+    return -(-longest // design.lanes)
+
+
+def chosen_vectors(
+    design: Design, a: Codes, b: Codes, cycles: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the rows of A and columns of B that each stream of a `mul` or `dot` takes one after the other.
+
+    Returns
+    -------
+    rows, columns : ndarray of int64, shape (streams, vectors)
+    """
+    vectors = -(-cycles // busy_cycles(design, [(a, b)]))
+    outputs = _spread(a.shape[0] * b.shape[1], STREAMS * vectors).reshape(STREAMS, vectors)
+    rows, columns = np.divmod(outputs, b.shape[1])
+    return rows, columns
+
+
+def chosen_tiles(design: Design, a: Codes, b: Codes, cycles: int) -> tuple[list[list[Tile]], int]:
+    """Give the tiles that each stream of an `array` takes one after the other, and the cycles between two."""
+    jobs = list(tiles(a, b, design))
+    interval = max(len(jobs[0].a), len(jobs[0].b), design.rows)
+    starts = _spread(len(jobs), min(STREAMS, len(jobs)))
+    return [
+        [jobs[(start + n) % len(jobs)] for n in range(-(-cycles // interval))] for start in starts
+    ], interval
+
+
+def check_operands(design: Design, operands: Sequence[Operands]) -> None:
+    """Refuse operands that leave no step to count after the warm-up.
+
+    Raises
+    ------
+    UserError
+    """
+    begun = RESET_CYCLES + _cycles_ahead(design) if design.latency else 0
+    least = (1 + warmup(design) - begun) * design.lanes + 1
+    longest = max(pair.longest_sum for pair in operands)
+    if longest < least:
+        raise UserError(
+            f"operands have K = {longest}, too few to measure {design.name}: take K = {least} or more"
+        )
+
+
+def warmup(design: Design) -> int:
+    """Give the first cycles of a stimulus that are not operation: the reset, first weights, first step."""
+    if design.kind == "mul":
+        return RESET_CYCLES + design.pipeline if design.pipeline else 0
+    return RESET_CYCLES + _cycles_ahead(design) + 1
+
+
+def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
+    """Send rows of A and columns of B into `mul` or `dot`."""
+    steps = -(-a.shape[1] // design.lanes)
+    rows, cols = chosen_vectors(design, a, b, cycles)
+    first, second = design.formats
+    ports = {
+        "a": _bits(_stream(a[rows], design.lanes)[:cycles], first.width),
+        "b": _bits(_stream(b.T[cols], design.lanes)[:cycles], second.width),
+    }
+    if design.kind == "mul":
+        return ports
+    step = np.arange(cycles) % steps
+    control = {"in_valid": step >= 0, "in_first": step == 0, "in_last": step == steps - 1}
+    levels = {name: _level(values, STREAMS) for name, values in control.items()}
+    return _streamed(ports, levels) if design.stream else ports | levels
+
+
+def _streamed(ports: dict[str, Bits], levels: dict[str, Bits]) -> dict[str, Bits]:
+    """Send the same steps as beats of a stream, into a sink that is always ready."""
+    padded = [np.pad(bits, [(0, 0), (0, 0), (0, -bits.shape[2] % 8)]) for bits in ports.values()]
+    return {
+        "s_axis_tdata": np.concatenate(padded, axis=2),
+        "s_axis_tvalid": levels["in_valid"],
+        "s_axis_tlast": levels["in_last"],
+        "m_axis_tready": np.ones_like(levels["in_valid"]),
+    }
+
+
+def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
+    """Send tiles back to back into a sink that is always ready, weights a tile ahead."""
+    chosen, interval = chosen_tiles(design, a, b, cycles)
+    ahead = _cycles_ahead(design)
+    ports: dict[str, Bits] = {}
+    for name, size, format_ in zip("ab", (design.rows, design.cols), design.formats, strict=True):
+        width = whole_bytes(size * design.lanes * format_.width)
+        length = len(getattr(chosen[0][0], name))
+        cycle = np.arange(cycles + ahead) - (ahead if name == "a" else 0)
+        tile, beat = np.divmod(np.maximum(cycle, 0), interval)
+        # Between two tiles the last beat stays.
+        index = np.minimum(tile, len(chosen[0]) - 1) * length + np.minimum(beat, length - 1)
+        beats = [[beat for tile in stream for beat in getattr(tile, name)] for stream in chosen]
+        ports[f"s_axis_{name}_tdata"] = np.stack([words(stream, width)[index] for stream in beats], axis=1)
+        ports[f"s_axis_{name}_tvalid"] = _level((cycle >= 0) & (beat < length), len(chosen))
+        ports[f"s_axis_{name}_tlast"] = _level(beat == length - 1, len(chosen))
+    return ports | {"m_axis_c_tready": _level(np.ones(cycles + ahead, np.bool_), len(chosen))}
+
+
+def _cycles_ahead(design: Design) -> int:
+    """Count the cycles by which the weights of a tile come before its rows."""
+    return design.rows if design.kind == "array" and design.dataflow == "ws" else 0
+
+
+def _spread(size: int, count: int) -> NDArray[np.int64]:
+    """Choose indices below `size` evenly."""
+    return np.linspace(0, size, count, endpoint=False).astype(np.int64)
+
+
+def _stream(codes: Codes, lanes: int) -> Codes:
+    """Lay vectors one after the other: (streams, vectors, K) to (cycles, streams, lanes)."""
+    padded = np.pad(codes, [(0, 0), (0, 0), (0, -codes.shape[2] % lanes)])
+    return padded.reshape(len(codes), -1, lanes).transpose(1, 0, 2)
+
+
+def to_bits(numbers: NDArray[Any], width: int) -> Bits:
+    """Take numbers apart, in two's complement: (...,) to (..., width), the first bit lowest."""
+    bits: Bits = ((numbers[..., None] >> np.arange(width, dtype=numbers.dtype)) & 1).astype(np.uint8)
+    return bits
+
+
+def _bits(codes: Codes, width: int) -> Bits:
+    """Take codes apart: (..., n) to (..., n * width), the first bit lowest."""
+    return to_bits(codes, width).reshape(*codes.shape[:-1], -1)
+
+
+def words(beats: list[int], width: int) -> Bits:
+    """Take beats of whole bytes apart: to (beats, width)."""
+    octets = b"".join(beat.to_bytes(width // 8, "little") for beat in beats)
+    bits: Bits = np.unpackbits(np.frombuffer(octets, dtype=np.uint8), bitorder="little")
+    return bits.reshape(len(beats), width)
+
+
+def _level(values: NDArray[np.bool_], streams: int) -> Bits:
+    return np.broadcast_to(values.astype(np.uint8)[:, None, None], (len(values), streams, 1))
+
+
+def reset_port(design: Design, on: NDArray[np.bool_], streams: int) -> dict[str, Bits]:
+    """Give the port of the reset, by its name, where it is on in some cycles of all streams."""
+    return {design.reset_name: _level(on == bool(design.reset_level), streams)}
+
+
+def _after_reset(ports: dict[str, Bits], design: Design) -> dict[str, Bits]:
+    """Put cycles of reset in front, in which all other inputs are low."""
+    padded = {name: np.pad(bits, [(RESET_CYCLES, 0), (0, 0), (0, 0)]) for name, bits in ports.items()}
+    cycles, streams, _ = next(iter(padded.values())).shape
+    return padded | reset_port(design, np.arange(cycles) < RESET_CYCLES, streams)

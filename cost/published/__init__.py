@@ -1,0 +1,1 @@
+"""What others published of the energy of arithmetic, and what the paper makes of it."""

@@ -1,0 +1,1 @@
+"""Delays of a netlist: analysis over all paths, delays between pins, SDF."""

@@ -1,0 +1,1 @@
+"""Proofs, runs over all operands, and faults that benches have to notice."""

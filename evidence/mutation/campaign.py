@@ -1,0 +1,207 @@
+"""Campaigns: designs whose netlists get faults, the benches that should notice, and what came of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lmul.design import Design, make_design
+from lmul.evidence.formal.equivalence import equivalent
+from lmul.evidence.mutation.netlist import SELECT, Mutation, Netlist, draw
+from lmul.hdl import export
+from lmul.sim.simulate import TESTCASES, build_simulator, run_mutants
+from lmul.sim.stimulus.quick import quick_operands, shortest_tiles
+from lmul.terminal.progress import Report
+
+MASKS: dict[str, dict[str, str]] = {
+    "mul": {},
+    "dot": {"c": "c_valid", "c_flags": "c_valid"},
+    "array": dict.fromkeys(("m_axis_c_tdata", "m_axis_c_tlast", "m_axis_c_tuser"), "m_axis_c_tvalid"),
+}
+"""Outputs that mean something only while another one is high."""
+
+OPERANDS = ("s_axis_a_tdata", "s_axis_b_tdata")
+
+SCOPES: dict[str, Callable[[Netlist], list[Mutation]]] = {
+    "all": Netlist.mutations,
+    "control": lambda netlist: netlist.control_mutations(OPERANDS, inside=True),
+    "enables": lambda netlist: netlist.control_mutations(OPERANDS, inside=False),
+}
+"""Where faults are: anywhere; in gates that no operand bit reaches; at pins by which those act on data."""
+
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Faults of one design.
+
+    Parameters
+    ----------
+    part : str
+        What the design stands for in the totals.
+    name : str
+        What it is among those.
+    design : Design
+    count : int
+        How many faults are drawn.
+    scope : str
+        A name of `SCOPES`.
+    testcases : sequence of str, optional
+        Default: those of `TESTCASES`.
+    """
+
+    part: str
+    name: str
+    design: Design
+    count: int
+    scope: str = "all"
+    testcases: Sequence[str] = ()
+
+
+# Four rows: counters of rows go through all of their states.
+_OS = make_design("array", rows=4, cols=2, lanes=1, share=1, acc="fixed:12:-4", out="raw")
+_WS = make_design("array", rows=4, cols=2, lanes=1, share=1, dataflow="ws", acc="fixed:12:-4", out="raw")
+
+CAMPAIGNS = (
+    Campaign("multiplier", "lmul", make_design("mul"), 400),
+    Campaign("multiplier", "exact", make_design("mul", mul="exact"), 400),
+    Campaign("multiplier", "addc, ieee", make_design("mul", mul="addc", overflow="ieee"), 200),
+    Campaign(
+        "multiplier",
+        "mitchell, pipeline",
+        make_design("mul", mul="mitchell", subnormals="full", pipeline=1),
+        200,
+    ),
+    Campaign("dot product", "exact sum", make_design("dot", lanes=2, depth=4), 400),
+    Campaign("dot product", "saturating sum", make_design("dot", lanes=2, acc="fixed:14:-6", out="raw"), 300),
+    Campaign("array control", "os, control", _OS, 400, "control"),
+    Campaign("array control", "os, enables", _OS, 100, "enables"),
+    Campaign("array control", "ws, control", _WS, 400, "control"),
+    Campaign("array control", "ws, enables", _WS, 100, "enables"),
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What became of a fault.
+
+    Parameters
+    ----------
+    number : int
+        From 1 on.
+    where : str
+        The gate, its pin, the kind of fault, and the signals that it reaches first.
+    command : str
+        That of Yosys which makes it.
+    killed_by : str or None
+        The first test that failed.
+    message : str
+        What that test said.
+    equivalent : bool or None
+        Of one that no test noticed: proven to be no fault, proven to be one, or not decided.
+    """
+
+    number: int
+    where: str
+    command: str
+    killed_by: str | None = None
+    message: str = ""
+    equivalent: bool | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A campaign and its mutants."""
+
+    campaign: Campaign
+    mutants: list[Mutant]
+
+    @property
+    def killed(self) -> int:
+        """Mutants that a test noticed."""
+        return sum(mutant.killed_by is not None for mutant in self.mutants)
+
+    @property
+    def equivalent(self) -> int:
+        """Mutants that are proven to be no faults."""
+        return sum(mutant.equivalent is True for mutant in self.mutants)
+
+    @property
+    def survivors(self) -> list[Mutant]:
+        """Mutants that no test noticed, and that are not proven to be no faults."""
+        return [mutant for mutant in self.mutants if not mutant.killed_by and mutant.equivalent is not True]
+
+
+def run_campaign(
+    campaign: Campaign, directory: Path, *, seed: int, seconds: float, progress: Report
+) -> Outcome:
+    """Put faults into a design one at a time, and see which tests notice.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    directory : Path
+        Where netlists and the simulator are built.
+    seed : int
+        Of the faults that are drawn.
+    seconds : float
+        Time to prove one mutant equivalent.
+    progress : callable
+        Called with the number of mutants that are done, and of all.
+
+    Raises
+    ------
+    UserError
+        A tool is missing.
+    SimulationError
+        The netlist without a fault does not pass.
+    """
+    text = export(campaign.design)
+    netlist = Netlist.of(text.verilog, text.name, directory)
+    mutations = draw(SCOPES[campaign.scope](netlist), campaign.count, seed)
+    ports = text.port_names
+    build = directory / "build"
+    build_simulator([netlist.write_mutants(mutations)], text.name, [*ports, SELECT], build)
+    mutants = [
+        Mutant(number, netlist.describe(mutation), mutation.command(text.name))
+        for number, mutation in enumerate(mutations, 1)
+    ]
+    found = {mutant.number: mutant for mutant in mutants}
+    for killed in _kill(campaign, text.name, build, mutants, progress):
+        found[killed.number] = killed
+    left = [number for number, mutant in found.items() if not mutant.killed_by]
+
+    def decide(number: int) -> Mutant:
+        gate = netlist.write_mutant(mutations[number - 1], f"mutant{number}.v").read_text()
+        # A reset that lasts until the pipelines hold what inputs can bring about.
+        cycles, masks = campaign.design.latency + 1, MASKS[campaign.design.kind]
+        proven = equivalent(
+            netlist.verilog, gate, text.name, seconds=seconds, reset_cycles=cycles, masks=masks
+        )
+        return replace(found[number], equivalent=proven)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        decided = {mutant.number: mutant for mutant in pool.map(decide, left)}
+    return Outcome(campaign, list((found | decided).values()))
+
+
+def _kill(
+    campaign: Campaign, top: str, build: Path, mutants: Sequence[Mutant], progress: Report
+) -> Iterator[Mutant]:
+    """Run the tests one after another, each on the mutants that are left; give those that it notices."""
+    design = campaign.design
+    left = {mutant.number: mutant for mutant in mutants}
+    operands = quick_operands(design) + (shortest_tiles(design) if design.kind == "array" else [])
+    for testcase in campaign.testcases or TESTCASES[design.kind]:
+        if testcase == "stress" and design.kind == "mul" and not design.pipeline:
+            continue  # All pairs again.
+        numbers = list(left)
+        if not numbers:
+            return
+        failures = run_mutants(
+            design, top, operands, build, numbers, testcase=testcase, seed=1, progress=progress
+        )
+        for number, message in failures.items():
+            if message is not None:
+                yield replace(left.pop(number), killed_by=testcase, message=message)

@@ -1,0 +1,169 @@
+"""Tensors of real numbers to codes, with one scale or many."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lmul.golden.arguments import as_reals
+from lmul.golden.formats.codec import Rounding, encode
+from lmul.golden.formats.format import Codes, Format, check_format
+
+SELF_SCALED_EXPONENT_BITS = 8
+"""Formats with as many exponent bits have float32's range and are not scaled."""
+
+SCALINGS = {
+    "tensor": "one scale for each operand",
+    "row": "one for each row of the first operand and each column of the second",
+    "block": "a power of two for every 32 numbers along K, as in OCP MX",
+    "block-up": "the same, but twice as large where numbers of the 32 would saturate",
+    "power": "a power of two for each operand; formats with 8 exponent bits are scaled too, to below 2",
+}
+
+BLOCK_SCALINGS = ("block", "block-up")
+"""Those whose sums are of blocks."""
+
+BLOCK = 32
+"""Numbers that have a scale in common in the OCP Microscaling formats (MX v1.0)."""
+
+BLOCK_EXPONENTS = -127, 127
+"""Scales of the OCP Microscaling formats are E8M0: powers of two from 2^-127 to 2^127."""
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A tensor as codes and what they were divided by.
+
+    Parameters
+    ----------
+    codes : ndarray of unsigned int
+    scale : float64, or ndarray of float64
+        `decode(codes) * scale` approximates the tensor. One scale; or with `axis` those of the slices along
+        it, of shape 1 there; or with `quantise_blocks` one for each block.
+    """
+
+    codes: Codes
+    scale: Any
+
+    def scales(self) -> NDArray[np.float64]:
+        """Give the scale of each number: an array of the shape of the codes."""
+        scale = np.asarray(self.scale)
+        for axis in range(scale.ndim):
+            if scale.shape[axis] not in (1, self.codes.shape[axis]):
+                blocks = np.repeat(scale, BLOCK, axis=axis)
+                scale = np.take(blocks, np.arange(self.codes.shape[axis]), axis=axis)
+        return np.broadcast_to(scale, self.codes.shape)
+
+
+def quantise(
+    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int | None = None
+) -> Quantised:
+    """Scale a tensor so that its largest magnitude is the format's largest number, then encode.
+
+    Scales are normal doubles. Where all is zero the scale is 1, and so it is in formats with 8 exponent bits.
+
+    Parameters
+    ----------
+    tensor : array_like of finite floats, any shape
+    format_ : Format
+    rounding : {"nearest", "truncate"}
+        Nearest with ties to even, or toward zero.
+    axis : int, optional
+        Axis along which numbers have a scale in common. Default: one scale for the whole tensor.
+
+    Raises
+    ------
+    ValueError
+        The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
+    """
+    check_format(format_)
+    reals = as_reals(tensor)
+    peak = _peak(reals, axis)
+    if format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS:
+        scale = np.ones_like(peak)
+    else:
+        scale = np.where(peak, np.maximum(peak / format_.largest, np.finfo(np.float64).tiny), 1.0)
+    # A NumPy scalar, so that codes decoded to float32 are scaled in float64.
+    return Quantised(encode(reals / scale, format_, rounding), scale[()])
+
+
+def quantise_blocks(
+    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int = -1, *, up: bool = False
+) -> Quantised:
+    """Scale every 32 numbers along an axis by a power of two, then encode.
+
+    As OCP MX v1.0, section 6.3: the scale takes the largest magnitude into the format's highest binade, whose
+    last numbers may saturate; in formats with 8 exponent bits to between 1 and 2, where none does.
+
+    Parameters
+    ----------
+    tensor : array_like of finite floats, any shape
+    format_ : Format
+    rounding : {"nearest", "truncate"}
+    axis : int
+        The last block is shorter where its length is no multiple of 32.
+    up : bool
+        Take the next power of two where the largest magnitude is above the format's largest number.
+
+    Returns
+    -------
+    Quantised
+        The scale has a place for each block along the axis.
+
+    Raises
+    ------
+    ValueError
+        The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
+    """
+    check_format(format_)
+    reals = as_reals(tensor)
+    starts = np.arange(0, reals.shape[axis], BLOCK)
+    peak = _finite(np.maximum.reduceat(np.abs(reals), starts, axis=axis))
+    scale = _power_of_two_scale(peak, format_)
+    if up:
+        scale = np.where(peak > scale * format_.largest, 2 * scale, scale)
+        scale = np.minimum(scale, 2.0 ** BLOCK_EXPONENTS[1])
+    spread = np.repeat(scale, BLOCK, axis=axis).take(np.arange(reals.shape[axis]), axis=axis)
+    return Quantised(encode(reals / spread, format_, rounding), scale)
+
+
+def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest") -> Quantised:
+    """Scale a tensor by one power of two, as `quantise_blocks` does a block, then encode, saturating.
+
+    Parameters
+    ----------
+    tensor : array_like of finite floats, any shape
+    format_ : Format
+    rounding : {"nearest", "truncate"}
+
+    Raises
+    ------
+    ValueError
+        The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
+    """
+    check_format(format_)
+    reals = as_reals(tensor)
+    scale = _power_of_two_scale(_peak(reals), format_)
+    return Quantised(encode(reals / scale, format_, rounding), scale[()])
+
+
+def _power_of_two_scale(peak: Any, format_: Format) -> NDArray[np.float64]:
+    """Give the scales of the largest magnitudes of blocks, 1 where all is zero."""
+    wide = format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS
+    exponent = np.frexp(peak)[1] - (1 if wide else np.frexp(format_.largest)[1])
+    scale: NDArray[np.float64] = np.ldexp(1.0, np.clip(np.where(peak, exponent, 0), *BLOCK_EXPONENTS))
+    return scale
+
+
+def _peak(reals: NDArray[np.float64], axis: int | None = None) -> NDArray[np.float64]:
+    """Give the largest magnitude, of all or along an axis. That of NaN is NaN."""
+    keep = axis is not None
+    highest = np.max(reals, axis=axis, keepdims=keep, initial=0.0)
+    return _finite(np.maximum(highest, -np.min(reals, axis=axis, keepdims=keep, initial=0.0)))
+
+
+def _finite(peak: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not np.all(np.isfinite(peak)):
+        raise ValueError("tensor must be finite: NaN and infinity have no scale")
+    return peak

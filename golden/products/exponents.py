@@ -1,0 +1,43 @@
+"""The exponents that occur in matrices of codes, and ranges of exponents cut into windows."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.golden.arithmetic import Arithmetic
+from lmul.golden.formats.format import Format
+from lmul.golden.products.operand import finite_range, split
+
+Window = tuple[int, int]
+"""The first and the last of some exponents."""
+
+
+def exponent_ranges(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
+) -> tuple[Window | None, Window | None]:
+    """Give the smallest and the largest exponent of finite nonzero operands, None where there are none.
+
+    Parameters
+    ----------
+    a, b : ndarrays of integer codes, of any shapes
+    arithmetic : Arithmetic
+    """
+    first, second = arithmetic.formats
+    return _exponents(a, first, arithmetic), _exponents(b, second, arithmetic)
+
+
+def cut(exponents: Window | None, size: int) -> tuple[Window, ...]:
+    """Cut a range of exponents into windows of some size, the last one smaller."""
+    if exponents is None:
+        return ()
+    first, last = exponents
+    return tuple((low, min(low + size - 1, last)) for low in range(first, last + 1, size))
+
+
+def _exponents(codes: NDArray[Any], format_: Format, arithmetic: Arithmetic) -> Window | None:
+    ends = finite_range(codes, format_, arithmetic)
+    if ends is None:
+        return None
+    low, high = np.frexp(split(ends, format_, arithmetic).power)[1] - 1
+    return int(low), int(high)

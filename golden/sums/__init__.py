@@ -1,0 +1,1 @@
+"""Sums of products, in every order and width of the hardware."""

@@ -1,0 +1,1 @@
+"""Sums of products: fixed and floating point."""

@@ -1,0 +1,125 @@
+"""What the blocks that accumulate have in common: their ports and their lanes of products."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from lmul.design import Design
+from lmul.hdl.framework.flags import flag_bits
+from lmul.hdl.framework.hierarchy import Block, place
+from lmul.hdl.framework.pipeline import Pipeline, stages_before_sum, sum_cuts
+from lmul.hdl.multiplier.unrounded import WideProduct, operand_bits, product_specials, splits_nan
+
+
+class Accumulator(Block):
+    """Add N products to a sum every cycle.
+
+    The sum is the block's own, or in a weight-stationary array one that comes with the products and
+    goes on.
+
+    Latency: one cycle, one for each register stage before the sum, and one with `--carry save`.
+    Throughput: one step of N products every cycle; a sum may begin in the cycle after another one ended.
+
+    Parameters
+    ----------
+    design : Design
+
+    Members
+    -------
+    en : In(1)
+        Holds every register when low.
+    a, b : In(N*W), or one more
+        Lane n at bits n*W to (n+1)*W - 1, W of each operand's format; above them whether one of them
+        was NaN, where `splits_nan` says so.
+    valid : In(1)
+        A step.
+    first, last : In(1)
+        Whether it begins or ends a sum; they count with valid only. Not where sums travel.
+    sum_in, flags_in : In
+        The sum to add to, where sums travel: one cycle before the result, whatever the pipeline.
+    sum : Out(A)
+        The register: two's complement, or a number of the accumulator's format.
+    flags : Out(2), or Out(4) for formats with infinities
+        Of the sum so far: {minus infinity, plus infinity, nan, overflow}, or {nan, overflow}. Only in
+        fixed point: a floating-point sum is itself infinite or NaN.
+    done : Out(1)
+        The sum is complete. Not where sums travel.
+    """
+
+    block_name = "mac"
+    sequential = True
+
+    en: Signal
+    a: Signal
+    b: Signal
+    valid: Signal
+    first: Signal
+    last: Signal
+    sum_in: Signal
+    flags_in: Signal
+    sum: Signal
+    flags: Signal
+    done: Signal
+
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        self._travels = design.dataflow == "ws"
+        # Of a dot product whose result is the sum itself; others hide it until it is complete.
+        self._clears_sum = design.kind == "dot" and not design.converts
+        self.has_reset = not self._travels or stages_before_sum(design) > 0
+        first, second = operand_bits(design)
+        sums = {"sum": design.accumulator_bits} | ({"flags": flag_bits(design)} if flag_bits(design) else {})
+        members: dict[str, Any] = {
+            "en": In(1),
+            "a": In(first),
+            "b": In(second),
+            "valid": In(1),
+        }
+        if self._travels:
+            members |= {f"{name}_in": In(bits) for name, bits in sums.items()}
+        else:
+            members |= {"first": In(1), "last": In(1)}
+        members |= {name: Out(bits) for name, bits in sums.items()}
+        super().__init__(members | ({} if self._travels else {"done": Out(1)}))
+
+    def front(self, m: Module) -> tuple[Pipeline, SimpleNamespace, dict[str, Value]]:
+        """Give the register stages before the sum, the operands, and what else belongs to a step."""
+        pipeline = Pipeline(m, sum_cuts(self._design), ("valid",), self.en)
+        names = ["valid"] if self._travels else ["valid", "first", "last"]
+        control = {name: getattr(self, name) for name in names}
+        operands = pipeline.cut("inputs", a=self.a, b=self.b, **control)
+        step = {name: getattr(operands, name) for name in names}
+        if splits_nan(self._design):
+            pairs = zip((operands.a, operands.b), self._design.formats, strict=True)
+            step["nan"] = Cat(codes[-1] for codes, format_ in pairs if format_.nan is not None).any()
+        return pipeline, operands, step
+
+    def multiply(self, m: Module, platform: Any, operands: SimpleNamespace) -> list[dict[str, Value]]:
+        """Multiply the operands of every lane: give the outputs of `WideProduct`."""
+        first, second = self._design.formats
+        names = ["sign", "nonzero", "significand", "exponent", *product_specials(self._design)]
+        lanes: list[dict[str, Value]] = []
+        for lane in range(self._design.lanes):
+            product = place(m, platform, f"product_{lane}", WideProduct, self._design)
+            m.d.comb += [
+                product.a.eq(operands.a.word_select(lane, first.width)),
+                product.b.eq(operands.b.word_select(lane, second.width)),
+            ]
+            lanes.append({name: getattr(product, name) for name in names})
+        return lanes
+
+    def augend(self, m: Module, own: Signal, step: dict[str, Value]) -> Value:
+        """Give what a step is added to: the sum that comes in, or this one's, zero in the first step."""
+        if self._travels:
+            return self.sum_in
+        augend = Signal(len(own), name=f"{own.name}_augend")
+        m.d.comb += augend.eq(own & ~step["first"].replicate(len(own)))
+        return augend
+
+    def complete(self, m: Module, step: dict[str, Value]) -> None:
+        """Say, in the cycle after the last step, that the sum is complete."""
+        if not self._travels:
+            with m.If(self.en):
+                m.d.sync += self.done.eq(step["valid"] & step["last"])

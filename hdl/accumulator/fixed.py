@@ -1,0 +1,162 @@
+"""The multiply-accumulate of N lanes into a fixed-point register."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value
+
+from lmul.hdl.accumulator.align import Align
+from lmul.hdl.accumulator.base import Accumulator
+from lmul.hdl.framework.hierarchy import place
+from lmul.hdl.framework.pipeline import Pipeline, sum_cuts
+from lmul.hdl.multiplier.unrounded import product_specials
+from lmul.hdl.primitives.compressor import add_all, compress
+
+
+class MultiplyAccumulate(Accumulator):
+    """Add N products to a sum every cycle."""
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        pipeline, operands, step = self.front(m)
+        lanes = self.multiply(m, platform, operands)
+        special = self._special_flags([SimpleNamespace(**lane) for lane in lanes])
+        products, step = pipeline.cut_lanes("products", _without(lanes, "inf", "nan"), special | step)
+        lanes = [self._align(m, platform, lane, product) for lane, product in enumerate(products)]
+        clamped = Cat(lane.get("clamped", Const(0, 1)) for lane in lanes).any()
+        overflow = {"overflow": clamped if self._design.clamps else Const(0, 1)}
+        terms, step = pipeline.cut_lanes("terms", _without(lanes, "clamped"), step | overflow)
+        signs = [lane.sign for lane in terms]
+        rows = signed_rows([lane.term for lane in terms], signs, self._wide)
+        if "step" in sum_cuts(self._design):
+            # Two numbers, which are added with the running sum: no carry is waited for twice.
+            rows, ones = compress(m, rows, signs, self._wide, "step")
+            rows, signs, step = _cut_step(pipeline, rows, ones, step)
+        if self._design.carry == "save":
+            self._accumulate_saved(m, rows, signs, step)
+        else:
+            self._accumulate(m, rows, signs, step)
+        return m
+
+    @property
+    def _wide(self) -> int:
+        """One bit more than the register, or a step's sum if that is wider: enough for the true sum."""
+        return max(self._design.accumulator_bits, self._design.step_bits) + 1
+
+    def _align(self, m: Module, platform: Any, lane: int, product: SimpleNamespace) -> dict[str, Value]:
+        align = place(m, platform, f"align_{lane}", Align, self._design)
+        m.d.comb += [
+            align.sign.eq(product.sign),
+            align.nonzero.eq(product.nonzero),
+            align.significand.eq(product.significand),
+            align.exponent.eq(product.exponent),
+        ]
+        clamped = {"clamped": align.clamped} if self._design.clamps else {}
+        return {"term": align.term, "sign": product.sign} | clamped
+
+    def _special_flags(self, products: list[SimpleNamespace]) -> dict[str, Value]:
+        """Give the flags that the products of a step set, as far as there are any."""
+        specials = product_specials(self._design)
+        nan = Cat(p.nan for p in products).any() if "nan" in specials else Const(0, 1)
+        if "inf" not in specials:
+            return {"nan": nan}
+        plus = Cat(p.inf & ~p.sign for p in products).any()
+        minus = Cat(p.inf & p.sign for p in products).any()
+        return {"nan": nan, "plus": plus, "minus": minus}
+
+    def _accumulate(self, m: Module, rows: list[Value], ones: list[Value], step: dict[str, Value]) -> None:
+        """Add a step to the sum."""
+        own = Signal(len(self.sum), name="accumulator", reset_less=not self._clears_sum)
+        augend = sign_extend(self.augend(m, own, step), self._wide)
+        total = add_all(m, [*rows, augend], ones, self._wide, "total")
+        self._register_sum(m, own, total, step)
+        self.complete(m, step)
+
+    def _accumulate_saved(
+        self, m: Module, rows: list[Value], ones: list[Value], step: dict[str, Value]
+    ) -> None:
+        """Add a step to a sum of two numbers, and those to one number in the next cycle."""
+        bits = self._wide
+        pair = [Signal(bits, name=f"accumulator_{name}", reset_less=True) for name in ("sum", "carry")]
+        augends = [self.augend(m, register, step) for register in pair]
+        load = Signal(name="accumulator_load")
+        m.d.comb += load.eq(self.en & step["valid"])
+        # There are as many places as single bits: none is left.
+        saved, _ = compress(m, [*rows, *augends], ones, bits, "saved")
+        after = Pipeline(m, ("saved",), ("valid",), self.en).cut("saved", **step)
+        with m.If(load):
+            m.d.sync += [register.eq(row) for register, row in zip(pair, saved, strict=True)]
+        total = add_all(m, list(pair), [], bits, "total")
+        own = Signal(len(self.sum), name="accumulator", reset_less=not self._clears_sum)
+        self._register_sum(m, own, total, vars(after))
+        self.complete(m, vars(after))
+
+    def _register_sum(self, m: Module, own: Signal, total: Value, step: dict[str, Value]) -> None:
+        """Keep a true sum as far as the register goes, and the flags of all its steps."""
+        bits = len(own)
+        left_range = Signal()
+        m.d.comb += left_range.eq((total[bits - 1 : -1] ^ total[-1].replicate(len(total) - bits)).any())
+        flags = Signal(len(self.flags), name="sum_flags", reset_less=not self._clears_sum)
+        step_flags = Cat(step[name] for name in ("overflow", "nan", "plus", "minus") if name in step)
+        before = self.flags_in if self._travels else flags & ~step["first"].replicate(len(flags))
+        m.d.comb += [self.sum.eq(own), self.flags.eq(flags)]
+        load = Signal(name="sum_load")
+        m.d.comb += load.eq(self.en & step["valid"])
+        with m.If(load):
+            m.d.sync += [
+                own.eq(_saturated(total, left_range, bits) if self._design.saturates else total[:bits]),
+                flags.eq(before | step_flags | left_range),
+            ]
+
+
+def _without(lanes: list[dict[str, Value]], *names: str) -> list[dict[str, Value]]:
+    """Leave values of every lane out."""
+    return [{name: value for name, value in lane.items() if name not in names} for lane in lanes]
+
+
+def _cut_step(
+    pipeline: Pipeline, rows: list[Value], ones: list[Value], step: dict[str, Value]
+) -> tuple[list[Value], list[Value], dict[str, Value]]:
+    """Cut the datapath where a step is a few rows and single bits."""
+    values = {f"row_{index}": row for index, row in enumerate(rows)}
+    values |= {f"one_{index}": one for index, one in enumerate(ones)}
+    after = vars(pipeline.cut("step", **values, **step))
+    ordered = [after[name] for name in values]
+    return ordered[: len(rows)], ordered[len(rows) :], {name: after[name] for name in step}
+
+
+def _saturated(total: Value, left_range: Value, bits: int) -> Value:
+    """Stop a sum at the ends of the register's range."""
+    sign = total[-1]
+    return Mux(left_range, Cat((~sign).replicate(bits - 1), sign), total[:bits])
+
+
+def signed_rows(terms: list[Value], signs: list[Value], bits: int) -> list[Value]:
+    """Write signed numbers as unsigned ones that have the same sum modulo 2^bits.
+
+    A sign bit of weight -2^T is its inverse of weight 2^T, less 2^T. What is to be taken off, the
+    same for all, is one constant, which fits above the first number's sign. With an odd number of
+    terms one is extended by its sign instead.
+
+    Parameters
+    ----------
+    terms : list of Value
+        T bits each.
+    signs : list of Value
+    bits : int
+    """
+    width = len(terms[0])
+    rows: list[Value] = [Cat(term, ~sign) for term, sign in zip(terms, signs, strict=True)]
+    if len(terms) % 2:
+        rows[-1] = Cat(terms[-1], signs[-1].replicate(bits - width))
+    pairs = len(terms) // 2
+    if pairs:
+        above = bits - width - 1
+        rows[0] = Cat(rows[0], Const(-pairs % (1 << above), above))
+    return rows
+
+
+def sign_extend(value: Value, bits: int) -> Value:
+    """Widen a two's complement number."""
+    return Cat(value, value[-1].replicate(bits - len(value)))

@@ -1,0 +1,1 @@
+"""Systolic arrays: elements, and the two ways that operands and sums take."""

@@ -1,0 +1,203 @@
+"""The dot product and the array behind AXI4-Stream ports."""
+
+from dataclasses import replace
+from typing import Any
+
+from amaranth import Module, Signal
+from amaranth.lib.wiring import In, Out
+
+from lmul.design import Design
+from lmul.hdl.array.array import Array
+from lmul.hdl.dot import DotProductBlock
+from lmul.hdl.framework.component import DesignComponent
+from lmul.hdl.framework.hierarchy import Block, place
+
+
+def whole_bytes(bits: int) -> int:
+    """Round a width up to whole bytes, as AXI4-Stream's tdata has it."""
+    return (bits + 7) // 8 * 8
+
+
+def data_bits(design: Design) -> dict[str, int]:
+    """Give the width of tdata of the streams `a`, `b` and `c` of an array."""
+    first, second = (design.lanes * format_.width for format_ in design.formats)
+    bits = {"a": design.rows * first, "b": design.cols * second, "c": design.cols * design.output_bits}
+    return {stream: whole_bytes(width) for stream, width in bits.items()}
+
+
+def step_bits(design: Design) -> tuple[int, int]:
+    """Give the width of `a`, up to where `b` begins, and of both together, in tdata of a `dot`'s steps."""
+    first, second = (whole_bytes(design.lanes * format_.width) for format_ in design.formats)
+    return first, first + second
+
+
+class DotAxiStream(DesignComponent, Block):
+    """The dot product with AXI4-Stream's names, data padded to whole bytes: a result that waits stops it.
+
+    Latency: that of `DotProductBlock` if nothing pauses. Throughput: one step every cycle. While a result is
+    not taken all registers hold, so nothing is lost and nothing has to be stored; `s_axis_tready` follows
+    `m_axis_tready` within the cycle.
+
+    Parameters
+    ----------
+    design : Design
+        A `dot`, with `stream` or without.
+
+    Members
+    -------
+    s_axis_tdata : In
+        A step: lane n of `a` at bits n*W, lane n of `b` at n*W above the bytes of `a`.
+    s_axis_tlast : In(1)
+        Whether the step ends a dot product; the next one begins with the next step.
+    m_axis_tdata : Out
+        The result.
+    m_axis_tuser : Out(3)
+        {overflow, inf, nan}.
+    *_tvalid, *_tready
+        As AXI4-Stream has them.
+
+    Raises
+    ------
+    ValueError
+        The design is of another kind.
+    UserError
+        There is a model of the design, but no hardware.
+    """
+
+    kind = "dot"
+    block_name = "axi"
+    sequential = True
+
+    s_axis_tdata: Signal
+    s_axis_tvalid: Signal
+    s_axis_tready: Signal
+    s_axis_tlast: Signal
+    m_axis_tdata: Signal
+    m_axis_tvalid: Signal
+    m_axis_tready: Signal
+    m_axis_tuser: Signal
+
+    def __init__(self, design: Design) -> None:
+        members = {
+            "s_axis_tdata": In(step_bits(design)[1]),
+            "s_axis_tvalid": In(1),
+            "s_axis_tready": Out(1),
+            "s_axis_tlast": In(1),
+            "m_axis_tdata": Out(whole_bytes(design.output_bits)),
+            "m_axis_tvalid": Out(1),
+            "m_axis_tready": In(1),
+            "m_axis_tuser": Out(3),
+        }
+        # A dot product without has no enable.
+        super().__init__(replace(design, stream=True) if design.kind == "dot" else design, members)
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        dot = place(m, platform, "dot", DotProductBlock, self.design)
+        advance = Signal()
+        first = Signal(init=1)
+        m.d.comb += [
+            advance.eq(~dot.c_valid | self.m_axis_tready),
+            dot.en.eq(advance),
+            dot.a.eq(self.s_axis_tdata),
+            dot.b.eq(self.s_axis_tdata[step_bits(self.design)[0] :]),
+            dot.in_valid.eq(self.s_axis_tvalid),
+            dot.in_first.eq(first),
+            dot.in_last.eq(self.s_axis_tlast),
+            self.s_axis_tready.eq(advance),
+            self.m_axis_tdata.eq(dot.c),
+            self.m_axis_tuser.eq(dot.c_flags),
+            self.m_axis_tvalid.eq(dot.c_valid),
+        ]
+        with m.If(self.s_axis_tvalid & advance):
+            m.d.sync += first.eq(self.s_axis_tlast)
+        return m
+
+
+class ArrayAxiStream(DesignComponent, Block):
+    """The array with AXI4-Stream's names, data padded to whole bytes.
+
+    Latency and throughput are those of `Array`.
+
+    Parameters
+    ----------
+    design : Design
+        An `array`.
+
+    Members
+    -------
+    s_axis_a_tdata, s_axis_b_tdata : In
+        Row r, lane n of `a` at bits (r*N+n)*W, column c, lane n of `b` at (c*N+n)*W.
+    m_axis_c_tdata : Out
+        One row, column c at bits c*A.
+    m_axis_c_tuser : Out(4)
+        {mismatch, overflow, inf, nan}, over the row.
+    *_tvalid, *_tready, *_tlast
+        As AXI4-Stream has them.
+
+    Raises
+    ------
+    ValueError
+        The design is of another kind.
+    UserError
+        There is a model of the design, but no hardware.
+    """
+
+    kind = "array"
+    sequential = True
+    block_name = "axi"
+
+    s_axis_a_tdata: Signal
+    s_axis_a_tvalid: Signal
+    s_axis_a_tready: Signal
+    s_axis_a_tlast: Signal
+    s_axis_b_tdata: Signal
+    s_axis_b_tvalid: Signal
+    s_axis_b_tready: Signal
+    s_axis_b_tlast: Signal
+    m_axis_c_tdata: Signal
+    m_axis_c_tvalid: Signal
+    m_axis_c_tready: Signal
+    m_axis_c_tlast: Signal
+    m_axis_c_tuser: Signal
+
+    def __init__(self, design: Design) -> None:
+        bits = data_bits(design)
+        members: dict[str, Any] = {}
+        for stream in ("a", "b"):
+            members |= {
+                f"s_axis_{stream}_tdata": In(bits[stream]),
+                f"s_axis_{stream}_tvalid": In(1),
+                f"s_axis_{stream}_tready": Out(1),
+                f"s_axis_{stream}_tlast": In(1),
+            }
+        members |= {
+            "m_axis_c_tdata": Out(bits["c"]),
+            "m_axis_c_tvalid": Out(1),
+            "m_axis_c_tready": In(1),
+            "m_axis_c_tlast": Out(1),
+            "m_axis_c_tuser": Out(4),
+        }
+        super().__init__(design, members)
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        array = place(m, platform, "array", Array, self.design)
+        m.d.comb += [
+            array.a.payload.data.eq(self.s_axis_a_tdata),
+            array.a.payload.last.eq(self.s_axis_a_tlast),
+            array.a.valid.eq(self.s_axis_a_tvalid),
+            self.s_axis_a_tready.eq(array.a.ready),
+            array.b.payload.data.eq(self.s_axis_b_tdata),
+            array.b.payload.last.eq(self.s_axis_b_tlast),
+            array.b.valid.eq(self.s_axis_b_tvalid),
+            self.s_axis_b_tready.eq(array.b.ready),
+            self.m_axis_c_tdata.eq(array.c.payload.data),
+            self.m_axis_c_tlast.eq(array.c.payload.last),
+            self.m_axis_c_tuser.eq(array.c.payload.flags),
+            self.m_axis_c_tvalid.eq(array.c.valid),
+            array.c.ready.eq(self.m_axis_c_tready),
+        ]
+        return m

@@ -1,0 +1,1 @@
+"""Floating-point numbers: addition, and rounding to a format."""

@@ -1,0 +1,1 @@
+"""Operands taken apart, and their products, rounded and not."""

@@ -1,0 +1,1 @@
+"""Blocks of arithmetic that know nothing of designs."""

@@ -1,0 +1,1 @@
+"""From Amaranth to Verilog as a person would write it."""

@@ -1,0 +1,1 @@
+"""Products of matrices for the language model: on the host, in PyTorch, in a simulated array."""

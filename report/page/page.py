@@ -1,0 +1,133 @@
+"""The page and all files of a report."""
+
+import json
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lmul.host.files import scratch
+from lmul.programs.extras import require
+from lmul.report.contents import Contents
+from lmul.report.measure import DRAWN, Figures, drawn_file
+from lmul.report.sections.charts import Chart
+from lmul.report.sections.sections import Section, sections
+
+PLACE = Path(__file__).parent
+
+VEGALITE = "6.4"
+
+PDF_PAGE = """\
+#set document(date: none)
+#set page(width: auto, height: auto, margin: 2pt)
+#image("figure.svg")
+"""
+"""A page as large as the figure, for Typst. Without a date, the same figure gives the same bytes."""
+
+REPORT = "report"
+"""What the JSON file says that it is."""
+
+
+def check_drawing() -> None:
+    """Refuse to begin without what draws the page.
+
+    Raises
+    ------
+    UserError
+        The extra `report` is not installed.
+    """
+    require("report")
+
+
+def report_files(contents: Contents) -> dict[str, str | bytes]:
+    """Make all files of a report.
+
+    Parameters
+    ----------
+    contents : Contents
+
+    Returns
+    -------
+    dict of str to str or bytes
+        By name: index.html, report.json, drawn operands, a CSV file for each table, SVG and PDF for each
+        figure.
+    """
+    found = sections(contents)
+    files: dict[str, str | bytes] = {"index.html": page(found), "report.json": report_json(contents)}
+    files[DRAWN] = drawn_file()
+    files |= {f"{table.name}.csv": table.csv() for section in found for table in section.tables}
+    for chart in [chart for section in found for chart in section.charts]:
+        files |= figure_files(chart)
+    return files
+
+
+def page(found: list[Section]) -> str:
+    """Write the page, which needs nothing beside itself."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PLACE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    charts = {chart.name: chart.page_spec() for section in found for chart in section.charts}
+    return environment.get_template("page.html").render(
+        sections=found,
+        version=version("lmul"),
+        style=(PLACE / "page.css").read_text(encoding="utf-8"),
+        script=(PLACE / "page.js").read_text(encoding="utf-8"),
+        library=chart_library(),
+        charts=in_script(charts),
+    )
+
+
+def report_json(contents: Contents) -> str:
+    """Write all figures, for programs and `lmul compare`."""
+    content = {
+        "report": REPORT,
+        "made": contents.made,
+        "points": [_finite(figures) for figures in contents.figures.values()],
+        "fp32_add": contents.adder,
+        "gates": contents.gates,
+        "accuracy_claims": contents.claims,
+        "language_model": {
+            name: getattr(contents.model, name)
+            for name in ("source", "accuracy", "bias", "questions", "energy")
+        },
+    }
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _finite(figures: Figures) -> Figures:
+    """Give figures for JSON, which has no infinity: errors of sums that overflow are none."""
+    return {name: None if value == math.inf else value for name, value in figures.items()}
+
+
+def figure_files(chart: Chart) -> dict[str, str | bytes]:
+    """Draw a figure for a paper.
+
+    vl-convert writes PDF too, the parts of it in another order every time.
+    """
+    import typst
+    import vl_convert
+
+    svg = vl_convert.vegalite_to_svg(chart.figure_spec(), vl_version=VEGALITE)
+    with scratch() as directory:
+        (directory / "figure.svg").write_text(svg, encoding="utf-8")
+        page = directory / "page.typ"
+        page.write_text(PDF_PAGE, encoding="utf-8")
+        return {f"{chart.name}.svg": svg, f"{chart.name}.pdf": typst.compile(page, ignore_system_fonts=True)}
+
+
+def in_script(values: Mapping[str, Any]) -> str:
+    """Write plain values as JavaScript that no text in them can end."""
+    return json.dumps(values).replace("<", "\\u003c")
+
+
+@cache
+def chart_library() -> str:
+    """Give Vega, Vega-Lite and Vega-Embed as one script."""
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGALITE)
+    return bundle.replace("</script", "<\\/script")

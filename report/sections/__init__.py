@@ -1,0 +1,1 @@
+"""What the page says: its answer, sections, tables and charts."""

@@ -1,0 +1,418 @@
+"""Charts of a report as Vega-Lite: one for the page, with a choice of the format, and one for a paper."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lmul.cost.power.energy import Energy
+from lmul.explore.search.pareto import front
+from lmul.llm.suites import FULL_PRECISION_IS, WITHOUT_HEAD
+from lmul.metrics import METRICS
+from lmul.report.contents import Contents
+from lmul.report.measure import Figures
+from lmul.report.plan import BEST_SUM, FP32_SUM, MULTIPLIERS, SUMS
+from lmul.terminal.pictures import COLOURS
+
+Spec = dict[str, Any]
+Values = Sequence[Mapping[str, Any]]
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+SHADES = ("#08306b", "#4292c6", "#fdae61", "#d9d9d9", "#7f3b08", "#b35806", "#f7f7f7")
+"""Of the parts of a bar: apart in lightness too, for print in grey."""
+
+PARTS = {"net": "net switching", "internal": "inside cells", "clock": "clock", "leakage": "leakage"}
+
+CONFIG = {
+    "font": "system-ui, sans-serif",
+    "axis": {"labelLimit": 220, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
+    "legend": {"labelFontSize": 12},
+    "header": {"labelFontSize": 13, "labelFontWeight": "normal"},
+    "view": {"stroke": None},
+}
+"""Of every chart."""
+
+SHORT = 16
+"""Characters of labels, three of which fit beside each other on a phone."""
+
+PARETO = ("energy_per_product_fj", "rms_error_percent")
+"""What is drawn against each other, names of `lmul.metrics.METRICS`."""
+
+BEATEN = "beaten"
+
+PLACES = {"attention": "attention", "all": "everywhere", WITHOUT_HEAD: "all but the head"}
+"""Where an arithmetic is taken, by its scope."""
+
+POINT = {"type": "point", "size": 80, "opacity": 1}
+
+FIGURE_WIDTH = 230
+"""Of a panel of a figure for a paper, in pixels."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart.
+
+    Parameters
+    ----------
+    name : str
+        Of its files, without the suffix.
+    title : str
+    caption : str
+        How to read it.
+    view : dict
+        Vega-Lite of one panel: layers or a mark, without data.
+    values : sequence of mapping
+        Its data.
+    choice : str
+        The field of the data that distinguishes panels; empty where there is one.
+    height : int
+        Of a panel, in pixels.
+    """
+
+    name: str
+    title: str
+    caption: str
+    view: Spec
+    values: Values
+    choice: str
+    height: int
+
+    @property
+    def panels(self) -> list[str]:
+        """Values of the field that distinguishes panels."""
+        return list(dict.fromkeys(row[self.choice] for row in self.values)) if self.choice else []
+
+    def page_spec(self) -> Spec:
+        """Give the chart as wide as its place, one panel, to be chosen."""
+        spec = self._common() | self.view
+        spec |= {
+            "width": "container",
+            "height": self.height,
+            "autosize": {"type": "fit-x", "contains": "padding"},
+        }
+        if not self.choice:
+            return spec
+        menu = {"input": "select", "options": self.panels, "name": f"{self.choice}: "}
+        chosen = {"name": "chosen", "value": self.panels[0], "bind": menu}
+        only = {"filter": f"datum['{self.choice}'] == chosen"}
+        return spec | {"params": [chosen], "transform": [only]}
+
+    def figure_spec(self) -> Spec:
+        """Give all panels beside each other, for a paper."""
+        panel = self.view | {"width": FIGURE_WIDTH, "height": self.height}
+        if not self.choice:
+            return self._common() | panel | {"width": 2 * FIGURE_WIDTH}
+        header = {"title": None}
+        return self._common() | {
+            "facet": {"field": self.choice, "type": "nominal", "sort": self.panels, "header": header},
+            "columns": 3,
+            "spec": panel,
+            "resolve": {"scale": {"x": "independent", "y": "independent"}},
+        }
+
+    def _common(self) -> Spec:
+        return {
+            "$schema": SCHEMA,
+            "description": self.title,
+            "data": {"values": list(self.values)},
+            "config": CONFIG,
+        }
+
+
+def savings_chart(contents: Contents) -> Chart:
+    """Draw what L-Mul saves, by format and what it is used in, beside the paper's claims."""
+    kinds: dict[str, Callable[[str], float | None]] = {
+        "product": contents.saved_by_product,
+        f"dot product, {FP32_SUM.title}": lambda name: contents.saved_by_dot(name, FP32_SUM),
+        f"dot product, {BEST_SUM.title}": lambda name: contents.saved_by_dot(name, BEST_SUM),
+    }
+    values = [
+        {"format": name, "of": kind, "saved": share}
+        for name in contents.formats
+        for kind, saved in kinds.items()
+        if (share := saved(name)) is not None
+    ]
+    colours = ["#0072B2", "#E69F00", "#999999"]
+    encoding = {
+        "x": {"field": "saved", "type": "quantitative", "axis": {"format": "%"}, "title": "energy saved"},
+        "y": {"field": "format", "type": "nominal", "sort": contents.formats, "title": None},
+        "yOffset": {"field": "of", "type": "nominal", "sort": list(kinds)},
+        "color": _colour("of", dict(zip(kinds, colours, strict=True))),
+        "tooltip": [{"field": "format"}, {"field": "of"}, {"field": "saved", "format": ".1%"}],
+    }
+    return Chart(
+        "savings",
+        "Energy that L-Mul saves beside the exact multiplier",
+        "The paper claims 95 % of a product and 80 % of a dot product.",
+        {"mark": "bar", "encoding": encoding},
+        values,
+        "",
+        240,
+    )
+
+
+def products_chart(contents: Contents) -> Chart:
+    """Draw the energy of a product, part by part."""
+    values = [row for figures in contents.products() for row in _parts(figures, _names(figures))]
+    return Chart(
+        "energy_products",
+        "Energy of one product",
+        "Black tick: without glitches. A multiplier without pipeline has no clock.",
+        _stacked(list(PARTS.values())),
+        values,
+        "format",
+        150,
+    )
+
+
+def dots_chart(contents: Contents) -> Chart:
+    """Draw the energy of a product of a dot product, part by part."""
+    values = []
+    for sum_ in SUMS:
+        for figures in contents.dots(sum_):
+            names = _names(figures)
+            labels = {"dot product": f"{names['format']}, {sum_.title}", **names}
+            values += _parts(figures, labels)
+    return Chart(
+        "energy_dots",
+        "Energy of one product of a dot product",
+        "The whole element's energy, over its lanes. Black tick: without glitches.",
+        _stacked(list(PARTS.values())),
+        values,
+        "dot product",
+        150,
+    )
+
+
+def blocks_chart(contents: Contents) -> Chart:
+    """Draw where the energy of a dot product goes."""
+    designs = contents.dots(BEST_SUM)
+    values = [
+        {**_names(figures), "part": part, "order": order, "energy": energy}
+        for figures in designs
+        for order, (part, energy) in enumerate(figures["blocks"].items())
+    ]
+    return Chart(
+        "energy_blocks",
+        f"Where the energy of a dot product goes: {BEST_SUM.title}",
+        "Blocks are mapped one by one to be told apart, and take more than mapped as a whole: see the table.",
+        _stacked(list(designs[0]["blocks"]), ticks=False),
+        values,
+        "format",
+        150,
+    )
+
+
+def area_chart(contents: Contents) -> Chart:
+    """Draw area against delay."""
+    values = [
+        {**_names(figures), "area": figures["area_um2"], "delay": figures["critical_delay_ps"]}
+        for figures in contents.products()
+    ]
+    return Chart(
+        "area_delay",
+        "Area and critical delay of multipliers",
+        "Mapped for the least area x energy, no clock asked for: left and low is better.",
+        _scatter(("area", "area, um2"), ("delay", "critical delay, ps"), ["format"], log=False),
+        values,
+        "format",
+        260,
+    )
+
+
+def pareto_chart(contents: Contents) -> Chart:
+    """Draw error against energy, the Pareto front filled."""
+    groups = {"multiplier alone": contents.products()}
+    groups |= {f"dot product, {sum_.title}": contents.dots(sum_) for sum_ in SUMS}
+    values = []
+    for title, designs in groups.items():
+        best = front([[figures[name] for name in PARETO] for figures in designs])
+        for figures, on_front in zip(designs, best, strict=True):
+            values.append(
+                {
+                    "design": title,
+                    **_names(figures),
+                    **{name: figures[name] for name in PARETO},
+                    "front": "on the Pareto front" if on_front else BEATEN,
+                    "verilog": figures["verilog"],
+                }
+            )
+    x, y = ((name, f"{METRICS[name].label}, {METRICS[name].unit}") for name in PARETO)
+    return Chart(
+        "pareto",
+        "Error against energy",
+        "RMS error of dot products of the operands, quantisation included. Filled: no design beside it "
+        "has less of both.",
+        _scatter(x, y, ["format", "front", "verilog"], log=True, hollow=f"datum.front == '{BEATEN}'"),
+        values,
+        "design",
+        320,
+    )
+
+
+def model_chart(contents: Contents) -> Chart:
+    """Draw the perplexity under each multiplier, with its interval."""
+    values = []
+    for row in contents.model.accuracy:
+        mul, *rest = row["arithmetic"].split(",")
+        if mul not in MULTIPLIERS or any(word.startswith("acc=") for word in rest):
+            continue
+        ratio = row["ratio"]
+        values.append(
+            {
+                "operands": " ".join([rest[0], *(["truncated"] if "truncate" in rest else [])]),
+                "multiplier": mul,
+                "where": next(place for scope, place in PLACES.items() if scope in rest),
+                "ratio": ratio["value"],
+                "low": ratio["value"] - ratio["half_width"],
+                "high": ratio["value"] + ratio["half_width"],
+            }
+        )
+    x = {"type": "quantitative", "title": "perplexity / full precision", "scale": {"zero": False}}
+    y = {"field": "multiplier", "type": "nominal", "sort": list(MULTIPLIERS), "title": None}
+    places = dict(zip(PLACES.values(), ("#0072B2", "#D55E00", "#009E73"), strict=True))
+    colour = _colour("where", places)
+    shape = colour | {"scale": {"domain": list(places)}}
+    tooltip = [{"field": name} for name in ("operands", "multiplier", "where", "ratio", "low", "high")]
+    view = {
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 2},
+                "encoding": {"x": x | {"field": "low"}, "x2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 70},
+                "encoding": {"x": x | {"field": "ratio"}, "shape": shape},
+            },
+        ],
+        "encoding": {"y": y, "color": colour, "tooltip": tooltip},
+    }
+    return Chart(
+        "language_model",
+        "SmolLM2-135M: perplexity over that of full precision",
+        "With 95 % intervals. Attention: its two products; everywhere: every matrix product; head: the "
+        f"output layer. Exact sums. {FULL_PRECISION_IS}",
+        view,
+        values,
+        "operands",
+        220,
+    )
+
+
+def token_chart(contents: Contents) -> Chart:
+    """Draw what a token takes."""
+    names = {"multipliers": "multipliers", "elements": "rest of the elements", "sram": "SRAM", "dram": "DRAM"}
+    values = []
+    for found in contents.model.energy:
+        batch = found["machine"]["batch"]
+        machine = "one token" if batch == 1 else f"{batch:,} tokens"
+        for order, (part, name) in enumerate(names.items()):
+            energy = sum(kind[part] for kind in found["kinds"])
+            values.append(
+                {
+                    "weights for": machine,
+                    "multiplier": found["design"]["mul"],
+                    "part": name,
+                    "order": order,
+                    "energy": energy,
+                }
+            )
+    view = _stacked(list(names.values()), ticks=False, title="energy of a token, uJ")
+    return Chart(
+        "token",
+        "Energy of one token of SmolLM2-135M",
+        "Weights are read from DRAM for one token, or once for 256 that share them.",
+        view,
+        values,
+        "weights for",
+        110,
+    )
+
+
+def _names(figures: Figures) -> dict[str, str]:
+    """Give format and multiplier of a design."""
+    return {"format": figures["design"]["format"], "multiplier": figures["design"]["mul"]}
+
+
+def _parts(figures: Figures, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Give a row for each part of an energy, with what there is without glitches."""
+    energy = Energy(**figures["energy_parts_fj"])
+    return [
+        {
+            **labels,
+            "part": title,
+            "order": order,
+            "energy": getattr(energy, part),
+            "total": energy.total,
+            "without glitches": figures["energy_per_product_zero_delay_fj"],
+        }
+        for order, (part, title) in enumerate(PARTS.items())
+    ]
+
+
+def _stacked(parts: Sequence[str], *, ticks: bool = True, title: str = "energy of a product, fJ") -> Spec:
+    """Make stacked bars of multipliers, with a tick where glitches begin."""
+    y = {"field": "multiplier", "type": "nominal", "sort": list(MULTIPLIERS), "title": None}
+    x = {"field": "energy", "type": "quantitative", "title": title}
+    colour = _colour("part", dict(zip(parts, SHADES, strict=False)))
+    tooltip = [
+        {"field": "multiplier"},
+        {"field": "part"},
+        {"field": "energy", "format": ",.4~g"},
+        *([{"field": name, "format": ",.4~g"} for name in ("total", "without glitches")] if ticks else []),
+    ]
+    bars = {
+        "mark": {"type": "bar", "stroke": "#333333", "strokeWidth": 0.4},
+        "encoding": {"x": x, "color": colour, "order": {"field": "order"}, "tooltip": tooltip},
+    }
+    tick = {
+        "mark": {"type": "tick", "color": "black", "thickness": 2.5, "size": 18},
+        "encoding": {"x": {"field": "without glitches", "type": "quantitative", "title": title}},
+    }
+    return {"layer": [bars, tick] if ticks else [bars], "encoding": {"y": y}}
+
+
+def _scatter(
+    x: tuple[str, str], y: tuple[str, str], more: Sequence[str], *, log: bool, hollow: str = ""
+) -> Spec:
+    """Make points of multipliers; where some are hollow, all have the names of their formats.
+
+    `hollow` is an expression of Vega.
+    """
+    axes = {
+        channel: {
+            "field": field,
+            "type": "quantitative",
+            "title": title,
+            "scale": {"type": "log", "nice": False, "padding": 16} if log else {"zero": False, "padding": 12},
+        }
+        for channel, (field, title) in (("x", x), ("y", y))
+    }
+    fields = [{"field": "multiplier"}, *({"field": field, "format": ",.4~g"} for field, _ in (x, y))]
+    colour = _colour("multiplier", COLOURS)
+    marks: Spec = {
+        "stroke": colour,
+        "fill": colour,
+        "shape": colour | {"scale": {"domain": list(COLOURS)}},
+        "tooltip": [*fields, *({"field": field} for field in more)],
+    }
+    points = {"mark": POINT, "encoding": marks}
+    if not hollow:
+        return points | {"encoding": axes | marks}
+    marks["fill"] = colour | {"condition": {"test": hollow, "value": "white"}}
+    names = {
+        "mark": {"type": "text", "dx": 9, "align": "left", "fontSize": 11},
+        "encoding": {"text": {"field": "format"}},
+    }
+    return {"layer": [points, names], "encoding": axes}
+
+
+def _colour(field: str, colours: Mapping[str, str]) -> Spec:
+    columns = 3 if max(map(len, colours)) <= SHORT else 1
+    legend = {"title": None, "orient": "bottom", "columns": columns, "labelLimit": 320}
+    return {"field": field, "type": "nominal", "scale": _scale(colours), "legend": legend}
+
+
+def _scale(colours: Mapping[str, str]) -> Spec:
+    return {"domain": list(colours), "range": list(colours.values())}

@@ -1,0 +1,1 @@
+"""What a simulation has seen: functional coverage."""

@@ -1,0 +1,1 @@
+"""Benches in C++, for runs over every pair of operands."""

@@ -1,0 +1,319 @@
+"""Benches without Python in the loop: C++ that Verilator compiles together with the design.
+
+Multipliers get pairs of codes and the golden model's products through a pipe, several designs side by side.
+An array gets tiles from a file, see `lmul.sim.stimulus.tiles`.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.design import Design, make_design
+from lmul.golden import multiply
+from lmul.hdl.axi_stream import data_bits
+from lmul.host.files import check_room, write_files
+from lmul.sim.simulate import SimulationError, built, prepare_directory
+from lmul.sim.simulators.verilator import (
+    make_command,
+    plain_file,
+    run_build,
+    runtime,
+    verilator_environment,
+    verilator_version,
+)
+from lmul.sim.stimulus.tiles import Tile
+
+Codes = NDArray[Any]
+
+FIELD_TYPES = {8: "uint8_t", 16: "uint16_t", 32: "uint32_t"}
+"""C++ types by the bits of a field that holds one code."""
+
+OPTIMISE = "-O3"
+"""What a design is compiled with: nothing else runs in every cycle."""
+
+OF_256 = 256
+"""Probabilities of pauses are multiples of one part in this many."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A multiplier to be compared with the golden model.
+
+    Parameters
+    ----------
+    design : Design
+        A combinational `mul`.
+    top : str
+        Its module: of the RTL, or of a netlist.
+    """
+
+    design: Design
+    top: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a bench of multipliers compared, all of it equal.
+
+    Parameters
+    ----------
+    products : int
+        Of all candidates.
+    golden_seconds : float
+        Time that the golden model took for them.
+    """
+
+    products: int
+    golden_seconds: float
+
+
+@dataclass(frozen=True)
+class ArrayRun:
+    """What a bench of an array counted.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of results that were compared, all of them equal; 0 of a bare run.
+    cycles : int
+    seconds : float
+        Processor time of the loop, start of the process left out.
+    """
+
+    rows: int
+    cycles: int
+    seconds: float
+
+
+def build_products(
+    candidates: Sequence[Candidate], sources: Sequence[Path], lanes: int, directory: Path
+) -> Path:
+    """Build the bench of multipliers of one format, each of them `lanes` times.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+    sources : sequence of Path
+        Verilog files with all their modules.
+    lanes : int
+        Pairs that are multiplied at once, in fields of 8, 16 or 32 bits: together 8, 16, or a multiple of 32
+        bits, as Verilator stores a port.
+    directory : Path
+
+    Returns
+    -------
+    Path
+        The program.
+
+    Raises
+    ------
+    UserError
+        There is no usable Verilator or C++ compiler.
+    SimulationError
+        One of them refused the sources.
+    """
+    format_ = candidates[0].design.format
+    directory = prepare_directory(directory)
+    (wrapper,) = write_files(directory, {"wrapper.v": products_wrapper(candidates, lanes)})
+    field = FIELD_TYPES[8 * format_.dtype.itemsize]
+    return _build([wrapper, *sources], "lmul_products", "products.cpp", directory, f"-DFIELD={field}")
+
+
+def products_wrapper(candidates: Sequence[Candidate], lanes: int) -> str:
+    """Write the module that places every candidate `lanes` times on the same operands."""
+    format_ = candidates[0].design.format
+    field = 8 * format_.dtype.itemsize
+    padding = f"{field - format_.width}'h0, " if field > format_.width else ""
+    lines = [
+        "module lmul_products (",
+        f"  input  wire [{lanes * field - 1}:0] a,",
+        f"  input  wire [{lanes * field - 1}:0] b,",
+        f"  output wire [{lanes * field - 1}:0] p [0:{len(candidates) - 1}]",
+        ");",
+    ]
+    for index, candidate in enumerate(candidates):
+        for lane in range(lanes):
+            low, product = lane * field, f"p_{index}_{lane}"
+            operands = ", ".join(f".{port}({port}[{low} +: {format_.width}])" for port in "ab")
+            lines.append(f"  wire [{format_.width - 1}:0] {product};")
+            lines.append(f"  {candidate.top} m_{index}_{lane} ({operands}, .p({product}));")
+        fields = ", ".join(f"{padding}p_{index}_{lane}" for lane in reversed(range(lanes)))
+        lines.append(f"  assign p[{index}] = {{{fields}}};")
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def compare_products(
+    program: Path, candidates: Sequence[Candidate], pairs: Iterable[tuple[Codes, Codes]]
+) -> Comparison:
+    """Send pairs and the golden model's products to a bench that `build_products` built.
+
+    Parameters
+    ----------
+    program : Path
+    candidates : sequence of Candidate
+        Those that it was built with.
+    pairs : iterable of (ndarray, ndarray)
+        Blocks of codes of the candidates' format, one-dimensional.
+
+    Raises
+    ------
+    SimulationError
+        A product differs: the message names candidate, operands, and both products.
+    """
+    models = list(dict.fromkeys(candidate.design for candidate in candidates))
+    arguments = [f"{models.index(candidate.design)}:{candidate.top}" for candidate in candidates]
+    dtype = candidates[0].design.format.dtype
+    sent, golden_seconds = 0, 0.0
+    process = subprocess.Popen(  # noqa: S603
+        [str(program), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None  # noqa: S101
+    try:
+        for a, b in pairs:
+            first, second = (np.ascontiguousarray(codes, dtype=dtype) for codes in (a, b))
+            start = time.perf_counter()
+            products = [multiply(first, second, model) for model in models]
+            golden_seconds += time.perf_counter() - start
+            process.stdin.write(np.uint32(a.size).tobytes())
+            for column in (first, second, *products):
+                process.stdin.write(column.data)
+            sent += a.size * len(candidates)
+    except BrokenPipeError:
+        pass  # It has found a disagreement, and says so.
+    output = process.communicate()[0].decode()
+    _check_exit(process.returncode, output)
+    if int(output) != sent:
+        raise SimulationError(f"the bench compared {int(output)} products of {sent}")
+    return Comparison(sent, golden_seconds)
+
+
+def _check_exit(status: int, output: str) -> None:
+    if status:
+        raise SimulationError(output.strip() or f"the bench ended with exit status {status}")
+
+
+def build_array(sources: Sequence[Path], top: str, directory: Path, design: Design | None = None) -> Path:
+    """Build the bench of an array.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Verilog files.
+    top : str
+        Name of the array's module.
+    directory : Path
+    design : Design, optional
+        The array; needed where its clock or reset are not as usual.
+
+    Returns
+    -------
+    Path
+        The program.
+
+    Raises
+    ------
+    UserError
+        There is no usable Verilator or C++ compiler.
+    SimulationError
+        One of them refused the sources.
+    """
+    array = design or make_design("array")
+    ports = {"CLOCK": array.clock_name, "RESET": array.reset_name, "RESET_ON": array.reset_level}
+    flags = [f"-D{name}={value}" for name, value in ports.items()]
+    return _build(sources, top, "streams.cpp", prepare_directory(directory), *flags)
+
+
+def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags: str) -> Path:
+    """Compile a design, as class Vbench, with a C++ program beside this file."""
+    environment = verilator_environment()
+    log, main_file = directory / "build.log", Path(__file__).with_name(main)
+    command = ["verilator", "--cc", "--exe", "-O3", "--x-initial", "fast", "-Wno-fatal"]
+    command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", "."]
+    command += ["-CFLAGS", " ".join(["-march=native", *flags])]
+    command += [
+        "--no-MMD",
+        *(os.path.relpath(path, directory) for path in sources),
+        str(plain_file(main_file)),
+    ]
+    try:
+        with built(directory, [*sources, main_file], [verilator_version(), *command]) as missing:
+            if missing:
+                _compile(command, directory, environment, log)
+    except RuntimeError as error:
+        check_room(directory)
+        raise SimulationError(f"Verilator could not build {top}: see {log}") from error
+    return directory / "Vbench"
+
+
+def _compile(command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path) -> None:
+    with log.open("w") as output:
+        run_build(command, directory, environment, output)
+        runtime(environment).bring(directory)
+        run_build(make_command(directory, "Vbench.mk", OPTIMISE), directory, environment, output)
+
+
+def write_tiles(jobs: Sequence[Tile], design: Design, path: Path) -> None:
+    """Write tiles for the bench of an array, as streams.cpp describes."""
+    a, b, c = (bits // 8 for bits in data_bits(design).values())
+    parts = [np.array([a, b, c, len(jobs)], dtype="<u4").tobytes()]
+    for tile in jobs:
+        for beats, size in ((tile.a, a), (tile.b, b), (tile.rows, c)):
+            parts.append(np.uint32(len(beats)).tobytes())
+            parts += [beat.to_bytes(size, "little") for beat in beats]
+        parts += [np.uint32(len(tile.flags)).tobytes(), bytes(tile.flags)]
+    write_files(path.parent, {path.name: b"".join(parts)})
+
+
+def run_array(
+    program: Path,
+    tiles: Path,
+    *,
+    passes: int = 1,
+    pause: float = 0.0,
+    seed: int = 0,
+    rows: Path | None = None,
+) -> ArrayRun:
+    """Send all tiles, one after the other, and compare every row and its flags.
+
+    Parameters
+    ----------
+    program : Path
+        Of `build_array`.
+    tiles : Path
+        Of `write_tiles`.
+    passes : int
+        How often all tiles are sent.
+    pause : float
+        Probability with which each of the three streams pauses in a cycle.
+    seed : int
+        Of the pauses.
+    rows : Path, optional
+        Where the bytes of tdata of all rows are written as they come.
+
+    Raises
+    ------
+    SimulationError
+        A row differs, never comes, is withdrawn, or comes unasked.
+    """
+    recorded = [str(rows)] if rows else []
+    return _run(program, tiles, "check", passes, round(pause * OF_256), seed, *recorded)
+
+
+def run_bare(program: Path, tiles: Path, cycles: int) -> ArrayRun:
+    """Clock the beats of all tiles in without looking at what comes out: what Verilator alone takes."""
+    return _run(program, tiles, "bare", cycles)
+
+
+def _run(program: Path, tiles: Path, *arguments: str | int) -> ArrayRun:
+    command = [str(program), str(tiles), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    _check_exit(result.returncode, result.stdout)
+    rows, cycles, seconds = result.stdout.split()
+    return ArrayRun(int(rows), int(cycles), float(seconds))

@@ -1,0 +1,1 @@
+"""Verilator and Icarus Verilog, and the files they write."""

@@ -1,0 +1,1 @@
+"""Operands and streams for benches."""

@@ -1,0 +1,94 @@
+"""What the options of a design take, and what they are by default: for help and README."""
+
+from collections.abc import Iterable, Mapping
+
+from lmul.design import (
+    CARRIES,
+    DATAFLOWS,
+    EXACT_BITS,
+    LIMITS,
+    PARAMETERS,
+    PIPELINE_LIMIT,
+    RESET_LEVELS,
+    RESET_NAMES,
+    RESETS,
+    SUM_FORMAT_BITS,
+    WIDE_ACCUMULATOR,
+    make_design,
+    option,
+)
+from lmul.golden import ACCUMULATORS, FORMATS, OUTPUTS, OVERFLOWS, SUBNORMALS
+from lmul.golden.arithmetic import FIXED_BITS, FIXED_LSB
+from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS
+from lmul.kinds import KINDS
+from lmul.multipliers import BUILT_IN
+
+
+def choices() -> dict[str, str]:
+    """Give what each option takes, by its name without dashes; nothing for `stream`."""
+    odd = f"eXmY with X {_span(EXPONENT_BITS)}, Y {_span(MANTISSA_BITS)}"
+    formats = f"{', '.join(FORMATS)}, {odd}; up to {SUM_FORMAT_BITS} bits in dot and array"
+    widths = {name: one.most_mantissa_bits for name, one in BUILT_IN.items()}
+    narrow = [
+        f"{name} up to {most} mantissa bits" for name, most in widths.items() if most < MANTISSA_BITS[-1]
+    ]
+    fixed = f"BITS {_span(FIXED_BITS)}, LSB {_span(FIXED_LSB)}"
+    smallest = max(FORMATS[name].min_exponent for name in OUTPUTS if name in FORMATS)
+    names: dict[str, Iterable[str]] = {
+        "subnormals": SUBNORMALS,
+        "overflow": OVERFLOWS,
+        "dataflow": DATAFLOWS,
+        "reset": RESETS,
+        "reset-active": RESET_LEVELS,
+    }
+    return {
+        "format": formats,
+        **dict.fromkeys(("format-a", "format-b"), "as --format"),
+        "mul": "; ".join([", ".join([*BUILT_IN, "exact, a plug-in's"]), *narrow]),
+        "acc": f"{', '.join(ACCUMULATORS)}; {fixed}; exact up to {EXACT_BITS} bits",
+        "out": f"{', '.join(OUTPUTS)}; no LSB below {smallest} unless raw",
+        "carry": f"{', '.join(CARRIES)}; save with exact and os only",
+        "pipeline": f"0 to {PIPELINE_LIMIT}",
+        "stream": "",
+        **dict.fromkeys(("clock-name", "reset-name"), "a name of a port"),
+        **{name: ", ".join(values) for name, values in names.items()},
+        **{name: f"1 to {limit}" for name, limit in LIMITS.items()},
+    }
+
+
+def defaults() -> dict[str, str]:
+    """Give what each option is if it is left out, by its name without dashes."""
+    conditions = {
+        "acc": f", {WIDE_ACCUMULATOR} where exact takes more than {EXACT_BITS} bits",
+        "depth": ", rows x lanes with ws",
+        "reset-name": f", {RESET_NAMES['low']} if active low",
+    }
+    others = {**dict.fromkeys(("format-a", "format-b"), "that of --format"), "stream": "off"}
+    names = {option(name)[2:]: name for names in PARAMETERS.values() for name in names}
+    usual = {name: _usual(parameter) for name, parameter in names.items() if name not in others}
+    return {name: text + conditions.get(name, "") for name, text in (usual | others).items()}
+
+
+def help_texts(options: Mapping[str, object]) -> dict[str, str]:
+    """Give what goes behind the meaning of each option in its help, by its name with dashes."""
+    takes, usual = choices(), defaults()
+    return {
+        f"--{name}": (f": {takes[name]}" if takes[name] else "") + f"; default: {usual[name]}"
+        for name in options
+    }
+
+
+def _span(numbers: range) -> str:
+    return f"{numbers[0]} to {numbers[-1]}"
+
+
+def _usual(parameter: str) -> str:
+    """Give a default; where kinds of design differ, that of each."""
+    values = {}
+    for kind in KINDS:
+        if parameter in PARAMETERS[kind]:
+            value = getattr(make_design(kind), parameter)
+            values[kind] = value.name if parameter == "format" else str(value)
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    return ", ".join(f"{value} ({kind})" for kind, value in values.items())

@@ -1,0 +1,170 @@
+"""Yosys in a process of its own, since its errors end the process that it runs in.
+
+`python -m lmul.programs.yosys` reads what to do from standard input, as JSON.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lmul.host.files import check_room
+from lmul.programs.extras import missing
+
+
+class YosysError(RuntimeError):
+    """Yosys refused a command; the message is its own."""
+
+
+def run_yosys(commands: Sequence[str], directory: Path) -> None:
+    """Run commands on one design, in a fresh process.
+
+    File names in commands should be plain names inside `directory`: Yosys has no quoting that
+    covers every name.
+
+    Parameters
+    ----------
+    commands : sequence of str
+    directory : Path
+        The working directory; ABC's temporary files stay in it too.
+
+    Raises
+    ------
+    UserError
+        pyosys is not installed.
+    YosysError
+        A command failed.
+    """
+    run_branches(commands, directory)
+
+
+def run_branches(
+    commands: Sequence[str],
+    directory: Path,
+    *,
+    then: Sequence[str] = (),
+    branches: Sequence[str] = (),
+    at_a_time: int = 1,
+    finished: Callable[[str], None] = lambda _branch: None,
+) -> None:
+    """Run commands in a fresh process, then others in several copies of it, each as if it had been alone.
+
+    Parameters
+    ----------
+    commands, directory
+        As `run_yosys` takes them.
+    then : sequence of str
+        What to go on with in each copy.
+    branches : sequence of str
+        Directories inside `directory`, in each of which a copy works.
+    at_a_time : int
+        Copies at work together.
+    finished : callable
+        Told each of `branches` as soon as it is done.
+
+    Raises
+    ------
+    UserError
+        pyosys is not installed.
+    YosysError
+        A command failed.
+    """
+    reading, writing = os.pipe()
+    work = {
+        "commands": list(commands),
+        "then": list(then),
+        "branches": list(branches),
+        "at_a_time": at_a_time,
+        "told": writing,
+    }
+    with (
+        tempfile.TemporaryFile() as asked,
+        tempfile.TemporaryFile() as said,
+        os.fdopen(reading, encoding="utf-8") as told,
+    ):
+        asked.write(json.dumps(work).encode())
+        asked.seek(0)
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", "lmul.programs.yosys"],
+            stdin=asked,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            cwd=directory,
+            env=_environment(),
+            pass_fds=[writing],
+        ) as process:
+            os.close(writing)
+            for line in told:
+                finished(line.rstrip("\n"))
+        if process.returncode:
+            check_room(directory)
+            said.seek(0)
+            # Names of files and cells may be in any encoding.
+            _raise(process.returncode, said.read().decode(errors="replace"))
+
+
+def _environment() -> dict[str, str]:
+    # ABC keeps a cache in the temporary directory, which runs at the same time must not share.
+    return os.environ | {"TMPDIR": "."}
+
+
+def _raise(status: int, output: str) -> None:
+    if "No module named 'pyosys'" in output:
+        raise missing("pyosys")
+    errors = re.findall(r"ERROR: (.*)", output)
+    raise YosysError(errors[0] if errors else f"Yosys ended with status {status}: {output[-300:]}")
+
+
+def main() -> None:
+    """Do what standard input asks for."""
+    from pyosys import libyosys  # type: ignore[import-untyped]
+
+    work = json.load(sys.stdin)
+    design = libyosys.Design()
+
+    def run(commands: Sequence[str]) -> None:
+        for command in commands:
+            libyosys.run_pass(command, design)
+
+    run(work["commands"])
+    running: dict[int, str] = {}
+    for branch in work["branches"]:
+        if len(running) == work["at_a_time"]:
+            _wait(running, work)
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            _branch(branch, lambda: run(work["then"]))
+        running[child] = branch
+    while running:
+        _wait(running, work)
+
+
+def _branch(directory: str, work: Callable[[], None]) -> None:
+    """Work in a directory, in this copy of the process, and end it."""
+    try:
+        os.chdir(directory)
+        work()
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def _wait(running: dict[int, str], work: dict[str, Any]) -> None:
+    """Wait for a copy, and tell that it has finished."""
+    child, status = os.wait()
+    branch = running.pop(child)
+    if status:
+        while running:
+            running.pop(os.wait()[0])
+        sys.exit(1)
+    os.write(work["told"], f"{branch}\n".encode())
+
+
+if __name__ == "__main__":
+    main()

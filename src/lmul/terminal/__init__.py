@@ -1,0 +1,1 @@
+"""What people read and type on a terminal."""

@@ -1,0 +1,175 @@
+"""Scales of rows and of blocks: what they are, and how sums are put together again."""
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lmul.golden import (
+    BF16,
+    E4M3,
+    E5M2,
+    SCALINGS,
+    Arithmetic,
+    Format,
+    decode,
+    encode,
+    matmul,
+    multiply_scaled,
+    quantise,
+    quantise_factor,
+)
+from lmul.golden.formats.quantise import BLOCK, BLOCK_SCALINGS, quantise_blocks, quantise_by_power
+from lmul.golden.sums import tiles
+from tests.support.golden_cases import by_name
+
+
+def drawn(*shape: int) -> NDArray[Any]:
+    rng = np.random.default_rng(1)
+    return rng.normal(size=shape) * np.exp(rng.normal(0, 3, shape))
+
+
+@pytest.mark.parametrize("axis", [-1, -2])
+@pytest.mark.parametrize("format_", [E4M3, E5M2], **by_name)
+def test_scale_of_a_row_is_that_of_the_row_alone(format_: Format, axis: int) -> None:
+    reals = drawn(3, 5, 7)
+    quantised = quantise(reals, format_, axis=axis)
+    for index in np.ndindex(3, *np.delete([5, 7], axis)):
+        row = (index[0], slice(None), index[1]) if axis == -2 else index
+        alone = quantise(reals[row], format_)
+        assert np.array_equal(quantised.codes[row], alone.codes)
+        assert np.all(quantised.scale[row] == alone.scale)
+
+
+@pytest.mark.parametrize("k", [1, 31, 32, 33, 70])
+@pytest.mark.parametrize("format_", [E4M3, E5M2], **by_name)
+def test_scale_of_a_block_takes_its_largest_number_to_the_highest_binade(format_: Format, k: int) -> None:
+    reals = drawn(4, k)
+    quantised = quantise_blocks(reals, format_)
+    assert quantised.scale.shape == (4, -(-k // BLOCK))
+    for row, block in np.ndindex(quantised.scale.shape):
+        part = slice(BLOCK * block, BLOCK * (block + 1))
+        largest = np.max(np.abs(reals[row, part])) / quantised.scale[row, block]
+        highest = 2.0 ** np.floor(np.log2(format_.largest))
+        assert highest <= largest < 2 * highest
+        assert np.frexp(quantised.scale[row, block])[0] == 0.5
+        error = decode(quantised.codes[row, part], format_) * quantised.scale[row, block] - reals[row, part]
+        limit = max(2.0 ** -(format_.mantissa_bits + 1), 1 - format_.largest / (2 * highest))
+        assert np.all(np.abs(error) <= limit * np.max(np.abs(reals[row, part])))
+
+
+@pytest.mark.parametrize("format_", [E4M3, E5M2, BF16], **by_name)
+def test_scale_rounded_up_is_the_smallest_that_saturates_no_number(format_: Format) -> None:
+    reals = drawn(40, BLOCK)
+    reals[0, 0] = format_.largest * 2.0**9  # The largest that needs no larger scale.
+    reals[1, 0] = np.nextafter(reals[0, 0], np.inf)
+    reals[:2, 1:] = 0
+    peak = np.max(np.abs(reals), axis=1, keepdims=True)
+    scale, smaller = (quantise_blocks(reals, format_, up=up).scale for up in (True, False))
+    assert np.all(peak <= scale * format_.largest)
+    assert np.all((scale == smaller) | ((scale == 2 * smaller) & (peak > smaller * format_.largest)))
+    if format_ is not BF16:
+        assert np.any(scale == smaller) and scale[1, 0] == 2 * scale[0, 0]
+
+
+def test_scale_rounded_up_is_still_one_of_mx() -> None:
+    huge = np.full((1, BLOCK), 1.9 * 2.0 ** (127 + 8))
+    assert quantise_blocks(huge, E4M3, up=True).scale[0, 0] == 2.0**127
+
+
+def test_zeros_have_scale_one_and_formats_with_the_range_of_float32_too() -> None:
+    assert np.all(quantise_blocks(np.zeros((2, 40)), E4M3).scale == 1)
+    assert np.all(quantise(drawn(2, 40), BF16, axis=-1).scale == 1)
+
+
+def test_formats_with_the_range_of_float32_are_scaled_by_powers_of_two_to_below_two() -> None:
+    reals = drawn(2, 40)
+    whole, blocks = quantise_by_power(reals, BF16), quantise_blocks(reals, BF16)
+    assert 1 <= np.max(np.abs(reals)) / whole.scale < 2
+    assert np.array_equal(decode(whole.codes, BF16) * whole.scale, decode(encode(reals, BF16), BF16))
+    peaks = np.maximum.reduceat(np.abs(reals), [0, 32], axis=1) / blocks.scale
+    assert np.all((peaks >= 1) & (peaks < 2))
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_product_is_that_of_the_decoded_and_scaled_operands(scaling: str) -> None:
+    a, b = drawn(2, 5, 70), drawn(70, 4)
+    spec = Arithmetic(mul="exact", subnormals="full")
+    x, y = (quantise_factor(reals, side, spec, "nearest", scaling) for side, reals in enumerate((a, b)))
+    repeats = BLOCK if scaling in BLOCK_SCALINGS else 1
+    scale_x = np.repeat(x.scale, repeats, axis=-1)[..., :70] if x.scale.ndim else x.scale
+    scale_y = np.repeat(y.scale, repeats, axis=-2)[..., :70, :] if y.scale.ndim else y.scale
+    true_x, true_y = decode(x.codes, E4M3) * scale_x, decode(y.codes, E4M3) * scale_y
+    bound = (np.abs(true_x) @ np.abs(true_y)) * 2.0**-23
+    assert np.all(np.abs(matmul(a, b, spec, scaling=scaling) - true_x @ true_y) <= bound)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("shapes", [((7, 70), (70, 9)), ((3, 2, 4, 70), (2, 70, 9)), ((3, 4, 70), (70, 0))])
+def test_product_is_the_same_on_any_number_of_processors(
+    shapes: tuple[tuple[int, ...], ...], scaling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "FEWEST_COLUMNS", 2)
+    found = []
+    for processors in (1, 2, 5, 64):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=processors: range(count))
+        spec = Arithmetic(acc="fixed:16:0", lanes=3)
+        x, y = (
+            quantise_factor(drawn(*shape), side, spec, "nearest", scaling)
+            for side, shape in enumerate(shapes)
+        )
+        found.append(multiply_scaled(x, y, spec))
+    for values, left_range in found[1:]:
+        assert np.array_equal(values, found[0][0])
+        assert left_range == found[0][1]
+
+
+def test_finer_scales_lose_less() -> None:
+    a, b = drawn(16, 128), drawn(128, 16)
+    lost = {
+        scaling: np.linalg.norm(matmul(a, b, Arithmetic(mul="exact"), scaling=scaling) - a @ b)
+        for scaling in SCALINGS
+    }
+    assert lost["row"] < lost["tensor"]
+    assert lost["block"] < lost["tensor"]
+
+
+def test_sums_of_blocks_need_only_the_depth_of_a_block() -> None:
+    a, b = drawn(2, 64), drawn(64, 2)
+    matmul(a, b, Arithmetic(depth=32), scaling="block")
+    with pytest.raises(ValueError, match="K is 64, more than the depth 32"):
+        matmul(a, b, Arithmetic(depth=32))
+
+
+def test_sums_that_the_output_cannot_hold_are_told_as_those_that_the_accumulator_cannot() -> None:
+    spec = Arithmetic(format=BF16, mul="exact", acc="fp32", out="bf16")
+    # The largest number of bf16, and half of its last place.
+    reals = [[2.0**128 - 2.0**120, 2.0**119], [1.0, 1.0]]
+    words = "1 of 2 sums left the range of the accumulator fp32 or of the output bf16"
+    with pytest.warns(RuntimeWarning, match=words):
+        assert matmul(reals, [[1.0], [1.0]], spec).tolist() == [[np.inf], [2.0]]
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_without_a_scale_are_refused(number: float, scaling: str) -> None:
+    reals = drawn(3, 40)
+    reals[1, 35] = number
+    with pytest.raises(ValueError, match="tensor must be finite: NaN and infinity have no scale"):
+        quantise_factor(reals, 0, Arithmetic(), "nearest", scaling)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_sign_of_the_largest_number_does_not_matter(scaling: str) -> None:
+    reals = drawn(3, 40)
+    scales = [quantise_factor(sign * reals, 0, Arithmetic(), "nearest", scaling).scale for sign in (1, -1)]
+    assert np.array_equal(*scales)
+
+
+def test_unknown_scaling_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="scaling 'column' is unknown: it must be one of tensor, row, block, block-up, power"
+    ):
+        matmul(drawn(2, 2), drawn(2, 2), Arithmetic(), scaling="column")

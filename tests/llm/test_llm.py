@@ -1,0 +1,386 @@
+"""A language model under an arithmetic: what is quantised, what is measured, and how sure that is."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lmul.cli import main
+from lmul.cost.cells.measure import Conditions
+from lmul.cost.library.reader import default_library
+from lmul.cost.published.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
+from lmul.design import make_design
+from lmul.errors import UserError
+from lmul.golden import MULTIPLIERS, SCALINGS, Arithmetic, find_format, matmul
+from lmul.llm.accuracy import Accuracy, measure
+from lmul.llm.evaluation import (
+    WINDOW,
+    Interval,
+    Reading,
+    agreement,
+    answer,
+    pack_questions,
+    perplexity,
+    perplexity_ratio,
+    read,
+    right_answers,
+)
+from lmul.llm.generation import continuations
+from lmul.llm.products.array import ArrayMatmul
+from lmul.llm.products.host import SchemeMatmul, Weights
+from lmul.llm.scheme import SCOPES, Scheme, parse_scheme
+from lmul.llm.suites import SUITES
+from lmul.llm.token_energy import (
+    ElementEnergy,
+    Machine,
+    captured_operands,
+    measure_kinds,
+    products_per_token,
+    token_energy,
+)
+from lmul.workloads import default_operands, smollm2
+from lmul.workloads.texts import Question, passage
+from tests.support.llm import needs_llm, scheme_of, tiny_model
+
+SCHEMES = [
+    "lmul,e4m3,attention",
+    "exact,e5m2,linear,truncate",
+    "addc,e3m4xe4m3,all,row,full",
+    "mitchell,e8m3,all,block,truncate,acc=fixed:24:-19,gain=0.96",
+    "lmul,bf16,all,power,acc=fp32,lanes=8",
+    "exact,e4m3,all-but-head",
+]
+
+
+@pytest.mark.parametrize("text", SCHEMES)
+def test_name_of_a_scheme_is_read_back(text: str) -> None:
+    scheme = scheme_of(text)
+    assert scheme_of(scheme.name) == scheme
+    assert set(text.split(",")) == set(scheme.name.split(","))
+
+
+def test_full_alone_is_full_precision() -> None:
+    assert parse_scheme("full") is None
+    assert scheme_of("lmul,full").arithmetic.subnormals == "full"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("lmul,e4m3,everywhere", "'everywhere' is no word of an arithmetic"),
+        ("lmul,exact", "gives mul twice"),
+        ("gain=much", "gain must be a number, not 'much'"),
+        ("addc,bf16", "mul 'addc' is defined for at most 4 mantissa bits"),
+        ("acc=fixed:1000:0", "acc 'fixed:1000:0' is out of range"),
+        ("gain=0.01", "gain must be from 0.5 to 2"),
+        ("e4m3xe4m3xe4m3", "'e4m3xe4m3xe4m3' is no word"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(text: str, complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        parse_scheme(text)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_rows_of_a_table_are_schemes_and_differ(suite: str) -> None:
+    rows = SUITES[suite]()
+    names = [scheme.name if scheme else "full" for scheme in map(parse_scheme, rows)]
+    assert len(set(names)) == len(rows)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_only_products_of_the_scope_are_quantised(scope: str) -> None:
+    model, weights = tiny_model(), Weights()
+    tokens = smollm2.encode(model, "some text")
+    scheme = Scheme(arithmetic=Arithmetic(mul="exact"), scope=scope)
+    quantised = SchemeMatmul(scheme, weights)
+    seen = set()
+
+    def spy(name: str, a: smollm2.Array, b: smollm2.Array) -> smollm2.Array:
+        product = quantised(name, a, b)
+        if not np.array_equal(product, a @ b):
+            kind = "attention" if name.endswith(("qk", "pv")) else "linear"
+            seen.add("head" if name == "lm_head" else kind)
+        return product
+
+    smollm2.forward(model, tokens, spy)
+    whole, _, rest = scope.partition("-but-")
+    kinds = {"attention": {"attention"}, "linear": {"linear", "head"}, "all": {"attention", "linear", "head"}}
+    assert seen == kinds[whole] - {rest}
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("mul", MULTIPLIERS)
+def test_products_are_those_of_the_golden_model(mul: str, scaling: str) -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(2, 5, 40)).astype(np.float32), rng.normal(size=(40, 7)).astype(np.float32)
+    scheme = Scheme(arithmetic=Arithmetic(mul=mul), scaling=scaling, rounding="truncate", gain=1.25)
+    multiply = SchemeMatmul(scheme, Weights())
+    wanted = matmul(a, b, scheme.arithmetic, rounding="truncate", scaling=scaling) / 1.25
+    for _ in range(2):  # The second time with the weights that were kept.
+        assert np.array_equal(multiply("layer0.q_proj", a, b), wanted)
+    assert multiply.left_range == 0
+
+
+def test_weights_are_quantised_anew_for_another_format() -> None:
+    a, b = np.ones((1, 3)), np.array([[1.0], [1.3], [1.7]], dtype=np.float32)
+    weights = Weights()
+    for name in ("e4m3", "e5m2", "e4m3"):
+        arithmetic = Arithmetic(format=find_format(name), mul="exact")
+        multiply = SchemeMatmul(Scheme(arithmetic=arithmetic), weights)
+        assert np.array_equal(multiply("lm_head", a, b), matmul(a, b, arithmetic))
+
+
+def test_sums_that_leave_the_range_are_counted() -> None:
+    multiply = SchemeMatmul(scheme_of("exact,e4m3,acc=fixed:12:0"), Weights())
+    multiply("lm_head", np.ones((2, 8)), np.ones((8, 3)))
+    assert (multiply.sums, multiply.left_range) == (6, 6)
+
+
+def test_infinite_sums_are_told() -> None:
+    multiply = SchemeMatmul(scheme_of("exact,e5m2,acc=fp16"), Weights())
+    with pytest.raises(UserError, match="sums of lm_head are infinite under exact,e5m2,all,acc=fp16"):
+        multiply("lm_head", np.ones((2, 8)), np.ones((8, 3)))
+
+
+ASKED = [
+    Question("aa", ("b", "ccc", "dd", "e"), 1),
+    Question("long prompt", ("x", "y", "zz", "w"), 0),
+    Question("q", ("r", "s", "t", "uvw"), 3),
+]
+
+
+def test_packed_questions_are_answered_as_if_asked_alone() -> None:
+    model = tiny_model()
+    alone = []
+    for question in ASKED:
+        likelihoods = []
+        for choice in question.choices:
+            prompt, tokens = (smollm2.encode(model, text) for text in (question.prompt, f" {choice}"))
+            both = np.concatenate([prompt, tokens])
+            logits = smollm2.forward(model, both)
+            logits = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+            at = np.arange(len(prompt) - 1, len(both) - 1)
+            likelihoods.append(logits[at, tokens].sum())
+        alone.append(int(np.argmax(likelihoods)))
+    (pack,) = pack_questions(model, ASKED)
+    assert answer(model, ASKED, SchemeMatmul(None, Weights()), lambda *_: None).tolist() == alone
+    # No question or choice sees another.
+    logits = smollm2.forward(model, pack.tokens, layout=pack.layout)
+    first = smollm2.forward(model, smollm2.encode(model, "aa dd"))
+    place = pack.spans[0][2][0]
+    np.testing.assert_allclose(logits[place], first[-len(place) :], atol=1e-12)
+
+
+def test_packs_are_no_longer_than_a_window() -> None:
+    model = tiny_model()
+    packs = list(pack_questions(model, ASKED * 100))
+    assert len(packs) > 1
+    assert all(len(pack.tokens) <= WINDOW for pack in packs)
+    assert sum(len(pack.spans) for pack in packs) == 300
+
+
+def test_reading_predicts_every_token_but_the_first_of_a_window() -> None:
+    model = tiny_model()
+    text = np.arange(WINDOW + 30) % 256
+    reading = read(model, text, SchemeMatmul(None, Weights()), lambda *_: None)
+    logits = smollm2.forward(model, text[:WINDOW])
+    assert len(reading.surprises) == WINDOW - 1 + 29
+    np.testing.assert_allclose(
+        perplexity(Reading(reading.surprises[: WINDOW - 1], reading.guesses, 0, 0)).value,
+        smollm2.perplexity(logits, text[:WINDOW]),
+    )
+    assert np.array_equal(reading.guesses[: WINDOW - 1], logits[:-1].argmax(axis=-1))
+
+
+def test_intervals_hold_the_true_mean_19_times_in_20() -> None:
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(400):
+        # Neighbours are alike, as in a text.
+        noise = np.convolve(rng.normal(size=4096), np.ones(8) / 8, mode="same")
+        reading = Reading(1 + noise, np.zeros(4096), 0, 0)
+        interval = perplexity(reading)
+        held += abs(interval.value - np.e) <= interval.half_width
+    assert 0.90 <= held / 400 <= 0.98
+
+
+def test_ratio_and_agreement_compare_place_by_place() -> None:
+    rng = np.random.default_rng(1)
+    surprises = rng.gamma(2, 2, 4096)
+    full = Reading(surprises, np.zeros(4096), 0, 0)
+    other = Reading(surprises + np.log(1.1), np.arange(4096) % 4 == 0, 0, 0)
+    ratio = perplexity_ratio(other, full)
+    assert ratio.value == pytest.approx(1.1)
+    assert ratio.half_width < 1e-9 < perplexity(full).half_width
+    assert agreement(other, full).value == 0.75
+    assert perplexity_ratio(full, full).value == 1
+
+
+def test_right_answers_have_wilsons_interval() -> None:
+    found = right_answers(np.array([1, 0, 0]), ASKED)
+    assert found.value == pytest.approx(2 / 3)
+    assert 0.3 < found.half_width < 0.45
+
+
+def test_continuations_follow_their_own_texts_to_the_end() -> None:
+    model = tiny_model()
+    steps = list(continuations(model, "ab", 5, SchemeMatmul(scheme_of("exact,bf16"), Weights())))
+    assert 1 <= len(steps) <= 5
+    logits = smollm2.forward(model, smollm2.encode(model, "ab"))
+    assert steps[0].full == smollm2.decode(model, [int(logits[-1].argmax())])
+
+
+def test_products_of_a_model_go_through_the_simulated_array(tmp_path: Path) -> None:
+    model = tiny_model()
+    scheme = scheme_of("lmul,e4m3,attention,row")
+    design = make_design("array", rows=2, cols=3, lanes=2)
+    hardware = ArrayMatmul(scheme, design, Weights(), tmp_path)
+    tokens = smollm2.encode(model, "a prompt")
+    found = smollm2.forward(model, tokens, hardware)
+    assert np.array_equal(found, smollm2.forward(model, tokens, SchemeMatmul(scheme, Weights())))
+    # 6 heads of 8 x 8 scores and 8 x 4 mixed values, in tiles of 2 x 3, two layers.
+    assert hardware.rows == 2 * 6 * 8 * (3 + 2)
+    assert hardware.cycles > hardware.rows
+
+
+def test_energy_of_a_token_is_that_of_its_products_and_bytes() -> None:
+    model, design = tiny_model(), make_design("dot", lanes=2)
+    machine = Machine(rows=4, cols=2, batch=10, context=7)
+    counts = products_per_token(model, 7)
+    assert counts["q_proj"] == 2 * 24 * 24
+    assert counts["k_proj"] == 2 * 24 * 8
+    assert counts["qk"] == counts["pv"] == 2 * 24 * 7
+    assert counts["lm_head"] == 256 * 24
+    measured = {kind: ElementEnergy(800.0, 0.25) for kind in counts}
+    energy = token_energy(design, measured, model, machine)
+    products = sum(counts.values())
+    assert energy.sum("multipliers") == pytest.approx(products * 200e-9)
+    assert energy.sum("elements") == pytest.approx(products * 600e-9)
+    assert energy.sum("sram") == pytest.approx(products * 0.75 * SRAM_PJ_PER_BYTE * 1e-6)
+    weights = products - counts["qk"] - counts["pv"]
+    keys_and_values = 2 * 2 * 8 * 7
+    assert energy.sum("dram") == pytest.approx((weights / 10 + keys_and_values) * DRAM_PJ_PER_BYTE * 1e-6)
+    parts = ("multipliers", "elements", "sram", "dram")
+    assert energy.sum("total") == pytest.approx(sum(energy.sum(part) for part in parts))
+
+
+def test_operands_of_every_kind_are_captured() -> None:
+    model = tiny_model()
+    found = captured_operands(model, "".join(map(chr, range(32, 127))) * 2, 120)
+    assert found.keys() == products_per_token(model, 1).keys()
+    assert all(pair.a.shape[1] == pair.b.shape[0] for pairs in found.values() for pair in pairs)
+
+
+@pytest.mark.long
+def test_multipliers_of_an_element_take_less_than_half_of_it(tmp_path: Path) -> None:
+    operands = {"q_proj": default_operands()[:2]}
+    design, conditions = make_design("dot", lanes=2, depth=64), Conditions(seeds=1, precision=0.1)
+    (found,) = measure_kinds(
+        design, operands, default_library(), conditions, tmp_path, lambda *_: None
+    ).values()
+    assert 0.02 < found.multipliers < 0.5
+    assert 100 < found.fj_per_product < 3000
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = main(arguments)
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("llm", "--tokens", "1"),
+        ("llm", "--arithmetic", "lmul,e4m3,nowhere"),
+        ("llm", "--text", "missing.txt"),
+        ("llm", "--energy", "--batch", "0"),
+        ("llm", "--energy", "--context", "0"),
+        ("llm", "--energy", "--compare", "lmul,none"),
+        ("generate", ""),
+        ("generate", "a", "--tokens", "0"),
+        ("generate", "a", "--tokens", "5000"),
+        ("generate", "a", "--array", "--arithmetic", "full"),
+        ("generate", "a", "--array", "--arithmetic", "lmul,block"),
+        ("generate", "a", "--array", "--arithmetic", "lmul,block-up"),
+        ("generate", "a", "--array", "--arithmetic", "lmul,out=raw"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, *arguments)
+    assert status == 2
+    assert out == ""
+    assert err.splitlines()[-1].startswith("lmul: ")
+    assert sum(line.startswith("lmul: ") for line in err.splitlines()) == 1
+
+
+@needs_llm
+def test_command_shows_and_writes_what_it_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # Its own name may be longer than a line.
+    arguments = ("llm", "--arithmetic", "lmul,e4m3,attention", "--tokens", "64")
+    first = run(capsys, *arguments, "--json", "llm.json")
+    assert first[0] == 0
+    (row,) = json.loads((tmp_path / "llm.json").read_text())
+    assert row["arithmetic"] == "lmul,e4m3,attention"
+    assert 1 < row["perplexity"]["value"] < 1000
+    assert all(len(line) <= 80 for line in first[1].splitlines())
+    assert run(capsys, *arguments)[1] in first[1]
+
+
+@needs_llm
+@pytest.mark.long
+def test_hardware_continues_a_real_prompt_as_the_golden_model_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (
+        "generate",
+        "The capital of France is",
+        "--arithmetic",
+        "lmul,e4m3,attention",
+        "--tokens",
+        "2",
+    )
+    golden = run(capsys, *arguments)
+    hardware = run(capsys, *arguments, "--array", "--build", str(tmp_path))
+    assert golden[0] == hardware[0] == 0
+    assert hardware[1].startswith(golden[1])
+    assert "rows equal the golden model's" in hardware[1]
+    assert " Paris" in golden[1]
+
+
+@needs_llm
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("words", "digits"), [("lmul,e4m3,all", "68.25192443"), ("lmul,e4m3,attention", "59.90024864")]
+)
+def test_figures_are_the_same_on_every_machine(words: str, digits: str) -> None:
+    (found,) = measure([scheme_of(words)], passage(), 256, (), None, lambda *_: None)
+    assert f"{found.perplexity.value:.10g}" == digits
+
+
+@needs_llm
+def test_text_of_one_token_is_refused() -> None:
+    with pytest.raises(UserError, match="the text has 1 tokens: it must have 2 or more"):
+        measure([scheme_of("lmul,e4m3")], "a", 256, (), None, lambda *_: None)
+
+
+def test_half_width_that_is_not_known_is_none_in_the_json() -> None:
+    some, unknown = Interval(1.0, 0.5), Interval(1.0, math.inf)
+    plain = Accuracy("full", unknown, some, some, None, 0.0).as_plain()
+    assert plain["perplexity"] == {"value": 1.0, "half_width": None}
+    assert plain["ratio"] == {"value": 1.0, "half_width": 0.5}
+
+
+def test_weights_for_another_accumulator_are_quantised_anew() -> None:
+    weights = Weights()
+    made = []
+    for words in ("lmul,e4m3", "lmul,e4m3,acc=fixed:24:-3,lanes=8", "lmul,e4m3"):
+        weights.quantised("q", scheme_of(words), lambda: made.append(1))  # type: ignore[arg-type,return-value]
+    assert len(made) == 3

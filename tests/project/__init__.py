@@ -1,0 +1,1 @@
+"""Tests of documents, packages and targets of make."""

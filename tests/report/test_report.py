@@ -1,0 +1,320 @@
+"""`lmul report`: figures that single commands give too, files that need nothing else."""
+
+import csv
+import itertools
+import json
+import math
+import re
+import shlex
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lmul.golden import find_format
+from lmul.llm.accuracy import Accuracy
+from lmul.llm.evaluation import Interval
+from lmul.llm.scheme import parse_scheme
+from lmul.report.contents import Contents
+from lmul.report.language_model import FILES, RECORDED, LanguageModel, read_results
+from lmul.report.measure import done_share
+from lmul.report.page.page import report_json
+from lmul.report.plan import BEST_SUM, FORMATS, FP32_SUM, MULTIPLIERS, Plan, fixed_accumulator
+from lmul.report.sections.answer import ACCEPTED, picks, sentences
+from lmul.report.sections.tables import Table
+from lmul.report.sections.verdicts import claims_table
+from lmul.terminal.progress import TimeLeft
+from lmul.workloads import Operands, default_operands
+from tests.support.host import Run, contents, run, run_here
+from tests.support.reports import SMALL, shared_report
+
+LARGEST_PAGE = 2_000_000
+"""Bytes."""
+
+
+@pytest.fixture(scope="session")
+def place(shared: Path) -> Path:
+    """Give a directory with a small report in `out`."""
+    return shared_report(shared / "report")
+
+
+def read_report(place: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((place / "out" / "report.json").read_text())
+    return found
+
+
+def test_a_report_has_every_design_of_its_plan(place: Path) -> None:
+    names = [(p["design"]["kind"], p["design"]["mul"]) for p in read_report(place)["points"]]
+    assert names == [("mul", mul) for mul in ("lmul", "exact")] + 4 * [
+        ("dot", mul) for mul in ("lmul", "exact")
+    ]
+
+
+def test_the_command_beside_a_figure_gives_the_figure(place: Path) -> None:
+    for point in read_report(place)["points"][1:3]:
+        words = shlex.split(point["measured_by"])[1:]
+        again = run(place, *words, "--build=build", "--json=again.json")
+        assert again.status == 0, again
+        (cost,) = json.loads((place / "again.json").read_text())
+        for name in ("area_um2", "critical_delay_ps", "energy_per_product_fj"):
+            assert cost[name] == point[name], (words, name)
+
+
+def test_tables_hold_the_figures_of_the_json(place: Path) -> None:
+    with (place / "out" / "multipliers.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    energies = {p["design"]["mul"]: p["energy_per_product_fj"] for p in read_report(place)["points"][:2]}
+    assert {row["multiplier"]: float(row["energy of a product, fJ"]) for row in rows} == energies
+
+
+def test_the_parts_of_an_energy_add_up(place: Path) -> None:
+    for point in read_report(place)["points"]:
+        assert sum(point["energy_parts_fj"].values()) == pytest.approx(point["energy_per_product_fj"])
+        if point["blocks"]:
+            # Blocks are mapped one by one, which takes more the smaller they are.
+            assert 0.8 < sum(point["blocks"].values()) / point["energy_per_product_fj"] < 1.5
+
+
+def test_a_second_report_has_the_same_bytes(place: Path) -> None:
+    again = run(place, *SMALL, "--output=again")
+    assert again.status == 0, again
+    assert contents(place / "again") == contents(place / "out")
+
+
+def test_a_page_needs_no_network(place: Path) -> None:
+    page = (place / "out" / "index.html").read_text()
+    assert len(page.encode()) <= LARGEST_PAGE
+    visible = re.sub(r"<script>.*?</script>", "", page, flags=re.S)
+    assert re.findall(r'(?:src|href)="(https?:[^"]*)"', visible) == ["https://arxiv.org/abs/2410.00907"]
+    assert '<link rel="stylesheet"' not in visible
+
+
+def test_a_report_equals_itself_and_a_worse_one_is_told(place: Path) -> None:
+    same = run(place, "compare", "out/report.json", "out/report.json")
+    assert same.status == 0, same
+    report = read_report(place)
+    report["points"][0]["area_um2"] *= 1.5
+    (place / "worse.json").write_text(json.dumps(report))
+    worse = run(place, "compare", "out/report.json", "worse.json")
+    assert worse.status == 1, worse
+    assert "area" in worse.out
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--formats=e9m9",), "e9m9"),
+        (("--multipliers=lmul,addm",), "exact is missing"),
+        (("--formats=e4m3,e5m2,e4m3",), "--formats has e4m3 twice"),
+        (("--multipliers=lmul,lmul,exact",), "--multipliers has lmul twice"),
+        (("--formats=fp32", "--multipliers=lmul,exact"), "--formats fp32 has no dot product"),
+        (("--formats=bf16", "--multipliers=lmul,exact,addc"), "'addc' is for none of bf16"),
+        (("--jobs=0",), "--jobs must be"),
+        (("--llm=nowhere",), "make accuracy"),
+        (("--liberty=nowhere.lib",), "nowhere.lib"),
+    ],
+)
+def test_what_cannot_be_reported_is_refused(words: tuple[str, ...], why: str, tmp_path: Path) -> None:
+    refused: Run = run_here(tmp_path, ["report", "-o", "out", *words])
+    assert why in refused.refusal()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"arithmetic": "full"}',
+        '{"arithmetic": "full", "perplexity": 1, "ratio": 2}',
+        json.dumps(Accuracy("full", *[Interval(1.0, math.inf)] * 3, None, 0.0).as_plain()),
+        "3",
+    ],
+)
+@pytest.mark.parametrize("name", FILES)
+def test_results_of_a_language_model_that_are_none_are_refused(row: str, name: str, tmp_path: Path) -> None:
+    shutil.copytree(RECORDED, tmp_path / "llm")
+    (tmp_path / "llm" / f"{name}.json").write_text(f"[{row}]")
+    refused = run_here(tmp_path, ["report", "-o", "out", "--llm=llm"])
+    assert "is not what `lmul llm --json` writes" in refused.refusal()
+
+
+def test_a_directory_of_programs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "page.py").write_text("")
+    line = run_here(tmp_path, ["report", "-o", "out"]).refusal()
+    assert "page.py" in line and "directory of its own" in line
+
+
+def test_recorded_results_are_of_arithmetic_that_there_is() -> None:
+    recorded = read_results(None)
+    for rows in (recorded.accuracy, recorded.bias, recorded.questions):
+        assert rows
+        assert [parse_scheme(row["arithmetic"]) for row in rows]
+    assert recorded.energy
+
+
+def figures(format_: str, mul: str, energy: float, acc: str = "", lanes: int = 1) -> dict[str, Any]:
+    """Make figures of a design of which nothing but the energy counts."""
+    design: dict[str, Any] = {"kind": "mul", "format": format_, "mul": mul}
+    if acc:
+        design |= {"kind": "dot", "acc": acc, "lanes": lanes}
+    return {"design": design, "energy_per_product_fj": energy, "area_um2": energy}
+
+
+def model(**ratios: float) -> LanguageModel:
+    """Make results of a language model; underscores are commas."""
+    rows = [
+        {"arithmetic": name.replace("_", ","), "ratio": {"value": value}} for name, value in ratios.items()
+    ]
+    return LanguageModel(rows, [], [], [], "made up")
+
+
+def made_up(results: LanguageModel) -> Contents:
+    """Make contents whose savings can be worked out by hand."""
+    rows = [
+        figures("e4m3", "lmul", 60),
+        figures("e4m3", "addm", 70),
+        figures("e4m3", "exact", 100),
+        figures("fp32", "lmul", 5),
+        figures("fp32", "exact", 100),
+        figures("e4m3", "lmul", 70, BEST_SUM.acc, BEST_SUM.lanes),
+        figures("e4m3", "addm", 75, BEST_SUM.acc, BEST_SUM.lanes),
+        figures("e4m3", "exact", 100, BEST_SUM.acc, BEST_SUM.lanes),
+    ]
+    by_name = {str(number): row for number, row in enumerate(rows)}
+    plan = Plan(("e4m3", "fp32"), ("lmul", "addm", "exact"))
+    return Contents(plan, by_name, {"energy_fj": 95.0}, [], [], results, {})
+
+
+def test_an_fp32_dot_product_is_a_multiplier_and_an_adder() -> None:
+    found = made_up(model())
+    assert found.saved_by_dot("fp32", FP32_SUM) == pytest.approx(1 - 100 / 195)
+    assert found.saved_by_dot("fp32", BEST_SUM) is None
+
+
+def test_the_answer_has_the_savings_of_every_format_told() -> None:
+    first, second, *_ = sentences(made_up(model()))
+    assert "saves 40 % and 95 % in fp8 (e4m3) and fp32" in first
+    assert "30 % in e4m3 with 8 lanes, fixed point" in second
+
+
+def test_the_least_energy_of_an_accepted_perplexity_is_picked() -> None:
+    ratios = {"lmul_e4m3_all": ACCEPTED + 0.01, "addm_e4m3_all": ACCEPTED, "exact_e4m3_all": 1.0}
+    (pick,) = picks(made_up(model(**ratios)))
+    assert pick.startswith("In e4m3 take addm,")
+    assert picks(made_up(model())) == []
+
+
+def test_accuracy_is_told_with_the_sums_whose_energy_is() -> None:
+    ratios = {
+        "lmul_e4m3_all": 1.04,
+        "exact_e4m3_all": 1.02,
+        "lmul_e4m3_attention": 1.01,
+        "lmul_bf16_all": 1.0,
+    }
+    own = f"acc={BEST_SUM.acc}_lanes={BEST_SUM.lanes}"
+    coarse = {f"lmul_e4m3_all_{own}": 1.3, f"exact_e4m3_all_{own}": 1.2}
+    *_, without = sentences(made_up(model(**ratios)))
+    *_, told = sentences(made_up(model(**ratios, **coarse)))
+    assert without.endswith("sums being exact.")
+    *_, mended = sentences(made_up(model(**ratios, **{"lmul_e4m3_all_gain=1.05": 1.03})))
+    assert mended.endswith("mean error, which cost nothing, make 3 % of the 4 %.")
+    assert told.endswith(
+        "sums being exact; with those of 8 lanes, fixed point, everything in e4m3, by 30 % (20 %)."
+    )
+    (pick,) = picks(made_up(model(**ratios, **coarse)))
+    assert pick.endswith("perplexity 4 % up with exact sums, 30 % with its own.")
+
+
+def test_a_saving_is_reached_where_it_rounds_to_the_published_one() -> None:
+    rows = {row[0]: row for row in claims_table(made_up(model())).rows}
+    assert rows["95 % less energy for element-wise products"][2] == "reached by fp32 only"
+    assert rows["3-bit mantissa L-Mul everywhere equals e4m3"][2] == "not measured"
+
+
+def test_lossless_attention_is_judged_by_what_was_measured() -> None:
+    ratios = {"lmul_e8m3_attention_truncate": 1.002, "lmul_e4m3_attention": 1.05}
+    rows = {row[0]: row for row in claims_table(made_up(model(**ratios))).rows}
+    verdict = rows["attention by L-Mul is almost lossless"][2]
+    assert verdict == "holds for e8m3 truncated only"
+
+
+def test_the_default_plan_has_what_there_is_hardware_for() -> None:
+    designs = Plan().designs(default_operands())
+    assert {design.format.name for design in designs} == set(FORMATS)
+    assert {design.mul for design in designs} == set(MULTIPLIERS)
+    assert not [d for d in designs if d.kind == "dot" and (d.format.name, d.acc) == ("bf16", "exact")]
+
+
+@pytest.mark.parametrize(
+    ("size", "acc"), [(0.0, "fixed:32:-29"), (1e25, "fixed:32:138"), (1e-30, "fixed:32:-228")]
+)
+def test_registers_are_found_for_operands_of_any_size(size: float, acc: str) -> None:
+    numbers = np.full((2, 2), size, dtype=np.float32)
+    assert fixed_accumulator(find_format("bf16"), [Operands("m", numbers, numbers)]) == acc
+
+
+def test_an_error_that_is_infinite_is_none_in_the_json() -> None:
+    row = figures("bf16", "lmul", 1.0) | {"rms_error_percent": math.inf}
+    report = json.loads(report_json(replace(made_up(model()), figures={"row": row})))
+    assert report["points"] == [row | {"rms_error_percent": None}]
+
+
+def test_registers_hold_four_times_the_largest_product() -> None:
+    operands = default_operands()
+    for design in Plan().designs(operands):
+        if design.kind == "dot" and design.acc.startswith("fixed"):
+            assert design.acc == fixed_accumulator(design.format, operands)
+    e4m3 = next(d.format for d in Plan().designs(operands) if d.format.name == "e4m3")
+    assert fixed_accumulator(e4m3, operands) == "fixed:24:-3"  # 2^20 = 448^2, up to a power of two, by 4.
+
+
+def test_numbers_of_tables_are_whole_in_csv_and_short_for_people() -> None:
+    table = Table("t", "T", ("a", "b"), [("x", 1234.5678), ("y", None)])
+    assert table.csv() == "a,b\nx,1234.5678\ny,\n"
+    assert table.texts == [["x", "1,235"], ["y", "-"]]
+    assert table.numeric == [False, True]
+
+
+def times_left(expected: dict[str, float], taken: dict[str, float], processes: int) -> list[float]:
+    """Tell the times left that are shown, for measurements that take what they take, longest first."""
+    ordered = list(expected)
+    left, finished, shown = TimeLeft(), set[str](), []
+    waiting, running, now = list(ordered), dict[str, float](), 0.0
+    while True:
+        while waiting and len(running) < processes:
+            name = waiting.pop(0)
+            running[name] = now + taken[name]
+        left.tell(done_share(ordered, expected, finished, processes), now)
+        shown.append(left.seconds(now) or 0.0)
+        if not running:
+            return shown
+        name = min(running, key=lambda name: running[name])
+        now = running.pop(name)
+        finished.add(name)
+
+
+def test_the_time_left_counts_the_size_of_what_is_left() -> None:
+    expected = {"exact": 100.0} | {f"dot {number}": 10.0 for number in range(30)}
+    shown = times_left(expected, expected, 2)
+    # Two processes, 400 s of work.
+    assert shown[10] == pytest.approx(150, rel=0.35)
+    assert all(after <= 1.05 * before for before, after in itertools.pairwise(shown[1:]))
+    assert shown[-1] == 0
+
+
+def test_the_time_left_hardly_grows_where_guesses_are_off() -> None:
+    expected = {f"dot {number}": 30.0 - number for number in range(29)}
+    taken = {
+        name: seconds * (1.3, 1.0, 0.7)[place % 3] for place, (name, seconds) in enumerate(expected.items())
+    }
+    shown = times_left(expected, taken, 2)[3:]
+    lowest = itertools.accumulate(shown, min)
+    assert all(after <= 1.2 * low for low, after in zip(lowest, shown[1:-3], strict=False))
+
+
+def test_all_work_is_done_when_all_is_finished_and_none_before() -> None:
+    seconds = {"a": 3.0, "b": 2.0, "c": 1.0}
+    assert done_share(list(seconds), seconds, seconds, 2) == 1
+    assert 0 < done_share(list(seconds), seconds, {"a"}, 2) < 1
