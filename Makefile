@@ -20,7 +20,7 @@ demo: $(VENV)/ready
 	@for design in mul dot; do \
 	    $(LMUL) cost $$design --compare lmul,exact --build $(BUILD) --json $(BUILD)/cost/$$design.json $(ARGS) || exit; \
 	done
-	@echo "Verilog with sidecars is in $(BUILD)/verilog, the figures are in $(BUILD)/cost, the simulation in $(BUILD)/sim."
+	@echo "Verilog with metadata is in $(BUILD)/verilog, the figures are in $(BUILD)/cost, the simulation in $(BUILD)/sim."
 
 # Installs pinned versions, editable; made anew when the dependencies change.
 $(VENV)/ready: pyproject.toml constraints.txt

@@ -15,7 +15,7 @@ from lmul.cost.cells.estimate import estimate
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.designs import map_to_cells
 from lmul.cost.mapping.mapper import CELLS, Mapped
-from lmul.cost.mapping.recipes import QUICK_RECIPES
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS
 from lmul.cost.netlist.netlist import cell_models
 from lmul.cost.power.event_driven import TimedNetlist
 from lmul.cost.power.stimulus import stimulus
@@ -38,13 +38,13 @@ ARRAY = {"rows": 16, "cols": 16, "lanes": 4}
 
 
 def mapped_design() -> Mapped:
-    """Map the multiplier with one recipe."""
+    """Map the multiplier with one script."""
     with working(f"Mapping {DESIGN.name}"):
         (mapped,) = map_to_cells(
             export(DESIGN),
             DESIGN,
             default_library(),
-            recipes=QUICK_RECIPES[:1],
+            scripts=QUICK_SCRIPTS[:1],
             cache=Path("build") / CELLS,
         ).values()
     return mapped

@@ -20,7 +20,7 @@ from lmul.cost.cells.estimate import Cost, estimate, module_areas
 from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Conditions, Measured, measure_all
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.mapper import CELLS, map_design
-from lmul.cost.mapping.recipes import QUICK_RECIPES, RECIPES, with_seeds
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS, SCRIPTS, with_seeds
 from lmul.cost.power.stimulus import stimulus
 from lmul.design import make_design
 from lmul.hdl import export
@@ -101,10 +101,10 @@ def wide_product(mul: str) -> Measured:
     if module is None:
         raise LookupError(name)
     design = make_design("mul", mul=mul)
-    recipes = with_seeds(RECIPES, DEFAULT_CONDITIONS.seeds)
+    scripts = with_seeds(SCRIPTS, DEFAULT_CONDITIONS.seeds)
     with working(f"Measuring {name}") as progress:
         netlists = map_design(
-            module[0], name, default_library(), recipes=recipes, cache=BUILD, progress=progress
+            module[0], name, default_library(), scripts=scripts, cache=BUILD, progress=progress
         )
     measuring = measure_all(
         netlists,
@@ -127,7 +127,7 @@ def array_over_elements() -> float:
                 text.verilog,
                 top,
                 default_library(),
-                recipes=QUICK_RECIPES[:1],
+                scripts=QUICK_SCRIPTS[:1],
                 flatten=False,
                 cache=BUILD,
                 progress=progress,

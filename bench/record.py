@@ -77,7 +77,7 @@ KEPT = (
     "library",
     "voltage_v",
     "clock_period_ps",
-    "recipe",
+    "script",
     "area_um2",
     "critical_delay_ps",
     "energy_per_product_fj",

@@ -16,7 +16,7 @@ exclude_patterns = ["_build/html", "_build/doctrees"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"lmul {release}"
-html_extra_path = ["../hdl/verilog/sidecar.schema.json"]
+html_extra_path = ["../hdl/verilog/metadata.schema.json"]
 
 # Headings can be linked to, as on GitHub.
 myst_heading_anchors = 3

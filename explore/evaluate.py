@@ -13,7 +13,7 @@ from lmul.accuracy.designs import design_errors
 from lmul.cost.cells.estimate import estimate
 from lmul.cost.cells.measure import Conditions
 from lmul.cost.library.reader import LibraryFiles
-from lmul.cost.mapping.recipes import RIPPLE_EMAP, Recipe, with_seeds
+from lmul.cost.mapping.scripts import RIPPLE_EMAP, SynthesisScript, with_seeds
 from lmul.errors import UserError
 from lmul.explore.space import Point
 from lmul.host.cache import digest, program_digest
@@ -23,9 +23,9 @@ from lmul.workloads import Operands, default_operands, load_operands
 DEFAULT_LIBRARY = LibraryFiles()
 
 FULL, LOOK = "full", "look"
-"""Efforts: all recipes, or one to see whether a design is worth all."""
+"""Efforts: all scripts, or one to see whether a design is worth all."""
 
-_RECIPES: Mapping[str, Sequence[Recipe] | None] = {FULL: None, LOOK: with_seeds([RIPPLE_EMAP], 1)}
+_SCRIPTS: Mapping[str, Sequence[SynthesisScript] | None] = {FULL: None, LOOK: with_seeds([RIPPLE_EMAP], 1)}
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _figures(task: Task, setup: Setup) -> dict[str, float]:
         matrices,
         setup.library.read(),
         conditions=conditions,
-        recipes=_RECIPES[task.effort],
+        scripts=_SCRIPTS[task.effort],
         cache=setup.cache,
     )
     error, noise = design_errors(design, matrices)

@@ -134,12 +134,12 @@ class Arithmetic:
 
     @property
     def fraction_bits(self) -> int:
-        """Bits of a wide product's significand behind the binary point."""
+        """Bits of an unrounded product's significand behind the binary point."""
         return fraction_bits(self.mul, self.mantissa_bits)
 
     @property
     def significand_bits(self) -> int:
-        """Bits of a wide product's significand."""
+        """Bits of an unrounded product's significand."""
         return {"exact": 2, "formula": 2}.get(self.mul, 1) + self.fraction_bits
 
     @property

@@ -78,7 +78,7 @@ class Accuracy:
         return plain
 
 
-def measure(
+def measure_arithmetics(
     schemes: Sequence[Scheme | None],
     text: str,
     length: int,

@@ -15,7 +15,7 @@ SCOPES = {
     "linear": "projections, the MLP and the output layer",
     "all": "both",
     "linear-but-head": "projections and the MLP: the output layer stays in full precision",
-    "all-but-head": "attention, projections and the MLP, as usual recipes for fp8 have it",
+    "all-but-head": "attention, projections and the MLP, as usual scripts for fp8 have it",
 }
 
 _KINDS = {

@@ -11,7 +11,7 @@ FULL_PRECISION_IS = "Full precision: double precision, of weights that come from
 SCOPES = ("attention", "all")
 
 WITHOUT_HEAD = "all-but-head"
-"""The scope that recipes for fp8 have: the output layer stays in full precision."""
+"""The scope that scripts for fp8 have: the output layer stays in full precision."""
 
 MULTIPLIERS = ("exact", "lmul", "mitchell", "addm", "addc")
 

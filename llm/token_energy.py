@@ -170,7 +170,7 @@ class ElementEnergy:
     ----------
     fj_per_product : float
     multipliers : float
-        The share of the multipliers, in a netlist of the same recipe in which blocks are mapped one by one.
+        The share of the multipliers, in a netlist of the same script in which blocks are mapped one by one.
     """
 
     fj_per_product: float

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lmul.accuracy.designs import design_errors
-from lmul.cost.calibration.calibrate import measure as measure_circuit
+from lmul.cost.calibration.calibrate import measure_circuit
 from lmul.cost.calibration.circuits import float_adder
 from lmul.cost.cells.estimate import (
     Cost,
@@ -273,8 +273,8 @@ KEPT = (
     "voltage_v",
     "area_um2",
     "area_nand2",
-    "recipe",
-    "recipes_stopped",
+    "script",
+    "scripts_stopped",
     "critical_delay_ps",
     "clock_period_ps",
     "timed_cycles",
@@ -298,7 +298,7 @@ def _of_cost(cost: Cost) -> Figures:
 def _blocks(cost: Cost, setup: Setup) -> Figures:
     """Tell the energy of a product block by block, in fJ.
 
-    In a netlist of the kept recipe whose blocks are mapped one by one, and which takes more.
+    In a netlist of the kept script whose blocks are mapped one by one, and which takes more.
     """
     operands = setup.matrices(cost.design.format)
     netlists = {"blocks": map_blocks(cost, cache=setup.cells)}

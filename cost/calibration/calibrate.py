@@ -13,7 +13,7 @@ from lmul.cost.calibration.circuits import CYCLES, SEED, STREAMS, Circuit, accum
 from lmul.cost.cells.measure import DEFAULT_CONDITIONS, measure_all
 from lmul.cost.library.cells import Library
 from lmul.cost.mapping.mapper import map_design
-from lmul.cost.mapping.recipes import QUICK_RECIPES
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS
 from lmul.cost.published.claims import DOT, PRODUCT, Saving
 from lmul.cost.published.horowitz import PROVENANCE, TABLE, VOLTAGE
 
@@ -29,7 +29,7 @@ class Figures:
     area_um2, delay_ps : float
     energy_fj, zero_delay_fj : float
         Of a mean cycle, with and without glitches.
-    recipe : str
+    script : str
         What found the netlist, the one of the least product of area and energy.
     """
 
@@ -37,7 +37,7 @@ class Figures:
     delay_ps: float
     energy_fj: float
     zero_delay_fj: float
-    recipe: str
+    script: str
 
 
 @dataclass(frozen=True)
@@ -167,16 +167,16 @@ def paper_savings(calibration: Calibration) -> tuple[Saving, ...]:
 
 
 def _calibrated(circuit: Circuit, library: Library, cache: Path | None) -> Calibrated:
-    figures = measure(circuit, library, cache)
+    figures = measure_circuit(circuit, library, cache)
     entry = TABLE.get(circuit.name)
     if entry is None:
         return Calibrated(circuit.detail, figures, accumulator=circuit.accumulator)
     return Calibrated(circuit.detail, figures, entry.picojoules, entry.provenance)
 
 
-def measure(circuit: Circuit, library: Library, cache: Path | None = None) -> Figures:
-    """Map a circuit with the recipes for any size, and measure the netlist that the cells' estimate keeps."""
-    netlists = map_design(circuit.verilog, circuit.top, library, recipes=QUICK_RECIPES, cache=cache)
+def measure_circuit(circuit: Circuit, library: Library, cache: Path | None = None) -> Figures:
+    """Map a circuit with the scripts for any size, and measure the netlist that the cells' estimate keeps."""
+    netlists = map_design(circuit.verilog, circuit.top, library, scripts=QUICK_SCRIPTS, cache=cache)
     measuring = measure_all(
         netlists,
         lambda: circuit.ports,
@@ -185,5 +185,5 @@ def measure(circuit: Circuit, library: Library, cache: Path | None = None) -> Fi
         conditions=DEFAULT_CONDITIONS,
         cache=cache,
     )
-    recipe, kept = min(measuring, key=lambda found: found[1].area_energy)
-    return Figures(kept.area_um2, kept.delay_ps, kept.energy.total, kept.zero_delay.total, recipe)
+    script, kept = min(measuring, key=lambda found: found[1].area_energy)
+    return Figures(kept.area_um2, kept.delay_ps, kept.energy.total, kept.zero_delay.total, script)

@@ -1,7 +1,7 @@
 """The cost of a design: area, delay and energy in a library's cells under real operands.
 
-A design is mapped with several recipes, several times each, and every netlist is measured under the same
-operands; the best one is kept. The slowest recipes are tried only where a cheaper one came close to the best.
+A design is mapped with several scripts, several times each, and every netlist is measured under the same
+operands; the best one is kept. The slowest scripts are tried only where a cheaper one came close to the best.
 An array larger than `PART` is not simulated whole: a part of that size is, every block of which then counts
 as often as the whole array has it.
 """
@@ -17,10 +17,10 @@ from typing import Any
 
 from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Block, Conditions, Measured, measure_all
 from lmul.cost.library.cells import Library
-from lmul.cost.mapping.designs import map_to_cells, recipes_for
+from lmul.cost.mapping.designs import map_to_cells, scripts_for
 from lmul.cost.mapping.mapper import Mapped, map_design
-from lmul.cost.mapping.recipes import (
-    Recipe,
+from lmul.cost.mapping.scripts import (
+    SynthesisScript,
     full_adder,
     hopeless,
     with_seeds,
@@ -46,14 +46,14 @@ class Cost:
     library : Library
     conditions : Conditions
     candidates : mapping of str to Measured
-        The figures of each netlist, by recipe and seed.
+        The figures of each netlist, by script and seed.
     netlists : mapping of str to Mapped
         The netlists; those of a `part` where the array is larger.
     part : Design or None
         What was simulated in place of a large array.
     stopped : mapping of str to float
-        Recipes that were not tried, and how many times the least product of area and energy the cheaper
-        recipe had that each comes after.
+        Scripts that were not tried, and how many times the least product of area and energy the cheaper
+        script had that each comes after.
     """
 
     design: Design
@@ -65,8 +65,8 @@ class Cost:
     stopped: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
-    def recipe(self) -> str:
-        """Recipe and seed whose netlist is kept.
+    def script(self) -> str:
+        """SynthesisScript and seed whose netlist is kept.
 
         That is the netlist of the least product of area and energy of those that meet the period, or the
         fastest one if none does.
@@ -80,12 +80,12 @@ class Cost:
     @property
     def measured(self) -> Measured:
         """Figures of that netlist."""
-        return self.candidates[self.recipe]
+        return self.candidates[self.script]
 
     @property
     def mapped(self) -> Mapped:
         """That netlist, or the one of the part that was simulated."""
-        return self.netlists[self.recipe]
+        return self.netlists[self.script]
 
     @property
     def area_um2(self) -> float:
@@ -144,9 +144,9 @@ class Cost:
             "cells": measured.cells,
             "blocks": {name or "top": asdict(block) for name, block in measured.blocks.items()},
             "simulated_part": None if self.part is None else self.part.parameters(),
-            "recipe": self.recipe,
-            "recipes": {name: self._figures(found) for name, found in self.candidates.items()},
-            "recipes_stopped": {name: round(times, 4) for name, times in self.stopped.items()},
+            "script": self.script,
+            "scripts": {name: self._figures(found) for name, found in self.candidates.items()},
+            "scripts_stopped": {name: round(times, 4) for name, times in self.stopped.items()},
             "critical_delay_ps": round(measured.delay_ps, 2),
             "clock_period_ps": self.conditions.period_ps,
             "slack_ps": None if self.slack_ps is None else round(self.slack_ps, 2),
@@ -179,7 +179,7 @@ def estimate(
     library: Library,
     *,
     conditions: Conditions = DEFAULT_CONDITIONS,
-    recipes: Sequence[Recipe] | None = None,
+    scripts: Sequence[SynthesisScript] | None = None,
     cache: Path | None = None,
     progress: Report | None = None,
 ) -> Cost:
@@ -192,7 +192,7 @@ def estimate(
         Matrix products; each counts as much as any other.
     library : Library
     conditions : Conditions
-    recipes : sequence of Recipe, optional
+    scripts : sequence of SynthesisScript, optional
         Fewer than the size of the design allows, each tried once: a first look.
     cache : Path, optional
         Directory where netlists and figures are kept.
@@ -206,33 +206,33 @@ def estimate(
     """
     part = part_of(design)
     check_operands(part, operands)
-    if recipes is None:
-        recipes = tried_recipes(design, conditions)
+    if scripts is None:
+        scripts = tried_scripts(design, conditions)
     adder = full_adder(library) is not None
-    possible = [recipe for recipe in recipes if recipe.suits(adder)]
-    netlists, candidates, stopped = _try_recipes(
+    possible = [script for script in scripts if script.suits(adder)]
+    netlists, candidates, stopped = _try_scripts(
         part, operands, library, possible, conditions, cache, progress
     )
     if part == design:
         return Cost(design, library, conditions, candidates, netlists, None, stopped)
-    kept = Cost(design, library, conditions, candidates, netlists, part).recipe
-    (recipe,) = (recipe for recipe in recipes if recipe.name == kept)
-    whole = map_to_cells(export(design), design, library, recipes=[recipe], cache=cache)[kept]
+    kept = Cost(design, library, conditions, candidates, netlists, part).script
+    (script,) = (script for script in scripts if script.name == kept)
+    whole = map_to_cells(export(design), design, library, scripts=[script], cache=cache)[kept]
     areas = module_areas(whole)
     scaled = {name: scale_blocks(found, candidates[kept], areas) for name, found in candidates.items()}
     return Cost(design, library, conditions, scaled, netlists, part, stopped)
 
 
-def _try_recipes(
+def _try_scripts(
     design: Design,
     operands: Sequence[Operands],
     library: Library,
-    recipes: Sequence[Recipe],
+    scripts: Sequence[SynthesisScript],
     conditions: Conditions,
     cache: Path | None,
     progress: Report | None,
 ) -> tuple[dict[str, Mapped], dict[str, Measured], dict[str, float]]:
-    """Map and measure with each recipe that is worth it, in their order; tell which were not.
+    """Map and measure with each script that is worth it, in their order; tell which were not.
 
     Under a clock period all are: the least product says nothing of who meets it.
     """
@@ -242,24 +242,24 @@ def _try_recipes(
 
     def tell(mapped: int) -> None:
         if progress:
-            progress(mapped + len(candidates), 2 * (len(recipes) - len(stopped)))
+            progress(mapped + len(candidates), 2 * (len(scripts) - len(stopped)))
 
     def tell_mapped(done: int, _total: int) -> None:
         tell(len(netlists) + done)
 
-    at_once = [recipe for recipe in recipes if not recipe.after or conditions.period_ps is not None]
-    for stage in (at_once, [recipe for recipe in recipes if recipe not in at_once]):
-        stopped |= hopeless(recipes, {name: found.area_energy for name, found in candidates.items()})
+    at_once = [script for script in scripts if not script.after or conditions.period_ps is not None]
+    for stage in (at_once, [script for script in scripts if script not in at_once]):
+        stopped |= hopeless(scripts, {name: found.area_energy for name, found in candidates.items()})
         tell(len(netlists))
-        going = [recipe for recipe in stage if recipe.name not in stopped]
+        going = [script for script in stage if script.name not in stopped]
         mapped = map_to_cells(
-            export(design), design, library, recipes=going, cache=cache, progress=tell_mapped
+            export(design), design, library, scripts=going, cache=cache, progress=tell_mapped
         )
         netlists |= mapped
         for name, measured in measure_under(design, mapped, operands, conditions, cache):
             candidates[name] = measured
             tell(len(netlists))
-    tried = [recipe.name for recipe in recipes if recipe.name not in stopped]
+    tried = [script.name for script in scripts if script.name not in stopped]
     return {name: netlists[name] for name in tried}, {name: candidates[name] for name in tried}, stopped
 
 
@@ -292,7 +292,7 @@ def measure_under(
 
 
 def map_blocks(cost: Cost, *, cache: Path | None = None) -> Mapped:
-    """Map the blocks of a design one by one, with the recipe that was kept, to tell their figures apart.
+    """Map the blocks of a design one by one, with the script that was kept, to tell their figures apart.
 
     Parameters
     ----------
@@ -301,23 +301,23 @@ def map_blocks(cost: Cost, *, cache: Path | None = None) -> Mapped:
     cache : Path, optional
         Directory where netlists are kept.
     """
-    (recipe,) = (one for one in tried_recipes(cost.design, cost.conditions) if one.name == cost.recipe)
+    (script,) = (one for one in tried_scripts(cost.design, cost.conditions) if one.name == cost.script)
     text = export(cost.design)
     mapped = map_design(
         text.verilog,
         text.name,
         cost.library,
-        recipes=[recipe],
+        scripts=[script],
         flatten=False,
         design=cost.design.parameters(),
         cache=cache,
     )
-    return mapped[recipe.name]
+    return mapped[script.name]
 
 
-def tried_recipes(design: Design, conditions: Conditions) -> tuple[Recipe, ...]:
-    """Give the recipes that a design is mapped with, each as often as the conditions say."""
-    return with_seeds(recipes_for(design, conditions.period_ps), conditions.seeds)
+def tried_scripts(design: Design, conditions: Conditions) -> tuple[SynthesisScript, ...]:
+    """Give the scripts that a design is mapped with, each as often as the conditions say."""
+    return with_seeds(scripts_for(design, conditions.period_ps), conditions.seeds)
 
 
 def part_of(design: Design) -> Design:
@@ -339,7 +339,7 @@ def scale_blocks(part: Measured, mapped: Measured, areas: Mapping[str, float]) -
     ----------
     part : Measured
     mapped : Measured
-        Another netlist of the part, by the recipe that the whole was mapped with.
+        Another netlist of the part, by the script that the whole was mapped with.
     areas : mapping of str to float
         Area that each block takes in the whole, in um2. One that the part lacks, such as registers between
         groups of elements, takes as much energy for its area as the part does.

@@ -21,7 +21,7 @@ from lmul.cost.cells.check import check_netlist
 from lmul.cost.library.cells import Library
 from lmul.cost.library.reader import IDENTIFIER
 from lmul.cost.mapping.mapper import mapping_key, mapping_texts
-from lmul.cost.mapping.recipes import Recipe
+from lmul.cost.mapping.scripts import SynthesisScript
 from lmul.cost.netlist.netlist import Netlist, read_netlist
 from lmul.design import Design, make_design
 from lmul.errors import UserError, printable
@@ -30,7 +30,7 @@ from lmul.host.cache import Entry, digest, entry_name, read_entry
 from lmul.host.files import open_input, write_files
 
 INDEX = "netlists.json"
-KIND, EDITION = "netlists of lmul", 1
+KIND, EDITION = "netlists of lmul", 2
 WANTED = "wanted a file that `lmul cost --cache export` wrote"
 
 DATE = (1980, 1, 1, 0, 0, 0)
@@ -45,9 +45,9 @@ MOST_INSTANCES = 1 << 22
 _KEY = re.compile(r"[0-9a-f]{64}")
 _ORIGIN = {
     "design": dict,
-    "recipe": str,
-    "synthesis": list,
     "script": str,
+    "yosys": list,
+    "abc": str,
     "flatten": bool,
     "library": str,
     "library_sha256": str,
@@ -85,12 +85,12 @@ class _Source:
     Parameters
     ----------
     design : Design
-    recipe : Recipe
+    script : SynthesisScript
     flatten : bool
     """
 
     design: Design
-    recipe: Recipe
+    script: SynthesisScript
     flatten: bool
 
 
@@ -112,7 +112,7 @@ class _Keys:
         """Give the name of the file that the netlist is kept in."""
         text = self.text(source.design)
         texts = self._files | {"design.v": text.verilog}
-        return entry_name(mapping_key(texts, text.name, self.library, source.recipe, source.flatten))
+        return entry_name(mapping_key(texts, text.name, self.library, source.script, source.flatten))
 
 
 def export_netlists(cells: Path, library: Library, progress: Report) -> Exported:
@@ -229,7 +229,7 @@ def _source(origin: Any, library: Library) -> _Source:
     UserError
         It is not told, or is of another library or version of Yosys.
     """
-    if not _has_types(origin, _ORIGIN) or not all(isinstance(line, str) for line in origin["synthesis"]):
+    if not _has_types(origin, _ORIGIN) or not all(isinstance(line, str) for line in origin["yosys"]):
         raise UserError("it does not say what it was made from")
     if origin["library_sha256"] != library.checksum:
         raise UserError(
@@ -244,8 +244,8 @@ def _source(origin: Any, library: Library) -> _Source:
         raise UserError(f"its design is none: {error}") from None
     if not same:
         raise UserError("its design is not told in full")
-    recipe = Recipe(origin["recipe"], tuple(origin["synthesis"]), origin["script"])
-    return _Source(design, recipe, origin["flatten"])
+    script = SynthesisScript(origin["script"], tuple(origin["yosys"]), origin["abc"])
+    return _Source(design, script, origin["flatten"])
 
 
 def _has_types(values: Any, types: Mapping[str, type]) -> bool:
@@ -336,9 +336,9 @@ def _member(item: Mapping[str, Any]) -> str:
 
 def _label(item: Mapping[str, Any]) -> str:
     """Name a netlist for people, by what it says of itself."""
-    recipe, design = (item["made_from"].get(name) for name in ("recipe", "design"))
+    script, design = (item["made_from"].get(name) for name in ("script", "design"))
     words = " ".join(map(str, design.values())) if isinstance(design, dict) else "unknown design"
-    return f"netlist {item['key'][:12]} ({words}; {recipe})"
+    return f"netlist {item['key'][:12]} ({words}; {script})"
 
 
 def _read_text(archive: zipfile.ZipFile, item: Mapping[str, Any]) -> str:

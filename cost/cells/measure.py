@@ -27,7 +27,7 @@ MOST_CYCLES = 1 << 16
 _MOST_BITS = 1 << 25
 
 SEEDS = 3
-"""How often each recipe is tried."""
+"""How often each script is tried."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Conditions:
         Clock period to map for; without it nothing is made faster than its least product of area and
         energy asks for.
     seeds : int
-        How often each recipe is tried.
+        How often each script is tried.
     precision : float
         Half of the 95 % confidence interval of an energy, as a share of it.
     wires : str
@@ -279,7 +279,7 @@ def measure_all(
 
     def figures(mapped: Mapped) -> dict[str, Any]:
         simulated = simulate_netlist(mapped.netlist, inputs(), warmup=warmup, conditions=conditions)
-        return measure(simulated).as_json()
+        return figures_of(simulated).as_json()
 
     common = [program_digest(*SOURCES), made_from, warmup, asdict(conditions)]
     for name, mapped in netlists.items():
@@ -287,7 +287,7 @@ def measure_all(
         yield name, Measured.from_json(cached(cache, key, partial(figures, mapped)))
 
 
-def measure(simulated: Simulated) -> Measured:
+def figures_of(simulated: Simulated) -> Measured:
     """Give the figures of a simulated netlist."""
     return Measured(
         blocks=_blocks(simulated.netlist, simulated.model, simulated.glitches),

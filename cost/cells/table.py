@@ -142,7 +142,7 @@ def _notes(costs: Sequence[Cost]) -> str:
     ]
     if last.part:
         lines.append(f"Simulated: {last.part.rows} x {last.part.cols}, each block as often as it is there.")
-    return "\n".join([*lines, *_library_notes(last.library), *map(_recipe, costs)])
+    return "\n".join([*lines, *_library_notes(last.library), *map(_script, costs)])
 
 
 def _library_notes(library: Library) -> Iterator[str]:
@@ -163,20 +163,20 @@ def _goal(cost: Cost) -> str:
     return least if period is None else f"{least} that meets {period / 1e3:g} ns, or else for speed"
 
 
-def _recipe(cost: Cost) -> str:
-    """Say which recipe found a netlist, and what the others reached."""
+def _script(cost: Cost) -> str:
+    """Say which script found a netlist, and what the others reached."""
     smallest, largest = cost.area_spread
     missed = cost.slack_ps is not None and cost.slack_ps < 0
     verdict = f"misses the period by {-(cost.slack_ps or 0):.1f} ps; the fastest" if missed else "best"
     return (
-        f"{cost.design.mul}: {verdict} of {len(cost.candidates)} netlists is {cost.recipe}, "
+        f"{cost.design.mul}: {verdict} of {len(cost.candidates)} netlists is {cost.script}, "
         f"{three_digits(smallest)} to {three_digits(largest)} um2{_stopped(cost)}."
     )
 
 
 def _stopped(cost: Cost) -> str:
-    """Say how many recipes were not tried."""
-    return f"; {len(cost.stopped)} recipes were not worth trying" if cost.stopped else ""
+    """Say how many scripts were not tried."""
+    return f"; {len(cost.stopped)} scripts were not worth trying" if cost.stopped else ""
 
 
 def _number(value: float, unit: str) -> str:

@@ -1,6 +1,6 @@
 """The estimate *gates*: a design as two-input gates, adders and flip-flops, of no technology.
 
-The exported Verilog is mapped with the recipes of the cells' estimate, onto a library of ideal gates: areas
+The exported Verilog is mapped with the scripts of the cells' estimate, onto a library of ideal gates: areas
 are transistors in static CMOS, every gate takes one unit of time, and there is one size of each. No cell
 library is needed. What it leaves out: complex gates, drive strengths, loads, wires and the clock tree.
 
@@ -20,7 +20,7 @@ from typing import Any
 
 from lmul.cost.library.cells import Library
 from lmul.cost.library.reader import parse_liberty
-from lmul.cost.mapping.designs import map_to_cells, recipes_for
+from lmul.cost.mapping.designs import map_to_cells, scripts_for
 from lmul.cost.mapping.mapper import Mapped
 from lmul.cost.netlist.netlist import Netlist
 from lmul.cost.timing.analysis import analyse_timing
@@ -88,10 +88,10 @@ class GateCost:
         Transistors of everything over those of a NAND.
     depth : int
         Gates on the longest path between ports and flip-flops; a full adder counts as two.
-    recipe : str
+    script : str
         What found this netlist, the one of fewest transistors.
     spread : tuple of float
-        NAND equivalents of the smallest and of the largest netlist of all recipes.
+        NAND equivalents of the smallest and of the largest netlist of all scripts.
     """
 
     design: Design
@@ -101,7 +101,7 @@ class GateCost:
     half_adders: int
     nand2_equivalents: float
     depth: int
-    recipe: str
+    script: str
     spread: tuple[float, float]
 
     def as_dict(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class GateCost:
 def estimate_gates(
     design: Design, *, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> GateCost:
-    """Map a design to gates with every recipe, and count those of the smallest netlist.
+    """Map a design to gates with every script, and count those of the smallest netlist.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ def estimate_gates(
     """
     found = map_to_gates(design, cache=cache, progress=progress)
     areas = {name: mapped.netlist.area for name, mapped in found.items()}
-    recipe = min(areas, key=lambda name: areas[name])
-    netlist = found[recipe].netlist
+    script = min(areas, key=lambda name: areas[name])
+    netlist = found[script].netlist
     counts = netlist.cell_counts
     return GateCost(
         design,
@@ -138,7 +138,7 @@ def estimate_gates(
         half_adders=counts.get(HALF_ADDER, 0),
         nand2_equivalents=netlist.area,
         depth=depth(netlist),
-        recipe=recipe,
+        script=script,
         spread=(min(areas.values()), max(areas.values())),
     )
 
@@ -151,9 +151,9 @@ def depth(netlist: Netlist) -> int:
 def map_to_gates(
     design: Design, *, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Mapped]:
-    """Map a design to gates with the recipes that its size allows: netlists by name of the recipe."""
-    recipes, library = recipes_for(design), gate_library(flip_flops_of(design))
-    return map_to_cells(export(design), design, library, recipes=recipes, cache=cache, progress=progress)
+    """Map a design to gates with the scripts that its size allows: netlists by name of the script."""
+    scripts, library = scripts_for(design), gate_library(flip_flops_of(design))
+    return map_to_cells(export(design), design, library, scripts=scripts, cache=cache, progress=progress)
 
 
 def flip_flops_of(design: Design) -> tuple[str, ...]:

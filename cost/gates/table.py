@@ -69,7 +69,7 @@ def _notes(costs: Sequence[GateCost]) -> str:
     for cost in costs:
         smallest, largest = cost.spread
         lines.append(
-            f"{cost.design.mul}: the smallest netlist is that of {cost.recipe}, "
+            f"{cost.design.mul}: the smallest netlist is that of {cost.script}, "
             f"the largest has {largest:g} NAND equivalents for {smallest:g}."
         )
     return "\n".join(lines)

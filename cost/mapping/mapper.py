@@ -1,6 +1,6 @@
 """Technology mapping: Verilog to a netlist of library cells, with Yosys and ABC.
 
-Every design is mapped with each recipe of a list, for none is best for all. Recipes that begin alike share a
+Every design is mapped with each script of a list, for none is best for all. Scripts that begin alike share a
 fresh process until ABC begins, and each goes on in a copy of it, in a directory of its own: results are those
 of a process for each, and reproducible.
 """
@@ -17,8 +17,8 @@ from typing import Any
 from lmul.cost.library.cells import Library
 from lmul.cost.library.reader import IDENTIFIER
 from lmul.cost.library.writer import mapping_library
-from lmul.cost.mapping.recipes import RECIPES, Recipe, clock_gating, library_files
 from lmul.cost.mapping.requirements import check_mappable
+from lmul.cost.mapping.scripts import SCRIPTS, SynthesisScript, clock_gating, library_files
 from lmul.cost.netlist.netlist import Netlist, read_netlist
 from lmul.cost.netlist.verilog import netlist_verilog
 from lmul.errors import UserError
@@ -78,13 +78,13 @@ def map_design(
     top: str,
     library: Library,
     *,
-    recipes: Sequence[Recipe] = RECIPES,
+    scripts: Sequence[SynthesisScript] = SCRIPTS,
     flatten: bool = True,
     design: Mapping[str, Any] | None = None,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Mapped]:
-    """Map a design onto the cells of a library, once with each recipe.
+    """Map a design onto the cells of a library, once with each script.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def map_design(
         Name of its top module, a plain Verilog identifier.
     library : Library
         Yosys sees only what was understood of it.
-    recipes : sequence of Recipe
+    scripts : sequence of SynthesisScript
         What to try, on as many processors as there are. Those that the library's full adder, or want of
         one, speaks against are left out.
     flatten : bool
@@ -103,14 +103,14 @@ def map_design(
     design : mapping of str to JSON value, optional
         Parameters of the design, kept beside its netlists: with them an entry can be taken elsewhere.
     cache : Path, optional
-        Directory of netlists by the content that they were made from: design, library, recipe, Yosys.
+        Directory of netlists by the content that they were made from: design, library, script, Yosys.
     progress : callable, optional
         Called with the numbers of finished and of all runs.
 
     Returns
     -------
     dict of str to Mapped
-        Netlists by name of the recipe, in the order of `recipes`.
+        Netlists by name of the script, in the order of `scripts`.
 
     Raises
     ------
@@ -121,11 +121,11 @@ def map_design(
         raise UserError(f"top module {top!r} is not a plain Verilog identifier")
     check_mappable(library, registers=_EDGE.search(verilog) is not None)
     texts = mapping_texts(verilog, library)
-    possible = [recipe for recipe in recipes if recipe.suits("full_adder.v" in texts)]
-    alike: dict[tuple[str, ...], list[Recipe]] = {}
-    for recipe in possible:
-        alike.setdefault(recipe.synthesis, []).append(recipe)
-    found = {recipe.name: Future[Mapped]() for recipe in possible}
+    possible = [script for script in scripts if script.suits("full_adder.v" in texts)]
+    alike: dict[tuple[str, ...], list[SynthesisScript]] = {}
+    for script in possible:
+        alike.setdefault(script.yosys, []).append(script)
+    found = {script.name: Future[Mapped]() for script in possible}
     with ThreadPoolExecutor(processors()) as pool:
         for group in alike.values():
             work = _Work(texts, top, library, flatten, design, cache, len(alike))
@@ -142,7 +142,7 @@ def map_design(
 
 
 def mapping_texts(verilog: str, library: Library) -> dict[str, str]:
-    """Give the files that Yosys reads whatever the recipe, by name.
+    """Give the files that Yosys reads whatever the script, by name.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def mapping_texts(verilog: str, library: Library) -> dict[str, str]:
 
 
 def mapping_key(
-    texts: Mapping[str, str], top: str, library: Library, recipe: Recipe, flatten: bool
+    texts: Mapping[str, str], top: str, library: Library, script: SynthesisScript, flatten: bool
 ) -> list[Any]:
     """Give all that a netlist depends on: the version of Yosys, its commands, and the files it reads.
 
@@ -165,16 +165,16 @@ def mapping_key(
     top : str
         Name of the design's top module.
     library : Library
-    recipe : Recipe
+    script : SynthesisScript
     flatten : bool
         Whether the design is mapped as one module.
     """
-    before, after = _flow(recipe, library, top, flatten)
-    return [version("pyosys"), [*before, *after], [dict(texts), _abc_texts(recipe, library)]]
+    before, after = _flow(script, library, top, flatten)
+    return [version("pyosys"), [*before, *after], [dict(texts), _abc_texts(script, library)]]
 
 
 def mapping_origin(
-    design: Mapping[str, Any], library: Library, recipe: Recipe, flatten: bool
+    design: Mapping[str, Any], library: Library, script: SynthesisScript, flatten: bool
 ) -> dict[str, Any]:
     """Say what a netlist is made from, so that its key can be made again where the same library is.
 
@@ -183,15 +183,15 @@ def mapping_origin(
     design : mapping of str to JSON value
         Parameters of the design.
     library : Library
-    recipe : Recipe
-        Its script holds the clock period, if it is made for one.
+    script : SynthesisScript
+        Its ABC commands hold the clock period, if it is made for one.
     flatten : bool
     """
     return {
         "design": dict(design),
-        "recipe": recipe.name,
-        "synthesis": list(recipe.synthesis),
-        "script": recipe.script,
+        "script": script.name,
+        "yosys": list(script.yosys),
+        "abc": script.abc,
         "flatten": flatten,
         "library": library.name,
         "library_sha256": library.checksum,
@@ -201,14 +201,14 @@ def mapping_origin(
 
 @dataclass(frozen=True)
 class _Work:
-    """What mapping with recipes that begin alike takes: parameters of `map_design`.
+    """What mapping with scripts that begin alike takes: parameters of `map_design`.
 
     Parameters
     ----------
     texts : mapping of str to str
         Files but ABC's script.
     groups : int
-        How many such groups of recipes share the machine.
+        How many such groups of scripts share the machine.
     """
 
     texts: Mapping[str, str]
@@ -219,67 +219,69 @@ class _Work:
     cache: Path | None
     groups: int
 
-    def key(self, recipe: Recipe) -> list[Any]:
+    def key(self, script: SynthesisScript) -> list[Any]:
         """Give all that a netlist depends on."""
-        return mapping_key(self.texts, self.top, self.library, recipe, self.flatten)
+        return mapping_key(self.texts, self.top, self.library, script, self.flatten)
 
-    def keep(self, recipe: Recipe, directory: Path) -> Mapped:
-        """Take the netlist that a recipe left in a directory."""
-        origin = self.design and mapping_origin(self.design, self.library, recipe, self.flatten)
+    def keep(self, script: SynthesisScript, directory: Path) -> Mapped:
+        """Take the netlist that a script left in a directory."""
+        origin = self.design and mapping_origin(self.design, self.library, script, self.flatten)
         read = (directory / "netlist.json").read_text
-        return Mapped(self.library, cached(self.cache, self.key(recipe), read, origin=origin))
+        return Mapped(self.library, cached(self.cache, self.key(script), read, origin=origin))
 
-    def kept(self, recipe: Recipe) -> Mapped | None:
+    def kept(self, script: SynthesisScript) -> Mapped | None:
         """Give the netlist of an earlier run."""
-        netlist = self.cache and find_cached(self.cache, self.key(recipe))
+        netlist = self.cache and find_cached(self.cache, self.key(script))
         return Mapped(self.library, netlist) if netlist else None
 
 
-def _flow(recipe: Recipe, library: Library, top: str, flatten: bool) -> tuple[list[str], list[str]]:
+def _flow(script: SynthesisScript, library: Library, top: str, flatten: bool) -> tuple[list[str], list[str]]:
     synthesis = (
-        # No `format`: the recipe may be out of a file, where `{top:>9999999999}` would fill the memory.
+        # No `format`: the script may be out of a file, where `{top:>9999999999}` would fill the memory.
         command.replace("{top}", top).replace("{flatten}", "-flatten" if flatten else "")
-        for command in recipe.synthesis
+        for command in script.yosys
     )
     read = ("read_verilog -sv design.v", "read_verilog -lib black_boxes.v")
     return [*read, *synthesis, *clock_gating(library), *_BEFORE_ABC], list(_AFTER)
 
 
-def _map(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapped]]) -> None:
-    """Map with recipes that begin alike, those left out that were mapped before or are being mapped."""
+def _map(work: _Work, scripts: Sequence[SynthesisScript], found: Mapping[str, Future[Mapped]]) -> None:
+    """Map with scripts that begin alike, those left out that were mapped before or are being mapped."""
     try:
-        together = "group-" + entry_name(work.key(recipes[0]))
+        together = "group-" + entry_name(work.key(scripts[0]))
         with making(work.cache, together):
             missing = []
-            for recipe in recipes:
-                kept = work.kept(recipe)
+            for script in scripts:
+                kept = work.kept(script)
                 if kept:
-                    found[recipe.name].set_result(kept)
+                    found[script.name].set_result(kept)
                 else:
-                    missing.append(recipe)
+                    missing.append(script)
             if missing:
                 _map_missing(work, missing, found)
     except BaseException as error:
-        for recipe in recipes:
-            if not found[recipe.name].done():
-                found[recipe.name].set_exception(error)
+        for script in scripts:
+            if not found[script.name].done():
+                found[script.name].set_exception(error)
 
 
-def _map_missing(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Future[Mapped]]) -> None:
-    branches = {str(number): recipe for number, recipe in enumerate(recipes)}
+def _map_missing(
+    work: _Work, scripts: Sequence[SynthesisScript], found: Mapping[str, Future[Mapped]]
+) -> None:
+    branches = {str(number): script for number, script in enumerate(scripts)}
     with scratch() as directory:
         for file, text in work.texts.items():
             (directory / file).write_text(text, encoding="utf-8")
-        for branch, recipe in branches.items():
+        for branch, script in branches.items():
             (directory / branch).mkdir()
-            for file, text in _abc_texts(recipe, work.library).items():
+            for file, text in _abc_texts(script, work.library).items():
                 (directory / branch / file).write_text(text, encoding="utf-8")
 
         def finished(branch: str) -> None:
-            recipe = branches[branch]
-            found[recipe.name].set_result(work.keep(recipe, directory / branch))
+            script = branches[branch]
+            found[script.name].set_result(work.keep(script, directory / branch))
 
-        before, after = _flow(recipes[0], work.library, work.top, work.flatten)
+        before, after = _flow(scripts[0], work.library, work.top, work.flatten)
         at_a_time = -(-processors() // work.groups)
         try:
             run_branches(
@@ -289,6 +291,6 @@ def _map_missing(work: _Work, recipes: Sequence[Recipe], found: Mapping[str, Fut
             raise UserError(f"Yosys: {error}") from None
 
 
-def _abc_texts(recipe: Recipe, library: Library) -> dict[str, str]:
+def _abc_texts(script: SynthesisScript, library: Library) -> dict[str, str]:
     """Give the files that ABC reads, by name."""
-    return {SCRIPT: recipe.script + "\n", CELLS_FILE: mapping_library(library, delays=recipe.timed)}
+    return {SCRIPT: script.abc + "\n", CELLS_FILE: mapping_library(library, delays=script.timed)}

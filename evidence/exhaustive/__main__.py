@@ -23,7 +23,7 @@ from rich.table import Column, Table
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.designs import map_to_cells
 from lmul.cost.mapping.mapper import CELLS
-from lmul.cost.mapping.recipes import RIPPLE_EMAP
+from lmul.cost.mapping.scripts import RIPPLE_EMAP
 from lmul.cost.netlist.netlist import cell_models
 from lmul.design import Design, make_design
 from lmul.errors import UserError, one_line
@@ -180,7 +180,7 @@ def _netlists(part: Part, cache: Path) -> dict[str, str]:
     cells: set[str] = set()
     for design in part.designs:
         text = export(design, f"{design.name}_netlist")
-        (mapped,) = map_to_cells(text, design, default_library(), recipes=[RIPPLE_EMAP], cache=cache).values()
+        (mapped,) = map_to_cells(text, design, default_library(), scripts=[RIPPLE_EMAP], cache=cache).values()
         files[f"{text.name}.v"] = mapped.verilog
         cells |= mapped.netlist.cell_counts.keys()
     return files | {"cells.v": cell_models(mapped.netlist.library, cells)}

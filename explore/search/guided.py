@@ -14,7 +14,7 @@ from lmul.explore.space import Point, Space
 from lmul.programs.extras import missing
 
 PROMISED = {"energy_per_product_fj": 0.65, "area_um2": 0.65, "critical_delay_ps": 0.5}
-"""What all recipes may reach, as a share of what the look's only recipe did."""
+"""What all scripts may reach, as a share of what the look's only script did."""
 
 MOST_ASKED = 20
 """Suggestions for every trial, those that are no design or known ones included."""
@@ -48,8 +48,8 @@ class GuidedSearch:
     """A search by Optuna's tree-structured Parzen estimator.
 
     Optuna hears of a result when it has made `ahead` suggestions more, in their order. So what it suggests
-    depends on its seed and on figures, not on who finished first. Every point gets a look with one recipe
-    first; it is left out if a point that counted when it was suggested beats even what all recipes may reach.
+    depends on its seed and on figures, not on who finished first. Every point gets a look with one script
+    first; it is left out if a point that counted when it was suggested beats even what all scripts may reach.
 
     Parameters
     ----------
@@ -154,13 +154,13 @@ def _choose(suggestion: Any, name: str, values: tuple[Any, ...]) -> Any:
 
 
 def hope(figures: Figures, point: Point) -> dict[str, float]:
-    """Give the best figures that all recipes may reach where one has reached these.
+    """Give the best figures that all scripts may reach where one has reached these.
 
     Parameters
     ----------
     figures : mapping of str to float
     point : Point
-        For a clock, recipes make any delay as short as its period.
+        For a clock, scripts make any delay as short as its period.
     """
     hoped = {name: PROMISED.get(name, 1.0) * value for name, value in figures.items()}
     period_ps = 0.0 if point.clock_ns is None else 1e3 * point.clock_ns

@@ -104,7 +104,7 @@ def _product_codes(arithmetic: Arithmetic) -> Codes:
 
 
 def _round(wide: NDArray[np.float64], arithmetic: Arithmetic) -> Codes:
-    """Round wide products into the format. What is too small or too large is decided after rounding."""
+    """Round unrounded products into the format. What is too small or too large is decided after rounding."""
     format_ = arithmetic.format
     # IEEE 754 rounds the true product once; all others are rounded before they meet the subnormal grid.
     once = arithmetic.mul == "exact" and arithmetic.subnormals == "full"

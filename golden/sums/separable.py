@@ -1,6 +1,6 @@
 """Exact matrix products as a few ordinary ones, for multipliers whose product separates.
 
-A wide product is a sum of terms f_r(x) * g_r(y), r = 1 .. R. `exact` has one. The paper's formula
+An unrounded product is a sum of terms f_r(x) * g_r(y), r = 1 .. R. `exact` has one. The paper's formula
 has two, for (1 + x + y + c) = (1 + c + x) * 1 + 1 * y. Integer addition has one for each value of the first
 mantissa: f_r picks the operands with mantissa r, g_r is row r of the table of significand products.
 So the matrix product is R ordinary ones, and exact in double precision while every sum fits 53 bits.

@@ -26,7 +26,7 @@ class Align(Block):
     sign, nonzero : In(1)
     significand : In(M+1), or In(2M+2) for `exact`
     exponent : In(X)
-        As `WideProduct` gives them.
+        As `UnroundedProduct` gives them.
     term : Out(T)
         In accumulator LSBs; its sign is `sign`.
     clamped : Out(1)

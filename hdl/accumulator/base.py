@@ -10,7 +10,7 @@ from lmul.design import Design
 from lmul.hdl.framework.flags import flag_bits
 from lmul.hdl.framework.hierarchy import Block, place
 from lmul.hdl.framework.pipeline import Pipeline, stages_before_sum, sum_cuts
-from lmul.hdl.multiplier.unrounded import WideProduct, operand_bits, product_specials, splits_nan
+from lmul.hdl.multiplier.unrounded import UnroundedProduct, operand_bits, product_specials, splits_nan
 
 
 class Accumulator(Block):
@@ -97,12 +97,12 @@ class Accumulator(Block):
         return pipeline, operands, step
 
     def multiply(self, m: Module, platform: Any, operands: SimpleNamespace) -> list[dict[str, Value]]:
-        """Multiply the operands of every lane: give the outputs of `WideProduct`."""
+        """Multiply the operands of every lane: give the outputs of `UnroundedProduct`."""
         first, second = self._design.formats
         names = ["sign", "nonzero", "significand", "exponent", *product_specials(self._design)]
         lanes: list[dict[str, Value]] = []
         for lane in range(self._design.lanes):
-            product = place(m, platform, f"product_{lane}", WideProduct, self._design)
+            product = place(m, platform, f"product_{lane}", UnroundedProduct, self._design)
             m.d.comb += [
                 product.a.eq(operands.a.word_select(lane, first.width)),
                 product.b.eq(operands.b.word_select(lane, second.width)),

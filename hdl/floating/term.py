@@ -1,4 +1,4 @@
-"""From a wide product to a number of a floating-point accumulator."""
+"""From an unrounded product to a number of a floating-point accumulator."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from lmul.hdl.primitives.shift import shift_right_sticky
 
 
 class FloatTerm(Block):
-    """Round a wide product to the accumulator's format, to nearest even. Combinational.
+    """Round an unrounded product to the accumulator's format, to nearest even. Combinational.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class FloatTerm(Block):
         Only for formats that have them.
     significand : In(M+1), or In(2M+2) for `exact`
     exponent : In(X)
-        As `WideProduct` gives them.
+        As `UnroundedProduct` gives them.
     term : Out(A)
     """
 

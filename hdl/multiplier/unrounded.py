@@ -1,4 +1,4 @@
-"""The wide product of two operands, as the elements of a dot product take it."""
+"""The unrounded product of two operands, as the elements of a dot product take it."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from lmul.hdl.multiplier.correction import correction
 from lmul.hdl.multiplier.operand import Operand, operand_offset
 
 
-class WideProduct(Block):
+class UnroundedProduct(Block):
     """Multiply without rounding, without bounds on the exponent. Combinational.
 
     A finite product that is not zero is (-1)^sign * significand * 2^(exponent - exponent_offset): the

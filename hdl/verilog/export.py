@@ -1,4 +1,4 @@
-"""Verilog of a design or of any component, and the sidecar that describes it to programs."""
+"""Verilog of a design or of any component, and the metadata that describes it to programs."""
 
 import json
 import re
@@ -77,13 +77,13 @@ class Export:
     name : str
         Name of the top module.
     verilog : str
-    sidecar : str
+    metadata : str
         JSON: parameters, ports, latency, throughput, tool versions.
     """
 
     name: str
     verilog: str
-    sidecar: str
+    metadata: str
 
     @property
     def core(self) -> str:
@@ -93,20 +93,20 @@ class Export:
 
     @property
     def files(self) -> dict[str, str]:
-        """The files of the design: Verilog, sidecar and core file, by name."""
+        """The files of the design: Verilog, metadata and core file, by name."""
         name = self.name
-        return {f"{name}.v": self.verilog, f"{name}.json": self.sidecar, f"{name}.core": self.core}
+        return {f"{name}.v": self.verilog, f"{name}.json": self.metadata, f"{name}.core": self.core}
 
     @property
     def ports(self) -> list[dict[str, Any]]:
-        """The ports of the top module, as the sidecar describes them: ``name``, ``direction``, ``width``."""
-        ports: list[dict[str, Any]] = json.loads(self.sidecar)["ports"]
+        """The ports of the top module, as the metadata describes them: ``name``, ``direction``, ``width``."""
+        ports: list[dict[str, Any]] = json.loads(self.metadata)["ports"]
         return ports
 
     @property
     def clock(self) -> str:
         """The name of the clock's port, if there is one."""
-        reset: dict[str, str] = json.loads(self.sidecar).get("reset", {})
+        reset: dict[str, str] = json.loads(self.metadata).get("reset", {})
         return reset.get("clock", "clk")
 
     @property
@@ -157,11 +157,11 @@ def export(design: "Design | Component", name: str | None = None) -> Export:
         check_module_name(name)
         top = component(design)
         modules, _ = _modules(top, name, clocking(design))
-        return Export(name, _file(_header(design, name), modules), _sidecar(design, name, top))
+        return Export(name, _file(_header(design, name), modules), _metadata(design, name, top))
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(design).__name__).lower() if name is None else name
     check_module_name(name)
     modules, ports = _modules(design, name, Clocking())
-    return Export(name, _file(_component_header(design, name), modules), _component_sidecar(name, ports))
+    return Export(name, _file(_component_header(design, name), modules), _component_metadata(name, ports))
 
 
 def _file(header: str, modules: Iterable[str]) -> str:
@@ -212,7 +212,7 @@ def _check_names(clock: Clocking, blocks: Mapping[str, Block], text: Mapping[str
 
 
 def block_verilog(block: Block, name: str) -> str:
-    """Write the Verilog of one block that places no others, without header and sidecar.
+    """Write the Verilog of one block that places no others, without header and metadata.
 
     Parameters
     ----------
@@ -337,7 +337,7 @@ def _header(design: Design, name: str) -> str:
     )
 
 
-def _sidecar(design: Design, name: str, top: Block) -> str:
+def _metadata(design: Design, name: str, top: Block) -> str:
     content = {
         "name": name,
         "parameters": design.parameters(),
@@ -351,7 +351,7 @@ def _sidecar(design: Design, name: str, top: Block) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
-def _component_sidecar(name: str, ports: Iterable[Port]) -> str:
+def _component_metadata(name: str, ports: Iterable[Port]) -> str:
     described = [
         {"name": port.name, "direction": port.direction.removesuffix("put"), "width": len(port.bits)}
         for port in ports

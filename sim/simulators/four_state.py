@@ -66,7 +66,7 @@ def unknown_while_idle(bench: str, name: str, top: str, ports: Sequence[Mapping[
     top : str
         Of the module around it; it has the same ports.
     ports : sequence of mapping
-        Of the design, as its sidecar describes them: ``name``, ``direction``, ``width``.
+        Of the design, as its metadata describes them: ``name``, ``direction``, ``width``.
 
     Returns
     -------

@@ -145,7 +145,7 @@ def _largest_term(design: Design, most: Fraction) -> Term:
 
 
 def accumulated(products: NDArray[np.float64], arithmetic: Arithmetic) -> NDArray[np.float64]:
-    """Give wide products as an accumulator takes them: truncated, or rounded, large ones to infinity."""
+    """Give unrounded products as an accumulator takes them: truncated, or rounded, large ones to infinity."""
     format_ = arithmetic.accumulator_format
     if format_ is None:
         unit = 2.0**arithmetic.lsb_exponent

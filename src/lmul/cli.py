@@ -62,6 +62,9 @@ OUTPUTS = {
 }
 """Options that name what is written, and whether that is a directory."""
 
+RENAMED = {"generate": "continue"}
+"""Commands by the names that they had: a generator of hardware generates Verilog, not texts."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -95,15 +98,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = _parser()
-    if not (sys.argv[1:] if arguments is None else arguments):
+    parser, words = _parser(), list(sys.argv[1:] if arguments is None else arguments)
+    if not words:
         parser.print_help()
         return 1
+    if words[0] in RENAMED:
+        print(f"lmul: `lmul {words[0]}` is called `lmul {RENAMED[words[0]]}` now", file=sys.stderr)
+        words[0] = RENAMED[words[0]]
     try:
-        options = parser.parse_args(arguments)
+        options = parser.parse_args(words)
     except SystemExit:
         return 0  # Help or a version was asked for.
-    options.given = given(parser, arguments)
+    options.given = given(parser, words)
     refuse_ignored(options.command, options.given)
     _check_outputs(options)
     status: int = options.run(options)
@@ -159,7 +165,7 @@ def _parser() -> Parser:
     _cost_parser(_command(commands, "cost"))
     _error_parser(_command(commands, "error"))
     _llm_parser(_command(commands, "llm"))
-    _generate_parser(_command(commands, "generate"))
+    _continue_parser(_command(commands, "continue"))
     _explore_parser(_command(commands, "explore"))
     _report_parser(_command(commands, "report"))
     _compare_parser(_command(commands, "compare"))
@@ -298,7 +304,7 @@ def _cost_parser(parser: Parser) -> None:
         metavar="NAME",
         help="wire load model of the library, or default for its own; else no wires",
     )
-    add("--seeds", type=int, metavar="N", help="times that each recipe is tried; default: 3")
+    add("--seeds", type=int, metavar="N", help="times that each script is tried; default: 3")
     add("--precision", type=float, metavar="PERCENT", help="of an energy, 95 %% of the time; default: 1")
     add("--path", action="store_true", help="print the critical path, cell by cell")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -366,7 +372,7 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_llm)
 
 
-def _generate_parser(parser: argparse.ArgumentParser) -> None:
+def _continue_parser(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("prompt", metavar="PROMPT", help="text to continue")
     add(
@@ -378,7 +384,7 @@ def _generate_parser(parser: argparse.ArgumentParser) -> None:
     add("--tokens", type=int, default=24, metavar="N", help="most tokens of the continuation; default: 24")
     add("--array", action="store_true", help="send the products through a simulated 8 x 8 array of 8 lanes")
     add("--build", type=folder, default="build", metavar="DIR", help="for the simulator")
-    parser.set_defaults(run=_generate)
+    parser.set_defaults(run=_continue)
 
 
 def _explore_parser(parser: argparse.ArgumentParser) -> None:
@@ -401,7 +407,7 @@ def _explore_parser(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="wire load model of the library, or default for its own; else no wires",
     )
-    add("--seeds", type=int, default=1, metavar="N", help="how often each recipe is tried; default: 1")
+    add("--seeds", type=int, default=1, metavar="N", help="how often each script is tried; default: 1")
     add(
         "--precision",
         type=float,
@@ -615,13 +621,13 @@ def _llm(options: argparse.Namespace) -> int:
     return run_energy(options) if options.energy else run_llm(options)
 
 
-def _generate(options: argparse.Namespace) -> int:
+def _continue(options: argparse.Namespace) -> int:
     if not options.prompt:
         raise UserError("PROMPT is empty: give a text to continue")
     require("llm")
-    from lmul.commands.generate import run_generate
+    from lmul.commands.continuation import run_continue
 
-    return run_generate(options)
+    return run_continue(options)
 
 
 def _explore(options: argparse.Namespace) -> int:

@@ -75,7 +75,7 @@ IGNORED = [
     ("llm --compare lmul", ["--compare", "--energy"]),
     ("llm --batch 2", ["--batch", "--energy"]),
     ("llm --context 2", ["--context", "--energy"]),
-    ("generate x --build b", ["--build", "--array"]),
+    ("continue x --build b", ["--build", "--array"]),
     ("explore x.toml --scheduler tcp://host:8786 --jobs 2", ["--jobs", "--scheduler"]),
     ("sim mul --seed 2", ["--seed", "--stress"]),
     ("sim dot --four-state --seed 2", ["--seed", "--stress"]),
@@ -270,8 +270,15 @@ def test_missing_extra_says_what_to_install(
     assert "pip install 'lmul[sim]'" in line
 
 
+def test_a_command_keeps_its_old_name_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--help"]) == 0
+    output = capsys.readouterr()
+    assert output.out.startswith("usage: lmul continue")
+    assert output.err == "lmul: `lmul generate` is called `lmul continue` now\n"
+
+
 def test_empty_prompt_is_refused(refuse: Refuse) -> None:
-    assert "PROMPT is empty" in refuse("generate", "")
+    assert "PROMPT is empty" in refuse("continue", "")
 
 
 def test_unknown_multiplier_to_compare(refuse: Refuse) -> None:

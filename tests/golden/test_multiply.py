@@ -383,7 +383,7 @@ NAMES_OF_8_BITS_AND_LESS = ("e4m1", "e3m2", "e2m3", "e2m1", "e2m2", "e3m1")
     **with_multipliers([*UP_TO_8_BITS, *IEEE_TWINS[1:], *map(find_format, NAMES_OF_8_BITS_AND_LESS)]),
 )
 def test_all_products_of_up_to_8_bits_equal_the_reference(format_: Format, mul: str) -> None:
-    """Compare 65,536 pairs of 8 bits for each multiplier and policy, and as wide products."""
+    """Compare 65,536 pairs of 8 bits for each multiplier and policy, and as unrounded products."""
     for arithmetic in with_policies(format_, mul):
         assert_products_equal_the_reference(*all_pairs(format_), arithmetic)
     for subnormals in SUBNORMALS:

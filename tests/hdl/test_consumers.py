@@ -1,4 +1,4 @@
-"""What others do with exported files: programs read the sidecar, FuseSoC the core file, tools the Verilog."""
+"""What others do with exported files: programs read metadata, FuseSoC the core file, tools the Verilog."""
 
 import json
 import os
@@ -39,34 +39,34 @@ with_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
     """Read the schema from the installed package."""
-    content: dict[str, Any] = json.loads((files("lmul.hdl") / "sidecar.schema.json").read_text())
+    content: dict[str, Any] = json.loads((files("lmul.hdl.verilog") / "metadata.schema.json").read_text())
     Draft202012Validator.check_schema(content)
     return content
 
 
 @pytest.mark.parametrize("design", [*CHOICES, make_design("mul", format="fp32", pipeline=4)], ids=name_of)
-def test_sidecars_are_as_the_schema_says(design: Design, schema: dict[str, Any]) -> None:
-    Draft202012Validator(schema).validate(json.loads(export(design).sidecar))
+def test_metadata_is_as_the_schema_says(design: Design, schema: dict[str, Any]) -> None:
+    Draft202012Validator(schema).validate(json.loads(export(design).metadata))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda sidecar: sidecar.update(more=1),
-        lambda sidecar: sidecar.pop("latency_cycles"),
-        lambda sidecar: sidecar["parameters"].pop("format"),
-        lambda sidecar: sidecar["parameters"].update(format_a="e4m3"),
-        lambda sidecar: sidecar["ports"][0].update(direction="inout"),
-        lambda sidecar: sidecar["parameters"].update(lanes=33),
+        lambda metadata: metadata.update(more=1),
+        lambda metadata: metadata.pop("latency_cycles"),
+        lambda metadata: metadata["parameters"].pop("format"),
+        lambda metadata: metadata["parameters"].update(format_a="e4m3"),
+        lambda metadata: metadata["ports"][0].update(direction="inout"),
+        lambda metadata: metadata["parameters"].update(lanes=33),
     ],
 )
 def test_schema_refuses_other_content(change: Callable[[Any], object], schema: dict[str, Any]) -> None:
-    sidecar = json.loads(export(make_design("dot")).sidecar)
-    change(sidecar)
-    if sidecar["parameters"].get("format_a"):
-        sidecar["parameters"].pop("format")
+    metadata = json.loads(export(make_design("dot")).metadata)
+    change(metadata)
+    if metadata["parameters"].get("format_a"):
+        metadata["parameters"].pop("format")
     with pytest.raises(ValidationError):
-        Draft202012Validator(schema).validate(sidecar)
+        Draft202012Validator(schema).validate(metadata)
 
 
 def test_schema_has_the_choices_that_designs_have(schema: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from lmul.cli import main
 from lmul.cost.cells.check import check_netlist
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.mapper import map_design
-from lmul.cost.mapping.recipes import RIPPLE_EMAP
+from lmul.cost.mapping.scripts import RIPPLE_EMAP
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.evidence.formal.streams import dot_with_streams, hold_claim, order_claim
@@ -64,11 +64,11 @@ def test_results_hold_and_keep_their_order(claim: Callable[..., object]) -> None
 def test_check_of_a_netlist_lets_results_wait(ready: str, right: bool, cells: Path) -> None:
     text = export(SMALL)
     verilog = text.verilog.replace(READY, ready)
-    found = map_design(verilog, text.name, default_library(), recipes=[RIPPLE_EMAP], cache=cells)
+    found = map_design(verilog, text.name, default_library(), scripts=[RIPPLE_EMAP], cache=cells)
     assert (check_netlist(found[RIPPLE_EMAP.name].netlist, SMALL) == "") == right
 
 
-def test_ports_and_sidecar() -> None:
+def test_ports_and_metadata() -> None:
     text = export(DESIGN)
     widths = {port["name"]: port["width"] for port in text.ports}
     assert widths == {
@@ -85,7 +85,7 @@ def test_ports_and_sidecar() -> None:
     }
     layouts = {port["name"]: port.get("layout", "") for port in text.ports}
     assert layouts["s_axis_tdata"] == "lane n of a at bits n*6 +: 6, of b at 24+n*6 +: 6"
-    assert json.loads(text.sidecar)["parameters"]["stream"] is True
+    assert json.loads(text.metadata)["parameters"]["stream"] is True
     assert text.name == "lmul_e3m2_dot3_stream"
     assert "stream" not in make_design("dot").parameters()
 

@@ -1,4 +1,4 @@
-"""Exported Verilog: clean under the tools, readable, reproducible, described by its sidecar."""
+"""Exported Verilog: clean under the tools, readable, reproducible, described by its metadata."""
 
 import json
 import os
@@ -80,16 +80,16 @@ def test_larger_array_has_no_more_modules() -> None:
 
 
 @pytest.mark.parametrize("design", DESIGNS, ids=name_of)
-def test_sidecar_describes_the_ports_that_the_verilog_has(design: Design) -> None:
+def test_metadata_describes_the_ports_that_the_verilog_has(design: Design) -> None:
     text = export(design)
-    sidecar = json.loads(text.sidecar)
+    metadata = json.loads(text.metadata)
     head = re.search(rf"^module {text.name} \((.*?)^\);", text.verilog, re.DOTALL | re.MULTILINE)
     assert head
     found = re.findall(r"(input|output) +(?:wire|reg) +(?:\[(\d+):0\] )?(\w+)", head[1])
     ports = [(direction.removesuffix("put"), int(msb or 0) + 1, name) for direction, msb, name in found]
-    assert ports == [(port["direction"], port["width"], port["name"]) for port in sidecar["ports"]]
-    assert sidecar["parameters"] == design.parameters()
-    assert sidecar["latency_cycles"] == design.latency
+    assert ports == [(port["direction"], port["width"], port["name"]) for port in metadata["ports"]]
+    assert metadata["parameters"] == design.parameters()
+    assert metadata["latency_cycles"] == design.latency
 
 
 def test_prefix_begins_the_names_of_all_modules_and_files(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_component_with_components_of_two_designs_is_clean(tmp_path: Path) -> No
     assert not re.findall(r"\b_\d+_\b|\\|\$\d", text.verilog)
     assert len(re.findall(r"^module engine_mac", text.verilog, re.MULTILINE)) == 2
     assert text.port_names == ["clk", "rst", *NAMES, "unread", "difference"]
-    assert json.loads(text.sidecar)["ports"][-1] == {"name": "difference", "direction": "out", "width": 24}
+    assert json.loads(text.metadata)["ports"][-1] == {"name": "difference", "direction": "out", "width": 24}
 
 
 def test_component_whose_port_is_called_as_a_keyword_is_refused() -> None:
@@ -165,9 +165,9 @@ def test_wide_operand_is_refused_by_its_name() -> None:
         export(make_design("dot", format_a="fp32"))
 
 
-def test_sidecar_tells_the_last_bit_of_a_fixed_point_accumulator_only() -> None:
+def test_metadata_tells_the_last_bit_of_a_fixed_point_accumulator_only() -> None:
     last_bits = [
-        json.loads(export(make_design("dot", acc=acc)).sidecar)["accumulator"]["lsb_exponent"]
+        json.loads(export(make_design("dot", acc=acc)).metadata)["accumulator"]["lsb_exponent"]
         for acc in ("fixed:24:-3", "fp32")
     ]
     assert last_bits == [-3, None]
@@ -187,7 +187,7 @@ def test_exports_are_the_same_bytes_in_another_process() -> None:
     script = "from lmul.design import make_design as d; from lmul.hdl import export as e; x = e(d('array'));"
     outputs = [
         subprocess.run(
-            [sys.executable, "-c", script + "print(x.verilog, x.sidecar)"],
+            [sys.executable, "-c", script + "print(x.verilog, x.metadata)"],
             capture_output=True, check=True, env=os.environ | {"PYTHONHASHSEED": seed},
         ).stdout
         for seed in ("0", "1")

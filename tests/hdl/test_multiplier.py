@@ -11,7 +11,7 @@ import pytest
 
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.mapper import map_design
-from lmul.cost.mapping.recipes import Recipe
+from lmul.cost.mapping.scripts import SynthesisScript
 from lmul.cost.power.zero_delay import simulate
 from lmul.design import PIPELINE_LIMIT, Design, make_design
 from lmul.golden import FORMATS, MULTIPLIERS, OVERFLOWS, SUBNORMALS, find_format, multiply
@@ -23,7 +23,7 @@ from lmul.sim.simulators.verilator import verilator_environment
 from lmul.sim.stimulus.pairs import code_pairs
 from tests.support.lint import slang_is_silent
 
-QUICK_MAPPING = Recipe("quick", ("synth {flatten} -top {top}",), "strash; map")
+QUICK_MAPPING = SynthesisScript("quick", ("synth {flatten} -top {top}",), "strash; map")
 
 PIPELINE_CYCLES = 16
 """Pairs that follow one another in one stream of a pipeline's simulation."""
@@ -108,7 +108,7 @@ def side_by_side(designs: list[Design]) -> str:
 
 def products(designs: list[Design], pairs: np.ndarray) -> list[np.ndarray]:
     """Compute products with a netlist of the exported Verilog, pipelines with a new pair every cycle."""
-    mapped = map_design(side_by_side(designs), "top", default_library(), recipes=[QUICK_MAPPING])
+    mapped = map_design(side_by_side(designs), "top", default_library(), scripts=[QUICK_MAPPING])
     netlist = mapped[QUICK_MAPPING.name].netlist
     width, latency = designs[0].format.width, designs[0].latency
     cycles = PIPELINE_CYCLES if latency else len(pairs)

@@ -19,7 +19,7 @@ from lmul.cost.gates.estimate import FLIP_FLOP_TRANSISTORS, flip_flops_of, gate_
 from lmul.cost.handover.opensta import reset_exception
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.designs import map_to_cells
-from lmul.cost.mapping.recipes import RIPPLE_EMAP
+from lmul.cost.mapping.scripts import RIPPLE_EMAP
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.evidence.formal.accumulation import INTERFACES, sum_claim
@@ -209,7 +209,7 @@ def test_device_of_a_proof_has_the_usual_ports() -> None:
 @pytest.mark.parametrize("options", [LOW, NAMED])
 def test_netlists_are_checked_and_have_flip_flops_with_a_reset(options: Options, cells: Path) -> None:
     design = make_design("dot", format="e2m1", lanes=1, depth=4, out="raw", **options)
-    found = map_to_cells(export(design), design, default_library(), recipes=[RIPPLE_EMAP], cache=cells)
+    found = map_to_cells(export(design), design, default_library(), scripts=[RIPPLE_EMAP], cache=cells)
     netlist = found[RIPPLE_EMAP.name].netlist
     assert netlist.clock_port == design.clock_name
     assert any(cell.startswith("DFFR") for cell in netlist.cell_counts) == (options == NAMED)
@@ -224,13 +224,13 @@ def test_library_without_such_flip_flops_is_refused_before_mapping() -> None:
     with pytest.raises(
         UserError, match=r"no usable flip-flop with an asynchronous reset: take .* --reset sync"
     ):
-        map_to_cells(export(design), design, gate_library(), recipes=[RIPPLE_EMAP])
+        map_to_cells(export(design), design, gate_library(), scripts=[RIPPLE_EMAP])
 
 
 def test_gates_count_what_an_asynchronous_reset_takes() -> None:
     design = make_design("mul", format="e2m1", pipeline=1, **ASYNC)
     library = gate_library(flip_flops_of(design))
-    found = map_to_cells(export(design), design, library, recipes=[RIPPLE_EMAP])
+    found = map_to_cells(export(design), design, library, scripts=[RIPPLE_EMAP])
     assert found[RIPPLE_EMAP.name].netlist.cell_counts["DFFR"] > 0
     assert library.cells["DFFR"].area == (FLIP_FLOP_TRANSISTORS + 4) / 4
     assert flip_flops_of(DOT) == ("DFF",)
@@ -247,11 +247,11 @@ def test_fpga_wrapper_finds_the_clock() -> None:
     assert ".aresetn(inputs[0:0])" in text
 
 
-def test_sidecar_says_what_is_not_as_usual() -> None:
-    sidecar = json.loads(export(replace_with(DOT, NAMED)).sidecar)
-    assert [port["name"] for port in sidecar["ports"][:2]] == ["aclk", "aresetn"]
-    assert sidecar["reset"] == {"clock": "aclk", "port": "aresetn", "kind": "async", "active": "low"}
-    assert "reset" not in json.loads(export(DOT).sidecar)
+def test_metadata_says_what_is_not_as_usual() -> None:
+    metadata = json.loads(export(replace_with(DOT, NAMED)).metadata)
+    assert [port["name"] for port in metadata["ports"][:2]] == ["aclk", "aresetn"]
+    assert metadata["reset"] == {"clock": "aclk", "port": "aresetn", "kind": "async", "active": "low"}
+    assert "reset" not in json.loads(export(DOT).metadata)
 
 
 def test_what_is_as_usual_is_not_named() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lmul import cli
 from lmul.cost.cells import estimate
-from lmul.cost.mapping.recipes import RIPPLE_EMAP
+from lmul.cost.mapping.scripts import RIPPLE_EMAP
 from lmul.errors import UserError
 from lmul.explore.sweep import Sweep
 from lmul.host.toml import LARGEST_CONFIG
@@ -103,7 +103,7 @@ def leave_out_work(monkeypatch: pytest.MonkeyPatch) -> None:
         ("explore", "run_explore"),
         ("llm", "run_llm"),
         ("llm", "run_energy"),
-        ("generate", "run_generate"),
+        ("continue", "run_continue"),
     ]:
         monkeypatch.setattr(f"lmul.commands.{module}.{work}", lambda *_: 0)
     monkeypatch.setattr("lmul.commands.cost.run_claims", lambda *_: 0)
@@ -379,10 +379,10 @@ def check_library(place: Path, edits: Any) -> None:
 
 
 def check_text(place: Path, text: str) -> int:
-    """Check the command with one recipe in place of many; give its status."""
+    """Check the command with one script in place of many; give its status."""
     (place / "any.lib").write_bytes(text.encode("latin-1"))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(estimate, "recipes_for", lambda *_: (RIPPLE_EMAP,))
+        monkeypatch.setattr(estimate, "scripts_for", lambda *_: (RIPPLE_EMAP,))
         words = ["--liberty", "any.lib", "--seeds", "1", "--precision", "20", "--build", "../build"]
         return run_here(place, ["cost", "mul", "--format", "e2m1", *words]).status
 

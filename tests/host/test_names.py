@@ -21,7 +21,7 @@ from lmul.cost.handover.opensta import constraints_text
 from lmul.cost.library.cells import WireLoad
 from lmul.cost.library.reader import default_library, read_liberty
 from lmul.cost.mapping.mapper import map_design
-from lmul.cost.mapping.recipes import RIPPLE_EMAP, clock_gating, full_adder
+from lmul.cost.mapping.scripts import RIPPLE_EMAP, clock_gating, full_adder
 from lmul.errors import LONGEST_LINE, one_line
 from lmul.host.cache import program_sources
 from lmul.host.files import user_cache
@@ -91,7 +91,7 @@ def test_a_prefix_of_names_is_a_verilog_name(name: str, tmp_path: Path) -> None:
 def test_any_name_is_taken_for_what_a_cost_is_made_of(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimate, "recipes_for", lambda *_: (RIPPLE_EMAP,))
+    monkeypatch.setattr(estimate, "scripts_for", lambda *_: (RIPPLE_EMAP,))
     word = NAMES[name]
     (tmp_path / f"{word}.lib").write_text(LIBRARY)
     files = [f"--json={word}.json", f"--csv={word}.csv", f"--netlist={word}", f"--accelergy={word}"]
@@ -226,7 +226,7 @@ def test_a_cell_whose_name_is_none_is_never_used(name: str, tmp_path: Path) -> N
 def test_a_wire_load_is_one_word_of_tcl(command: str, tmp_path: Path) -> None:
     tclsh = shutil.which("tclsh")
     design = "module m(input a, b, output y); assign y = a & b; endmodule"
-    netlist = map_design(design, "m", default_library(), recipes=[RIPPLE_EMAP])[RIPPLE_EMAP.name].netlist
+    netlist = map_design(design, "m", default_library(), scripts=[RIPPLE_EMAP])[RIPPLE_EMAP.name].netlist
     rng = np.random.default_rng(1)
     ports = {port.name: rng.integers(0, 2, (64, 2, 1), dtype=np.uint8) for port in netlist.inputs}
     simulated = simulate_netlist(netlist, ports, warmup=0, conditions=Conditions())
@@ -245,7 +245,7 @@ def test_a_wire_load_is_one_word_of_tcl(command: str, tmp_path: Path) -> None:
 
 
 def test_the_name_of_a_library_stays_in_its_comment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "recipes_for", lambda *_: (RIPPLE_EMAP,))
+    monkeypatch.setattr(estimate, "scripts_for", lambda *_: (RIPPLE_EMAP,))
     evil = LIBRARY.replace(
         "library(small)", 'library("small\n!!python/object/apply:os.system [touch] \x1b[31m")'
     )

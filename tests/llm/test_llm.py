@@ -14,7 +14,7 @@ from lmul.cost.published.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.golden import MULTIPLIERS, SCALINGS, Arithmetic, find_format, matmul
-from lmul.llm.accuracy import Accuracy, measure
+from lmul.llm.accuracy import Accuracy, measure_arithmetics
 from lmul.llm.evaluation import (
     WINDOW,
     Interval,
@@ -300,13 +300,13 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("llm", "--energy", "--batch", "0"),
         ("llm", "--energy", "--context", "0"),
         ("llm", "--energy", "--compare", "lmul,none"),
-        ("generate", ""),
-        ("generate", "a", "--tokens", "0"),
-        ("generate", "a", "--tokens", "5000"),
-        ("generate", "a", "--array", "--arithmetic", "full"),
-        ("generate", "a", "--array", "--arithmetic", "lmul,block"),
-        ("generate", "a", "--array", "--arithmetic", "lmul,block-up"),
-        ("generate", "a", "--array", "--arithmetic", "lmul,out=raw"),
+        ("continue", ""),
+        ("continue", "a", "--tokens", "0"),
+        ("continue", "a", "--tokens", "5000"),
+        ("continue", "a", "--array", "--arithmetic", "full"),
+        ("continue", "a", "--array", "--arithmetic", "lmul,block"),
+        ("continue", "a", "--array", "--arithmetic", "lmul,block-up"),
+        ("continue", "a", "--array", "--arithmetic", "lmul,out=raw"),
     ],
 )
 def test_bad_input_is_told_in_one_line(
@@ -340,7 +340,7 @@ def test_hardware_continues_a_real_prompt_as_the_golden_model_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = (
-        "generate",
+        "continue",
         "The capital of France is",
         "--arithmetic",
         "lmul,e4m3,attention",
@@ -361,14 +361,14 @@ def test_hardware_continues_a_real_prompt_as_the_golden_model_does(
     ("words", "digits"), [("lmul,e4m3,all", "68.25192443"), ("lmul,e4m3,attention", "59.90024864")]
 )
 def test_figures_are_the_same_on_every_machine(words: str, digits: str) -> None:
-    (found,) = measure([scheme_of(words)], passage(), 256, (), None, lambda *_: None)
+    (found,) = measure_arithmetics([scheme_of(words)], passage(), 256, (), None, lambda *_: None)
     assert f"{found.perplexity.value:.10g}" == digits
 
 
 @needs_llm
 def test_text_of_one_token_is_refused() -> None:
     with pytest.raises(UserError, match="the text has 1 tokens: it must have 2 or more"):
-        measure([scheme_of("lmul,e4m3")], "a", 256, (), None, lambda *_: None)
+        measure_arithmetics([scheme_of("lmul,e4m3")], "a", 256, (), None, lambda *_: None)
 
 
 def test_half_width_that_is_not_known_is_none_in_the_json() -> None:

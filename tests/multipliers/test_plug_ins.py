@@ -62,11 +62,11 @@ def run_with(site: Path, directory: Path, *arguments: object) -> Run:
     return found
 
 
-def test_example_is_exported_and_named_in_the_sidecar(example: Path, tmp_path: Path) -> None:
+def test_example_is_exported_and_named_in_the_metadata(example: Path, tmp_path: Path) -> None:
     found = run_with(example, tmp_path, "verilog", "array", "--mul", "mitchell2", "--acc", "fp32")
     assert found.status == 0, found.err
-    (sidecar,) = tmp_path.glob("mitchell2_e4m3_array*.json")
-    assert json.loads(sidecar.read_text())["versions"]["lmul-mitchell2"] == "0.1.0"
+    (metadata,) = tmp_path.glob("mitchell2_e4m3_array*.json")
+    assert json.loads(metadata.read_text())["versions"]["lmul-mitchell2"] == "0.1.0"
     assert "  mitchell2  " in run_with(example, tmp_path, "list", "multipliers").out
 
 

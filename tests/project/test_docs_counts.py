@@ -55,8 +55,8 @@ def mutants(part: str = "") -> Sequence[int]:
 
 def stressed_designs() -> Sequence[int]:
     text = (ROOT / "Makefile").read_text()
-    (recipe,) = re.findall(r"^coverage:.*?\n\n", text, re.MULTILINE | re.DOTALL)
-    formats = len(re.findall(r"for format in (.*?); do", recipe)[0].split())
+    (script,) = re.findall(r"^coverage:.*?\n\n", text, re.MULTILINE | re.DOTALL)
+    formats = len(re.findall(r"for format in (.*?); do", script)[0].split())
     muls, accumulators, dataflows = (
         len(re.findall(rf"^{name} := (.*)", text, re.MULTILINE)[0].split())
         for name in ("MULTIPLIERS", "DOT_ACCUMULATORS", "DATAFLOWS")

@@ -46,7 +46,7 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
     "report": [("report", "--formats=e2m1", "--multipliers=lmul,exact", "-o", "out")],
     "explore": [("explore", "optuna.toml", *QUICK)],
     "dask": [("explore", "random.toml", *QUICK)],
-    "llm": [("llm", "--tokens=32", "--arithmetic=lmul,e4m3,attention"), ("generate", "The", "--tokens=1")],
+    "llm": [("llm", "--tokens=32", "--arithmetic=lmul,e4m3,attention"), ("continue", "The", "--tokens=1")],
 }
 """Commands by extra, those of none first."""
 

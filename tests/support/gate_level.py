@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.designs import map_to_cells
 from lmul.cost.mapping.mapper import Mapped
-from lmul.cost.mapping.recipes import QUICK_RECIPES
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS
 from lmul.cost.netlist.netlist import cell_models
 from lmul.cost.power.stimulus import stimulus
 from lmul.design import Design, make_design
@@ -36,7 +36,7 @@ PERIOD_PS = 20_000
 
 def mapped_design(design: Design, cells: Path) -> Mapped:
     (mapped,) = map_to_cells(
-        export(design), design, default_library(), recipes=QUICK_RECIPES[:1], cache=cells
+        export(design), design, default_library(), scripts=QUICK_SCRIPTS[:1], cache=cells
     ).values()
     return mapped
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.host.files import read_input
-from lmul.llm.accuracy import measure
+from lmul.llm.accuracy import measure_arithmetics
 from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import SUITES
 from lmul.llm.table import accuracy_table
@@ -47,7 +47,7 @@ def run_llm(options: argparse.Namespace) -> int:
     asked = questions() if options.questions else ()
     text = _text(options.text) if options.text else passage()
     with working(f"Reading {options.tokens:,} tokens in {len(schemes)} ways") as progress:
-        found = measure(schemes, text, options.tokens, asked, options.build / "llm", progress)
+        found = measure_arithmetics(schemes, text, options.tokens, asked, options.build / "llm", progress)
     console().print(accuracy_table(found))
     write_figures(options.json, [accuracy.as_plain() for accuracy in found])
     return 0

@@ -126,7 +126,7 @@ def _made(setup: Setup) -> dict[str, str]:
                 wide: f"{DRAWN}, standard normal: captured ones are float16",
             }
         ),
-        "recipes": "all that the size of a design allows, slow ones where a cheaper one came close, "
+        "scripts": "all that the size of a design allows, slow ones where a cheaper one came close, "
         f"seed 1 of {CONDITIONS.seeds}",
         "energy": f"glitches included, half of the 95 % interval within {100 * CONDITIONS.precision:g} %",
     }

@@ -12,7 +12,7 @@ from lmul.commands.shared.library import library_files
 from lmul.cost.library.reader import LibraryFiles
 from lmul.cost.mapping.designs import map_to_cells
 from lmul.cost.mapping.mapper import CELLS
-from lmul.cost.mapping.recipes import RIPPLE_EMAP
+from lmul.cost.mapping.scripts import RIPPLE_EMAP
 from lmul.cost.netlist.netlist import cell_models
 from lmul.design import Design
 from lmul.errors import UserError, one_line, printable
@@ -120,7 +120,7 @@ def _netlist(design: Design, text: Export, files: LibraryFiles, cache: Path) -> 
     """Map a design: the netlist and models of the cells in it."""
     with working(f"Mapping {text.name} to cells") as progress:
         (mapped,) = map_to_cells(
-            text, design, files.read(), recipes=[RIPPLE_EMAP], cache=cache, progress=progress
+            text, design, files.read(), scripts=[RIPPLE_EMAP], cache=cache, progress=progress
         ).values()
     models = cell_models(mapped.netlist.library, mapped.netlist.cell_counts)
     return {f"{text.name}.v": mapped.verilog, "cells.v": models}

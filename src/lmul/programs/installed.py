@@ -28,14 +28,14 @@ OLDEST_VERILATOR = Version("5.36")
 
 COMMANDS = {
     BASE: "everything",
-    "sim": "lmul sim, lmul generate --array",
+    "sim": "lmul sim, lmul continue --array",
     "cost": "lmul cost, lmul explore, lmul report, lmul sim --netlist",
     "fpga": "lmul cost --estimate ice40 or ecp5",
     "plot": "--plot",
     "report": "lmul report",
     "explore": 'lmul explore with method = "optuna"',
     "dask": "lmul explore --scheduler",
-    "llm": "lmul llm, lmul generate",
+    "llm": "lmul llm, lmul continue",
     "docs": "make docs",
     "dev": "the tests",
 }

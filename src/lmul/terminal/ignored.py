@@ -18,7 +18,7 @@ ALONE: dict[str, dict[str, frozenset[str]]] = {
 NEEDED = {
     "sim": {"liberty": "netlist", "dont_use": "netlist"},
     "llm": {"compare": "energy", "batch": "energy", "context": "energy"},
-    "generate": {"build": "array"},
+    "continue": {"build": "array"},
 }
 """Options that mean nothing without another."""
 

@@ -30,7 +30,7 @@ class Page:
 
 PAGES = {
     "verilog": Page(
-        "write the Verilog of a design and its sidecar",
+        "write the Verilog of a design and its metadata",
         "Write a design as Verilog without any dependence, and beside it a JSON file with its parameters, "
         "ports, latency and throughput, and a core file for FuseSoC. The same options give the same bytes.",
         (
@@ -81,11 +81,11 @@ PAGES = {
             ("llm --energy", "products, SRAM and DRAM of a token"),
         ),
     ),
-    "generate": Page(
+    "continue": Page(
         "continue a prompt under a chosen arithmetic",
         "Let the language model continue a text, its matrix products computed by the golden model or, with "
         "--array, by a simulated array.",
-        (('generate "The capital of France is" --tokens 8', "with every product by L-Mul in e4m3"),),
+        (('continue "The capital of France is" --tokens 8', "with every product by L-Mul in e4m3"),),
     ),
     "explore": Page(
         "a sweep of designs to a Pareto front",

@@ -20,7 +20,7 @@ from lmul.cost.library.join import left_out_kinds
 from lmul.cost.library.reader import default_liberty, default_library, read_liberty
 from lmul.cost.library.writer import mapping_library
 from lmul.cost.mapping.mapper import map_design
-from lmul.cost.mapping.recipes import RIPPLE_EMAP, timed_recipes
+from lmul.cost.mapping.scripts import RIPPLE_EMAP, timed_scripts
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.workloads import Operands
@@ -39,10 +39,10 @@ def write(folder: Path, text: str, name: str = "small.lib") -> Path:
 
 
 def cost_in(library: Library) -> Cost:
-    """Measure a small multiplier by one recipe on a few operands."""
+    """Measure a small multiplier by one script on a few operands."""
     rng = np.random.default_rng(1)
     a, b = (rng.normal(size=size).astype(np.float32) for size in ((8, 24), (24, 8)))
-    return estimate(MUL, [Operands("drawn", a, b)], library, conditions=QUICK, recipes=[RIPPLE_EMAP])
+    return estimate(MUL, [Operands("drawn", a, b)], library, conditions=QUICK, scripts=[RIPPLE_EMAP])
 
 
 @pytest.fixture(scope="module")
@@ -325,7 +325,7 @@ def test_a_flip_flop_is_asked_for_where_there_are_registers(tmp_path: Path) -> N
     cost_in(library)
     clocked = "module m(input clk, d, output reg q); always @(posedge clk) q <= d; endmodule"
     with pytest.raises(UserError, match="has no flip-flop"):
-        map_design(clocked, "m", library, recipes=[RIPPLE_EMAP])
+        map_design(clocked, "m", library, scripts=[RIPPLE_EMAP])
 
 
 def test_a_broken_cell_keeps_itself_out(plain: Cost, tmp_path: Path) -> None:
@@ -337,13 +337,13 @@ def test_a_broken_cell_keeps_itself_out(plain: Cost, tmp_path: Path) -> None:
     assert figures(cost_in(library)) == figures(plain)
 
 
-def test_recipes_for_speed_take_tables_of_any_shape(tmp_path: Path) -> None:
+def test_scripts_for_speed_take_tables_of_any_shape(tmp_path: Path) -> None:
     text = small_library().replace('index_1("0.01, 0.2")', 'index_1("0.01")')
     text = re.sub(r'(rise|fall|transition)\(t\) \{ values\(("[^"]*"), "[^"]*"\)', r"\1(t) { values(\2)", text)
     library = read_liberty(write(tmp_path, text))
     design = "module m(input [3:0] a, b, output [3:0] y); assign y = a + b; endmodule"
-    recipes = timed_recipes(300)[4:5]
-    assert map_design(design, "m", library, recipes=recipes)[recipes[0].name].netlist.area > 0
+    scripts = timed_scripts(300)[4:5]
+    assert map_design(design, "m", library, scripts=scripts)[scripts[0].name].netlist.area > 0
 
 
 # What is said of it.

@@ -9,7 +9,7 @@ import pytest
 from lmul.cost.library.cells import Cell, ClockGate, InternalPower, LeakageState, Library, Pin, Table
 from lmul.cost.library.functions import parse_function
 from lmul.cost.library.reader import default_library, read_liberty
-from lmul.cost.mapping.recipes import full_adder
+from lmul.cost.mapping.scripts import full_adder
 from lmul.cost.netlist.netlist import cell_models, nand2
 from lmul.errors import UserError
 

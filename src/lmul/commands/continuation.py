@@ -1,4 +1,4 @@
-"""`lmul generate`: a continuation under a chosen arithmetic, beside the one in full precision."""
+"""`lmul continue`: a continuation under a chosen arithmetic, beside the one in full precision."""
 
 import argparse
 import sys
@@ -27,7 +27,7 @@ SIZE = 8
 COLUMN = 34
 
 
-def run_generate(options: argparse.Namespace) -> int:
+def run_continue(options: argparse.Namespace) -> int:
     """Print both continuations, a line a token, and then as texts.
 
     Parameters
@@ -105,4 +105,4 @@ def _matmul(scheme: Scheme | None, design: Design | None, options: argparse.Name
     if scheme is None or design is None:
         return devices.make_matmul(scheme, Weights())
     with working(f"Building {design.name}"):
-        return ArrayMatmul(scheme, design, Weights(), options.build / "generate" / design.name)
+        return ArrayMatmul(scheme, design, Weights(), options.build / "continue" / design.name)

@@ -1,10 +1,10 @@
-"""Recipes of technology mapping: how Yosys builds adders and what ABC does with the rest.
+"""Scripts of technology mapping: how Yosys builds adders and what ABC does with the rest.
 
 A library's full adders are several gates in one cell, which ABC's mappers seldom see. Yosys finds them among
 the gates and puts the cell in their place; ABC then maps what is left around them. Clock gates take the place
 of the multiplexers that would hold the value of a register.
 
-`&deepsyn` takes most of the time, so it has to be earned: a recipe may come after a cheaper one, and is tried
+`&deepsyn` takes most of the time, so it has to be earned: a script may come after a cheaper one, and is tried
 only where that one came close to the best.
 """
 
@@ -19,7 +19,7 @@ from lmul.cost.library.cells import Cell, Library, Pin
 from lmul.cost.library.functions import Words, input_combinations
 
 CLOSE = 1.1
-"""How many times the least product of area and energy a recipe may have for those after it to be tried."""
+"""How many times the least product of area and energy a script may have for those after it to be tried."""
 
 GATED_FLIP_FLOPS = 4
 """Fewest flip-flops that a clock gate is worth."""
@@ -113,20 +113,20 @@ _DEEP_AMAP = "strash; &get -n; &deepsyn -I 8 -J 10; &put; dch; amap -m"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SynthesisScript:
     """One way to map a design.
 
     Parameters
     ----------
     name : str
-    synthesis : tuple of str
+    yosys : tuple of str
         Yosys commands from the design to gates, with ``{top}`` and ``{flatten}`` to fill in.
-    script : str
+    abc : str
         What ABC does with the gates.
     bare : bool
         Whether it is for libraries without a full adder only: with one, others do better.
     after : str
-        Name of a cheaper recipe that shows whether this one is worth its time; empty if it is always tried.
+        Name of a cheaper script that shows whether this one is worth its time; empty if it is always tried.
     seed : int
         Which of several tries this is.
     timed : bool
@@ -134,8 +134,8 @@ class Recipe:
     """
 
     name: str
-    synthesis: tuple[str, ...]
-    script: str
+    yosys: tuple[str, ...]
+    abc: str
     bare: bool = False
     after: str = ""
     seed: int = 1
@@ -143,44 +143,42 @@ class Recipe:
 
     @property
     def full_adders(self) -> bool:
-        """Whether the recipe needs a library with a full adder."""
-        return set(_EXTRACT) <= set(self.synthesis)
+        """Whether the script needs a library with a full adder."""
+        return set(_EXTRACT) <= set(self.yosys)
 
     def suits(self, adder: bool) -> bool:
-        """Tell whether the recipe is worth trying with a library that has a full adder, or none."""
+        """Tell whether the script is worth trying with a library that has a full adder, or none."""
         return not (self.bare if adder else self.full_adders)
 
 
-def with_seeds(recipes: Sequence[Recipe], seeds: int) -> tuple[Recipe, ...]:
-    """Give each recipe several times, with the inputs and outputs of the gates in another order each time.
+def with_seeds(scripts: Sequence[SynthesisScript], seeds: int) -> tuple[SynthesisScript, ...]:
+    """Give each script several times, with the inputs and outputs of the gates in another order each time.
 
     What ABC finds depends on that order, which has no meaning: the best of several is less a matter of luck.
 
     Parameters
     ----------
-    recipes : sequence of Recipe
+    scripts : sequence of SynthesisScript
     seeds : int
         How often; seed 1 leaves the order as it is. The names get ``:SEED`` behind them.
     """
-    return tuple(_seeded(recipe, seed) for recipe in recipes for seed in range(1, seeds + 1))
+    return tuple(_seeded(script, seed) for script in scripts for seed in range(1, seeds + 1))
 
 
-def _seeded(recipe: Recipe, seed: int) -> Recipe:
+def _seeded(script: SynthesisScript, seed: int) -> SynthesisScript:
     shuffle = f"strash; permute -i -o -S {seed}; " if seed > 1 else ""
-    after = recipe.after and f"{recipe.after}:{seed}"
-    return replace(
-        recipe, name=f"{recipe.name}:{seed}", script=shuffle + recipe.script, after=after, seed=seed
-    )
+    after = script.after and f"{script.after}:{seed}"
+    return replace(script, name=f"{script.name}:{seed}", abc=shuffle + script.abc, after=after, seed=seed)
 
 
-def hopeless(recipes: Sequence[Recipe], products: Mapping[str, float]) -> dict[str, float]:
-    """Tell which recipes are not worth trying after what those before them reached.
+def hopeless(scripts: Sequence[SynthesisScript], products: Mapping[str, float]) -> dict[str, float]:
+    """Tell which scripts are not worth trying after what those before them reached.
 
     A seed is judged by itself, so that what one seed tries does not depend on how many there are.
 
     Parameters
     ----------
-    recipes : sequence of Recipe
+    scripts : sequence of SynthesisScript
         Those that may be tried and those that have been.
     products : mapping of str to float
         Area times energy of the netlists of those that have been tried, by name.
@@ -188,65 +186,65 @@ def hopeless(recipes: Sequence[Recipe], products: Mapping[str, float]) -> dict[s
     Returns
     -------
     dict of str to float
-        By name, how many times the least product of its seed the recipe before it has: more than `CLOSE`.
+        By name, how many times the least product of its seed the script before it has: more than `CLOSE`.
     """
     least: dict[int, float] = {}
-    for recipe in recipes:
-        if recipe.name in products:
-            least[recipe.seed] = min(products[recipe.name], least.get(recipe.seed, math.inf))
+    for script in scripts:
+        if script.name in products:
+            least[script.seed] = min(products[script.name], least.get(script.seed, math.inf))
     behind = {
-        recipe.name: products[recipe.after] / least[recipe.seed]
-        for recipe in recipes
-        if recipe.after in products
+        script.name: products[script.after] / least[script.seed]
+        for script in scripts
+        if script.after in products
     }
     return {name: times for name, times in behind.items() if times > CLOSE}
 
 
 # One addition among other logic, which cells in its midst would keep apart: multipliers of L-Mul.
-RIPPLE_EMAP = Recipe("ripple/emap", _RIPPLE, _EMAP)
-"""A recipe for any design and any library; it finds full adders of the library by itself."""
+RIPPLE_EMAP = SynthesisScript("ripple/emap", _RIPPLE, _EMAP)
+"""A script for any design and any library; it finds full adders of the library by itself."""
 
 _FULL_ADDERS = (*_RIPPLE_PLAIN, *_EXTRACT)
 
-_SHORT_RECIPES = (
+_SHORT_SCRIPTS = (
     # Sums of several numbers: trees and chains of full adders.
-    Recipe("full-adders/resub", _FULL_ADDERS, _RESUB),
+    SynthesisScript("full-adders/resub", _FULL_ADDERS, _RESUB),
     # Wide products, where resubstitution only moves area into toggles.
-    Recipe("full-adders/dch", _FULL_ADDERS, _DCH),
+    SynthesisScript("full-adders/dch", _FULL_ADDERS, _DCH),
 )
 
-_BARE_RESUB = Recipe("ripple/resub", _RIPPLE, _RESUB, bare=True)
+_BARE_RESUB = SynthesisScript("ripple/resub", _RIPPLE, _RESUB, bare=True)
 
-QUICK_RECIPES = (*_SHORT_RECIPES, RIPPLE_EMAP, _BARE_RESUB)
-"""Recipes for designs of thousands of gates."""
+QUICK_SCRIPTS = (*_SHORT_SCRIPTS, RIPPLE_EMAP, _BARE_RESUB)
+"""Scripts for designs of thousands of gates."""
 
-SUM_RECIPES = (
-    *_SHORT_RECIPES,
+SUM_SCRIPTS = (
+    *_SHORT_SCRIPTS,
     # A third of the time that it takes where ABC meets the full adders as gates, and mostly less energy.
-    Recipe("full-adders/emap", _FULL_ADDERS, _EMAP_REST),
+    SynthesisScript("full-adders/emap", _FULL_ADDERS, _EMAP_REST),
     replace(RIPPLE_EMAP, bare=True),
     _BARE_RESUB,
 )
-"""Recipes for sums of several products in fixed point."""
+"""Scripts for sums of several products in fixed point."""
 
-DEEP_RECIPES = (
-    Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP_16, after=RIPPLE_EMAP.name),
-    *QUICK_RECIPES,
+DEEP_SCRIPTS = (
+    SynthesisScript("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP_16, after=RIPPLE_EMAP.name),
+    *QUICK_SCRIPTS,
 )
-"""Recipes for multipliers of up to a thousand gates, which take up to half a minute."""
+"""Scripts for multipliers of up to a thousand gates, which take up to half a minute."""
 
-RECIPES = (
-    Recipe("ripple/deepsyn-amap", _RIPPLE, _DEEP_AMAP, after=RIPPLE_EMAP.name),
+SCRIPTS = (
+    SynthesisScript("ripple/deepsyn-amap", _RIPPLE, _DEEP_AMAP, after=RIPPLE_EMAP.name),
     # The carry of `addc`, which is no chain.
-    Recipe("prefix/deepsyn-emap", _PREFIX, _DEEP_EMAP, after=RIPPLE_EMAP.name),
-    Recipe("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP, after=RIPPLE_EMAP.name),
-    *QUICK_RECIPES,
+    SynthesisScript("prefix/deepsyn-emap", _PREFIX, _DEEP_EMAP, after=RIPPLE_EMAP.name),
+    SynthesisScript("ripple/deepsyn-emap", _RIPPLE, _DEEP_EMAP, after=RIPPLE_EMAP.name),
+    *QUICK_SCRIPTS,
 )
-"""Recipes for multipliers of up to 300 gates, each some seconds; larger ones kept none of the first two."""
+"""Scripts for multipliers of up to 300 gates, each some seconds; larger ones kept none of the first two."""
 
 
-def timed_recipes(period_ps: float) -> tuple[Recipe, ...]:
-    """Give recipes for a short clock period, for designs of any size.
+def timed_scripts(period_ps: float) -> tuple[SynthesisScript, ...]:
+    """Give scripts for a short clock period, for designs of any size.
 
     ABC sees neither the delay of flip-flops and full adders nor setup times, so it is given less than the
     period.
@@ -257,19 +255,19 @@ def timed_recipes(period_ps: float) -> tuple[Recipe, ...]:
     """
     usual, tight = 0.8 * period_ps, 0.6 * period_ps
     full_adders = (*_TREE_PLAIN, *_EXTRACT)
-    recipes = (
+    scripts = (
         # Full adders and a fast tree at their end: small where the period is not the shortest.
-        Recipe("fast-full-adders/area", full_adders, f"{_RESUB}; {_size(usual)}"),
-        Recipe("fast-full-adders/map", full_adders, _map(usual)),
-        Recipe("fast-full-adders/depth", full_adders, _map_depth(usual)),
-        Recipe("fast-full-adders/tight", full_adders, _map_depth(tight)),
+        SynthesisScript("fast-full-adders/area", full_adders, f"{_RESUB}; {_size(usual)}"),
+        SynthesisScript("fast-full-adders/map", full_adders, _map(usual)),
+        SynthesisScript("fast-full-adders/depth", full_adders, _map_depth(usual)),
+        SynthesisScript("fast-full-adders/tight", full_adders, _map_depth(tight)),
         # Gates alone, which ABC may rearrange across adders: the shortest periods.
-        Recipe("fast-tree/map", _TREE, _map(usual)),
-        Recipe("fast-tree/depth", _TREE, _map_depth(usual)),
-        Recipe("fast-ripple/depth", _RIPPLE, _map_depth(usual)),
-        Recipe("fast-ripple/tight", _RIPPLE, _map_depth(tight)),
+        SynthesisScript("fast-tree/map", _TREE, _map(usual)),
+        SynthesisScript("fast-tree/depth", _TREE, _map_depth(usual)),
+        SynthesisScript("fast-ripple/depth", _RIPPLE, _map_depth(usual)),
+        SynthesisScript("fast-ripple/tight", _RIPPLE, _map_depth(tight)),
     )
-    return tuple(replace(recipe, timed=True) for recipe in recipes)
+    return tuple(replace(script, timed=True) for script in scripts)
 
 
 def _size(delay_ps: float) -> str:
