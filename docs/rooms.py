@@ -79,6 +79,7 @@ INSIDE = {
         ("table",),
     ),
     "multipliers": (
+        ("forms",),
         ("integer_add",),
         ("mitchell", "addm", "tabulated"),
         ("lmul", "addc"),

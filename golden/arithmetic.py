@@ -11,7 +11,8 @@ from lmul.golden.arguments import check_choice
 from lmul.golden.formats.codec import OVERFLOWS, Overflow
 from lmul.golden.formats.format import BF16, E4M3, FORMATS, FP16, FP32, Format, check_format
 from lmul.multipliers import IntegerAdd, find_multiplier
-from lmul.multipliers.significand import added_constant, fraction_bits, significand_product
+from lmul.multipliers.forms import Form
+from lmul.multipliers.significand import added_constant, fraction_bits, product_form, significand_product
 from lmul.multipliers.table import NOT_ADDED, check_name, check_plug_in
 
 ACCUMULATORS = {
@@ -131,6 +132,11 @@ class Arithmetic:
     def mul_constant(self) -> int:
         """What the multiplier adds to every sum of fields, in units of the last place."""
         return added_constant(self.mul, self.mantissa_bits)
+
+    @property
+    def product_form(self) -> Form | None:
+        """What products are made of, where there are loops for it."""
+        return product_form(self.mul, self.mantissa_bits)
 
     @property
     def fraction_bits(self) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lmul.multipliers.forms import Form, RoundedProduct, rounded_product
 from lmul.multipliers.integer_add import IntegerAdd, Integers, integer_add
 from lmul.multipliers.tabulated import tabulated
 
@@ -27,6 +28,10 @@ class AddC(IntegerAdd):
         """Give the carry of each pair of mantissas."""
         carry: Integers = addc_carry(mantissa_bits)[x, y]
         return carry
+
+    def form(self, mantissa_bits: int) -> Form:
+        """Say that the carry rounds."""
+        return RoundedProduct()
 
     def hardware(self, m: "Module", x: "Value", y: "Value", constant: int) -> "Value":
         """Give the carry; there is no constant."""
@@ -51,8 +56,7 @@ def addc_carry(mantissa_bits: int) -> Integers:
     """
     mantissa = np.arange(1 << mantissa_bits)
     x, y = mantissa[:, None], mantissa[None, :]
-    one = 1 << mantissa_bits
-    rounded = _round_to_even((one + x) * (one + y), mantissa_bits)
+    rounded = rounded_product(x, y, mantissa_bits)
     carry = np.full(rounded.shape, -1)
     candidate = 0
     while np.any(carry < 0):
@@ -61,12 +65,3 @@ def addc_carry(mantissa_bits: int) -> Integers:
         candidate += 1
     carry.flags.writeable = False
     return carry
-
-
-def _round_to_even(product: Integers, mantissa_bits: int) -> Integers:
-    """Round exact products, in units of 2^-2M, to M bits behind the leading one; in units of 2^-M."""
-    excess = np.where(product >> (2 * mantissa_bits + 1), mantissa_bits + 1, mantissa_bits)
-    half = 1 << (excess - 1)
-    odd = (product >> excess) & 1
-    rounded: Integers = (product + half - 1 + odd) >> excess << (excess - mantissa_bits)
-    return rounded

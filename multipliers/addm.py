@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lmul.multipliers.forms import FieldSum, Form, MarkedFieldSum
 from lmul.multipliers.integer_add import IntegerAdd, Integers
 
 if TYPE_CHECKING:
@@ -33,9 +34,16 @@ class AddM(IntegerAdd):
         """Give a bit at `middle_place` where both mantissas are in the middle."""
         if mantissa_bits < MIDDLE_MANTISSA_BITS:
             return np.zeros((), dtype=np.int64)
-        top, second = mantissa_bits - 1, mantissa_bits - 2
-        both: Integers = ((x >> top) ^ (x >> second)) & ((y >> top) ^ (y >> second)) & 1
+        both: Integers = in_the_middle(x, mantissa_bits) & in_the_middle(y, mantissa_bits)
         return both << middle_place(mantissa_bits)
+
+    def form(self, mantissa_bits: int) -> Form:
+        """Say that mantissas in the middle are marked."""
+        if mantissa_bits < MIDDLE_MANTISSA_BITS:
+            return FieldSum()
+        return MarkedFieldSum(
+            middle_place(mantissa_bits), lambda mantissa: in_the_middle(mantissa, mantissa_bits) == 1
+        )
 
     def hardware(self, m: "Module", x: "Value", y: "Value", constant: int) -> "Value":
         """Give the bit, above the constant."""
@@ -46,6 +54,12 @@ class AddM(IntegerAdd):
         middle = Signal()
         m.d.comb += middle.eq((x[-1] ^ x[-2]) & (y[-1] ^ y[-2]))
         return Cat(Const(constant, middle_place(len(x))), middle)
+
+
+def in_the_middle(mantissa: NDArray[Any], mantissa_bits: int) -> Integers:
+    """Give 1 for mantissas from 1/4 to below 3/4, whose two top bits differ, else 0."""
+    middle: Integers = (mantissa >> (mantissa_bits - 1) ^ mantissa >> (mantissa_bits - 2)) & 1
+    return middle
 
 
 def middle_place(mantissa_bits: int) -> int:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lmul.multipliers.forms import Form
+
 if TYPE_CHECKING:
     from amaranth import Module, Value
 
@@ -44,6 +46,21 @@ class IntegerAdd(ABC):
             M.
         """
         return 0
+
+    def form(self, mantissa_bits: int) -> Form | None:
+        """Say what `correction` comes to, where fast loops know it; it is compared with that.
+
+        Parameters
+        ----------
+        mantissa_bits : int
+            M.
+
+        Returns
+        -------
+        FieldSum, MarkedFieldSum, RoundedProduct or None
+            None for anything else.
+        """
+        return None
 
     @abstractmethod
     def correction(self, x: NDArray[Any], y: NDArray[Any], mantissa_bits: int) -> Integers:

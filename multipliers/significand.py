@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from lmul.multipliers.forms import ExactProduct, Form
 from lmul.multipliers.integer_add import Integers, integer_add
 from lmul.multipliers.lmul import lmul_constant
 from lmul.multipliers.table import find_multiplier
@@ -24,6 +25,13 @@ def added_constant(mul: str, mantissa_bits: int) -> int:
 def fraction_bits(mul: str, mantissa_bits: int) -> int:
     """Bits of a product's significand behind the binary point."""
     return 2 * mantissa_bits if mul == "exact" else mantissa_bits
+
+
+def product_form(mul: str, mantissa_bits: int) -> Form | None:
+    """Say what a multiplier's products are made of, None where no loop but the definition's knows it."""
+    if mul == "exact":
+        return ExactProduct()
+    return None if mul == "formula" else find_multiplier(mul).form(mantissa_bits)
 
 
 def significand_product(x: NDArray[Any], y: NDArray[Any], mul: str, mantissa_bits: int) -> Integers:

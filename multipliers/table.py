@@ -10,7 +10,8 @@ import numpy as np
 
 from lmul.multipliers.addc import AddC
 from lmul.multipliers.addm import AddM
-from lmul.multipliers.integer_add import IntegerAdd
+from lmul.multipliers.forms import FieldSum, Form, MarkedFieldSum, rounded_product
+from lmul.multipliers.integer_add import IntegerAdd, Integers, integer_add
 from lmul.multipliers.lmul import LMul
 from lmul.multipliers.mitchell import Mitchell
 
@@ -122,7 +123,7 @@ def check_plug_in(name: str, mantissa_bits: int, carries: int) -> None:
     ------
     ValueError
         It adds something negative or no integer, carries more often, or its largest sum is not that of the
-        largest mantissas.
+        largest mantissas. Or its form says something else than its correction.
     """
     if name in DESCRIPTIONS:
         return
@@ -137,11 +138,24 @@ def check_plug_in(name: str, mantissa_bits: int, carries: int) -> None:
         raise ValueError(f"{origin} fails: {type(error).__name__}: {error}; mend or uninstall it") from error
     if not np.issubdtype(added.dtype, np.integer) or added.min() < 0:
         raise ValueError(f"{origin} must add integers from 0 on: mend or uninstall it")
+    form = multiplier.form(mantissa_bits)
+    if form and np.any(integer_add(sums, mantissa_bits) != _said(form, multiplier, x, y, mantissa_bits)):
+        raise ValueError(f"{origin} has another correction than its form says: mend it")
     if sums.max() > sums[0, 0] or sums[0, 0] >> mantissa_bits > carries:
         raise ValueError(
             f"{origin} must have its largest sum where both mantissas are largest, with at most {carries} "
             f"carries into the exponent of such formats: mend it"
         )
+
+
+def _said(form: Form, multiplier: IntegerAdd, x: Integers, y: Integers, mantissa_bits: int) -> Integers:
+    """Give the significands that a multiplier's form says its products have."""
+    if not isinstance(form, FieldSum | MarkedFieldSum):
+        return rounded_product(x, y, mantissa_bits)
+    total = x + y + multiplier.constant(mantissa_bits)
+    if isinstance(form, MarkedFieldSum):
+        total = total + ((form.marked(x) & form.marked(y)).astype(np.int64) << form.place)
+    return integer_add(total, mantissa_bits)
 
 
 @cache

@@ -10,6 +10,7 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import FP64_MANTISSA_BITS, encode
 from lmul.golden.formats.format import Codes, Format, as_codes
 from lmul.golden.products.operand import split
+from lmul.multipliers.forms import FieldSum
 from lmul.multipliers.significand import significand_product
 
 BLOCK = 1 << 17
@@ -46,7 +47,7 @@ def multiply(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Codes:
     flat = x.ravel(), y.ravel(), products.ravel()
     if first.width <= TABLE_WIDTH:
         _look_up(*flat, arithmetic)
-    elif arithmetic.mul in {"lmul", "mitchell"} and arithmetic.subnormals == "flush":
+    elif isinstance(arithmetic.product_form, FieldSum) and arithmetic.subnormals == "flush":
         _add_fields(*flat, arithmetic)
     else:
         for block in _blocks(products.size):

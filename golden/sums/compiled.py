@@ -1,10 +1,10 @@
 """Sums of products by compiled loops, where Numba is installed: the bits of the NumPy ones, much faster.
 
 A finite operand of at most 16 bits is a float, whatever its format: float64 where sums are exact, float32
-where products are truncated to integers. The sum of two such bit patterns, less that of 1.0, is the product
-of `mitchell`, with a constant more that of `lmul`. That of `addm` has a bit more where both mantissas are in
-the middle: the second factor has patterns with that bit too. That of `addc` is the product of the two floats,
-rounded to M bits.
+where products are truncated to integers. The sum of two such bit patterns, less that of 1.0, is a sum of
+fields, as `mitchell` has it, with a constant more as `lmul` does. `addm` has a bit more where both mantissas
+are marked: the second factor has patterns with that bit too. A product that is rounded, as that of `addc`, is
+the product of the two floats, rounded to M bits. `lmul.multipliers.forms` says which multiplier has which.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +23,7 @@ from lmul.golden.products.operand import operand_reals
 from lmul.golden.products.specials import is_special
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
 from lmul.host.parallel import run_parts, worth_compiling
-from lmul.multipliers.addm import MIDDLE_MANTISSA_BITS, middle_place
-from lmul.multipliers.table import DESCRIPTIONS
+from lmul.multipliers.forms import ExactProduct, FieldSum, Form, MarkedFieldSum, RoundedProduct
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,7 @@ def has_loops(arithmetic: Arithmetic, products: int) -> bool:
     """Tell whether there are loops for an arithmetic's products, and so many are worth it."""
     wide = max(format_.width for format_ in arithmetic.formats) > WIDEST
     exact_in_fp32 = arithmetic.significand_bits <= FP32.mantissa_bits + 1
-    known = arithmetic.mul in DESCRIPTIONS and arithmetic.mul != "formula"
-    return worth_compiling(products) and not wide and exact_in_fp32 and known
+    return worth_compiling(products) and not wide and exact_in_fp32 and arithmetic.product_form is not None
 
 
 def exact_sums(
@@ -143,8 +141,9 @@ def _largest_products(b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.flo
     format_, mantissa_bits = arithmetic.formats[1], arithmetic.mantissa_bits
     largest = np.max(b & b.dtype.type(format_.magnitude_mask), axis=1, initial=0)
     finite = np.minimum(largest, format_.largest_finite)
-    # Relative to the exact product nothing adds more than it does to 1 times 1.
-    added = arithmetic.mul_constant + (1 << middle_place(mantissa_bits))
+    # Relative to the exact product nothing adds more than to 1 times 1, and rounding less than a unit.
+    form = arithmetic.product_form
+    added = arithmetic.mul_constant + (1 << (form.place if isinstance(form, MarkedFieldSum) else 0))
     above = (1 + added / (1 << mantissa_bits)) * (1 + SLACK)
     return operand_reals(finite, format_, arithmetic.subnormals) * above
 
@@ -179,35 +178,41 @@ def _factors(
     precision: type[np.floating[Any]],
 ) -> Factors:
     """Give the factors, their products times 2^scale. Operands outside of the windows are zero."""
-    from lmul.golden.sums import compiled_loops as loops
-
-    kind, (first, second), layout = _kind(arithmetic), windows, np.finfo(precision)
+    form, (first, second), layout = arithmetic.product_form, windows, np.finfo(precision)
+    kind = _kind(form)
     excess = layout.nmant - arithmetic.mantissa_bits
     zeros, offset = (0, 0), 0
-    if kind in (loops.ADDED, loops.CHOSEN):
+    if isinstance(form, FieldSum | MarkedFieldSum):
         zeros = _zeros(first[1] - first[0] + 1, second[0] + first[0] + scale, layout.nmant)
         offset = ((layout.maxexp - 1) << layout.nmant) - (arithmetic.mul_constant << excess)
     x = _bit_patterns(arithmetic, 0, first, -first[0], precision)
     y = _bit_patterns(arithmetic, 1, second, first[0] + scale, precision)
     x, y = np.where(x, x, zeros[0]), np.where(y, y - offset, zeros[1])[None]
-    if kind == loops.CHOSEN:
-        middle_x, middle_y = (
-            _in_the_middle(format_, arithmetic.subnormals).astype(x.dtype) for format_ in arithmetic.formats
+    if isinstance(form, MarkedFieldSum):
+        marked_x, marked_y = (
+            form.marked(_mantissas(format_, arithmetic)).astype(x.dtype) for format_ in arithmetic.formats
         )
-        x |= np.where(x == zeros[0], 0, middle_x)  # Zeros are skipped.
+        x |= np.where(x == zeros[0], 0, marked_x)  # Zeros are skipped.
         # The bit that chooses is in the sum, too.
-        y = np.concatenate([y, y + (middle_y << (excess + middle_place(arithmetic.mantissa_bits))) - 1])
+        y = np.concatenate([y, y + (marked_y << (excess + form.place)) - 1])
     integer = x.dtype.type
     rounding = integer(-1 << layout.nmant), integer(excess << layout.nmant)
     return Factors(*_gathered(x, y, a, b), (kind, rounding), zeros[0])
 
 
-def _kind(arithmetic: Arithmetic) -> int:
+def _kind(form: Form | None) -> int:
     from lmul.golden.sums import compiled_loops as loops
 
-    if arithmetic.mul == "addm" and arithmetic.mantissa_bits >= MIDDLE_MANTISSA_BITS:
-        return loops.CHOSEN
-    return {"exact": loops.MULTIPLIED, "addc": loops.ROUNDED}.get(arithmetic.mul, loops.ADDED)
+    match form:
+        case FieldSum():
+            return loops.ADDED
+        case MarkedFieldSum():
+            return loops.CHOSEN
+        case ExactProduct():
+            return loops.MULTIPLIED
+        case RoundedProduct():
+            return loops.ROUNDED
+    raise ValueError("there is no loop for these products")
 
 
 def _gathered(
@@ -251,12 +256,12 @@ def _bit_patterns(
     return floats.view(np.dtype(f"i{floats.itemsize}"))
 
 
-@lru_cache(maxsize=16)
-def _in_the_middle(format_: Format, subnormals: str) -> NDArray[np.bool_]:
-    """Tell which codes have a mantissa in the middle, where its two top bits differ."""
-    bits = _finite_operands(format_, subnormals)[0].view(np.int64)
-    middle: NDArray[np.bool_] = ((bits ^ bits << 1) >> (FP64_MANTISSA_BITS - 1) & 1) == 1
-    return middle
+def _mantissas(format_: Format, arithmetic: Arithmetic) -> NDArray[np.int64]:
+    """Give each code's mantissa, of a subnormal that is normalised, in the M bits of the wider operand."""
+    bits = _finite_operands(format_, arithmetic.subnormals)[0].view(np.int64)
+    mask = (1 << arithmetic.mantissa_bits) - 1
+    mantissas: NDArray[np.int64] = bits >> (FP64_MANTISSA_BITS - arithmetic.mantissa_bits) & mask
+    return mantissas
 
 
 def _used(factors: Factors, step: int) -> NDArray[np.bool_]:

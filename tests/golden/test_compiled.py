@@ -23,6 +23,10 @@ from lmul.golden import (
 from lmul.golden.products.multiply import wide_product
 from lmul.golden.sums.compiled import has_loops
 from lmul.host import parallel
+from lmul.multipliers import table
+from lmul.multipliers.addm import AddM
+from lmul.multipliers.forms import Form, MarkedFieldSum
+from lmul.multipliers.mitchell import Mitchell
 from tests.support.golden_cases import by_name, multipliers
 
 FORMATS = [find_format(name) for name in ("e4m3", "e5m2", "e3m4", "e2m1", "e8m3", "bf16", "fp16", "e5m8")]
@@ -53,8 +57,48 @@ def numpy_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("format_", FORMATS, **by_name)
 def test_loops_give_the_bits_of_numpy(format_: Format, draw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_loops(format_, draw, [mul for mul in multipliers(format_) if mul != "formula"], monkeypatch)
+
+
+class Shifted(Mitchell):
+    """Another constant."""
+
+    description = "a sum of fields"
+
+    def constant(self, mantissa_bits: int) -> int:
+        """Give a half."""
+        return 1 << (mantissa_bits - 1)
+
+
+class Marked(AddM):
+    """Another bit, of other mantissas."""
+
+    description = "a sum of fields, and more of odd mantissas"
+
+    def correction(self, x: NDArray[Any], y: NDArray[Any], mantissa_bits: int) -> NDArray[Any]:
+        """Give a unit of the last place."""
+        return x & y & 1
+
+    def form(self, mantissa_bits: int) -> Form:
+        """Mark odd mantissas."""
+        return MarkedFieldSum(0, lambda mantissa: mantissa & 1 == 1)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("format_", FORMATS, **by_name)
+def test_multipliers_of_others_take_the_loops_of_their_form(
+    format_: Format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = {"shifted": Shifted(), "marked": Marked()}
+    for name, multiplier in theirs.items():
+        monkeypatch.setitem(table.BUILT_IN, name, multiplier)
+        monkeypatch.setitem(table.DESCRIPTIONS, name, multiplier.description)
+    check_loops(format_, "codes", list(theirs), monkeypatch)
+
+
+def check_loops(format_: Format, draw: str, muls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare loops and NumPy for every accumulator."""
     rng = np.random.default_rng(1)
-    muls = [mul for mul in multipliers(format_) if mul != "formula"]
     cases = []
     for mul, subnormals, acc, lanes in product(muls, ("flush", "full"), ACCUMULATORS, (1, 3, 8)):
         arithmetic = Arithmetic(

@@ -39,6 +39,12 @@ FAULTS = {
     "a model that fails": (WORKING.replace("np.zeros((), dtype=int)", "x.nothing"), "AttributeError"),
     "fractions": (WORKING.replace("dtype=int", "dtype=float"), "must add integers from 0 on"),
     "less than the sum": (WORKING.replace("np.zeros((), dtype=int)", "-(x & y & 1)"), "integers from 0 on"),
+    "a form that is none of it": (
+        WORKING.replace("IntegerAdd\n", "IntegerAdd\nfrom lmul.multipliers.forms import FieldSum\n", 1)
+        .replace("np.zeros((), dtype=int)", "x & y & 1")
+        .replace("    def h", "    def form(self, mantissa_bits): return FieldSum()\n    def h"),
+        "another correction than its form",
+    ),
     "too much": (WORKING.replace("np.zeros((), dtype=int)", "x + y"), "carries into the exponent"),
     "hardware that fails": (WORKING.replace("Const(0)", "x.nothing"), "has no hardware for e4m3"),
 }
