@@ -17,6 +17,7 @@ from lmul.cost.power.stimulus import (
     chosen_vectors,
     code_stimulus,
     reset_port,
+    tile_interval,
     to_bits,
     words,
 )
@@ -25,7 +26,7 @@ from lmul.design import Design
 from lmul.golden import Format, matmul_codes, multiply
 from lmul.hdl.axi_stream import data_bits
 from lmul.sim.stimulus.pairs import code_pairs
-from lmul.sim.stimulus.tiles import Tile
+from lmul.sim.stimulus.tiles import Tile, tiles
 from lmul.workloads import default_operands
 
 MUL_STREAMS = 1024
@@ -199,10 +200,10 @@ def _expected_tiles(design: Design, products: Products) -> _Expected:
     results: list[tuple[int, int, bool]] = []
     counts = []
     for a, b in products:
-        streams, interval = chosen_tiles(design, a, b, cycles)
-        for stream in streams:
-            tiles = zip(stream, range(cycles, 0, -interval), strict=True)
-            rows = [row for tile, left in tiles for row in _rows(design, tile, left)]
+        jobs, interval = list(tiles(a, b, design)), tile_interval(design, a)
+        for stream in chosen_tiles(len(jobs), interval, cycles):
+            begun = zip(stream, range(cycles, 0, -interval), strict=True)
+            rows = [row for tile, left in begun for row in _rows(design, jobs[tile], left)]
             results += rows
             counts.append(len(rows))
     data, flags, last = zip(*results, strict=True)

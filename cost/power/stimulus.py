@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from lmul.cost.power.zero_delay import Bits
 from lmul.design import Design
 from lmul.errors import UserError
-from lmul.hdl.axi_stream import whole_bytes
-from lmul.sim.stimulus.tiles import Tile, tiles
+from lmul.sim.stimulus.tiles import tiling
 from lmul.workloads import Operands
 
 RESET_CYCLES = 2
@@ -71,14 +70,24 @@ def chosen_vectors(
     return rows, columns
 
 
-def chosen_tiles(design: Design, a: Codes, b: Codes, cycles: int) -> tuple[list[list[Tile]], int]:
-    """Give the tiles that each stream of an `array` takes one after the other, and the cycles between two."""
-    jobs = list(tiles(a, b, design))
-    interval = max(len(jobs[0].a), len(jobs[0].b), design.rows)
-    starts = _spread(len(jobs), min(STREAMS, len(jobs)))
-    return [
-        [jobs[(start + n) % len(jobs)] for n in range(-(-cycles // interval))] for start in starts
-    ], interval
+def chosen_tiles(tiles: int, interval: int, cycles: int) -> list[list[int]]:
+    """Give the tiles, of so many, that each stream of an `array` takes one after the other.
+
+    Parameters
+    ----------
+    tiles : int
+    interval : int
+        Cycles from a tile to the next.
+    cycles : int
+    """
+    starts = _spread(tiles, min(STREAMS, tiles))
+    return [[(int(start) + n) % tiles for n in range(-(-cycles // interval))] for start in starts]
+
+
+def tile_interval(design: Design, a: Codes) -> int:
+    """Give the cycles from a tile of an `array` to the next, in a product with A of shape (M, K)."""
+    steps: int = len(a) if design.dataflow == "ws" else -(-a.shape[1] // design.lanes)
+    return max(design.rows, steps)
 
 
 def check_operands(design: Design, operands: Sequence[Operands]) -> None:
@@ -123,9 +132,8 @@ def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, 
 
 def _streamed(ports: dict[str, Bits], levels: dict[str, Bits]) -> dict[str, Bits]:
     """Send the same steps as beats of a stream, into a sink that is always ready."""
-    padded = [np.pad(bits, [(0, 0), (0, 0), (0, -bits.shape[2] % 8)]) for bits in ports.values()]
     return {
-        "s_axis_tdata": np.concatenate(padded, axis=2),
+        "s_axis_tdata": np.concatenate([_octets(bits) for bits in ports.values()], axis=2),
         "s_axis_tvalid": levels["in_valid"],
         "s_axis_tlast": levels["in_last"],
         "m_axis_tready": np.ones_like(levels["in_valid"]),
@@ -134,18 +142,20 @@ def _streamed(ports: dict[str, Bits], levels: dict[str, Bits]) -> dict[str, Bits
 
 def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
     """Send tiles back to back into a sink that is always ready, weights a tile ahead."""
-    chosen, interval = chosen_tiles(design, a, b, cycles)
+    operands, interval = tiling(a, b, design), tile_interval(design, a)
+    chosen = chosen_tiles(len(operands.pairs), interval, cycles)
     ahead = _cycles_ahead(design)
     ports: dict[str, Bits] = {}
-    for name, size, format_ in zip("ab", (design.rows, design.cols), design.formats, strict=True):
-        width = whole_bytes(size * design.lanes * format_.width)
-        length = len(getattr(chosen[0][0], name))
-        cycle = np.arange(cycles + ahead) - (ahead if name == "a" else 0)
+    for side, (name, format_) in enumerate(zip("ab", design.formats, strict=True)):
+        parts = operands.b if side else operands.a
+        length = len(parts[0])
+        cycle = np.arange(cycles + ahead) - (0 if side else ahead)
         tile, beat = np.divmod(np.maximum(cycle, 0), interval)
         # Between two tiles the last beat stays.
         index = np.minimum(tile, len(chosen[0]) - 1) * length + np.minimum(beat, length - 1)
-        beats = [[beat for tile in stream for beat in getattr(tile, name)] for stream in chosen]
-        ports[f"s_axis_{name}_tdata"] = np.stack([words(stream, width)[index] for stream in beats], axis=1)
+        streams = [[parts[operands.pairs[n][side]] for n in stream] for stream in chosen]
+        codes = np.stack([np.concatenate(stream)[index] for stream in streams], axis=1)
+        ports[f"s_axis_{name}_tdata"] = _octets(_bits(codes, format_.width))
         ports[f"s_axis_{name}_tvalid"] = _level((cycle >= 0) & (beat < length), len(chosen))
         ports[f"s_axis_{name}_tlast"] = _level(beat == length - 1, len(chosen))
     return ports | {"m_axis_c_tready": _level(np.ones(cycles + ahead, np.bool_), len(chosen))}
@@ -183,6 +193,11 @@ def words(beats: list[int], width: int) -> Bits:
     octets = b"".join(beat.to_bytes(width // 8, "little") for beat in beats)
     bits: Bits = np.unpackbits(np.frombuffer(octets, dtype=np.uint8), bitorder="little")
     return bits.reshape(len(beats), width)
+
+
+def _octets(bits: Bits) -> Bits:
+    """Fill words up to whole bytes with zeros."""
+    return np.pad(bits, [(0, 0), (0, 0), (0, -bits.shape[2] % 8)])
 
 
 def _level(values: NDArray[np.bool_], streams: int) -> Bits:

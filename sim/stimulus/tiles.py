@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,23 @@ class Tile:
     flags: list[int]
 
 
+@dataclass(frozen=True)
+class Tiling:
+    """The operands of a matrix product as an array takes them, padded with zeros.
+
+    Parameters
+    ----------
+    a, b : list of ndarray of codes, shape (beats, codes of a beat)
+        What is sent of each operand for a tile.
+    pairs : list of (int, int)
+        Of each tile of the product, in their order: its operands' places in `a` and `b`.
+    """
+
+    a: list[Codes]
+    b: list[Codes]
+    pairs: list[tuple[int, int]]
+
+
 def tiles(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
     """Cut a matrix product into the tiles of an array, padded with zeros.
 
@@ -43,46 +61,50 @@ def tiles(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
     design : Design
         An `array`. In a weight-stationary one K is cut too: results are those of R*N products.
     """
-    cut = _weight_stationary if design.dataflow == "ws" else _output_stationary
-    return cut(a, b, design)
+    operands, (first, second) = tiling(a, b, design), design.formats
+    a_beats = [pack(codes, first.width) for codes in operands.a]
+    b_beats = [pack(codes, second.width) for codes in operands.b]
+    for (left, right), results in zip(operands.pairs, _results(a, b, design), strict=True):
+        yield Tile(a_beats[left], b_beats[right], *results)
 
 
-def _output_stationary(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
-    a = _pad(a, design.rows, design.lanes)
-    b = _pad(b.T, design.cols, design.lanes)
-    first, second = design.formats
-    sums = matmul_codes(a, b.T, design)
-    elements = sums.output()
-    flags = sums.flags
+def tiling(a: Codes, b: Codes, design: Design) -> Tiling:
+    """Cut the operands of a matrix product for the tiles of an array, as `tiles` takes them."""
+    a, b, height, depth = _padded(a, b, design)
+    starts, tops, lefts = (
+        range(0, size, part) for size, part in ((a.shape[1], depth), (len(a), height), (len(b), design.cols))
+    )
+    a_tiles = [a[top : top + height, start : start + depth] for start in starts for top in tops]
+    if design.dataflow == "os":
+        a_tiles = [_steps(codes, design.lanes) for codes in a_tiles]
     b_tiles = [
-        pack(_steps(b[left : left + design.cols], design.lanes), second.width)
-        for left in range(0, len(b), design.cols)
+        _steps(b[left : left + design.cols, start : start + depth], design.lanes)
+        for start in starts
+        for left in lefts
     ]
-    for top in range(0, len(a), design.rows):
-        rows = slice(top, top + design.rows)
-        a_beats = pack(_steps(a[rows], design.lanes), first.width)
-        for left, b_beats in zip(range(0, len(b), design.cols), b_tiles, strict=True):
-            cols = slice(left, left + design.cols)
-            row_flags = np.bitwise_or.reduce(flags[rows, cols], axis=1)
-            yield Tile(a_beats, b_beats, pack(elements[rows, cols], design.output_bits), row_flags.tolist())
+    places = np.ndindex(len(starts), len(tops), len(lefts))
+    return Tiling(a_tiles, b_tiles, [(n * len(tops) + t, n * len(lefts) + k) for n, t, k in places])
 
 
-def _weight_stationary(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
-    depth = design.rows * design.lanes
-    a = _pad(a, 1, depth)
-    b = _pad(b.T, design.cols, depth)
-    first, second = design.formats
+def _results(a: Codes, b: Codes, design: Design) -> Iterator[tuple[list[int], list[int]]]:
+    """Give what the rows of every tile's result are: tdata, and tuser."""
+    a, b, height, depth = _padded(a, b, design)
     for start in range(0, a.shape[1], depth):
-        products = slice(start, start + depth)
-        a_beats = pack(a[:, products], first.width)
-        sums = matmul_codes(a[:, products], b[:, products].T, design)
-        elements = sums.output()
-        flags = sums.flags
-        for left in range(0, len(b), design.cols):
-            cols = slice(left, left + design.cols)
-            row_flags = np.bitwise_or.reduce(flags[:, cols], axis=1)
-            b_beats = pack(_steps(b[cols, products], design.lanes), second.width)
-            yield Tile(a_beats, b_beats, pack(elements[:, cols], design.output_bits), row_flags.tolist())
+        sums = matmul_codes(a[:, start : start + depth], b[:, start : start + depth].T, design)
+        elements, flags = sums.output(), sums.flags
+        for top, left in product(range(0, len(a), height), range(0, len(b), design.cols)):
+            rows, cols = slice(top, top + height), slice(left, left + design.cols)
+            row_flags = np.bitwise_or.reduce(flags[rows, cols], axis=1)
+            yield pack(elements[rows, cols], design.output_bits), row_flags.tolist()
+
+
+def _padded(a: Codes, b: Codes, design: Design) -> tuple[Codes, Codes, int, int]:
+    """Give both operands with zeros up to whole tiles, b transposed, and rows and products of a tile."""
+    if design.dataflow == "ws":
+        height, depth = len(a), design.rows * design.lanes
+    else:
+        height, depth = design.rows, -(-a.shape[1] // design.lanes) * design.lanes
+    return _pad(a, height, depth), _pad(b.T, design.cols, depth), height, depth
 
 
 MISMATCH = 0b1000
