@@ -58,7 +58,7 @@ def _dots(design: Design, a: Codes, b: Codes) -> Reals:
     """Give the dot products of codes, shapes (M, K) and (K, N), as numbers."""
     if design.kind == "mul":
         return np.stack([_sum_products(design, row, b) for row in a])
-    if design.kind == "array" and design.dataflow == "ws":
+    if design.weight_stationary:
         step = design.rows * design.lanes
         parts = (slice(start, start + step) for start in range(0, len(b), step))
         total = np.zeros((len(a), b.shape[1]))

@@ -56,6 +56,7 @@ INSIDE = {
     "golden": (
         ("arguments",),
         ("formats",),
+        ("accumulators",),
         ("arithmetic",),
         ("products", "reference"),
         ("sums",),

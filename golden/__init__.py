@@ -1,6 +1,7 @@
 """The arithmetic to the bit, in NumPy: what every other part of the project is compared with."""
 
-from lmul.golden.arithmetic import ACCUMULATORS, OUTPUTS, SUBNORMALS, Arithmetic
+from lmul.golden.accumulators import ACCUMULATORS
+from lmul.golden.arithmetic import OUTPUTS, SUBNORMALS, Arithmetic
 from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, decode, encode
 from lmul.golden.formats.format import (
     BF16,

@@ -1,27 +1,20 @@
 """The numeric half of a design: what is multiplied, how, and what comes out."""
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
+from lmul.golden.accumulators import Accumulator, find_accumulator
 from lmul.golden.arguments import check_choice
 from lmul.golden.formats.codec import OVERFLOWS, Overflow
-from lmul.golden.formats.format import BF16, E4M3, FORMATS, FP16, FP32, Format, check_format
+from lmul.golden.formats.format import E4M3, FORMATS, Format, check_format
 from lmul.multipliers import IntegerAdd, find_multiplier
 from lmul.multipliers.forms import Form
 from lmul.multipliers.significand import added_constant, fraction_bits, product_form, significand_product
 from lmul.multipliers.table import NOT_ADDED, check_name, check_plug_in
 
-ACCUMULATORS = {
-    "exact": "fixed point, wide enough for every product of --depth; no rounding",
-    "fixed:BITS:LSB": "fixed point, last bit 2^LSB; truncates products, saturates sums",
-    "fp32": "IEEE 754 additions in fp32, rounded to nearest even",
-    "bf16": "IEEE 754 additions in bf16, rounded to nearest even",
-    "fp16": "IEEE 754 additions in fp16, rounded to nearest even",
-}
 OUTPUTS = {
     "fp32": "the sum, rounded once to IEEE binary32, ties to even",
     "bf16": "the sum, rounded once to bf16, ties to even",
@@ -33,10 +26,6 @@ SUBNORMALS = {
 }
 
 Subnormals = Literal["flush", "full"]
-
-FLOAT_ACCUMULATORS = {format_.name: format_ for format_ in (FP32, BF16, FP16)}
-FIXED_BITS = range(2, 513)
-FIXED_LSB = range(-512, 257)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +73,7 @@ class Arithmetic:
         for format_ in self.formats:
             check_format(format_)
         check_name(self.mul)
-        _check_accumulator(self.acc)
+        find_accumulator(self.acc)
         check_choice("out", self.out, OUTPUTS)
         check_choice("subnormals", self.subnormals, SUBNORMALS)
         check_choice("overflow", self.overflow, OVERFLOWS)
@@ -155,14 +144,19 @@ class Arithmetic:
         return int(significand_product(largest, largest, self.mul, self.mantissa_bits))
 
     @property
+    def accumulator(self) -> Accumulator:
+        """What `acc` names."""
+        return find_accumulator(self.acc)
+
+    @property
     def accumulator_format(self) -> Format | None:
         """The format of a floating-point accumulator, None for the fixed-point ones."""
-        return FLOAT_ACCUMULATORS.get(self.acc)
+        return self.accumulator.format
 
     @property
     def saturates(self) -> bool:
         """Whether the accumulator is `fixed`, which truncates products and saturates."""
-        return self.acc.startswith("fixed:")
+        return self.accumulator.saturates
 
     @property
     def lsb_exponent(self) -> int:
@@ -171,9 +165,8 @@ class Arithmetic:
         Of the `exact` one it is the last significand bit of the smallest product: of two normal
         operands, or with full subnormals of two normalised subnormals.
         """
-        if self.saturates:
-            return int(self.acc.split(":")[2])
-        return self.product_lsb_exponent
+        lsb_exponent = self.accumulator.lsb_exponent
+        return self.product_lsb_exponent if lsb_exponent is None else lsb_exponent
 
     @property
     def product_lsb_exponent(self) -> int:
@@ -225,10 +218,8 @@ class Arithmetic:
 
         `depth` products fit the `exact` one, and one step.
         """
-        if self.acc in FLOAT_ACCUMULATORS:
-            return FLOAT_ACCUMULATORS[self.acc].width
-        if self.saturates:
-            return int(self.acc.split(":")[1])
+        if self.accumulator.bits is not None:
+            return self.accumulator.bits
         return max((self.depth * self.largest_product).bit_length() + 1, self.step_bits)
 
     @property
@@ -245,16 +236,3 @@ class Arithmetic:
     def output_bits(self) -> int:
         """Width of one output element."""
         return self.accumulator_bits if self.out == "raw" else FORMATS[self.out].width
-
-
-def _check_accumulator(acc: str) -> None:
-    fixed = re.fullmatch(r"fixed:([0-9]{1,9}):(-?[0-9]{1,9})", acc if isinstance(acc, str) else "")
-    if fixed is None:
-        check_choice("acc", acc, ACCUMULATORS)
-        if acc == "fixed:BITS:LSB":
-            raise ValueError("acc fixed:BITS:LSB takes numbers for BITS and LSB, such as fixed:24:-8")
-    elif int(fixed[1]) not in FIXED_BITS or int(fixed[2]) not in FIXED_LSB:
-        raise ValueError(
-            f"acc {acc!r} is out of range: BITS must be from {FIXED_BITS[0]} to {FIXED_BITS[-1]}, "
-            f"LSB from {FIXED_LSB[0]} to {FIXED_LSB[-1]}"
-        )

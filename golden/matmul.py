@@ -1,13 +1,14 @@
 """Matrix products of codes, to the bit of the hardware."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
+from lmul.golden.accumulators import Accumulator, Exact, Fixed, Floating
+from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.format import as_codes
 from lmul.golden.products.operand import finite_range, split
 from lmul.golden.products.specials import special_sums
@@ -49,14 +50,33 @@ def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Sums:
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
         raise ValueError(f"operands must be M x K and K x N, not {x.shape} and {y.shape}")
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-    if arithmetic.acc in FLOAT_ACCUMULATORS:
-        return _float_result(float_sums(x, y, arithmetic), arithmetic)
-    infinity, nan = special_sums(x, y, arithmetic)
+    return SUMS[type(arithmetic.accumulator)](x, y, arithmetic)
+
+
+def _fixed_result(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Sums:
+    """Add in a fixed-point register, beside which infinities and NaN are kept as flags."""
+    infinity, nan = special_sums(a, b, arithmetic)
     overflow: NDArray[np.bool_] = np.zeros(nan.shape, dtype=np.bool_)
-    register = _whole_sums(x, y, arithmetic)
+    register = _whole_sums(a, b, arithmetic)
     if register is None:
-        register, overflow = _bounded_sums(x, y, arithmetic)
+        register, overflow = _bounded_sums(a, b, arithmetic)
     return Sums(arithmetic, register, overflow, infinity, nan)
+
+
+def _float_result(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Sums:
+    """Add in a floating-point register, which says it all."""
+    register = float_sums(a, b, arithmetic)
+    nan, infinite = np.isnan(register), np.isinf(register)
+    infinity = np.where(infinite, np.copysign(1, np.where(nan, 0, register)), 0).astype(np.int8)
+    return Sums(arithmetic, register, np.zeros(nan.shape, dtype=np.bool_), infinity, nan)
+
+
+SUMS: dict[type[Accumulator], Callable[[NDArray[Any], NDArray[Any], Arithmetic], Sums]] = {
+    Exact: _fixed_result,
+    Fixed: _fixed_result,
+    Floating: _float_result,
+}
+"""How the sums of each accumulator are computed."""
 
 
 def _whole_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> FixedPoint | None:
@@ -117,9 +137,3 @@ def _range(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> tuple[in
     product = min(product, arithmetic.largest_product * 2.0**arithmetic.product_lsb_exponent)
     lowest = int(np.frexp(smallest)[1]) - 1 - arithmetic.fraction_bits
     return max(lowest, arithmetic.product_lsb_exponent), product * a.shape[1]
-
-
-def _float_result(register: NDArray[np.float32], arithmetic: Arithmetic) -> Sums:
-    nan, infinite = np.isnan(register), np.isinf(register)
-    infinity = np.where(infinite, np.copysign(1, np.where(nan, 0, register)), 0).astype(np.int8)
-    return Sums(arithmetic, register, np.zeros(nan.shape, dtype=np.bool_), infinity, nan)

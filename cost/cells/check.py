@@ -222,7 +222,7 @@ def _expected_tiles(design: Design, products: Products) -> _Expected:
 def _rows(design: Design, tile: Tile, cycles: int) -> list[tuple[int, int, bool]]:
     """Give the rows of the result of a tile that some cycles of its beats give: data, flags, the last one."""
     height = len(tile.rows)
-    given = min(cycles, height) if design.dataflow == "ws" else height * (len(tile.a) <= cycles)
+    given = min(cycles, height) if design.weight_stationary else height * (len(tile.a) <= cycles)
     return [(tile.rows[row], tile.flags[row], row == height - 1) for row in range(given)]
 
 
@@ -257,7 +257,7 @@ def _products(design: Design) -> Iterator[Products]:
     """Give the matrix products of codes, those of one length together."""
     rng = np.random.default_rng(_SEED)
     # A weight-stationary array cuts what is longer.
-    most = design.depth if design.dataflow == "os" else MOST_STEPS * design.lanes
+    most = MOST_STEPS * design.lanes if design.weight_stationary else design.depth
     depth = min(STEPS * design.lanes, most)
     captured = (pair.codes(*design.formats) for pair in default_operands())
     yield [

@@ -94,7 +94,7 @@ def _rows(cost: Cost) -> Iterable[Row]:
         period = cost.conditions.period_ps
         if row[0] == "Critical delay" and period:
             yield f"Slack of {period / 1e3:g} ns", "ps", lambda found: found.slack_ps or 0.0
-        if row[0] == "Energy of a product" and cost.design.kind != "mul":
+        if row[0] == "Energy of a product" and cost.design.adds_products:
             yield f"  a dot product of {_products(cost)}", "pJ", _dot_product_pj
 
 

@@ -86,7 +86,7 @@ def chosen_tiles(tiles: int, interval: int, cycles: int) -> list[list[int]]:
 
 def tile_interval(design: Design, a: Codes) -> int:
     """Give the cycles from a tile of an `array` to the next, in a product with A of shape (M, K)."""
-    steps: int = len(a) if design.dataflow == "ws" else -(-a.shape[1] // design.lanes)
+    steps: int = len(a) if design.weight_stationary else -(-a.shape[1] // design.lanes)
     return max(design.rows, steps)
 
 
@@ -163,7 +163,7 @@ def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, B
 
 def _cycles_ahead(design: Design) -> int:
     """Count the cycles by which the weights of a tile come before its rows."""
-    return design.rows if design.kind == "array" and design.dataflow == "ws" else 0
+    return design.rows if design.weight_stationary else 0
 
 
 def _spread(size: int, count: int) -> NDArray[np.int64]:

@@ -124,7 +124,7 @@ def estimate_paper(design: Design) -> PaperCost:
     UserError
         The design is not a combinational multiplier.
     """
-    if design.kind != "mul" or design.pipeline:
+    if design.adds_products or design.pipeline:
         raise UserError(
             "the paper counts the gates of a combinational multiplier only: take mul without --pipeline"
         )

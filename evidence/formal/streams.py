@@ -225,7 +225,7 @@ def _sources(design: Design, verilog: str, properties: str, limit: int) -> dict[
     parameters = sum_parameters(design) | {
         "A": widths["a"],
         "B": widths["b"],
-        "WS": int(design.dataflow == "ws"),
+        "WS": int(design.weight_stationary),
         "ROWS": design.rows,
         "COLS": design.cols,
     }

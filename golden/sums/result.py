@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
+from lmul.golden.accumulators import Floating
+from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import decode, encode
 from lmul.golden.formats.format import FORMATS, Codes, Format
 from lmul.golden.sums.fixed_point import FixedPoint
@@ -64,7 +65,7 @@ class Sums:
         """The registers: signed integers (Python's beyond 63 bits), or codes of a floating-point format."""
         if isinstance(self.register, FixedPoint):
             return self.register.integers()
-        return self._encoded(FLOAT_ACCUMULATORS[self.arithmetic.acc]).astype(np.int64)
+        return self._encoded(Floating.FORMATS[self.arithmetic.acc]).astype(np.int64)
 
     def output(self) -> NDArray[Any]:
         """Give the output elements as bit patterns: int64, or Python's integers beyond 63 bits."""

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.golden.arithmetic import FLOAT_ACCUMULATORS, Arithmetic
+from lmul.golden.accumulators import Floating
+from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import decode, encode
 from lmul.golden.formats.format import FP16, FP32, Format
 from lmul.golden.products.multiply import TABLE_WIDTH, wide_product
@@ -76,7 +77,7 @@ def float_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDAr
     ndarray of float32, shape (M, N)
         Numbers of the register's format.
     """
-    format_ = FLOAT_ACCUMULATORS[arithmetic.acc]
+    format_ = Floating.FORMATS[arithmetic.acc]
     register = np.zeros((a.shape[0], b.shape[1]), dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # Infinities and NaN are results here.
         for rows, cols in tiles(*register.shape):
@@ -126,7 +127,7 @@ def _fixed_terms(products: NDArray[np.float64], arithmetic: Arithmetic) -> Terms
 
 
 def _float_terms(products: NDArray[np.float64], arithmetic: Arithmetic) -> NDArray[np.float32]:
-    format_ = FLOAT_ACCUMULATORS[arithmetic.acc]
+    format_ = Floating.FORMATS[arithmetic.acc]
     if format_ == FP32:
         return products.astype(np.float32)
     return decode(encode(products, format_, "nearest", "ieee"), format_)

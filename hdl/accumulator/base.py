@@ -65,7 +65,7 @@ class Accumulator(Block):
 
     def __init__(self, design: Design) -> None:
         self._design = design
-        self._travels = design.dataflow == "ws"
+        self._travels = design.weight_stationary
         # Of a dot product whose result is the sum itself; others hide it until it is complete.
         self._clears_sum = design.kind == "dot" and not design.converts
         self.has_reset = not self._travels or stages_before_sum(design) > 0

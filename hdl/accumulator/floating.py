@@ -5,7 +5,7 @@ from typing import Any
 
 from amaranth import Module, Signal, Value
 
-from lmul.golden.arithmetic import FLOAT_ACCUMULATORS
+from lmul.golden.accumulators import Floating
 from lmul.hdl.accumulator.base import Accumulator
 from lmul.hdl.floating.add import FloatAdd
 from lmul.hdl.floating.term import FloatTerm
@@ -56,6 +56,6 @@ class FloatMultiplyAccumulate(Accumulator):
         return term.term
 
     def _add(self, m: Module, platform: Any, name: str, x: Value, y: Value) -> Value:
-        add = place(m, platform, name, FloatAdd, FLOAT_ACCUMULATORS[self._design.acc])
+        add = place(m, platform, name, FloatAdd, Floating.FORMATS[self._design.acc])
         m.d.comb += [add.a.eq(x), add.b.eq(y)]
         return add.c

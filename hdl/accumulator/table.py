@@ -5,15 +5,23 @@ from typing import Any
 from amaranth import Const, Value
 
 from lmul.design import Design
+from lmul.golden import accumulators
 from lmul.hdl.accumulator.base import Accumulator
 from lmul.hdl.accumulator.fixed import MultiplyAccumulate
 from lmul.hdl.accumulator.floating import FloatMultiplyAccumulate
 from lmul.hdl.framework.flags import flag_bits
 
+BLOCKS: dict[type[accumulators.Accumulator], type[Accumulator]] = {
+    accumulators.Exact: MultiplyAccumulate,
+    accumulators.Fixed: MultiplyAccumulate,
+    accumulators.Floating: FloatMultiplyAccumulate,
+}
+"""The block of each accumulator."""
+
 
 def accumulator(design: Design) -> type[Accumulator]:
     """Give the class of the block that accumulates."""
-    return FloatMultiplyAccumulate if design.accumulator_format else MultiplyAccumulate
+    return BLOCKS[type(design.accumulator)]
 
 
 def sum_flags(mac: Any, design: Design) -> Value:

@@ -6,7 +6,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
-from lmul.golden.arithmetic import FLOAT_ACCUMULATORS
+from lmul.golden.accumulators import Floating
 from lmul.hdl.floating.rounding import limit, round_field, select_special
 from lmul.hdl.framework.flags import has_special
 from lmul.hdl.framework.hierarchy import Block
@@ -46,7 +46,7 @@ class FloatTerm(Block):
 
     def __init__(self, arithmetic: Arithmetic) -> None:
         self._arithmetic = arithmetic
-        self._format = FLOAT_ACCUMULATORS[arithmetic.acc]
+        self._format = Floating.FORMATS[arithmetic.acc]
         self._specials = [name for name in ("inf", "nan") if has_special(name, arithmetic)]
         members: dict[str, Any] = {
             "sign": In(1),

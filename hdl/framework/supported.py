@@ -21,7 +21,7 @@ def check_built(design: Design) -> None:
         if format_.width > SUM_FORMAT_BITS:
             most = f"{design.kind} takes operands of at most {SUM_FORMAT_BITS}"
             raise UserError(f"format {format_.name} has {format_.width} bits: {most}")
-    if design.carry == "save" and (design.acc != "exact" or design.dataflow == "ws"):
+    if design.carry == "save" and (design.acc != "exact" or design.weight_stationary):
         raise UserError(
             "--carry save is for --acc exact and --dataflow os, "
             f"not for --acc {design.acc} and --dataflow {design.dataflow}: "

@@ -400,7 +400,7 @@ def _layouts(design: Design) -> dict[str, str]:
             "c_flags": "{overflow, inf, nan}",
         }
     if design.kind == "array":
-        travels = design.dataflow == "ws"
+        travels = design.weight_stationary
         a = f"product k = r*{lanes}+n" if travels else "row r, lane n"
         b = f"beat i: product k = i*{lanes}+n of column c" if travels else "column c, lane n"
         return {

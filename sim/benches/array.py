@@ -243,7 +243,7 @@ async def operands(dut: Any) -> None:
     jobs = all_tiles()
     await environment.run(jobs)
     # Output-stationary results need a whole tile, the others one row of it.
-    needed = environment.first_step if bench.design().dataflow == "ws" else environment.first_end
+    needed = environment.first_step if bench.design().weight_stationary else environment.first_end
     latency = environment.first_row - needed
     if latency != bench.design().latency:
         raise AssertionError(f"the first row came after {latency} cycles, not {bench.design().latency}")
@@ -261,7 +261,7 @@ async def pauses(dut: Any) -> None:
 @cocotb.test
 async def mismatch(dut: Any) -> None:
     """Let both streams of some tiles disagree: they are marked, and the next tile is right again."""
-    spoil = _spoil_weights if bench.design().dataflow == "ws" else _spoil_steps
+    spoil = _spoil_weights if bench.design().weight_stationary else _spoil_steps
     jobs = [job for index, tile in enumerate(all_tiles()) for job in spoil(index, tile)]
     await Paused(dut, 0.2).run(jobs)
 

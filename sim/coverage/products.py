@@ -252,7 +252,7 @@ def _mantissas(a: Codes, b: Codes, arithmetic: Arithmetic) -> tuple[Places, Plac
 
 def _views(design: Design) -> list[_View]:
     views: list[_View] = [_Classes(design), _Carry(design)]
-    if design.kind != "mul":
+    if design.adds_products:
         return views
     if design.mul in {"addc", "exact"}:
         views.append(_Rounding(design))

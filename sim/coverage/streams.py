@@ -109,12 +109,12 @@ class StreamCoverage:
 
     @property
     def _weights(self) -> bool:
-        return self._design.dataflow == "ws"
+        return self._design.weight_stationary
 
 
 def _length_names(tile: StressTile, design: Design) -> list[str]:
     """Give the bins of tile lengths that a tile is in."""
-    if design.dataflow == "ws":
+    if design.weight_stationary:
         unit, length = "row", len(tile.case.a)
         names = []
     else:
@@ -179,7 +179,7 @@ def _total(name: str, parts: Sequence[Counts]) -> Group:
 
 def _without_unreachable(group: Group, design: Design) -> Group:
     """Leave out what the dataflow or the size of an array rules out."""
-    weights, reasons = design.dataflow == "ws", {}
+    weights, reasons = design.weight_stationary, {}
     if group.name == "pauses of a" and weights:
         reasons["ready before valid"] = "a row of `a` is waited for, and then taken"
     if group.name == "streams at once" and weights:

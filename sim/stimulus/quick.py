@@ -57,5 +57,5 @@ def quick_operands(design: Design) -> Matrices:
 def shortest_tiles(design: Design) -> Matrices:
     """Draw a hundred of the shortest tiles that may keep an array busy: R steps, or R rows."""
     steps, cols = design.rows * design.lanes, 10 * design.cols
-    travels = design.dataflow == "ws"
+    travels = design.weight_stationary
     return draw_codes((design.rows, 10 * steps, cols) if travels else (10 * design.rows, steps, cols))

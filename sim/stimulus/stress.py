@@ -170,7 +170,7 @@ def draw_runs(design: Design, seed: int) -> list[Run]:
 
 def _beats(case: Case, design: Design) -> int:
     steps = -(-case.a.shape[1] // design.lanes)
-    return max(len(case.a), design.rows) if design.dataflow == "ws" else steps
+    return max(len(case.a), design.rows) if design.weight_stationary else steps
 
 
 def _some(cases: Sequence[Case], count: int, rng: np.random.Generator) -> list[Case]:
@@ -188,7 +188,7 @@ def _tiles(
     tiles: list[StressTile] = []
     for case in cases:
         names = SHORT_PATTERNS if _beats(case, design) >= LONG_TILE else patterns
-        spoils = ("", "b longer", "b shorter") if design.dataflow == "ws" else ("", "a longer", "b longer")
+        spoils = ("", "b longer", "b shorter") if design.weight_stationary else ("", "a longer", "b longer")
         spoil = str(rng.choice(spoils, p=[1 - spoiled, spoiled / 2, spoiled / 2]))
         if spoil == "b shorter" and design.rows == 1:
             spoil = ""
@@ -224,7 +224,7 @@ def _stalling(case: Case) -> StressTile:
 def _neighbours(design: Design, cases: Sequence[Case]) -> list[Case]:
     """Put the shortest and the longest of the usual tiles side by side, each after itself and the other."""
     usual = sorted(
-        (case for case in cases if design.dataflow == "ws" or case.a.shape[1] <= design.depth),
+        (case for case in cases if design.weight_stationary or case.a.shape[1] <= design.depth),
         key=lambda case: (_beats(case, design), case.a.shape[1]),
     )
     short, long = usual[0], usual[-1]

@@ -74,7 +74,7 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
 
 def longest_sum(design: Design) -> int:
     """Give the most products that one sum of a design can have, as far as they are tried."""
-    if design.kind == "array" and design.dataflow == "ws":
+    if design.weight_stationary:
         return design.rows * design.lanes
     return LONGEST
 
@@ -179,7 +179,7 @@ class _Drawing:
         self.rng = rng
         self.sides = tuple(classes_of(format_) for format_ in design.formats)
         array = design.kind == "array"
-        self.weights = array and design.dataflow == "ws"
+        self.weights = design.weight_stationary
         self.cols = design.cols if array else 1
         self.height = design.rows if array else 1
 

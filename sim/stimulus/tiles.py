@@ -75,7 +75,7 @@ def tiling(a: Codes, b: Codes, design: Design) -> Tiling:
         range(0, size, part) for size, part in ((a.shape[1], depth), (len(a), height), (len(b), design.cols))
     )
     a_tiles = [a[top : top + height, start : start + depth] for start in starts for top in tops]
-    if design.dataflow == "os":
+    if not design.weight_stationary:
         a_tiles = [_steps(codes, design.lanes) for codes in a_tiles]
     b_tiles = [
         _steps(b[left : left + design.cols, start : start + depth], design.lanes)
@@ -100,7 +100,7 @@ def _results(a: Codes, b: Codes, design: Design) -> Iterator[tuple[list[int], li
 
 def _padded(a: Codes, b: Codes, design: Design) -> tuple[Codes, Codes, int, int]:
     """Give both operands with zeros up to whole tiles, b transposed, and rows and products of a tile."""
-    if design.dataflow == "ws":
+    if design.weight_stationary:
         height, depth = len(a), design.rows * design.lanes
     else:
         height, depth = design.rows, -(-a.shape[1] // design.lanes) * design.lanes

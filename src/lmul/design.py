@@ -182,7 +182,7 @@ class Design(Arithmetic):
     @property
     def sequential(self) -> bool:
         """Whether there are registers, and so a clock and a reset."""
-        return self.kind != "mul" or self.pipeline > 0
+        return self.adds_products or self.pipeline > 0
 
     @property
     def interface(self) -> dict[str, str]:
@@ -201,8 +201,17 @@ class Design(Arithmetic):
     def default_depth(self) -> int:
         """The depth that this kind of design has unless one is asked for."""
         # No more products than that are added up in a weight-stationary array.
-        stationary = self.kind == "array" and self.dataflow == "ws"
-        return self.rows * self.lanes if stationary else Arithmetic.depth
+        return self.rows * self.lanes if self.weight_stationary else Arithmetic.depth
+
+    @property
+    def adds_products(self) -> bool:
+        """Whether there are sums: a multiplier has none."""
+        return self.kind != "mul"
+
+    @property
+    def weight_stationary(self) -> bool:
+        """Whether the second operand stays in an array, and sums travel."""
+        return self.kind == "array" and self.dataflow == "ws"
 
     @property
     def adds_all(self) -> bool:
@@ -210,7 +219,7 @@ class Design(Arithmetic):
 
         A weight-stationary array adds rows * lanes products at most, whatever K is.
         """
-        return self.kind != "mul" and self.dataflow != "ws"
+        return self.adds_products and not self.weight_stationary
 
     @property
     def size(self) -> str:
@@ -231,7 +240,7 @@ class Design(Arithmetic):
         if self.kind == "dot":
             return stages + self.converts
         cols = (self.cols - 1) // self.share
-        if self.dataflow == "ws":
+        if self.weight_stationary:
             return self.rows + cols + stages + 1
         return (self.rows - 1) // self.share + cols + stages + 3
 
@@ -317,7 +326,7 @@ def command_line(command: str, design: "Design") -> str:
     """
     usual = make_design(design.kind).parameters()
     # The usual depth of a weight-stationary array follows from its size.
-    needed = {"depth"} if design.kind == "array" and design.dataflow == "ws" else set()
+    needed = {"depth"} if design.weight_stationary else set()
     given = [
         words(name, value)
         for name, value in design.parameters().items()
@@ -394,7 +403,7 @@ def make_design(
 
 def _usual_accumulator(design: Design) -> str:
     """Give the accumulator that a design has if none is asked for, `exact` wherever that can be built."""
-    wide = design.kind != "mul" and exact_bits(design) > EXACT_BITS
+    wide = design.adds_products and exact_bits(design) > EXACT_BITS
     return WIDE_ACCUMULATOR if wide else Design.acc
 
 

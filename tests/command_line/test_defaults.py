@@ -19,7 +19,7 @@ from lmul.design import (
 )
 from lmul.errors import UserError
 from lmul.golden import ACCUMULATORS, FORMATS, OUTPUTS, find_format, matmul_codes, multiply, reference
-from lmul.golden.arithmetic import FIXED_BITS, FIXED_LSB
+from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB
 from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS
 from lmul.hdl import export
 from lmul.hdl.framework.supported import check_built

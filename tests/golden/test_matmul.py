@@ -33,7 +33,7 @@ from lmul.golden import (
     quantise,
     reference,
 )
-from lmul.golden.arithmetic import FIXED_BITS, FIXED_LSB
+from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB
 from lmul.golden.sums.direct import direct_sums
 from lmul.golden.sums.fixed_point import FixedPoint
 from lmul.golden.sums.separable import plan, separable_sums

@@ -18,7 +18,7 @@ from lmul.design import (
     option,
 )
 from lmul.golden import ACCUMULATORS, FORMATS, OUTPUTS, OVERFLOWS, SUBNORMALS
-from lmul.golden.arithmetic import FIXED_BITS, FIXED_LSB
+from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB
 from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS
 from lmul.kinds import KINDS
 from lmul.multipliers import BUILT_IN
