@@ -6,7 +6,6 @@ An array larger than `PART` is not simulated whole: a part of that size is, ever
 as often as the whole array has it.
 """
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from lmul.cost.mapping.scripts import (
     hopeless,
     with_seeds,
 )
+from lmul.cost.netlist.modules import read_modules
 from lmul.cost.power.energy import Energy
 from lmul.cost.power.stimulus import check_operands, stimulus, warmup
 from lmul.design import Design
@@ -367,8 +367,8 @@ def module_areas(mapped: Mapped) -> dict[str, float]:
     dict of str to float
         By the name of the module without that of the design; modules without cells are left out.
     """
-    modules = json.loads(mapped.json)["modules"]
-    (top,) = (name for name, module in modules.items() if "top" in module["attributes"])
+    netlist = read_modules(mapped.json)
+    modules = netlist.bodies
     placed: Counter[str] = Counter()
 
     def place(module: str, times: int) -> None:
@@ -377,12 +377,12 @@ def module_areas(mapped: Mapped) -> dict[str, float]:
             if kind in modules:
                 place(kind, times * count)
 
-    place(top, 1)
+    place(netlist.top, 1)
     cells = mapped.library.cells
     areas = {}
     for name, module in modules.items():
         kinds = (cell["type"] for cell in module["cells"].values())
         area = placed[name] * sum(cells[kind].area for kind in kinds if kind in cells)
         if area:
-            areas[name.removeprefix(top).lstrip("_")] = area
+            areas[netlist.block(name)] = area
     return areas

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lmul.cost.mapping.mapper import Mapped
+from lmul.cost.netlist.modules import block_name
 from lmul.cost.netlist.netlist import Netlist, nand2
 from lmul.cost.power.energy import Energy, EnergyModel, sum_energies
 from lmul.cost.power.event_driven import TimedNetlist
@@ -309,7 +310,7 @@ def _blocks(netlist: Netlist, model: EnergyModel, glitches: Glitches) -> dict[st
     for module in zero_delay:
         inside = modules == module
         names, counts = np.unique(cells[inside], return_counts=True)
-        blocks[module.removeprefix(netlist.name).lstrip("_")] = Block(
+        blocks[block_name(module, netlist.name)] = Block(
             float(areas[inside].sum()),
             dict(zip(names.tolist(), counts.tolist(), strict=True)),
             zero_delay[module],

@@ -1,6 +1,5 @@
 """Mapped netlists: the cells of a flat design, the nets between them, and the order to evaluate them in."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from lmul.cost.library.cells import Cell, ClockGate, FlipFlop, Library, Pin, WireLoad
 from lmul.cost.library.functions import Expression
+from lmul.cost.netlist.modules import read_modules
 from lmul.errors import UserError
 
 CONSTANT_NETS = 2
@@ -331,11 +331,8 @@ def read_netlist(text: str, library: Library) -> Netlist:
         If a cell is not in the library, is not a plain gate, a flip-flop or a clock gate, or an input pin
         is left open.
     """
-    modules = json.loads(text)["modules"]
-    tops = [name for name, module in modules.items() if "top" in module["attributes"]] or list(modules)
-    if len(tops) != 1:
-        raise UserError(f"the netlist has {len(tops)} top modules, not one")
-    return _Flattener(modules, library).netlist(tops[0])
+    modules = read_modules(text)
+    return _Flattener(modules.bodies, library).netlist(modules.top)
 
 
 class _Flattener:

@@ -1,11 +1,11 @@
 """A mapped netlist as Verilog: the text for other tools, made of the one netlist that is kept."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from lmul.cost.library.reader import IDENTIFIER
+from lmul.cost.netlist.modules import read_modules
 
 Bit = int | str
 """Of a netlist of Yosys: the number of a net within its module, or a constant."""
@@ -28,8 +28,7 @@ def netlist_verilog(text: str) -> str:
         A module for each of its modules: declarations, instances with named connections, and assignments
         where an output is another net or a constant.
     """
-    modules = json.loads(text)["modules"]
-    return "\n".join(_module(name, body) for name, body in modules.items())
+    return "\n".join(_module(name, body) for name, body in read_modules(text).bodies.items())
 
 
 def _module(name: str, body: Mapping[str, Any]) -> str:
