@@ -77,13 +77,18 @@ class Export:
     name : str
         Name of the top module.
     verilog : str
-    metadata : str
-        JSON: parameters, ports, latency, throughput, tool versions.
+    description : dict of str to JSON value
+        Parameters, ports, latency, throughput, tool versions.
     """
 
     name: str
     verilog: str
-    metadata: str
+    description: dict[str, Any]
+
+    @property
+    def metadata(self) -> str:
+        """The description for programs, as JSON."""
+        return json.dumps(self.description, indent=2) + "\n"
 
     @property
     def core(self) -> str:
@@ -100,13 +105,13 @@ class Export:
     @property
     def ports(self) -> list[dict[str, Any]]:
         """The ports of the top module, as the metadata describes them: ``name``, ``direction``, ``width``."""
-        ports: list[dict[str, Any]] = json.loads(self.metadata)["ports"]
+        ports: list[dict[str, Any]] = self.description["ports"]
         return ports
 
     @property
     def clock(self) -> str:
         """The name of the clock's port, if there is one."""
-        reset: dict[str, str] = json.loads(self.metadata).get("reset", {})
+        reset: dict[str, str] = self.description.get("reset", {})
         return reset.get("clock", "clk")
 
     @property
@@ -157,11 +162,11 @@ def export(design: "Design | Component", name: str | None = None) -> Export:
         check_module_name(name)
         top = component(design)
         modules, _ = _modules(top, name, clocking(design))
-        return Export(name, _file(_header(design, name), modules), _metadata(design, name, top))
+        return Export(name, _file(_header(design, name), modules), _description(design, name, top))
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(design).__name__).lower() if name is None else name
     check_module_name(name)
     modules, ports = _modules(design, name, Clocking())
-    return Export(name, _file(_component_header(design, name), modules), _component_metadata(name, ports))
+    return Export(name, _file(_component_header(design, name), modules), _component_description(name, ports))
 
 
 def _file(header: str, modules: Iterable[str]) -> str:
@@ -337,8 +342,8 @@ def _header(design: Design, name: str) -> str:
     )
 
 
-def _metadata(design: Design, name: str, top: Block) -> str:
-    content = {
+def _description(design: Design, name: str, top: Block) -> dict[str, Any]:
+    return {
         "name": name,
         "parameters": design.parameters(),
         "ports": _ports(design, top),
@@ -348,16 +353,14 @@ def _metadata(design: Design, name: str, top: Block) -> str:
         "accumulator": _accumulator(design),
         "versions": _versions() | plug_in_version(design.mul),
     }
-    return json.dumps(content, indent=2) + "\n"
 
 
-def _component_metadata(name: str, ports: Iterable[Port]) -> str:
+def _component_description(name: str, ports: Iterable[Port]) -> dict[str, Any]:
     described = [
         {"name": port.name, "direction": port.direction.removesuffix("put"), "width": len(port.bits)}
         for port in ports
     ]
-    content = {"name": name, "ports": described, "versions": _versions()}
-    return json.dumps(content, indent=2) + "\n"
+    return {"name": name, "ports": described, "versions": _versions()}
 
 
 def _versions() -> dict[str, str]:

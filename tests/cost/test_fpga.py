@@ -61,7 +61,7 @@ def toy(verilog: str) -> Export:
         {"name": name, "direction": "out" if name == "y" else "in", "width": width}
         for name, width in widths.items()
     ]
-    return Export("toy", verilog, json.dumps({"ports": ports}))
+    return Export("toy", verilog, {"ports": ports})
 
 
 def synthesised(text: Export, family: str, **changes: Any) -> tuple[dict[str, int], str]:
