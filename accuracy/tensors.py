@@ -22,7 +22,7 @@ from lmul.golden.products.operand import split
 from lmul.multipliers.significand import fraction_bits, significand_product
 from lmul.terminal.progress import Report
 
-BLOCK = 1 << 13
+PRODUCTS_AT_ONCE = 1 << 13
 """Products, or pairs of an operand and a mantissa, computed at once: they stay in the cache."""
 
 TABULATED_BITS = 6
@@ -150,7 +150,7 @@ def _step_sums(x: _Side, y: _Side, format_: Format, muls: tuple[str, ...]) -> It
         return
     tabulated = format_.mantissa_bits <= TABULATED_BITS
     classes = _Classes(y) if tabulated else None
-    rows = max(1, BLOCK // (classes.mantissa.size if classes else y.ratio.size))
+    rows = max(1, PRODUCTS_AT_ONCE // (classes.mantissa.size if classes else y.ratio.size))
     for start in range(0, x.ratio.size, rows):
         block = _Side(x.mantissa[start : start + rows], x.ratio[start : start + rows])
         for mul in muls:

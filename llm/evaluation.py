@@ -16,7 +16,7 @@ from lmul.workloads.texts import Question
 WINDOW = 512
 """Tokens that the model reads at a time; it knows nothing of what was before."""
 
-BLOCK = 64
+SAMPLE_TOKENS = 64
 """Tokens whose mean is taken as one independent sample: neighbours are alike."""
 
 DEVIATIONS = 1.96
@@ -220,7 +220,7 @@ def right_answers(answers: Tokens, asked: Sequence[Question]) -> Interval:
 
 def _block_mean(values: Reals) -> Interval:
     """Give the mean of values in their order, from the spread of the means of blocks."""
-    blocks = [values[start : start + BLOCK] for start in range(0, len(values), BLOCK)]
+    blocks = [values[start : start + SAMPLE_TOKENS] for start in range(0, len(values), SAMPLE_TOKENS)]
     mean = float(np.mean(values))
     if len(blocks) < 2:
         return Interval(mean, math.inf)

@@ -13,16 +13,15 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lmul.design import Design
+from lmul.golden import Codes
 from lmul.host.files import check_room
 from lmul.sim.coverage.products import Group
 from lmul.sim.simulators.four_state import FourStateRunner, icarus_runner
 from lmul.sim.simulators.verilator import PortRunner, verilator_environment
 from lmul.sim.simulators.waves import vcd_to_fst
 
-Codes = NDArray[Any]
 Progress = Callable[[int, int], None]
 
 

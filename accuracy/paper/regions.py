@@ -12,7 +12,7 @@ from lmul.accuracy.statistics import Reals
 from lmul.multipliers.integer_add import integer_add
 from lmul.multipliers.lmul import lmul_constant
 
-BLOCK = 1 << 20
+SUMS_AT_ONCE = 1 << 20
 """Sums of mantissas looked at together."""
 
 REGIONS = ("S < 1", "1 <= S < 2", "S >= 2")
@@ -50,8 +50,8 @@ def parting(mantissa_bits: int) -> Parting:
     """
     one = 1 << mantissa_bits
     counts, total, largest = np.zeros(3), 0.0, 0.0
-    for start in range(0, 2 * one - 1, BLOCK):
-        mantissa_sum = np.arange(start, min(start + BLOCK, 2 * one - 1))
+    for start in range(0, 2 * one - 1, SUMS_AT_ONCE):
+        mantissa_sum = np.arange(start, min(start + SUMS_AT_ONCE, 2 * one - 1))
         pairs = one - np.abs(mantissa_sum - (one - 1))
         s = mantissa_sum + lmul_constant(mantissa_bits)
         difference: Reals = integer_add(s, mantissa_bits) / (one + s) - 1.0

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from lmul.cost.netlist.netlist import CONSTANT_NETS, Netlist, output_nets
 from lmul.cost.power.stimulus import (
     RESET_CYCLES,
-    Codes,
     busy_cycles,
     chosen_tiles,
     chosen_vectors,
@@ -23,7 +22,7 @@ from lmul.cost.power.stimulus import (
 )
 from lmul.cost.power.zero_delay import Bits, simulate
 from lmul.design import Design
-from lmul.golden import Format, matmul_codes, multiply
+from lmul.golden import Codes, Format, matmul_codes, multiply
 from lmul.hdl.axi_stream import data_bits
 from lmul.sim.stimulus.pairs import code_pairs
 from lmul.sim.stimulus.tiles import Tile, tiles
@@ -270,7 +269,8 @@ def _products(design: Design) -> Iterator[Products]:
 
 def _drawn(design: Design, depth: int, rng: np.random.Generator, *, finite: bool) -> tuple[Codes, Codes]:
     """Draw codes of every kind, or finite ones only."""
-    first, second = (rng.integers(0, 1 << f.width, (SIZE, depth)) for f in design.formats)
+    drawn: tuple[Codes, ...] = tuple(rng.integers(0, 1 << f.width, (SIZE, depth)) for f in design.formats)
+    first, second = drawn
     if finite:
         first, second = (_finite(codes, f) for codes, f in zip((first, second), design.formats, strict=True))
     return first, second.T

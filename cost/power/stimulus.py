@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from lmul.cost.power.zero_delay import Bits
 from lmul.design import Design
 from lmul.errors import UserError
+from lmul.golden import Codes
 from lmul.sim.stimulus.tiles import tiling
 from lmul.workloads import Operands
 
 RESET_CYCLES = 2
 STREAMS = 64
 """Independent streams of one matrix product: what fits in the bits of one word."""
-
-Codes = NDArray[Any]
 
 
 def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:

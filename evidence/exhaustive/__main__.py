@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
@@ -27,7 +26,7 @@ from lmul.cost.mapping.scripts import RIPPLE_EMAP
 from lmul.cost.netlist.netlist import cell_models
 from lmul.design import Design, make_design
 from lmul.errors import UserError, one_line
-from lmul.golden import FORMATS, OVERFLOWS, SUBNORMALS, Format, find_format
+from lmul.golden import FORMATS, OVERFLOWS, SUBNORMALS, Codes, Format, find_format
 from lmul.hdl import export
 from lmul.host.files import check_output, folder, locked, write_files, write_json
 from lmul.multipliers.addc import ADDC_MANTISSA_BITS
@@ -46,10 +45,8 @@ WIDEST_EXHAUSTIVE = 16
 
 DRAWN = 1_000_000_000
 DRAWN_AT_ONCE = 1_000_000
-BLOCK = 1 << 18
+PAIRS_AT_ONCE = 1 << 18
 """Pairs that are sent to the bench at once."""
-
-Codes = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -153,7 +150,7 @@ def part(format_: str, muls: Sequence[str]) -> Part:
 
 
 def _all_pairs(first: Codes, second: Codes) -> Iterator[tuple[Codes, Codes]]:
-    rows = max(BLOCK // len(second), 1)
+    rows = max(PAIRS_AT_ONCE // len(second), 1)
     for start in range(0, len(first), rows):
         some = first[start : start + rows]
         yield np.repeat(some, len(second)), np.tile(second, len(some))

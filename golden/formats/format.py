@@ -17,7 +17,8 @@ SPECIALS = {
     "fn": "NaN but no infinity",
     "finite": "no infinity, no NaN",
 }
-Codes = NDArray[np.unsignedinteger[Any]]
+Codes = NDArray[np.integer[Any]]
+"""Bit patterns of numbers, from 0 to 2^W - 1."""
 
 EXPONENT_BITS, MANTISSA_BITS = range(2, 9), range(1, 24)
 

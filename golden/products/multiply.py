@@ -13,7 +13,7 @@ from lmul.golden.products.operand import split
 from lmul.multipliers.forms import FieldSum
 from lmul.multipliers.significand import significand_product
 
-BLOCK = 1 << 17
+PRODUCTS_AT_ONCE = 1 << 17
 """Products computed at once, so that what lies between two steps stays in the cache."""
 
 TABLE_WIDTH = 8
@@ -86,7 +86,7 @@ def wide_product(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> NDArray[
 
 
 def _blocks(size: int) -> Iterator[slice]:
-    return (slice(start, start + BLOCK) for start in range(0, size, BLOCK))
+    return (slice(start, start + PRODUCTS_AT_ONCE) for start in range(0, size, PRODUCTS_AT_ONCE))
 
 
 def _look_up(a: Codes, b: Codes, products: Codes, arithmetic: Arithmetic) -> None:
@@ -135,7 +135,7 @@ def _add_fields(a: Codes, b: Codes, products: Codes, arithmetic: Arithmetic) -> 
     largest = format_.largest_finite + (arithmetic.overflow == "ieee")
     # The field just below the smallest normal number stands for all that are smaller.
     low, high = integer(offset + format_.smallest_normal - 1), integer(offset + largest)
-    scratch = np.empty((4, min(BLOCK, a.size)), dtype=format_.dtype)
+    scratch = np.empty((4, min(PRODUCTS_AT_ONCE, a.size)), dtype=format_.dtype)
     for block in _blocks(a.size):
         field = products[block]
         x, y, smaller, larger = scratch[:, : field.size]

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import Arithmetic, Format, multiply, wide_product
+from lmul.golden import Arithmetic, Codes, Format, multiply, wide_product
 from lmul.golden.formats.codec import decode
 from lmul.golden.products.operand import split
 from lmul.multipliers.significand import significand_product
 from lmul.sim.stimulus.classes import classes_of
 
-Codes = NDArray[Any]
 Counts = NDArray[np.int64]
 Places = NDArray[np.int64]
 
@@ -137,7 +136,7 @@ class _View:
     def places(self, a: Codes, b: Codes) -> Places:
         raise NotImplementedError
 
-    def count(self, a: Codes, b: Codes, weights: Codes) -> Counts:
+    def count(self, a: Codes, b: Codes, weights: NDArray[Any]) -> Counts:
         """Count pairs of codes that each came `weights` times."""
         places = self.places(a, b)
         sorted_ = places >= 0

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import matmul_codes, wide_product
+from lmul.golden import Codes, matmul_codes, wide_product
 from lmul.golden.sums.fixed_point import FixedPoint
 from lmul.sim.coverage.products import Group, ProductCoverage, make_group
 from lmul.sim.stimulus.stress_operands import (
@@ -16,7 +16,6 @@ from lmul.sim.stimulus.stress_operands import (
     terms_beyond_output,
 )
 
-Codes = NDArray[Any]
 Truth = NDArray[np.bool_]
 
 TOO_SHORT = "a sum has too few products"

@@ -10,13 +10,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lmul.design import Design, make_design
-from lmul.golden import multiply
+from lmul.golden import Codes, multiply
 from lmul.hdl.axi_stream import data_bits
 from lmul.host.files import check_room, write_files
 from lmul.sim.simulate import SimulationError, built, prepare_directory
@@ -29,8 +27,6 @@ from lmul.sim.simulators.verilator import (
     verilator_version,
 )
 from lmul.sim.stimulus.tiles import Tile
-
-Codes = NDArray[Any]
 
 FIELD_TYPES = {8: "uint8_t", 16: "uint16_t", 32: "uint32_t"}
 """C++ types by the bits of a field that holds one code."""

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.golden import Format
-
-Codes = NDArray[np.int64]
+from lmul.golden import Codes, Format
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import Arithmetic, decode, encode, find_format, matmul_codes, wide_product
+from lmul.golden import Arithmetic, Codes, decode, encode, find_format, matmul_codes, wide_product
 from lmul.sim.stimulus.classes import Classes, classes_of
-
-Codes = NDArray[np.int64]
 
 LONGEST = 1 << 17
 """Products of the longest sum that is tried: twice the largest depth."""

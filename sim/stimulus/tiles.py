@@ -3,15 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import matmul_codes
-
-Codes = NDArray[Any]
+from lmul.golden import Codes, matmul_codes
 
 
 @dataclass(frozen=True)
