@@ -11,6 +11,7 @@ from lmul.hdl.floating.convert import FloatConvert
 from lmul.hdl.framework.flags import nan_and_infinity
 from lmul.hdl.framework.hierarchy import Block, place
 from lmul.hdl.framework.pipeline import Pipeline, stages_after_sum, sum_cuts
+from lmul.hdl.primitives.rounding import rounds_up
 from lmul.hdl.primitives.shift import normalise
 
 
@@ -105,7 +106,7 @@ class RoundToFloat(Block):
         fits = not self._design.output_overflows
         field = Signal(format_.width - 1 if fits else len(exponent) + 1 + format_.mantissa_bits)
         m.d.comb += [
-            round_up.eq(wide[rest - 1] & (wide[: rest - 1].any() | mantissa[0])),
+            round_up.eq(rounds_up(wide, rest)),
             exponent.eq(largest_exponent - zeros),
             # A mantissa that rounds up to 2 carries into the exponent, which is what it should do.
             field.eq(Cat(mantissa, exponent) + round_up),

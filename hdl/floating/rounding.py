@@ -3,6 +3,7 @@
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
 from lmul.golden import Format
+from lmul.hdl.primitives.rounding import rounds_up
 
 GUARD_BITS = 3
 """Guard, round and sticky bit: enough to round a sum as if it were exact."""
@@ -41,7 +42,7 @@ def round_field(m: Module, significand: Value, exponent: Value, format_: Format)
     carry_bits = 1 if len(exponent) > format_.exponent_bits else 0
     field = Signal(len(exponent) + format_.mantissa_bits + carry_bits, name="rounded_field")
     m.d.comb += [
-        round_up.eq(significand[rest - 1] & (significand[: rest - 1].any() | kept[0])),
+        round_up.eq(rounds_up(significand, rest)),
         # The leading one makes up for the exponent that is one too small.
         below.eq(exponent - 1),
         field.eq(Cat(Const(0, format_.mantissa_bits), below) + kept + round_up),
