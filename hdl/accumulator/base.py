@@ -1,5 +1,6 @@
 """What the blocks that accumulate have in common: their ports and their lanes of products."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,24 @@ from lmul.design import Design
 from lmul.hdl.framework.flags import flag_bits
 from lmul.hdl.framework.hierarchy import Block, place
 from lmul.hdl.framework.pipeline import Pipeline, stages_before_sum, sum_cuts
-from lmul.hdl.multiplier.unrounded import UnroundedProduct, operand_bits, product_specials, splits_nan
+from lmul.hdl.multiplier.unrounded import RawProduct, UnroundedProduct, operand_bits, raw_product, splits_nan
+
+
+@dataclass(frozen=True)
+class Term:
+    """What a lane adds to the sum.
+
+    Parameters
+    ----------
+    term : Value
+        A magnitude in fixed point, a number in floating point.
+    sign, clamped : Value or None
+        Of a magnitude: a bit each; whether the product was more than it holds, where there are such ones.
+    """
+
+    term: Value
+    sign: Value | None = None
+    clamped: Value | None = None
 
 
 class Accumulator(Block):
@@ -96,19 +114,18 @@ class Accumulator(Block):
             step["nan"] = Cat(codes[-1] for codes, format_ in pairs if format_.nan is not None).any()
         return pipeline, operands, step
 
-    def multiply(self, m: Module, platform: Any, operands: SimpleNamespace) -> list[dict[str, Value]]:
-        """Multiply the operands of every lane: give the outputs of `UnroundedProduct`."""
+    def multiply(self, m: Module, platform: Any, operands: SimpleNamespace) -> list[RawProduct]:
+        """Multiply the operands of every lane."""
         first, second = self._design.formats
-        names = ["sign", "nonzero", "significand", "exponent", *product_specials(self._design)]
-        lanes: list[dict[str, Value]] = []
+        products: list[RawProduct] = []
         for lane in range(self._design.lanes):
             product = place(m, platform, f"product_{lane}", UnroundedProduct, self._design)
             m.d.comb += [
                 product.a.eq(operands.a.word_select(lane, first.width)),
                 product.b.eq(operands.b.word_select(lane, second.width)),
             ]
-            lanes.append({name: getattr(product, name) for name in names})
-        return lanes
+            products.append(raw_product(product, self._design))
+        return products
 
     def augend(self, m: Module, own: Signal, step: dict[str, Value]) -> Value:
         """Give what a step is added to: the sum that comes in, or this one's, zero in the first step."""

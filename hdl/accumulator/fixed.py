@@ -1,15 +1,15 @@
 """The multiply-accumulate of N lanes into a fixed-point register."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
 from lmul.hdl.accumulator.align import Align
-from lmul.hdl.accumulator.base import Accumulator
+from lmul.hdl.accumulator.base import Accumulator, Term
 from lmul.hdl.framework.hierarchy import place
 from lmul.hdl.framework.pipeline import Pipeline, sum_cuts
-from lmul.hdl.multiplier.unrounded import product_specials
+from lmul.hdl.multiplier.unrounded import RawProduct, product_specials
 from lmul.hdl.primitives.compressor import add_all, compress
 
 
@@ -20,14 +20,15 @@ class MultiplyAccumulate(Accumulator):
         """Describe the hardware."""
         m = Module()
         pipeline, operands, step = self.front(m)
-        lanes = self.multiply(m, platform, operands)
-        special = self._special_flags([SimpleNamespace(**lane) for lane in lanes])
-        products, step = pipeline.cut_lanes("products", _without(lanes, "inf", "nan"), special | step)
-        lanes = [self._align(m, platform, lane, product) for lane, product in enumerate(products)]
-        clamped = Cat(lane.get("clamped", Const(0, 1)) for lane in lanes).any()
+        products = self.multiply(m, platform, operands)
+        special = self._special_flags(products)
+        finite = [replace(product, inf=None, nan=None) for product in products]
+        products, step = pipeline.cut_lanes("products", finite, special | step)
+        terms = [self._align(m, platform, lane, product) for lane, product in enumerate(products)]
+        clamped = Cat(term.clamped for term in terms if term.clamped is not None).any()
         overflow = {"overflow": clamped if self._design.clamps else Const(0, 1)}
-        terms, step = pipeline.cut_lanes("terms", _without(lanes, "clamped"), step | overflow)
-        signs = [lane.sign for lane in terms]
+        terms, step = pipeline.cut_lanes("terms", [replace(t, clamped=None) for t in terms], step | overflow)
+        signs = [term.sign for term in terms if term.sign is not None]
         rows = signed_rows([lane.term for lane in terms], signs, self._wide)
         if "step" in sum_cuts(self._design):
             # Two numbers, which are added with the running sum: no carry is waited for twice.
@@ -44,7 +45,7 @@ class MultiplyAccumulate(Accumulator):
         """One bit more than the register, or a step's sum if that is wider: enough for the true sum."""
         return max(self._design.accumulator_bits, self._design.step_bits) + 1
 
-    def _align(self, m: Module, platform: Any, lane: int, product: SimpleNamespace) -> dict[str, Value]:
+    def _align(self, m: Module, platform: Any, lane: int, product: RawProduct) -> Term:
         align = place(m, platform, f"align_{lane}", Align, self._design)
         m.d.comb += [
             align.sign.eq(product.sign),
@@ -52,17 +53,16 @@ class MultiplyAccumulate(Accumulator):
             align.significand.eq(product.significand),
             align.exponent.eq(product.exponent),
         ]
-        clamped = {"clamped": align.clamped} if self._design.clamps else {}
-        return {"term": align.term, "sign": product.sign} | clamped
+        return Term(align.term, product.sign, align.clamped if self._design.clamps else None)
 
-    def _special_flags(self, products: list[SimpleNamespace]) -> dict[str, Value]:
+    def _special_flags(self, products: list[RawProduct]) -> dict[str, Value]:
         """Give the flags that the products of a step set, as far as there are any."""
         specials = product_specials(self._design)
-        nan = Cat(p.nan for p in products).any() if "nan" in specials else Const(0, 1)
+        nan = Cat(p.nan for p in products if p.nan is not None).any() if "nan" in specials else Const(0, 1)
         if "inf" not in specials:
             return {"nan": nan}
-        plus = Cat(p.inf & ~p.sign for p in products).any()
-        minus = Cat(p.inf & p.sign for p in products).any()
+        plus = Cat(p.inf & ~p.sign for p in products if p.inf is not None).any()
+        minus = Cat(p.inf & p.sign for p in products if p.inf is not None).any()
         return {"nan": nan, "plus": plus, "minus": minus}
 
     def _accumulate(self, m: Module, rows: list[Value], ones: list[Value], step: dict[str, Value]) -> None:
@@ -108,11 +108,6 @@ class MultiplyAccumulate(Accumulator):
                 own.eq(_saturated(total, left_range, bits) if self._design.saturates else total[:bits]),
                 flags.eq(before | step_flags | left_range),
             ]
-
-
-def _without(lanes: list[dict[str, Value]], *names: str) -> list[dict[str, Value]]:
-    """Leave values of every lane out."""
-    return [{name: value for name, value in lane.items() if name not in names} for lane in lanes]
 
 
 def _cut_step(

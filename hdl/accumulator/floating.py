@@ -1,16 +1,17 @@
 """The multiply-accumulate of N lanes into a floating-point register."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 from amaranth import Module, Signal, Value
 
 from lmul.golden.accumulators import Floating
-from lmul.hdl.accumulator.base import Accumulator
+from lmul.hdl.accumulator.base import Accumulator, Term
 from lmul.hdl.floating.add import FloatAdd
 from lmul.hdl.floating.term import FloatTerm
 from lmul.hdl.framework.hierarchy import place
-from lmul.hdl.multiplier.unrounded import splits_nan
+from lmul.hdl.framework.pipeline import values_of
+from lmul.hdl.multiplier.unrounded import RawProduct, splits_nan
 
 
 class FloatMultiplyAccumulate(Accumulator):
@@ -27,8 +28,8 @@ class FloatMultiplyAccumulate(Accumulator):
         products, step = pipeline.cut_lanes("products", self.multiply(m, platform, operands), step)
         if splits_nan(self._design):
             # One is enough to make the sum NaN.
-            products[0].nan = step.pop("nan")
-        terms = [{"term": self._term(m, platform, lane, product)} for lane, product in enumerate(products)]
+            products[0] = replace(products[0], nan=step.pop("nan"))
+        terms = [Term(self._term(m, platform, lane, product)) for lane, product in enumerate(products)]
         lanes, step = pipeline.cut_lanes("terms", terms, step)
         step_sum = self._add_lanes(m, platform, [lane.term for lane in lanes])
         stage = pipeline.cut("step", number=step_sum, **step)
@@ -50,9 +51,9 @@ class FloatMultiplyAccumulate(Accumulator):
             level += 1
         return terms[0]
 
-    def _term(self, m: Module, platform: Any, lane: int, product: SimpleNamespace) -> Value:
+    def _term(self, m: Module, platform: Any, lane: int, product: RawProduct) -> Value:
         term = place(m, platform, f"term_{lane}", FloatTerm, self._design)
-        m.d.comb += [getattr(term, name).eq(value) for name, value in vars(product).items()]
+        m.d.comb += [getattr(term, name).eq(value) for name, value in values_of(product).items()]
         return term.term
 
     def _add(self, m: Module, platform: Any, name: str, x: Value, y: Value) -> Value:

@@ -1,14 +1,21 @@
 """Register stages between the steps of a datapath."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from amaranth import Const, Module, Signal, Value
 
 from lmul.design import Design
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Values = Mapping[str, Any]
+
+Record = TypeVar("Record", bound="DataclassInstance")
+"""A dataclass of values of one lane, some of which may be None."""
 
 RAW_CUTS = (
     (),
@@ -43,6 +50,12 @@ def stages_before_sum(design: Design) -> int:
 def stages_after_sum(design: Design) -> int:
     """Count the register stages between the sum and the result."""
     return design.pipeline - stages_before_sum(design)
+
+
+def values_of(record: "DataclassInstance") -> dict[str, Value]:
+    """Give the values of a record of a lane by name, those that it lacks left out."""
+    found = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 class Pipeline:
@@ -80,14 +93,16 @@ class Pipeline:
         return SimpleNamespace(**values)
 
     def cut_lanes(
-        self, point: str, lanes: list[dict[str, Value]], step: Values
-    ) -> tuple[list[SimpleNamespace], dict[str, Value]]:
-        """Do the same with the values of every lane, and with those of the whole step."""
-        flat = {f"{name}_{index}": value for index, lane in enumerate(lanes) for name, value in lane.items()}
+        self, point: str, lanes: Sequence[Record], step: Values
+    ) -> tuple[list[Record], dict[str, Value]]:
+        """Do the same with the record of every lane, and with the values of the whole step."""
+        flat = {
+            f"{name}_{n}": value for n, lane in enumerate(lanes) for name, value in values_of(lane).items()
+        }
         after = vars(self.cut(point, **flat, **step))
         return [
-            SimpleNamespace(**{name: after[f"{name}_{index}"] for name in lane})
-            for index, lane in enumerate(lanes)
+            replace(lane, **{name: after[f"{name}_{n}"] for name in values_of(lane)})
+            for n, lane in enumerate(lanes)
         ], {name: after[name] for name in step}
 
     def _register(self, point: str, name: str, value: Value, load: Value) -> Value:

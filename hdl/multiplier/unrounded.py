@@ -1,5 +1,6 @@
 """The unrounded product of two operands, as the elements of a dot product take it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth import Cat, Const, Module, Signal, Value
@@ -11,6 +12,27 @@ from lmul.hdl.framework.flags import has_special
 from lmul.hdl.framework.hierarchy import Block
 from lmul.hdl.multiplier.correction import correction
 from lmul.hdl.multiplier.operand import Operand, operand_offset
+
+
+@dataclass(frozen=True)
+class RawProduct:
+    """What a product is on its way to a sum, as `UnroundedProduct` gives it.
+
+    Parameters
+    ----------
+    sign, nonzero : Value
+        A bit each.
+    significand, exponent : Value
+    inf, nan : Value or None
+        A bit each where products are looked through for them, and until that is told for the whole step.
+    """
+
+    sign: Value
+    nonzero: Value
+    significand: Value
+    exponent: Value
+    inf: Value | None = None
+    nan: Value | None = None
 
 
 class UnroundedProduct(Block):
@@ -106,6 +128,12 @@ class UnroundedProduct(Block):
             self.exponent.eq(field[bits:]),
             self.significand.eq(Cat(field[:bits], 1)),
         ]
+
+
+def raw_product(ports: Any, design: Design) -> RawProduct:
+    """Give the outputs of a placed `UnroundedProduct`."""
+    specials = {name: getattr(ports, name) for name in product_specials(design)}
+    return RawProduct(ports.sign, ports.nonzero, ports.significand, ports.exponent, **specials)
 
 
 def splits_nan(design: Design) -> bool:
