@@ -19,6 +19,7 @@ from lmul.golden.formats.quantise import SCALINGS, Quantised, quantise
 from lmul.golden.matmul import matmul_codes
 from lmul.golden.products.multiply import multiply, wide_product
 from lmul.golden.scaled import matmul, multiply_scaled, quantise_factor
+from lmul.golden.sums.fused import fused_step
 from lmul.golden.sums.result import Sums
 from lmul.multipliers.addc import addc_carry
 from lmul.multipliers.table import DESCRIPTIONS as MULTIPLIERS
@@ -47,6 +48,7 @@ __all__ = [
     "decode",
     "encode",
     "find_format",
+    "fused_step",
     "matmul",
     "matmul_codes",
     "multiply",

@@ -15,6 +15,30 @@ from lmul.golden.formats.format import BF16, FP16, FP32, Format
 FIXED_BITS = range(2, 513)
 FIXED_LSB = range(-512, 257)
 
+FUSED_FRACTION = range(4, 41)
+FUSED_MANTISSA = range(1, FP32.mantissa_bits + 1)
+
+Formats = tuple[Format, Format]
+
+FP8, FP16_BF16, TF32 = {"e4m3", "e5m2"}, {"fp16", "bf16"}, {"e8m10"}
+
+TENSOR_CORES: dict[str, list[tuple[tuple[int, int, int], set[str]]]] = {
+    "h100": [((13, 13, 32), FP8), ((25, 23, 16), FP16_BF16), ((25, 23, 8), TF32)],
+    "b200": [((25, 23, 32), FP8), ((25, 23, 16), FP16_BF16), ((25, 23, 8), TF32)],
+    "ada": [((13, 13, 16), FP8), ((24, 23, 8), FP16_BF16), ((24, 23, 4), TF32)],
+    "a100": [((24, 23, 8), FP16_BF16), ((24, 23, 4), TF32)],
+    "v100": [((23, 23, 4), {"fp16"})],
+}
+"""F, M and lanes of GPUs' units by the formats that they take. Their sources are those of `Fused`."""
+
+UNITS = {
+    "h100": "Hopper's tensor cores",
+    "b200": "Blackwell's tensor cores",
+    "ada": "Ada's tensor cores",
+    "a100": "Ampere's tensor cores",
+    "v100": "Volta's tensor cores",
+}
+
 
 @dataclass(frozen=True)
 class Accumulator(ABC):
@@ -43,8 +67,8 @@ class Accumulator(ABC):
 
     @classmethod
     @abstractmethod
-    def parse(cls, word: str) -> Self | None:
-        """Make it of a word, None for a word that is none of its own.
+    def parse(cls, word: str, formats: Formats) -> Self | None:
+        """Make it of a word, for operands of two formats; None for a word that is none of its own.
 
         Raises
         ------
@@ -59,7 +83,7 @@ class Exact(Accumulator):
     WORDS: ClassVar = {"exact": "fixed point, wide enough for every product of --depth; no rounding"}
 
     @classmethod
-    def parse(cls, word: str) -> Self | None:
+    def parse(cls, word: str, formats: Formats) -> Self | None:
         """Take `exact`."""
         return cls() if word in cls.WORDS else None
 
@@ -70,7 +94,7 @@ class Fixed(Accumulator):
     WORDS: ClassVar = {"fixed:BITS:LSB": "fixed point, last bit 2^LSB; truncates products, saturates sums"}
 
     @classmethod
-    def parse(cls, word: str) -> Self | None:
+    def parse(cls, word: str, formats: Formats) -> Self | None:
         """Take `fixed:BITS:LSB` with numbers in their places."""
         if word in cls.WORDS:
             raise ValueError("acc fixed:BITS:LSB takes numbers for BITS and LSB, such as fixed:24:-8")
@@ -93,32 +117,114 @@ class Floating(Accumulator):
     WORDS: ClassVar = {name: f"IEEE 754 additions in {name}, rounded to nearest even" for name in FORMATS}
 
     @classmethod
-    def parse(cls, word: str) -> Self | None:
+    def parse(cls, word: str, formats: Formats) -> Self | None:
         """Take the name of a format."""
         format_ = cls.FORMATS.get(word)
         return cls(format_.width, format=format_) if format_ else None
 
 
-KINDS: tuple[type[Accumulator], ...] = (Exact, Fixed, Floating)
+@dataclass(frozen=True)
+class Fused(Accumulator):
+    """An fp32 number to which the products of a step are added at once, as tensor cores do.
+
+    Products and running sum are aligned to the largest exponent among them and truncated, added as integers,
+    and normalised once. See Fasi et al. 2021, Li et al. 2024 (FTTN), Xie et al., arXiv 2511.10909 (MMA-Sim),
+    Khattak and Mikaitis, doi 10.1145/3830409.
+
+    Parameters
+    ----------
+    fraction_bits : int
+        F: bits of a term behind the binary point of the largest exponent.
+    mantissa_bits : int
+        M: bits of the running sum that are kept, the others are zero.
+    nearest : bool
+        Whether the running sum is rounded to nearest even; else it is truncated toward zero.
+    """
+
+    fraction_bits: int = 25
+    mantissa_bits: int = FP32.mantissa_bits
+    nearest: bool = False
+
+    WORDS: ClassVar = {
+        "fused:F[:M[:rne]]": "fp32; a step's products aligned to the largest exponent, cut F bits behind it",
+        **{name: f"fused, as {unit} add the format: its F, M and lanes" for name, unit in UNITS.items()},
+    }
+
+    @classmethod
+    def parse(cls, word: str, formats: Formats) -> Self | None:
+        """Take `fused:F[:M[:rne]]` with numbers in their places, or the name of a GPU."""
+        if word in UNITS:
+            return cls.of(*tensor_core(word, formats)[:2])
+        found = re.fullmatch(r"fused:([0-9]{1,3})(?::([0-9]{1,3})(:rne)?)?", word)
+        if found is None:
+            if word.partition(":")[0] == "fused":
+                raise ValueError(f"acc {word!r} must be fused:F[:M[:rne]], such as fused:25 or fused:13:13")
+            return None
+        fraction, mantissa = int(found[1]), int(found[2] or FP32.mantissa_bits)
+        if fraction not in FUSED_FRACTION or mantissa not in FUSED_MANTISSA:
+            raise ValueError(
+                f"acc {word!r} is out of range: F must be from {FUSED_FRACTION[0]} to {FUSED_FRACTION[-1]}, "
+                f"M from {FUSED_MANTISSA[0]} to {FUSED_MANTISSA[-1]}"
+            )
+        return cls.of(fraction, mantissa, nearest=bool(found[3]))
+
+    @classmethod
+    def of(cls, fraction_bits: int, mantissa_bits: int, *, nearest: bool = False) -> Self:
+        """Make it of its own parameters."""
+        return cls(FP32.width, None, FP32, False, fraction_bits, mantissa_bits, nearest)
+
+
+def tensor_core(name: str, formats: Formats) -> tuple[int, int, int]:
+    """Give F, M and the lanes of a step of a GPU's tensor cores.
+
+    Parameters
+    ----------
+    name : str
+        A key of `UNITS`.
+    formats : tuple of Format
+        Of both operands.
+
+    Raises
+    ------
+    ValueError
+        It has no such unit.
+    """
+    names = {format_.name for format_ in formats}
+    kind = next((kind for kind, (_, known) in enumerate(TENSOR_CORES[name]) if names <= known), None)
+    if kind is None or (len(names) > 1 and not names <= FP8):
+        known = ", ".join(sorted(set().union(*(known for _, known in TENSOR_CORES[name]))))
+        wanted = " x ".join(format_.name for format_ in formats)
+        raise ValueError(f"acc {name} is hardware for {known}, not for {wanted}: take fused:F[:M[:rne]]")
+    return TENSOR_CORES[name][kind][0]
+
+
+KINDS: tuple[type[Accumulator], ...] = (Exact, Fixed, Floating, Fused)
 
 ACCUMULATORS = {word: line for kind in KINDS for word, line in kind.WORDS.items()}
 """A line for each word."""
 
 
-def find_accumulator(word: str) -> Accumulator:
+def find_accumulator(word: str, formats: Formats) -> Accumulator:
     """Give the accumulator that a word names.
+
+    Parameters
+    ----------
+    word : str
+        A word of `ACCUMULATORS`, with numbers in the places of capitals.
+    formats : tuple of Format
+        Of both operands.
 
     Raises
     ------
     ValueError
-        There is none of that name, or its numbers are out of range.
+        There is none of that name, or its numbers are out of range, or none for those formats.
     """
-    found = _parse(word) if isinstance(word, str) else None
+    found = _parse(word, formats) if isinstance(word, str) else None
     if found is None:
         raise ValueError(f"acc {word!r} is unknown: it must be one of {', '.join(ACCUMULATORS)}")
     return found
 
 
 @lru_cache
-def _parse(word: str) -> Accumulator | None:
-    return next(filter(None, (kind.parse(word) for kind in KINDS)), None)
+def _parse(word: str, formats: Formats) -> Accumulator | None:
+    return next(filter(None, (kind.parse(word, formats) for kind in KINDS)), None)

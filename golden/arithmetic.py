@@ -73,7 +73,7 @@ class Arithmetic:
         for format_ in self.formats:
             check_format(format_)
         check_name(self.mul)
-        find_accumulator(self.acc)
+        find_accumulator(self.acc, self.formats)
         check_choice("out", self.out, OUTPUTS)
         check_choice("subnormals", self.subnormals, SUBNORMALS)
         check_choice("overflow", self.overflow, OVERFLOWS)
@@ -146,7 +146,7 @@ class Arithmetic:
     @property
     def accumulator(self) -> Accumulator:
         """What `acc` names."""
-        return find_accumulator(self.acc)
+        return find_accumulator(self.acc, self.formats)
 
     @property
     def accumulator_format(self) -> Format | None:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lmul.golden.accumulators import Accumulator, Exact, Fixed, Floating
+from lmul.golden.accumulators import Accumulator, Exact, Fixed, Floating, Fused
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.format import as_codes
 from lmul.golden.products.operand import finite_range, split
@@ -15,6 +16,7 @@ from lmul.golden.products.specials import special_sums
 from lmul.golden.sums.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.sums.direct import direct_sums
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
+from lmul.golden.sums.fused import fused_sums
 from lmul.golden.sums.result import Sums
 from lmul.golden.sums.separable import plan, separable_sums
 from lmul.golden.sums.steps import fixed_sums, float_sums
@@ -63,9 +65,14 @@ def _fixed_result(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> S
     return Sums(arithmetic, register, overflow, infinity, nan)
 
 
-def _float_result(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Sums:
+def _float_result(
+    add: Callable[[NDArray[Any], NDArray[Any], Arithmetic], NDArray[np.float32]],
+    a: NDArray[Any],
+    b: NDArray[Any],
+    arithmetic: Arithmetic,
+) -> Sums:
     """Add in a floating-point register, which says it all."""
-    register = float_sums(a, b, arithmetic)
+    register = add(a, b, arithmetic)
     nan, infinite = np.isnan(register), np.isinf(register)
     infinity = np.where(infinite, np.copysign(1, np.where(nan, 0, register)), 0).astype(np.int8)
     return Sums(arithmetic, register, np.zeros(nan.shape, dtype=np.bool_), infinity, nan)
@@ -74,7 +81,8 @@ def _float_result(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> S
 SUMS: dict[type[Accumulator], Callable[[NDArray[Any], NDArray[Any], Arithmetic], Sums]] = {
     Exact: _fixed_result,
     Fixed: _fixed_result,
-    Floating: _float_result,
+    Floating: partial(_float_result, float_sums),
+    Fused: partial(_float_result, fused_sums),
 }
 """How the sums of each accumulator are computed."""
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from lmul.golden.accumulators import Fused
 from lmul.golden.arguments import check_choice
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, Overflow, Rounding
-from lmul.golden.formats.format import FORMATS, Format
+from lmul.golden.formats.format import FORMATS, FP32, Format
 from lmul.multipliers.lmul import lmul_offset
 
 Real = Fraction | float
@@ -164,6 +165,9 @@ def dot(a: Sequence[int], b: Sequence[int], arithmetic: Arithmetic) -> Sum:
     products = [multiply(x, y) for x, y in zip(a, b, strict=True)]
     lanes = arithmetic.lanes
     steps = [products[first : first + lanes] for first in range(0, len(products), lanes)]
+    if isinstance(arithmetic.accumulator, Fused):
+        pairs = list(zip(a, b, strict=True))
+        return _fused_dot([pairs[n : n + lanes] for n in range(0, len(pairs), lanes)], arithmetic)
     format_ = arithmetic.accumulator_format
     return _float_dot(steps, arithmetic, format_) if format_ else _fixed_dot(steps, arithmetic)
 
@@ -349,6 +353,56 @@ def _float_dot(steps: list[list[float]], arithmetic: Arithmetic, format_: Format
         total = _add(total, terms[0], format_)
     infinity = int(math.copysign(1, total)) if math.isinf(total) else 0
     raw = encode(total, format_, "nearest", "ieee")
+    return Sum(raw, False, infinity, math.isnan(total), *_output(raw, total, arithmetic))
+
+
+def fused_step(pairs: Sequence[tuple[int, int]], start: float, arithmetic: Arithmetic) -> float:
+    """Add the products of a step to a running sum, in whole numbers of the last bit of a term."""
+    fused, multiply = arithmetic.accumulator, wide_multiplier(arithmetic)
+    assert isinstance(fused, Fused)  # noqa: S101
+    products = [multiply(x, y) for x, y in pairs]
+    special = sum(value for value in (*products, start) if not math.isfinite(value))
+    if special:
+        return special
+    terms = [
+        (product, _alignment(x, y, product, arithmetic))
+        for (x, y), product in zip(pairs, products, strict=True)
+        if product
+    ]
+    terms += [(start, max(math.frexp(start)[1] - 1, FP32.min_exponent))] if start else []
+    floor = min(-126, -108 - fused.fraction_bits)
+    top = max([floor, *(exponent for _, exponent in terms)])
+    unit = Fraction(2) ** (top - fused.fraction_bits)
+    return _kept(unit * sum(int(Fraction(term) / unit) for term, _ in terms), fused)
+
+
+def _alignment(a: int, b: int, product: float, arithmetic: Arithmetic) -> int:
+    """Give the exponent that a term is aligned by."""
+    if arithmetic.mul not in {"exact", "formula"}:
+        return math.frexp(product)[1] - 1
+    return sum(
+        max(math.frexp(decode(code, format_))[1] - 1, format_.min_exponent)
+        for code, format_ in zip((a, b), arithmetic.formats, strict=True)
+    )
+
+
+def _kept(total: Fraction, fused: Fused) -> float:
+    """Round a sum to the bits of an fp32 number that are kept, infinity if it is too large."""
+    exponent = FP32.min_exponent
+    while abs(total) >= Fraction(2) ** (exponent + 1):
+        exponent += 1
+    last = Fraction(2) ** (exponent - fused.mantissa_bits)
+    kept = last * (round(total / last) if fused.nearest else int(total / last))
+    return float(kept) if abs(kept) < 2**128 else math.copysign(math.inf, kept)
+
+
+def _fused_dot(steps: list[list[tuple[int, int]]], arithmetic: Arithmetic) -> Sum:
+    """Add the products of each step at once to an fp32 number."""
+    total = 0.0
+    for step in steps:
+        total = fused_step(step, total, arithmetic)
+    infinity = int(math.copysign(1, total)) if math.isinf(total) else 0
+    raw = encode(total, FP32, "nearest", "ieee")
     return Sum(raw, False, infinity, math.isnan(total), *_output(raw, total, arithmetic))
 
 

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.golden.accumulators import Floating
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import decode, encode
-from lmul.golden.formats.format import FORMATS, Codes, Format
+from lmul.golden.formats.format import FORMATS, FP32, Codes, Format
 from lmul.golden.sums.fixed_point import FixedPoint
 
 
@@ -65,7 +64,7 @@ class Sums:
         """The registers: signed integers (Python's beyond 63 bits), or codes of a floating-point format."""
         if isinstance(self.register, FixedPoint):
             return self.register.integers()
-        return self._encoded(Floating.FORMATS[self.arithmetic.acc]).astype(np.int64)
+        return self._encoded(self.arithmetic.accumulator.format or FP32).astype(np.int64)
 
     def output(self) -> NDArray[Any]:
         """Give the output elements as bit patterns: int64, or Python's integers beyond 63 bits."""

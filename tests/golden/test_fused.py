@@ -1,0 +1,168 @@
+"""Fused sums: those of tensor cores to the bit, the scalar reference's, and the steps of a matrix product."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lmul.golden import (
+    E4M3,
+    FP32,
+    Arithmetic,
+    Format,
+    find_format,
+    fused_step,
+    matmul_codes,
+    reference,
+)
+from lmul.golden.accumulators import TENSOR_CORES, Fused, tensor_core
+from tests.support.golden_cases import by_name, edge_codes, multipliers
+from tests.support.tensor_cores import MEASURED, MODELLED, arithmetic, called, canonical, combinations, steps
+
+FORMATS = [find_format(name) for name in ("e2m1", "e3m2", "e4m3", "e5m2", "bf16", "fp16", "e8m10")]
+
+SUMS = ("fused:4", "fused:13:13", "fused:10:7:rne", "fused:25", "fused:35:23:rne", "fused:40:1")
+
+STARTS = [
+    0,
+    0x80000000,
+    0x3F800000,
+    0xBF800001,
+    1,
+    0x80000001,
+    0x7F7FFFFF,
+    0xFF7FFFFF,
+    0x7F800000,
+    0x7FC00000,
+]
+
+
+@pytest.mark.parametrize("name", combinations(MODELLED))
+def test_steps_are_those_of_the_published_model(name: str) -> None:
+    given = steps(MODELLED, name)
+    found = fused_step(given["a"], given["b"], given["c"], arithmetic(name))
+    np.testing.assert_array_equal(canonical(found), canonical(given["d"]))
+
+
+@pytest.mark.skipif(not MEASURED.is_file(), reason="LMUL_VECTORS names no folder with silicon.npz")
+@pytest.mark.parametrize("name", combinations(MEASURED))
+def test_steps_are_those_that_gpus_gave(name: str) -> None:
+    given = steps(MEASURED, name)
+    np.testing.assert_array_equal(canonical(called(name, given)), canonical(given["d"]))
+
+
+def test_sum_below_the_smallest_exponent_is_what_hopper_gave() -> None:
+    a = "9b94 19f3 9a2e 1a67 9a25 9b4e 9b29 9a33 99e0 1a14 9914 99d1 9ae9 1b1a 9a9c 1b3a"
+    b = "9aaf 99f3 9acc 1b7c 19ed 1b25 9a1b 9a20 9af7 9a48 1ae1 1b32 1b12 1b0e 9a68 1735"
+    x, y = ([int(word, 16) for word in words.split()] for words in (a, b))
+    bf16 = Arithmetic(format=find_format("bf16"), mul="exact", acc="h100", subnormals="full")
+    assert fused_step(x, y, 0, bf16) == 0xB
+
+
+@pytest.mark.parametrize("format_", FORMATS, **by_name)
+def test_steps_are_those_of_the_scalar_reference(format_: Format) -> None:
+    rng = np.random.default_rng(1)
+    for mul in multipliers(format_):
+        for acc in SUMS:
+            subnormals = str(rng.choice(["flush", "full"]))
+            own = Arithmetic(format=format_, mul=mul, acc=acc, subnormals=subnormals)  # type: ignore[arg-type]
+            check_steps(own, rng)
+
+
+def test_steps_of_two_formats_are_those_of_the_scalar_reference() -> None:
+    rng = np.random.default_rng(2)
+    for first, second in (("e4m3", "e5m2"), ("e4m3", "e2m1"), ("bf16", "e2m3")):
+        formats = find_format(first), find_format(second)
+        for mul in ("exact", "lmul"):
+            check_steps(Arithmetic(format=formats[0], format_b=formats[1], mul=mul, acc="fused:13:13"), rng)
+
+
+def check_steps(own: Arithmetic, rng: np.random.Generator) -> None:
+    """Compare steps of three lanes: any codes, and edges, with cancellation and every kind of running sum."""
+    sides = []
+    for format_ in own.formats:
+        any_codes, edges = (
+            rng.integers(0, 1 << format_.width, (40, 3)),
+            rng.choice(edge_codes(format_), (20, 3)),
+        )
+        sides.append(np.concatenate([any_codes, edges]))
+    # The second product takes the first away.
+    a, b = sides
+    first = own.format
+    a[::3, 1], b[::3, 1] = a[::3, 0] ^ first.sign_mask, b[::3, 0]
+    c = np.where(np.arange(len(a)) % 2, rng.choice(STARTS, len(a)), rng.integers(0, 1 << 32, len(a)))
+    found = fused_step(a, b, c, own)
+    for row, code in enumerate(found.tolist()):
+        pairs = list(zip(a[row].tolist(), b[row].tolist(), strict=True))
+        total = reference.fused_step(pairs, reference.decode(int(c[row]), FP32), own)
+        assert code == reference.encode(total, FP32, "nearest", "ieee"), (own, pairs, int(c[row]))
+
+
+@pytest.mark.parametrize("acc", ["h100", "fused:7:5", "fused:7:5:rne"])
+@pytest.mark.parametrize("out", ["raw", "fp32", "bf16"])
+def test_matrix_product_is_its_steps_one_after_the_other(acc: str, out: str) -> None:
+    rng = np.random.default_rng(3)
+    own = Arithmetic(acc=acc, lanes=5, out=out, mul="lmul", subnormals="full")
+    a, b = rng.integers(0, 256, (4, 23)), rng.integers(0, 256, (23, 3))
+    a[1:][(a[1:] & 0x7F) == 0x7F] = 0
+    b[(b & 0x7F) == 0x7F] = 0
+    sums = matmul_codes(a, b, own)
+    total = np.zeros((4, 3), dtype=np.uint32)
+    for first in range(0, 23, 5):
+        step = slice(first, first + 5)
+        total = fused_step(a[:, None, step], b[step].T[None], total, own)
+    assert np.array_equal(sums.raw, total)
+    for row, column in np.ndindex(4, 3):
+        wanted = reference.dot(a[row].tolist(), b[:, column].tolist(), own)
+        found = (sums.raw, sums.overflow, sums.infinity, sums.nan, sums.output(), sums.too_large)
+        assert tuple(part[row, column] for part in found) == wanted
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_every_product_of_e2m1_is_added_as_the_reference_does(start: int) -> None:
+    codes = np.arange(16)
+    for mul in ("exact", "lmul"):
+        own = Arithmetic(format=find_format("e2m1"), mul=mul, acc="fused:4:3", subnormals="full")
+        found = fused_step(*np.broadcast_arrays(codes[:, None, None], codes[:, None]), start, own)
+        for x, y in np.ndindex(16, 16):
+            total = reference.fused_step([(x, y)], reference.decode(start, FP32), own)
+            assert found[x, y] == reference.encode(total, FP32, "nearest", "ieee")
+
+
+@pytest.mark.parametrize(("name", "formats"), [("h100", "e4m3"), ("ada", "fp16"), ("v100", "fp16")])
+def test_names_of_gpus_stand_for_their_sums(name: str, formats: str) -> None:
+    format_ = find_format(formats)
+    fraction, mantissa, _ = tensor_core(name, (format_, format_))
+    own = Arithmetic(format=format_, acc=name).accumulator
+    assert isinstance(own, Fused)
+    assert (own.fraction_bits, own.mantissa_bits, own.nearest) == (fraction, mantissa, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"acc": "v100"}, "hardware for fp16, not for e4m3"),
+        (
+            {"acc": "a100", "format": find_format("fp16"), "format_b": find_format("bf16")},
+            "not for fp16 x bf16",
+        ),
+        ({"acc": "fused"}, "must be fused:F"),
+        ({"acc": "fused:13:13:up"}, "must be fused:F"),
+        ({"acc": "fused:3"}, "F must be from 4 to 40"),
+        ({"acc": "fused:13:24"}, "M from 1 to 23"),
+    ],
+)
+def test_words_that_name_no_sum_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Arithmetic(**options)
+
+
+def test_a_step_of_another_sum_is_refused() -> None:
+    with pytest.raises(ValueError, match="no fused sum"):
+        fused_step([1], [1], 0, Arithmetic(acc="fp32"))
+    with pytest.raises(ValueError, match="from 0 to 255"):
+        fused_step([256], [1], 0, Arithmetic(acc="h100"))
+
+
+def test_every_unit_has_a_name_for_each_kind_of_format() -> None:
+    assert all(E4M3.name in known for known in [TENSOR_CORES[name][0][1] for name in ("h100", "b200", "ada")])
