@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from lmul.golden.arguments import check_choice
+from lmul.golden.arguments import check_choice, checked_multiplier
 from lmul.golden.formats.codec import OVERFLOWS, Overflow
 from lmul.golden.formats.format import BF16, E4M3, FORMATS, FP16, FP32, Format, check_format
+from lmul.host.parameters import ParameterError
 from lmul.multipliers import IntegerAdd, find_multiplier
 from lmul.multipliers.significand import added_constant, fraction_bits, significand_product
 from lmul.multipliers.table import NOT_ADDED, check_name, check_plug_in
@@ -65,7 +66,7 @@ class Arithmetic:
 
     Raises
     ------
-    ValueError
+    ParameterError
         A name is unknown, a format is none, or a multiplier not defined for the formats.
     """
 
@@ -82,7 +83,8 @@ class Arithmetic:
     def __post_init__(self) -> None:
         for format_ in self.formats:
             check_format(format_)
-        check_name(self.mul)
+        with checked_multiplier():
+            check_name(self.mul)
         _check_accumulator(self.acc)
         check_choice("out", self.out, OUTPUTS)
         check_choice("subnormals", self.subnormals, SUBNORMALS)
@@ -90,7 +92,7 @@ class Arithmetic:
         for name in ("lanes", "depth"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
-                raise ValueError(f"{name} must be a whole number from 1, not {value!r}")
+                raise ParameterError(name, f"must be a whole number from 1, not {value!r}")
         if self.mul not in NOT_ADDED:
             self._check_width()
 
@@ -98,13 +100,15 @@ class Arithmetic:
         """Refuse formats that an integer-add multiplier is not defined for."""
         most = self.integer_add.most_mantissa_bits
         if self.mantissa_bits > most:
-            raise ValueError(
-                f"mul {self.mul!r} is defined for at most {most} mantissa bits, "
-                f"not for the {self.mantissa_bits} of {self.format_names}"
+            raise ParameterError(
+                "mul",
+                f"{self.mul!r} is defined for at most {most} mantissa bits, "
+                f"not for the {self.mantissa_bits} of {self.format_names}",
             )
         # Above infinity's exponent there is room for one carry more.
         infinite = all(format_.infinity is not None for format_ in self.formats)
-        check_plug_in(self.mul, self.mantissa_bits, 2 if infinite else 1)
+        with checked_multiplier():
+            check_plug_in(self.mul, self.mantissa_bits, 2 if infinite else 1)
 
     @property
     def formats(self) -> tuple[Format, Format]:
@@ -246,9 +250,10 @@ def _check_accumulator(acc: str) -> None:
     if fixed is None:
         check_choice("acc", acc, ACCUMULATORS)
         if acc == "fixed:BITS:LSB":
-            raise ValueError("acc fixed:BITS:LSB takes numbers for BITS and LSB, such as fixed:24:-8")
+            raise ParameterError("acc", "fixed:BITS:LSB takes numbers for BITS and LSB, such as fixed:24:-8")
     elif int(fixed[1]) not in FIXED_BITS or int(fixed[2]) not in FIXED_LSB:
-        raise ValueError(
-            f"acc {acc!r} is out of range: BITS must be from {FIXED_BITS[0]} to {FIXED_BITS[-1]}, "
-            f"LSB from {FIXED_LSB[0]} to {FIXED_LSB[-1]}"
+        raise ParameterError(
+            "acc",
+            f"{acc!r} is out of range: BITS must be from {FIXED_BITS[0]} to {FIXED_BITS[-1]}, "
+            f"LSB from {FIXED_LSB[0]} to {FIXED_LSB[-1]}",
         )

@@ -222,7 +222,7 @@ def test_netlists_are_checked_and_have_flip_flops_with_a_reset(options: Options,
 def test_library_without_such_flip_flops_is_refused_before_mapping() -> None:
     design = make_design("mul", pipeline=1, **ASYNC)
     with pytest.raises(
-        UserError, match=r"no usable flip-flop with an asynchronous reset: take .* --reset sync"
+        UserError, match=r"no usable flip-flop with an asynchronous reset: take .* reset sync"
     ):
         map_to_cells(export(design), design, gate_library(), scripts=[RIPPLE_EMAP])
 
@@ -307,7 +307,7 @@ def test_usual_names_are_free_in_every_design() -> None:
 
 @pytest.mark.parametrize("option", [{"reset": "sync"}, LOW, {"clock_name": "c"}, {"reset_name": "r"}])
 def test_multiplier_without_registers_has_no_reset(option: Options) -> None:
-    with pytest.raises(UserError, match="means nothing to mul without registers: add --pipeline"):
+    with pytest.raises(UserError, match="means nothing to mul without registers: add pipeline"):
         make_design("mul", **option)
 
 

@@ -192,10 +192,10 @@ def test_dot_products_are_right_for_all_choices(
 
 def test_designs_without_hardware_are_refused() -> None:
     for options, words in (
-        ({"mul": "formula"}, "--mul formula"),
+        ({"mul": "formula"}, "mul formula"),
         ({"format": "fp32", "acc": "fp32"}, "at most 16"),
         ({"format": "bf16", "acc": "exact"}, "more than 128"),
-        ({"acc": "fixed:24:-130"}, "--out raw"),
+        ({"acc": "fixed:24:-130"}, "take out raw"),
     ):
         with pytest.raises(UserError, match=words):
             export(make_design("dot", **options))
