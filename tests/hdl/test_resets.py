@@ -29,7 +29,7 @@ from lmul.explore.space import read_space
 from lmul.golden import multiply
 from lmul.hdl import Export, export
 from lmul.sim.native.native import build_array, run_array, write_tiles
-from lmul.sim.simulate import simulate
+from lmul.sim.simulate import SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.stress import MulStimulus, mul_products
 from lmul.sim.stimulus.tiles import tiles
@@ -158,7 +158,7 @@ def test_bench_presses_on_an_asynchronous_reset(export_to: ExportTo, tmp_path: P
     design = replace_with(DOT, NAMED)
     text, path = export_to(design)
     files = ([path], text.name, text.port_names, [], tmp_path / "build")
-    assert simulate(design, *files, testcase="stress", seed=1).compared > 100
+    assert simulate(SimulationRun(design, *files, testcase="stress", seed=1)).compared > 100
 
 
 def test_results_are_lost_in_the_cycle_of_an_asynchronous_reset() -> None:
