@@ -57,11 +57,11 @@ def timed_speed(mapped: Mapped, ports: dict[str, np.ndarray]) -> tuple[float, fl
     steps = Steps(np.arange(cycles), np.zeros(cycles, dtype=np.intp))
     activity = simulate(netlist, ports, 0, steps)
     timed, weights = TimedNetlist(netlist, analyse_timing(netlist)), np.ones(netlist.nets)
-    timed.count(activity.before[:10], activity.after[:10], weights, 1e6)
+    timed.count(activity.ends[:10], weights, 1e6)
     seconds = []
     for _ in range(RUNS):
         start = time.process_time(), time.perf_counter()
-        timed.count(activity.before, activity.after, weights, 1e6)
+        timed.count(activity.ends, weights, 1e6)
         seconds.append((time.process_time() - start[0], time.perf_counter() - start[1]))
     processor, clock = map(min, zip(*seconds, strict=True))
     return cycles / processor, cycles / clock

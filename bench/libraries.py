@@ -19,6 +19,7 @@ from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.host.files import write_json
+from lmul.options import option
 from lmul.terminal.progress import working
 from lmul.workloads import default_operands
 
@@ -124,7 +125,7 @@ def main() -> int:
     try:
         write_json(TARGET, [measured(published, folder) for published in LIBRARIES])
     except UserError as error:
-        print(f"lmul: {error}", file=sys.stderr)
+        print(f"lmul: {error.told(option)}", file=sys.stderr)
         return 2
     return 0
 

@@ -15,6 +15,7 @@ from lmul.llm.products.devices import load_model, make_matmul
 from lmul.llm.products.host import Weights
 from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import with_fixed_accumulator
+from lmul.options import option
 from lmul.terminal.progress import working
 from lmul.workloads import smollm2
 from lmul.workloads.texts import passage
@@ -59,5 +60,5 @@ if __name__ == "__main__":
     try:
         show(__doc__, measure)
     except UserError as error:
-        print(f"lmul: {error}", file=sys.stderr)
+        print(f"lmul: {error.told(option)}", file=sys.stderr)
         sys.exit(2)

@@ -34,6 +34,7 @@ from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.host.files import write_json
+from lmul.options import option
 from lmul.terminal.progress import working
 from lmul.workloads import default_operands
 
@@ -198,7 +199,7 @@ def main() -> int:
         try:
             write_json(RECORDED / f"{name}.json", RECORDS[name]())
         except UserError as error:
-            print(f"lmul: {error}", file=sys.stderr)
+            print(f"lmul: {error.told(option)}", file=sys.stderr)
             return 2
         except subprocess.CalledProcessError as error:
             return error.returncode

@@ -14,7 +14,7 @@ from results import Result, show
 from lmul.design import make_design
 from lmul.hdl import export
 from lmul.sim.native.native import build_array, run_array, run_bare, write_tiles
-from lmul.sim.simulate import simulate
+from lmul.sim.simulate import SimulationRun, simulate
 from lmul.sim.stimulus.tiles import tiles
 from lmul.terminal.progress import working
 
@@ -42,12 +42,13 @@ def operands(tiles_a_side: int) -> tuple[np.ndarray, np.ndarray]:
 def cocotb_speed(source: Path, ports: list[str], directory: Path) -> float:
     """Measure the cycles a second of the cocotb bench."""
     cycles, seconds = {}, {}
-    simulate(DESIGN, [source], DESIGN.name, ports, [operands(1)], directory)
+    simulate(SimulationRun(DESIGN, [source], DESIGN.name, ports, [operands(1)], directory))
     for size in (SHORT, LONG):
         times = []
+        run = SimulationRun(DESIGN, [source], DESIGN.name, ports, [operands(size)], directory)
         for _ in range(RUNS):
             start = resource.getrusage(resource.RUSAGE_CHILDREN)
-            result = simulate(DESIGN, [source], DESIGN.name, ports, [operands(size)], directory)
+            result = simulate(run)
             end = resource.getrusage(resource.RUSAGE_CHILDREN)
             times.append(end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime)
         cycles[size], seconds[size] = result.cycles, min(times)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmul.errors import UserError
 from lmul.explore.evaluate import Evaluation, Setup, Task, evaluate
+from lmul.host.parameters import ParameterError
 from lmul.programs.extras import missing
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ class DaskCluster:
         except ModuleNotFoundError:
             raise missing("distributed", "dask") from None
         if ADDRESS.fullmatch(address) is None:
-            raise UserError(f"--scheduler {address!r} is no address: {_WANTED}")
+            raise ParameterError("scheduler", f"{address!r} is no address: {_WANTED}")
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # Errors are told in one line, by us.
         try:
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, OverflowError) as error:
-            raise UserError(f"--scheduler {address!r} cannot be reached ({error}): {_WANTED}") from None
+            unreached = f"{address!r} cannot be reached ({error}): {_WANTED}"
+            raise ParameterError("scheduler", unreached) from None
         self._work = setup, fingerprint
         self._futures: dict[str, tuple[Task, Future[Evaluation]]] = {}
         self._finished: Queue[str] = Queue()
@@ -98,7 +100,9 @@ class DaskCluster:
             raise UserError(
                 f"{task.point.name}: workers ended while they measured it: give them more memory"
             ) from None
-        except (UserError, ImportError) as error:
+        except UserError as error:
+            raise error.behind(f"{task.point.name}: ") from None
+        except ImportError as error:
             raise UserError(f"{task.point.name}: {error}") from None
         future.release()
         return key, found

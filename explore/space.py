@@ -13,6 +13,7 @@ from lmul.errors import UserError
 from lmul.host.toml import read_toml
 from lmul.kinds import KINDS
 from lmul.metrics import OBJECTIVES, Metric
+from lmul.options import parameter
 
 METHODS = {
     "grid": "every design of the space",
@@ -121,7 +122,9 @@ def read_space(path: Path) -> Space:
     try:
         return _space(values)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        axes = values.get("space", {})
+        written = {parameter(name): name for name in axes} if isinstance(axes, dict) else {}
+        raise UserError(f"{path}: {error.told(lambda name: written.get(name, name))}") from None
 
 
 def _space(values: Mapping[str, Any]) -> Space:
@@ -170,14 +173,14 @@ def _axes(values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
         raise UserError(f"space must say design = one of {', '.join(KINDS)}, or a list of them")
     axes = {}
     for name, value in values.items():
-        parameter = name.replace("-", "_")
-        if parameter not in {DESIGN, CLOCK, *_NAMES} or parameter in axes:
+        axis = parameter(name)
+        if axis not in {DESIGN, CLOCK, *_NAMES} or axis in axes:
             known = ", ".join([DESIGN, CLOCK, *sorted(_NAMES)])
             raise UserError(f"space has {name!r}, which is unknown or there twice: it may have {known}")
         several = value if isinstance(value, list) else [value]
         if not several:
             raise UserError(f"space: {name} has no value: give it one, or a list of some")
-        axes[parameter] = tuple(dict.fromkeys(_value(parameter, one) for one in several))
+        axes[axis] = tuple(dict.fromkeys(_value(axis, one) for one in several))
     _check_meaning(axes)
     return axes
 
@@ -226,7 +229,7 @@ def _points(axes: Mapping[str, tuple[Any, ...]]) -> dict[tuple[Any, ...], Point]
     used = {(name, value) for values in points for name, value in zip(axes, values, strict=True)}
     for name, value in _entries(axes):
         if (name, value) not in used:
-            raise UserError(f"space: {name} = {value!r} fits nothing else there: {reasons[name, value]}")
+            raise reasons[name, value].behind(f"space: {name} = {value!r} fits nothing else there: ")
     return points
 
 

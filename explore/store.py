@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.design import PARAMETERS
-from lmul.errors import UserError
+from lmul.errors import Parameter, UserError
 from lmul.explore.evaluate import Evaluation, Task
 from lmul.metrics import OBJECTIVES
 
@@ -81,8 +81,8 @@ class Store:
             yield
         except sqlite3.Error as error:
             raise UserError(
-                f"cannot keep results in {str(self.path)!r}: {error}; "
-                "make room, or name another file with --results"
+                f"cannot keep results in {str(self.path)!r}: {error}; ",
+                *("make room, or name another file with ", Parameter("results")),
             ) from None
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import ClassVar, Self
 
 from lmul.golden.formats.format import BF16, FP16, FP32, Format
+from lmul.host.parameters import ParameterError
 
 FIXED_BITS = range(2, 513)
 FIXED_LSB = range(-512, 257)
@@ -97,15 +98,16 @@ class Fixed(Accumulator):
     def parse(cls, word: str, formats: Formats) -> Self | None:
         """Take `fixed:BITS:LSB` with numbers in their places."""
         if word in cls.WORDS:
-            raise ValueError("acc fixed:BITS:LSB takes numbers for BITS and LSB, such as fixed:24:-8")
+            raise ParameterError("acc", "fixed:BITS:LSB takes numbers for BITS and LSB, such as fixed:24:-8")
         found = re.fullmatch(r"fixed:([0-9]{1,9}):(-?[0-9]{1,9})", word)
         if found is None:
             return None
         bits, lsb = map(int, found.groups())
         if bits not in FIXED_BITS or lsb not in FIXED_LSB:
-            raise ValueError(
-                f"acc {word!r} is out of range: BITS must be from {FIXED_BITS[0]} to {FIXED_BITS[-1]}, "
-                f"LSB from {FIXED_LSB[0]} to {FIXED_LSB[-1]}"
+            raise ParameterError(
+                "acc",
+                f"{word!r} is out of range: BITS must be from {FIXED_BITS[0]} to {FIXED_BITS[-1]}, "
+                f"LSB from {FIXED_LSB[0]} to {FIXED_LSB[-1]}",
             )
         return cls(bits, lsb, saturates=True)
 
@@ -158,13 +160,16 @@ class Fused(Accumulator):
         found = re.fullmatch(r"fused:([0-9]{1,3})(?::([0-9]{1,3})(:rne)?)?", word)
         if found is None:
             if word.partition(":")[0] == "fused":
-                raise ValueError(f"acc {word!r} must be fused:F[:M[:rne]], such as fused:25 or fused:13:13")
+                raise ParameterError(
+                    "acc", f"{word!r} must be fused:F[:M[:rne]], such as fused:13:13"
+                )
             return None
         fraction, mantissa = int(found[1]), int(found[2] or FP32.mantissa_bits)
         if fraction not in FUSED_FRACTION or mantissa not in FUSED_MANTISSA:
-            raise ValueError(
-                f"acc {word!r} is out of range: F must be from {FUSED_FRACTION[0]} to {FUSED_FRACTION[-1]}, "
-                f"M from {FUSED_MANTISSA[0]} to {FUSED_MANTISSA[-1]}"
+            raise ParameterError(
+                "acc",
+                f"{word!r} is out of range: F must be from {FUSED_FRACTION[0]} to {FUSED_FRACTION[-1]}, "
+                f"M from {FUSED_MANTISSA[0]} to {FUSED_MANTISSA[-1]}",
             )
         return cls.of(fraction, mantissa, nearest=bool(found[3]))
 
@@ -194,7 +199,9 @@ def tensor_core(name: str, formats: Formats) -> tuple[int, int, int]:
     if kind is None or (len(names) > 1 and not names <= FP8):
         known = ", ".join(sorted(set().union(*(known for _, known in TENSOR_CORES[name]))))
         wanted = " x ".join(format_.name for format_ in formats)
-        raise ValueError(f"acc {name} is hardware for {known}, not for {wanted}: take fused:F[:M[:rne]]")
+        raise ParameterError(
+            "acc", f"{name} is hardware for {known}, not for {wanted}: take fused:F[:M[:rne]]"
+        )
     return TENSOR_CORES[name][kind][0]
 
 
@@ -221,7 +228,7 @@ def find_accumulator(word: str, formats: Formats) -> Accumulator:
     """
     found = _parse(word, formats) if isinstance(word, str) else None
     if found is None:
-        raise ValueError(f"acc {word!r} is unknown: it must be one of {', '.join(ACCUMULATORS)}")
+        raise ParameterError("acc", f"{word!r} is unknown: it must be one of {', '.join(ACCUMULATORS)}")
     return found
 
 

@@ -1,12 +1,16 @@
 """What callers may give: choices by name, and real numbers of any type."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from lmul.host.parameters import ParameterError
+from lmul.multipliers.table import MultiplierError
 
 CONSECUTIVE = 2.0**53
 """Whole numbers up to this magnitude are doubles."""
@@ -17,11 +21,25 @@ def check_choice(parameter: str, value: object, known: Iterable[str]) -> None:
 
     Raises
     ------
-    ValueError
+    ParameterError
     """
     names = list(known)
     if value not in names:
-        raise ValueError(f"{parameter} {value!r} is unknown: it must be one of {', '.join(names)}")
+        raise ParameterError(parameter, f"{value!r} is unknown: it must be one of {', '.join(names)}")
+
+
+@contextmanager
+def checked_multiplier() -> Iterator[None]:
+    """Refuse the parameter `mul` where `lmul.multipliers`, which imports nothing of ours, refuses its value.
+
+    Raises
+    ------
+    ParameterError
+    """
+    try:
+        yield
+    except MultiplierError as error:
+        raise ParameterError("mul", error.reason) from error
 
 
 def as_reals(values: ArrayLike) -> NDArray[np.float64]:

@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 
 from lmul.golden.accumulators import Accumulator, find_accumulator
-from lmul.golden.arguments import check_choice
+from lmul.golden.arguments import check_choice, checked_multiplier
 from lmul.golden.formats.codec import OVERFLOWS, Overflow
 from lmul.golden.formats.format import E4M3, FORMATS, Format, check_format
+from lmul.host.parameters import ParameterError
 from lmul.multipliers import IntegerAdd, find_multiplier
 from lmul.multipliers.forms import Form
 from lmul.multipliers.significand import added_constant, fraction_bits, product_form, significand_product
@@ -55,7 +56,7 @@ class Arithmetic:
 
     Raises
     ------
-    ValueError
+    ParameterError
         A name is unknown, a format is none, or a multiplier not defined for the formats.
     """
 
@@ -72,7 +73,8 @@ class Arithmetic:
     def __post_init__(self) -> None:
         for format_ in self.formats:
             check_format(format_)
-        check_name(self.mul)
+        with checked_multiplier():
+            check_name(self.mul)
         find_accumulator(self.acc, self.formats)
         check_choice("out", self.out, OUTPUTS)
         check_choice("subnormals", self.subnormals, SUBNORMALS)
@@ -80,7 +82,7 @@ class Arithmetic:
         for name in ("lanes", "depth"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
-                raise ValueError(f"{name} must be a whole number from 1, not {value!r}")
+                raise ParameterError(name, f"must be a whole number from 1, not {value!r}")
         if self.mul not in NOT_ADDED:
             self._check_width()
 
@@ -88,13 +90,15 @@ class Arithmetic:
         """Refuse formats that an integer-add multiplier is not defined for."""
         most = self.integer_add.most_mantissa_bits
         if self.mantissa_bits > most:
-            raise ValueError(
-                f"mul {self.mul!r} is defined for at most {most} mantissa bits, "
-                f"not for the {self.mantissa_bits} of {self.format_names}"
+            raise ParameterError(
+                "mul",
+                f"{self.mul!r} is defined for at most {most} mantissa bits, "
+                f"not for the {self.mantissa_bits} of {self.format_names}",
             )
         # Above infinity's exponent there is room for one carry more.
         infinite = all(format_.infinity is not None for format_ in self.formats)
-        check_plug_in(self.mul, self.mantissa_bits, 2 if infinite else 1)
+        with checked_multiplier():
+            check_plug_in(self.mul, self.mantissa_bits, 2 if infinite else 1)
 
     @property
     def formats(self) -> tuple[Format, Format]:

@@ -11,7 +11,7 @@ from lmul.hdl.accumulator.table import accumulator, sum_flags
 from lmul.hdl.floating.from_fixed import output_element
 from lmul.hdl.framework.flags import FLAGS, output_flags
 from lmul.hdl.framework.hierarchy import Block, place
-from lmul.hdl.framework.pipeline import Pipeline, sum_cuts
+from lmul.hdl.framework.pipeline import Pipeline, cycles_to_sum, stages_after_sum, sum_cuts
 
 
 class DotProductBlock(Block):
@@ -68,6 +68,11 @@ class DotProductBlock(Block):
         }
         super().__init__(members)
         self._enable: Value = self.en if design.stream else Const(1, 1)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last step of a dot product to its result."""
+        return cycles_to_sum(self._design) + stages_after_sum(self._design) + self._design.converts
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""

@@ -33,23 +33,40 @@ ALL_PAIRS_BITS = 6
 """Up to this mantissa width all pairs of mantissas of a plug-in are checked, above it some."""
 
 
+class MultiplierError(ValueError):
+    """A multiplier that there is not, or that cannot be used.
+
+    Parameters
+    ----------
+    reason : str
+        What is wrong, read behind the name of the parameter.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"mul {self.reason}"
+
+
 def plug_ins() -> dict[str, EntryPoint]:
     """Give the entry points of multipliers that other packages register, by name; none is loaded.
 
     Raises
     ------
-    ValueError
+    MultiplierError
         A name is no name of a Verilog module, or there are two multipliers of that name.
     """
     found: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=GROUP), key=_origin):
-        origin = f"mul {entry.name!r} of the plug-in {_origin(entry)}"
+        origin = f"{entry.name!r} of the plug-in {_origin(entry)}"
         if not entry.name.isidentifier() or not entry.name.isascii():
-            raise ValueError(f"{origin} must be a name of letters, digits and _: mend or uninstall it")
+            raise MultiplierError(f"{origin} must be a name of letters, digits and _: mend or uninstall it")
         if entry.name in DESCRIPTIONS:
-            raise ValueError(f"{origin} has the name of a built-in one: rename or uninstall it")
+            raise MultiplierError(f"{origin} has the name of a built-in one: rename or uninstall it")
         if entry.name in found:
-            raise ValueError(f"{origin} is in {_origin(found[entry.name])} too: uninstall one of them")
+            raise MultiplierError(f"{origin} is in {_origin(found[entry.name])} too: uninstall one of them")
         found[entry.name] = entry
     return found
 
@@ -64,7 +81,7 @@ def find_multiplier(name: str) -> IntegerAdd:
 
     Raises
     ------
-    ValueError
+    MultiplierError
         There is none of that name, or its plug-in cannot be used.
     """
     return BUILT_IN[name] if name in BUILT_IN else _load(name)
@@ -75,7 +92,7 @@ def check_name(name: str) -> None:
 
     Raises
     ------
-    ValueError
+    MultiplierError
     """
     if name not in DESCRIPTIONS:
         _load(name)
@@ -86,7 +103,7 @@ def descriptions() -> dict[str, str]:
 
     Raises
     ------
-    ValueError
+    MultiplierError
         A plug-in cannot be used.
     """
     return DESCRIPTIONS | {name: find_multiplier(name).description for name in plug_ins()}
@@ -121,13 +138,13 @@ def check_plug_in(name: str, mantissa_bits: int, carries: int) -> None:
 
     Raises
     ------
-    ValueError
+    MultiplierError
         It adds something negative or no integer, carries more often, or its largest sum is not that of the
         largest mantissas. Or its form says something else than its correction.
     """
     if name in DESCRIPTIONS:
         return
-    multiplier, origin = find_multiplier(name), f"mul {name!r} of the plug-in {_origin(plug_ins()[name])}"
+    multiplier, origin = find_multiplier(name), f"{name!r} of the plug-in {_origin(plug_ins()[name])}"
     step = max(1, 1 << (mantissa_bits - ALL_PAIRS_BITS)) if mantissa_bits > ALL_PAIRS_BITS else 1
     mantissa = np.arange((1 << mantissa_bits) - 1, -1, -step, dtype=np.int64)
     x, y = mantissa[:, None], mantissa[None, :]
@@ -135,14 +152,15 @@ def check_plug_in(name: str, mantissa_bits: int, carries: int) -> None:
         added = multiplier.constant(mantissa_bits) + np.asarray(multiplier.correction(x, y, mantissa_bits))
         sums = np.broadcast_to(x + y + added, (len(mantissa), len(mantissa)))
     except Exception as error:
-        raise ValueError(f"{origin} fails: {type(error).__name__}: {error}; mend or uninstall it") from error
+        reason = f"{origin} fails: {type(error).__name__}: {error}; mend or uninstall it"
+        raise MultiplierError(reason) from error
     if not np.issubdtype(added.dtype, np.integer) or added.min() < 0:
-        raise ValueError(f"{origin} must add integers from 0 on: mend or uninstall it")
+        raise MultiplierError(f"{origin} must add integers from 0 on: mend or uninstall it")
     form = multiplier.form(mantissa_bits)
     if form and np.any(integer_add(sums, mantissa_bits) != _said(form, multiplier, x, y, mantissa_bits)):
-        raise ValueError(f"{origin} has another correction than its form says: mend it")
+        raise MultiplierError(f"{origin} has another correction than its form says: mend it")
     if sums.max() > sums[0, 0] or sums[0, 0] >> mantissa_bits > carries:
-        raise ValueError(
+        raise MultiplierError(
             f"{origin} must have its largest sum where both mantissas are largest, with at most {carries} "
             f"carries into the exponent of such formats: mend it"
         )
@@ -163,21 +181,21 @@ def _load(name: str) -> IntegerAdd:
     known = plug_ins()
     if name not in known:
         names = ", ".join([*DESCRIPTIONS, *known])
-        raise ValueError(f"mul {name!r} is unknown: it must be one of {names}")
+        raise MultiplierError(f"{name!r} is unknown: it must be one of {names}")
     entry = known[name]
-    origin = f"mul {name!r} of the plug-in {_origin(entry)}"
+    origin = f"{name!r} of the plug-in {_origin(entry)}"
     try:
         made = entry.load()
         lacking = sorted(getattr(made, "__abstractmethods__", ()))
         multiplier = None if lacking else made()
     except Exception as error:
-        raise ValueError(
+        raise MultiplierError(
             f"{origin} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"
         ) from error
     if lacking:
-        raise ValueError(f"{origin} lacks {' and '.join(lacking)}: mend or uninstall it")
+        raise MultiplierError(f"{origin} lacks {' and '.join(lacking)}: mend or uninstall it")
     if not isinstance(multiplier, IntegerAdd) or not hasattr(multiplier, "description"):
-        raise ValueError(
+        raise MultiplierError(
             f"{origin} must be a class derived from lmul.multipliers.IntegerAdd, with a description: mend it"
         )
     return multiplier

@@ -10,6 +10,7 @@ from lmul.errors import UserError
 from lmul.golden import Format, find_format
 from lmul.golden.formats.quantise import SELF_SCALED_EXPONENT_BITS
 from lmul.hdl.framework.supported import check_built
+from lmul.host.parameters import ParameterError
 from lmul.workloads import Operands
 
 FORMATS = ("e4m3", "e5m2", "bf16", "fp16", "fp32")
@@ -77,12 +78,14 @@ class Plan:
     def __post_init__(self) -> None:
         for name in self.formats:
             make_design("mul", format=name)
-        for option, names in (("formats", self.formats), ("multipliers", self.multipliers)):
-            if twice := [name for name in names if names.count(name) > 1]:
-                raise UserError(f"--{option} has {twice[0]} twice: name it once")
+        for name, names in (("formats", self.formats), ("multipliers", self.multipliers)):
+            if twice := [one for one in names if names.count(one) > 1]:
+                raise ParameterError(name, f"has {twice[0]} twice: name it once")
         missing = [name for name in COMPARED if name not in self.multipliers]
         if missing:
-            raise UserError(f"--multipliers must have {' and '.join(COMPARED)}: {missing[0]} is missing")
+            raise ParameterError(
+                "multipliers", f"must have {' and '.join(COMPARED)}: {missing[0]} is missing"
+            )
 
     def designs(self, operands: Sequence[Operands]) -> list[Design]:
         """Give all designs; those that there is no hardware for are left out.
@@ -107,14 +110,15 @@ class Plan:
         found = [design for group in (*products, *dots) for design in group]
         built = {design.mul for design in found}
         if unknown := [name for name in self.multipliers if name not in built]:
-            raise UserError(
-                f"--multipliers {unknown[0]!r} is for none of {', '.join(self.formats)}: "
-                "see `lmul list multipliers`"
+            raise ParameterError(
+                "multipliers",
+                f"{unknown[0]!r} is for none of {', '.join(self.formats)}: see `lmul list multipliers`",
             )
         if not any(map(is_split, found)):
-            raise UserError(
-                f"--formats {','.join(self.formats)} has no dot product of {BEST_SUM.title}: "
-                "name one of at most 16 bits too, such as e4m3"
+            raise ParameterError(
+                "formats",
+                f"{','.join(self.formats)} has no dot product of {BEST_SUM.title}: "
+                "name one of at most 16 bits too, such as e4m3",
             )
         return found
 

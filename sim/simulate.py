@@ -1,12 +1,11 @@
 """Simulating a design's Verilog under Verilator against the golden model."""
 
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from lmul.golden import Codes
 from lmul.host.files import check_room
 from lmul.sim.coverage.products import Group
 from lmul.sim.simulators.four_state import FourStateRunner, icarus_runner
-from lmul.sim.simulators.verilator import PortRunner, verilator_environment
+from lmul.sim.simulators.verilator import PortRunner
 from lmul.sim.simulators.waves import vcd_to_fst
 
 Progress = Callable[[int, int], None]
-
+Runner = PortRunner | FourStateRunner
 
 TESTCASES = {
     "mul": ("codes", "stress"),
@@ -38,6 +37,82 @@ BUILT = "built"
 
 class SimulationError(RuntimeError):
     """The simulation ended early, or the hardware differs from the golden model."""
+
+
+@dataclass(frozen=True)
+class SimulationRun:
+    """One test case of a design's bench, on a design's Verilog.
+
+    Parameters
+    ----------
+    design : Design
+    sources : sequence of Path
+        Verilog files, of the design itself or of its netlist and cells.
+    top : str
+        Name of the top module.
+    ports : sequence of str
+        Its ports.
+    matrices : sequence of (ndarray, ndarray)
+        Matrix products as codes, (M, K) and (K, N).
+    directory : Path
+        Where the simulator is built; a second run with the same Verilog compiles nothing.
+    testcase : str
+        Name of a test in the bench of this kind of design, `lmul.sim.benches`; `stress` has benches of
+        its own, which draw the operands too.
+    waves : bool
+        Write `waves.fst` in `directory`.
+    seed : int
+        Of whatever the test case draws, and of what registers begin with.
+    four_state : bool
+        Simulate under Icarus Verilog, where registers begin unknown, and let no output be unknown after
+        the reset.
+    """
+
+    design: Design
+    sources: Sequence[Path]
+    top: str
+    ports: Sequence[str]
+    matrices: Sequence[tuple[Codes, Codes]]
+    directory: Path
+    testcase: str = "operands"
+    waves: bool = False
+    seed: int = 0
+    four_state: bool = False
+
+    @property
+    def test_module(self) -> str:
+        """The bench that has the test case."""
+        stress = "stress_" if self.testcase == "stress" else ""
+        return f"lmul.sim.benches.{stress}{self.design.bench}"
+
+    @property
+    def result(self) -> Path:
+        """The file in which the bench tells what it counted."""
+        return self.directory / f"{self.testcase}.json"
+
+    @property
+    def progress(self) -> Path:
+        """The file in which the bench tells how far it is."""
+        return self.directory / "progress"
+
+    @property
+    def stimulus(self) -> Path:
+        """The file that the bench reads the matrices from."""
+        return self.directory / "stimulus.npz"
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that tell the bench all this."""
+        return {
+            "LMUL_DESIGN": json.dumps(self.design.parameters()),
+            "LMUL_STIMULUS": str(self.stimulus),
+            "LMUL_RESULT": str(self.result),
+            "LMUL_PROGRESS": str(self.progress),
+            "LMUL_FOUR_STATE": "1" if self.four_state else "",
+            # The benches say themselves what is wrong: rewriting their imports takes longer than many a run.
+            "COCOTB_REWRITE_ASSERTION_FILES": "",
+            "COCOTB_LOG_LEVEL": "WARNING",
+            "GPI_LOG_LEVEL": "WARNING",
+        }
 
 
 @dataclass(frozen=True)
@@ -73,45 +148,12 @@ class Simulation:
     waves: Path | None
 
 
-def simulate(
-    design: Design,
-    sources: Sequence[Path],
-    top: str,
-    ports: Sequence[str],
-    matrices: Sequence[tuple[Codes, Codes]],
-    directory: Path,
-    *,
-    testcase: str = "operands",
-    waves: bool = False,
-    seed: int = 0,
-    four_state: bool = False,
-    progress: Progress | None = None,
-) -> Simulation:
+def simulate(run: SimulationRun, progress: Progress | None = None) -> Simulation:
     """Build a design's Verilog and run one test case of its bench on it.
 
     Parameters
     ----------
-    design : Design
-    sources : sequence of Path
-        Verilog files, of the design itself or of its netlist and cells.
-    top : str
-        Name of the top module.
-    ports : sequence of str
-        Its ports.
-    matrices : sequence of (ndarray, ndarray)
-        Matrix products as codes, (M, K) and (K, N).
-    directory : Path
-        Where the simulator is built; a second run with the same Verilog compiles nothing.
-    testcase : str
-        Name of a test in the bench of this kind of design, `lmul.sim.benches`; `stress` has benches of
-        its own, which draw the operands too.
-    waves : bool
-        Write `waves.fst` in `directory`.
-    seed : int
-        Of whatever the test case draws, and of what registers begin with.
-    four_state : bool
-        Simulate under Icarus Verilog, where registers begin unknown, and let no output be unknown after
-        the reset.
+    run : SimulationRun
     progress : callable, optional
         Called with the number of work units that are done, and of all.
 
@@ -122,15 +164,15 @@ def simulate(
     SimulationError
         The build failed, or an output differs from the golden model.
     """
-    environment, runner = _icarus() if four_state else _verilator(ports)
-    directory = prepare_directory(directory)
-    bench = _prepare(design, matrices, directory, testcase) | {"LMUL_FOUR_STATE": "1" if four_state else ""}
-    with _Environment(environment | bench), _Watch(directory / "progress", progress):
-        _build(runner, sources, top, directory, waves)
-        _run(runner, design, top, directory, testcase, waves, seed)
-    counted = json.loads(Path(bench["LMUL_RESULT"]).read_text())
+    run = replace(run, directory=prepare_directory(run.directory))
+    runner = _runner(run)
+    _write_stimulus(run)
+    _build(runner, run)
+    with _Watch(run.progress, progress):
+        _run(runner, run, run.environment())
+    counted = json.loads(run.result.read_text())
     counted["coverage"] = [Group(**group) for group in counted["coverage"]]
-    return Simulation(**counted, waves=_convert_waves(directory) if waves else None)
+    return Simulation(**counted, waves=_convert_waves(run.directory) if run.waves else None)
 
 
 def prepare_directory(directory: Path) -> Path:
@@ -165,76 +207,47 @@ def built(directory: Path, sources: Sequence[Path], made_from: Sequence[object])
     note.write_text(checksum)
 
 
-def build_simulator(sources: Sequence[Path], top: str, ports: Sequence[str], directory: Path) -> None:
-    """Build what `run_mutants` runs; parameters and errors as `simulate` has them."""
-    _build(PortRunner(ports), sources, top, prepare_directory(directory), waves=False)
+def build_simulator(run: SimulationRun) -> None:
+    """Build what `run_mutants` runs; errors as `simulate` has them."""
+    run = replace(run, directory=prepare_directory(run.directory))
+    _build(_runner(run), run)
 
 
 def run_mutants(
-    design: Design,
-    top: str,
-    matrices: Sequence[tuple[Codes, Codes]],
-    directory: Path,
-    mutants: Sequence[int],
-    *,
-    testcase: str,
-    seed: int,
-    progress: Progress | None = None,
+    run: SimulationRun, mutants: Sequence[int], progress: Progress | None = None
 ) -> dict[int, str | None]:
     """Run a test case on a netlist with faults: first on each of them, then without any.
 
     Parameters
     ----------
+    run : SimulationRun
+        As `build_simulator` built it.
     mutants : sequence of int
         Values of the netlist's input `mutant`, which is 0 for no fault.
+    progress : callable, optional
+        As `simulate` has it.
 
     Returns
     -------
     dict of int to str or None
-        What the bench said to each fault, None if it did not notice. Other parameters as `simulate` has them.
+        What the bench said to each fault, None if it did not notice.
 
     Raises
     ------
     SimulationError
         The netlist without a fault does not pass.
     """
-    directory = directory.resolve()
-    for stale in directory.glob("mutant*.xml"):
+    run = replace(run, directory=run.directory.resolve())
+    for stale in run.directory.glob("mutant*.xml"):
         stale.unlink()
-    environment, runner = _verilator([])
-    bench = _prepare(design, matrices, directory, testcase) | {"LMUL_MUTANTS": json.dumps(list(mutants))}
-    with _Environment(environment | bench), _Watch(directory / "progress", progress):
-        _run(runner, design, top, directory, testcase, False, seed)
-    return {number: _failure(directory / f"mutant{number}.xml") for number in mutants}
+    _write_stimulus(run)
+    with _Watch(run.progress, progress):
+        _run(_runner(run), run, run.environment() | {"LMUL_MUTANTS": json.dumps(list(mutants))})
+    return {number: _failure(run.directory / f"mutant{number}.xml") for number in mutants}
 
 
-def _prepare(
-    design: Design, matrices: Sequence[tuple[Codes, Codes]], directory: Path, testcase: str
-) -> dict[str, str]:
-    """Write what a bench reads, and give the environment that tells it."""
-    stimulus = directory / "stimulus.npz"
-    _write_stimulus(stimulus, matrices)
-    result = directory / f"{testcase}.json"
-    result.unlink(missing_ok=True)
-    return {
-        "LMUL_DESIGN": json.dumps(design.parameters()),
-        "LMUL_STIMULUS": str(stimulus),
-        "LMUL_RESULT": str(result),
-        "LMUL_PROGRESS": str(directory / "progress"),
-        "LMUL_FOUR_STATE": "",
-        # The benches say themselves what is wrong: rewriting what they import takes longer than many a run.
-        "COCOTB_REWRITE_ASSERTION_FILES": "",
-        "COCOTB_LOG_LEVEL": "WARNING",
-        "GPI_LOG_LEVEL": "WARNING",
-    }
-
-
-def _verilator(ports: Sequence[str]) -> tuple[dict[str, str], PortRunner]:
-    return verilator_environment(), PortRunner(ports)
-
-
-def _icarus() -> tuple[dict[str, str], FourStateRunner]:
-    return dict(os.environ), icarus_runner()
+def _runner(run: SimulationRun) -> Runner:
+    return icarus_runner() if run.four_state else PortRunner(run.ports)
 
 
 def _convert_waves(directory: Path) -> Path:
@@ -244,57 +257,50 @@ def _convert_waves(directory: Path) -> Path:
     return part.replace(fst)
 
 
-def _write_stimulus(path: Path, matrices: Sequence[tuple[Codes, Codes]]) -> None:
+def _write_stimulus(run: SimulationRun) -> None:
+    """Write what the bench reads, and leave no result of an earlier run."""
     arrays: dict[str, Any] = {}
-    for index, (a, b) in enumerate(matrices):
+    for index, (a, b) in enumerate(run.matrices):
         arrays |= {f"a{index}": a, f"b{index}": b}
-    np.savez(path, **arrays)
+    np.savez(run.stimulus, **arrays)
+    run.result.unlink(missing_ok=True)
 
 
-def _build(
-    runner: PortRunner | FourStateRunner, sources: Sequence[Path], top: str, directory: Path, waves: bool
-) -> None:
-    log = directory / "build.log"
+def _build(runner: Runner, run: SimulationRun) -> None:
+    log = run.directory / "build.log"
     try:
-        with built(directory, sources, [*runner.made_from, top, waves]) as missing:
+        with built(run.directory, run.sources, [*runner.made_from, run.top, run.waves]) as missing:
             if missing:
-                runner.compile(sources, top, directory, waves=waves, log=log)
+                runner.compile(run.sources, run.top, run.directory, waves=run.waves, log=log)
     except (SystemExit, RuntimeError) as error:
-        check_room(directory)
-        raise SimulationError(f"{runner.simulator} could not build {top}: see {log}") from error
+        check_room(run.directory)
+        raise SimulationError(f"{runner.simulator} could not build {run.top}: see {log}") from error
 
 
-def _run(
-    runner: PortRunner | FourStateRunner,
-    design: Design,
-    top: str,
-    directory: Path,
-    testcase: str,
-    waves: bool,
-    seed: int,
-) -> None:
-    log = directory / f"{testcase}.log"
+def _run(runner: Runner, run: SimulationRun, environment: Mapping[str, str]) -> None:
+    log = run.directory / f"{run.testcase}.log"
     try:
         results = runner.test(
-            test_module=f"lmul.sim.benches.{'stress_' if testcase == 'stress' else ''}{design.bench}",
-            hdl_toplevel=top,
+            test_module=run.test_module,
+            hdl_toplevel=run.top,
             hdl_toplevel_lang="verilog",
-            testcase=testcase,
-            seed=seed,
-            waves=waves,
+            testcase=run.testcase,
+            seed=run.seed,
+            waves=run.waves,
             # Verilator's way to begin with drawn contents of registers; Icarus does not look at it.
-            plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{seed % (1 << 31) or 1}"],
-            build_dir=directory,
-            test_dir=directory,
-            results_xml=str(directory / "results.xml"),
+            plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{run.seed % (1 << 31) or 1}"],
+            extra_env=environment,
+            build_dir=run.directory,
+            test_dir=run.directory,
+            results_xml=str(run.directory / "results.xml"),
             log_file=log,
         )
     except (SystemExit, RuntimeError) as error:
-        check_room(directory)
-        failure = _failure(directory / "results.xml")
-        raise SimulationError(f"{failure}; seed {seed}, see {log}") from error
+        check_room(run.directory)
+        failure = _failure(run.directory / "results.xml")
+        raise SimulationError(f"{failure}; seed {run.seed}, see {log}") from error
     if failure := _failure(results):
-        raise SimulationError(f"{failure}; seed {seed}, see {log}")
+        raise SimulationError(f"{failure}; seed {run.seed}, see {log}")
 
 
 def _failure(results: Path) -> str | None:
@@ -307,21 +313,6 @@ def _failure(results: Path) -> str | None:
     for failure in root.iter("failure"):
         return str(failure.get("error_msg") or failure.get("message"))
     return None
-
-
-class _Environment:
-    """The process environment that cocotb's runner reads, put back afterwards."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def __enter__(self) -> None:
-        self._before = dict(os.environ)
-        os.environ.update(self._environment)
-
-    def __exit__(self, *_: Any) -> None:
-        os.environ.clear()
-        os.environ.update(self._before)
 
 
 class _Watch:

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from lmul.errors import UserError, printable
+from lmul.errors import Parameter, UserError, printable
 from lmul.golden import BF16, E5M2, Arithmetic, Codes, Format, decode
 from lmul.golden.formats.codec import Rounding
 from lmul.golden.formats.quantise import BLOCK, BLOCK_SCALINGS, Quantised
@@ -225,7 +225,8 @@ class _Reader:
         self._check_count(math.prod(axes))
         coded = any(factor.codes is not None for factor in (a, b))
         if coded and self.scaling != "tensor":
-            raise UserError(f"{self.source!r} holds codes, which nothing scales: leave --scaling out")
+            unscaled = f"{self.source!r} holds codes, which nothing scales: leave "
+            raise UserError(unscaled, Parameter("scaling"), " out")
         a, b = a.stacked(axes), b.stacked(axes)
         for index in np.ndindex(axes):
             place = f"[{','.join(map(str, index))}]" if index else ""

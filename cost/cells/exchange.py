@@ -24,7 +24,7 @@ from lmul.cost.mapping.mapper import mapping_key, mapping_texts
 from lmul.cost.mapping.scripts import SynthesisScript
 from lmul.cost.netlist.netlist import Netlist, read_netlist
 from lmul.design import Design, make_design
-from lmul.errors import UserError, printable
+from lmul.errors import Parameter, UserError, printable
 from lmul.hdl import Export, export
 from lmul.host.cache import Entry, digest, entry_name, read_entry
 from lmul.host.files import open_input, write_files
@@ -146,8 +146,8 @@ def export_netlists(cells: Path, library: Library, progress: Report) -> Exported
         _add(archive, INDEX, json.dumps(whole, indent=1))
     if not index:
         raise UserError(
-            f"no netlist of a design in library {keys.library.name} in {str(cells)!r}: "
-            "run `lmul cost` on one, or name another --build or --liberty"
+            f"no netlist of a design in library {keys.library.name} in {str(cells)!r}: ",
+            *("run `lmul cost` on one, or name another ", Parameter("build"), " or ", Parameter("liberty")),
         )
     return Exported(file.getvalue(), len(index), len(paths) - len(index))
 
@@ -199,7 +199,8 @@ def import_netlists(path: Path, cells: Path, library: Library, progress: Report)
             try:
                 _check(item, _read_text(archive, item), keys)
             except UserError as error:
-                raise UserError(f"{str(path)!r}: {_label(item)} is refused: {error}; {WANTED}") from None
+                refused = error.behind(f"{str(path)!r}: {_label(item)} is refused: ")
+                raise UserError(*refused.args, f"; {WANTED}") from None
             progress(done, len(index))
         missing = [item for item in index if read_entry(cells / _member(item)) is None]
         for item in missing:
@@ -233,7 +234,8 @@ def _source(origin: Any, library: Library) -> _Source:
         raise UserError("it does not say what it was made from")
     if origin["library_sha256"] != library.checksum:
         raise UserError(
-            f"it is of library {origin['library']}, not {library.name}: name its file by --liberty"
+            f"it is of library {origin['library']}, not {library.name}: name its file by ",
+            Parameter("liberty"),
         )
     if origin["pyosys"] != version("pyosys"):
         raise UserError(f"pyosys {origin['pyosys']} made it, and this is {version('pyosys')}")

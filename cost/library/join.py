@@ -10,6 +10,7 @@ from typing import Any
 
 from lmul.cost.library.cells import Library, WireLoad
 from lmul.errors import UserError
+from lmul.host.parameters import ParameterError
 
 BY_NAME = "cells left out by name"
 """The kind of cells that the user wants to be left alone."""
@@ -96,7 +97,9 @@ def leave_out(library: Library, patterns: tuple[str, ...]) -> Library:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in library.cells):
             some = ", ".join(list(library.cells)[:3])
-            raise UserError(f"--dont-use {pattern!r} fits no cell of library {library.name}, such as {some}")
+            raise ParameterError(
+                "dont_use", f"{pattern!r} fits no cell of library {library.name}, such as {some}"
+            )
     cells = {
         name: replace(cell, left_out=BY_NAME)
         if any(fnmatchcase(name, pattern) for pattern in patterns) and not cell.left_out

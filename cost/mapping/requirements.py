@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from lmul.cost.library.cells import Cell, Library
 from lmul.cost.netlist.netlist import is_nand2
-from lmul.errors import UserError
+from lmul.errors import Parameter, UserError
 
 _INVERTER = (True, False)
 
@@ -48,8 +48,8 @@ def check_asynchronous_reset(library: Library) -> None:
     # With inverters around it, one that is set serves for one that is cleared.
     if not any(flip_flop.clear or flip_flop.preset for flip_flop in flip_flops):
         raise UserError(
-            f"library {library.name} has no usable flip-flop with an asynchronous reset: "
-            "take another library, or --reset sync"
+            f"library {library.name} has no usable flip-flop with an asynchronous reset: ",
+            *("take another library, or ", Parameter("reset"), " sync"),
         )
 
 

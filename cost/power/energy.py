@@ -281,7 +281,7 @@ class EnergyModel:
             zip((gate.name for gate in self._netlist.clock_gates), self._activity.gate_steps, strict=True)
         )
         states = dict(
-            zip((register.name for register in self._netlist.flip_flops), self._activity.states, strict=True)
+            zip((one.name for one in self._netlist.flip_flops), self._activity.registers.states, strict=True)
         )
         for place, instance in enumerate(self._netlist.instances):
             if instance.cell.clock_gate or instance.cell.flip_flop:
@@ -299,8 +299,9 @@ class EnergyModel:
         """Energy inside every flip-flop for the toggles of its inputs."""
         energy = np.zeros(len(self._netlist.flip_flops))
         late = np.zeros(self._netlist.nets) if timed is None else timed.late / timed.cycles
+        registers = self._activity.registers
         for place, (instance, counts, clocked) in enumerate(
-            zip(self._netlist.flip_flops, self._activity.states, self._activity.clocked_toggles, strict=True)
+            zip(self._netlist.flip_flops, registers.states, registers.clocked_toggles, strict=True)
         ):
             low, high = self._states[instance.cell.name]
             for pin, toggles in zip(state_pins(instance.cell)[:-1], clocked, strict=True):

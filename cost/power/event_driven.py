@@ -11,7 +11,7 @@ The period is long enough for all nets to settle, so cycles are independent of e
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lmul.cost.library.cells import Pin
 from lmul.cost.library.functions import input_combinations
 from lmul.cost.netlist.netlist import Instance, Netlist, clock_pin
-from lmul.cost.power.zero_delay import Bits, Counts
+from lmul.cost.power.zero_delay import Bits, Counts, Ends
 from lmul.cost.timing.analysis import Timing
 from lmul.cost.timing.path_delays import path_delays
 from lmul.errors import UserError
@@ -77,6 +77,50 @@ class TimedCount:
         )
 
 
+class _Gates(NamedTuple):
+    """The gates of a netlist as the compiled loops take them, each behind those that drive its inputs."""
+
+    outputs: NDArray[np.int32]
+    inputs: NDArray[np.int32]
+    widths: NDArray[np.int32]
+    tables: NDArray[np.int32]
+    functions: NDArray[np.uint8]
+    delays: NDArray[np.int32]
+
+
+class _Cases(NamedTuple):
+    """Cycles: the nets that change first, how long after the edge of the clock, and from what to what."""
+
+    sources: NDArray[np.int32]
+    delays: NDArray[np.int32]
+    before: Bits
+    after: Bits
+
+
+class _Weights(NamedTuple):
+    """What a toggle of each net takes, which nets are watched, and when the clock falls, in fs."""
+
+    toggle_energy: NDArray[np.float64]
+    watched: NDArray[np.int32]
+    half_period: np.int32
+
+
+class _Memory(NamedTuple):
+    """Room for the events of a cycle: when nets change, and what a gate's output waits for."""
+
+    times: NDArray[np.int32]
+    waiting: NDArray[np.int32]
+
+
+class _Tallies(NamedTuple):
+    """What the loops add to: counts of every net, and the energy of glitches of every cycle."""
+
+    toggles: Counts
+    late: Counts
+    glitches: Counts
+    energy: NDArray[np.float64]
+
+
 class TimedNetlist:
     """A netlist with the delays of its gates, ready to simulate cycles.
 
@@ -103,12 +147,7 @@ class TimedNetlist:
             for pin in instance.cell.outputs
             if pin.function
         ]
-        self._outputs = np.array([instance.nets[pin.name] for instance, pin in gates], dtype=np.int32)
-        self._inputs = np.zeros((len(gates), MOST_PINS), dtype=np.int32)
-        self._widths = np.zeros(len(gates), dtype=np.int32)
-        self._tables = np.zeros(len(gates), dtype=np.int32)
-        self._delays = np.zeros((len(gates), MOST_PINS, 2), dtype=np.int32)
-        self._add_gates(gates)
+        self._gates = self._compiled(gates)
         self._sources = np.array(netlist.sources, dtype=np.int32)
         self._source_delays = self._clock_delays()
         data = {
@@ -116,24 +155,33 @@ class TimedNetlist:
         } - set(netlist.clock_nets)
         self._data_nets = np.array(sorted(data), dtype=np.int32)
 
-    def _add_gates(self, gates: list[tuple[Instance, Pin]]) -> None:
-        tables: list[NDArray[np.uint8]] = []
+    def _compiled(self, gates: list[tuple[Instance, Pin]]) -> _Gates:
+        """Write the gates as arrays; those of one cell have one truth table."""
+        inputs, widths, starts = np.zeros((len(gates), MOST_PINS), np.int32), [], []
+        delays = np.zeros((len(gates), MOST_PINS, 2), dtype=np.int32)
+        tables: dict[tuple[str, str], NDArray[np.uint8]] = {}
         places: dict[tuple[str, str], int] = {}
-        size = 0
         for number, (instance, output) in enumerate(gates):
             pins = _function_pins(instance, output)
             key = instance.cell.name, output.name
             if key not in places:
-                places[key] = size
-                tables.append(_truth_table(output, pins))
-                size += len(tables[-1])
-            self._tables[number] = places[key]
-            self._widths[number] = len(pins)
-            self._inputs[number, : len(pins)] = [instance.nets[pin] for pin in pins]
+                places[key] = sum(map(len, tables.values()))
+                tables[key] = _truth_table(output, pins)
+            starts.append(places[key])
+            widths.append(len(pins))
+            inputs[number, : len(pins)] = [instance.nets[pin] for pin in pins]
             for path in path_delays(self._timing, instance):
                 if path.end == output.name and path.start in pins:
-                    self._delays[number, pins.index(path.start)] = path.rise.mean, path.fall.mean
-        self._functions = np.concatenate(tables) if tables else np.zeros(1, dtype=np.uint8)
+                    delays[number, pins.index(path.start)] = path.rise.mean, path.fall.mean
+        outputs = [instance.nets[pin.name] for instance, pin in gates]
+        return _Gates(
+            np.array(outputs, dtype=np.int32),
+            inputs,
+            np.array(widths, dtype=np.int32),
+            np.array(starts, dtype=np.int32),
+            np.concatenate(list(tables.values())) if tables else np.zeros(1, dtype=np.uint8),
+            delays,
+        )
 
     def _clock_delays(self) -> NDArray[np.int32]:
         """Give the delays of the sources: none for input ports, clock to output for flip-flops."""
@@ -146,45 +194,41 @@ class TimedNetlist:
         rows = [delays.get(net, (0, 0)) for net in self._netlist.sources]
         return np.array(rows, dtype=np.int32).reshape(-1, 2)
 
-    def count(
-        self, before: Bits, after: Bits, toggle_energy: NDArray[np.float64], half_period_ps: float
-    ) -> TimedCount:
+    def count(self, ends: Ends, toggle_energy: NDArray[np.float64], half_period_ps: float) -> TimedCount:
         """Simulate cycles and count toggles.
 
         Parameters
         ----------
-        before, after : uint8 array, shape (cycles, sources)
-            Settled values of `Netlist.sources` before and after the edge of the clock.
+        ends : Ends
+            Of the cycles: before and after the edge of the clock.
         toggle_energy : float64 array, shape (nets,)
             What a toggle of each net takes, in fJ.
         half_period_ps : float
             When the clock falls.
         """
         half = np.int32(min(int(half_period_ps * 1e3), _LONGEST_FS))
-        parts = min(processors(), max(1, len(before) // _CYCLES_A_THREAD))
-        with ThreadPoolExecutor(parts) as pool:
-            counts = pool.map(
-                lambda ends: self._count(ends[0], ends[1], (toggle_energy, self._data_nets, half)),
-                zip(np.array_split(before, parts), np.array_split(after, parts), strict=True),
+        weights = _Weights(toggle_energy, self._data_nets, half)
+        parts = min(processors(), max(1, len(ends) // _CYCLES_A_THREAD))
+        cases = (
+            _Cases(self._sources, self._source_delays, before, after)
+            for before, after in zip(
+                np.array_split(ends.before, parts), np.array_split(ends.after, parts), strict=True
             )
+        )
+        with ThreadPoolExecutor(parts) as pool:
+            counts = pool.map(lambda some: self._count(some, weights), cases)
             return sum(counts, TimedCount.nothing(self._nets))
 
-    def _count(self, before: Bits, after: Bits, weighting: Any) -> TimedCount:
+    def _count(self, cases: _Cases, weights: _Weights) -> TimedCount:
         from lmul.cost.power.event_driven_loops import simulate_cases
 
-        events = _EVENTS_PER_NET * self._nets
+        events, cycles = _EVENTS_PER_NET * self._nets, len(cases.before)
         while True:
+            memory = _Memory(np.empty(events, dtype=np.int32), np.empty(events, dtype=np.int32))
             toggles, late, glitches = np.zeros((3, self._nets), dtype=np.int64)
-            energy = np.zeros(len(before))
-            if simulate_cases(
-                (self._outputs, self._inputs, self._widths, self._tables, self._functions, self._delays),
-                (self._sources, self._source_delays, before, after),
-                (np.empty(events, dtype=np.int32), np.empty(events, dtype=np.int32)),
-                weighting,
-                (toggles, late, glitches),
-                energy,
-            ):
-                return TimedCount(len(before), toggles, late, glitches, energy)
+            tallies = _Tallies(toggles, late, glitches, np.zeros(cycles))
+            if simulate_cases(self._gates, cases, weights, memory, tallies):
+                return TimedCount(cycles, *tallies)
             events *= 2
 
 

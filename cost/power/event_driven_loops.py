@@ -10,12 +10,14 @@ NEVER = np.int32(np.iinfo(np.int32).max)
 
 
 @numba.njit(cache=True, nogil=True)
-def simulate_cases(gates: Any, cases: Any, memory: Any, weighting: Any, counts: Any, energy: Any) -> bool:
-    """Simulate cases and add to their counts; false where the memory is too small for one of them."""
+def simulate_cases(gates: Any, cases: Any, weights: Any, memory: Any, tallies: Any) -> bool:
+    """Simulate cases and add to their tallies; false where the memory is too small for one of them.
+
+    The arguments are the named tuples of `lmul.cost.power.event_driven`.
+    """
     outputs, inputs, widths, tables, functions, delays = gates
-    sources, source_delays, before, after = cases
-    toggle_energy, watched, half = weighting
-    toggles, late, glitches = counts
+    toggle_energy, watched, half = weights
+    toggles, late, glitches, energy = tallies
     times, waiting = memory
     nets = toggles.shape[0]
     # Of every net: the place of its first change in `times`, and twice the number of its changes plus its
@@ -24,8 +26,9 @@ def simulate_cases(gates: Any, cases: Any, memory: Any, weighting: Any, counts: 
     state = np.zeros(nets, dtype=np.int32)
     state[1] = 1
     place, end, upcoming = np.zeros((3, inputs.shape[1]), dtype=np.int32)
-    for case in range(before.shape[0]):
-        top = _begin(sources, source_delays, before[case], after[case], start, state, times, toggles)
+    changes_of, scratch = (start, state, times), (waiting, place, end, upcoming)
+    for case in range(cases.before.shape[0]):
+        top = _begin(cases, case, changes_of, toggles)
         for gate in range(outputs.shape[0]):
             index, events, single = 0, 0, 0
             for pin in range(widths[gate]):
@@ -49,7 +52,7 @@ def simulate_cases(gates: Any, cases: Any, memory: Any, weighting: Any, counts: 
                     toggles[output] += 1
             elif events:
                 start[output] = top
-                changes = _merge(gates, gate, index, start, state, times, top, waiting, place, end, upcoming)
+                changes = _merge(gates, gate, index, top, changes_of, scratch)
                 state[output] += 2 * changes
                 top += changes
                 toggles[output] += changes
@@ -63,17 +66,11 @@ def simulate_cases(gates: Any, cases: Any, memory: Any, weighting: Any, counts: 
 
 
 @numba.njit(inline="always")
-def _begin(
-    sources: Any,
-    delays: Any,
-    before: Any,
-    after: Any,
-    start: Any,
-    state: Any,
-    times: Any,
-    toggles: Any,
-) -> int:
+def _begin(cases: Any, case: int, changes_of: Any, toggles: Any) -> int:
     """Let the sources change; give the number of those that do."""
+    sources, delays = cases.sources, cases.delays
+    before, after = cases.before[case], cases.after[case]
+    start, state, times = changes_of
     top = 0
     for i in range(sources.shape[0]):
         changes = before[i] ^ after[i]
@@ -87,21 +84,11 @@ def _begin(
 
 
 @numba.njit(inline="always")
-def _merge(
-    gates: Any,
-    gate: int,
-    index: int,
-    start: Any,
-    state: Any,
-    times: Any,
-    top: int,
-    waiting: Any,
-    place: Any,
-    end: Any,
-    upcoming: Any,
-) -> int:
+def _merge(gates: Any, gate: int, index: int, top: int, changes_of: Any, scratch: Any) -> int:
     """Merge the changes of a gate's inputs into those of its output, from `top` on; give their number."""
     _, inputs, widths, tables, functions, delays = gates
+    start, state, times = changes_of
+    waiting, place, end, upcoming = scratch
     width, table = widths[gate], tables[gate]
     for pin in range(width):
         net = inputs[gate, pin]

@@ -61,12 +61,10 @@ def sample_glitches(
     half_period_ps : float
         When the clock falls.
     """
-    drawn = len(activity.before)
+    drawn = len(activity.ends)
     glitches = Glitches(TimedCount.nothing(len(toggle_energy)), activity.transitions)
     while (done := glitches.timed.cycles) < drawn and (done == 0 or glitches.interval_fj > within_fj):
         upcoming = slice(done, min(max(_FIRST, 2 * done), drawn))
-        found = netlist.count(
-            activity.before[upcoming], activity.after[upcoming], toggle_energy, half_period_ps
-        )
+        found = netlist.count(activity.ends[upcoming], toggle_energy, half_period_ps)
         glitches = Glitches(glitches.timed + found, activity.transitions)
     return glitches

@@ -41,6 +41,43 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """Settled values of `Netlist.sources` at both ends of some steps.
+
+    Parameters
+    ----------
+    before, after : uint8 array, shape (steps, sources)
+    """
+
+    before: Bits
+    after: Bits
+
+    def __len__(self) -> int:
+        return len(self.before)
+
+    def __getitem__(self, steps: slice) -> "Ends":
+        return Ends(self.before[steps], self.after[steps])
+
+
+@dataclass(frozen=True)
+class RegisterCounts:
+    """What a simulation counted at the flip-flops of a netlist, an array for each in the netlist's order.
+
+    Parameters
+    ----------
+    states : tuple of int64 array, shape (2, 2 ** pins)
+        How often its pins held each combination at the end of the cycle before a step; bit ``j`` of the
+        column is entry ``j`` of `state_pins`. Steps in which its clock rests are in row 0, those with a
+        clock edge in row 1.
+    clocked_toggles : tuple of int64 array, shape (pins - 1,)
+        The toggles of each input of its `state_pins` in steps with a clock edge.
+    """
+
+    states: tuple[Counts, ...] = ()
+    clocked_toggles: tuple[Counts, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Activity:
     """What a simulation counted.
 
@@ -53,29 +90,22 @@ class Activity:
         gated clock two in each step whose edge the gate lets through.
     ones : int64 array, shape (nets,)
         In how many of these steps each net ends high. A clock is high for half of a step with an edge.
-    states : tuple of int64 array, shape (2, 2 ** pins)
-        For each flip-flop of the netlist, how often its pins held each combination at the end of the
-        cycle before a step; bit ``j`` of the column is entry ``j`` of `state_pins`. Steps in which its
-        clock rests are in row 0, those with a clock edge in row 1.
-    clocked_toggles : tuple of int64 array, shape (pins - 1,)
-        For each flip-flop, the toggles of each input of its `state_pins` in steps with a clock edge.
+    registers : RegisterCounts
     gate_steps : tuple of int64 array, shape (2, 2)
         For each clock gate, the steps by its enable before (row) and after (column).
     outputs : mapping of str to uint8 array, shape (cycles, streams, bits)
         Output ports, least significant bit first, for all cycles.
-    before, after : uint8 array, shape (steps, sources)
-        Values of `Netlist.sources` at both ends of the steps that were asked for.
+    ends : Ends
+        Of the steps that were asked for.
     """
 
     transitions: int
     toggles: Counts
     ones: Counts
-    states: tuple[Counts, ...]
-    clocked_toggles: tuple[Counts, ...]
-    gate_steps: tuple[Counts, ...]
     outputs: Mapping[str, Bits]
-    before: Bits
-    after: Bits
+    ends: Ends
+    registers: RegisterCounts = RegisterCounts()
+    gate_steps: tuple[Counts, ...] = ()
 
 
 def draw_steps(stimulus: Mapping[str, Bits], warmup: int, most: int) -> Steps:
@@ -152,13 +182,13 @@ def simulate(
     UserError
         If the stimulus does not fit the ports, leaves no step to count, or the netlist cannot be simulated.
     """
-    cycles, streams = _check_stimulus(netlist, stimulus, warmup)
+    _check_stimulus(netlist, stimulus, warmup)
     simulation = _Sequential if netlist.flip_flops else _Combinational
     none = np.zeros(0, dtype=np.intp)
-    return simulation(netlist, stimulus, warmup, cycles, streams, steps or Steps(none, none)).run()
+    return simulation(netlist, stimulus, warmup, steps or Steps(none, none)).run()
 
 
-def _check_stimulus(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int) -> tuple[int, int]:
+def _check_stimulus(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int) -> None:
     widths = {port.name: len(port.nets) for port in netlist.inputs}
     if set(stimulus) != set(widths):
         raise UserError(
@@ -173,7 +203,6 @@ def _check_stimulus(netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int)
             raise UserError(f"stimulus of {name} has the shape {bits.shape}, not {expected}")
     if not 0 <= warmup < cycles - 1 or streams < 1:
         raise UserError(f"{cycles} cycles of {streams} streams leave no step to count after {warmup}")
-    return cycles, streams
 
 
 def _pack(bits: Bits) -> Words:
@@ -223,25 +252,18 @@ def _group(alike: list[Instance]) -> _Group:
 class _Simulation:
     """What both ways of packing cases share: the stimulus, the groups of cells, the counts."""
 
-    def __init__(
-        self,
-        netlist: Netlist,
-        stimulus: Mapping[str, Bits],
-        warmup: int,
-        cycles: int,
-        streams: int,
-        steps: Steps,
-    ):
+    def __init__(self, netlist: Netlist, stimulus: Mapping[str, Bits], warmup: int, steps: Steps):
         self._netlist = netlist
         self._stimulus = stimulus
         self._warmup = warmup
-        self._cycles, self._streams = cycles, streams
+        shape: tuple[int, int] = next(iter(stimulus.values())).shape[:2]
+        self._cycles, self._streams = shape
         self._gate_program = Program((gate for level in netlist.levels for gate in level), netlist.nets)
         self._steps = steps
         self._toggles = np.zeros(netlist.nets, dtype=np.int64)
         self._ones = np.zeros(netlist.nets, dtype=np.int64)
         self._outputs = {
-            port.name: np.empty((cycles, streams, len(port.nets)), dtype=np.uint8) for port in netlist.outputs
+            port.name: np.empty((*shape, len(port.nets)), dtype=np.uint8) for port in netlist.outputs
         }
 
     def _blank(self, words: int) -> Words:
@@ -267,7 +289,11 @@ class _Combinational(_Simulation):
             for end in (0, 1)
         )
         return Activity(
-            self._transitions, self._toggles, self._ones, (), (), (), self._outputs, before, after
+            transitions=self._transitions,
+            toggles=self._toggles,
+            ones=self._ones,
+            outputs=self._outputs,
+            ends=Ends(before, after),
         )
 
     def _run_streams(self, streams: slice) -> None:
@@ -441,15 +467,15 @@ class _Sequential(_Simulation):
                 registers.members, registers.counts, registers.clocked_toggles, strict=True
             )
         }
+        states, clocked_toggles = zip(*(rows[name] for name in order), strict=True)
         return Activity(
-            self._transitions,
-            self._toggles,
-            self._ones,
-            tuple(rows[name][0] for name in order),
-            tuple(rows[name][1] for name in order),
-            tuple(self._gates.steps),
-            self._outputs,
-            *self._ends,
+            transitions=self._transitions,
+            toggles=self._toggles,
+            ones=self._ones,
+            outputs=self._outputs,
+            ends=Ends(*self._ends),
+            registers=RegisterCounts(states, clocked_toggles),
+            gate_steps=tuple(self._gates.steps),
         )
 
     @cached_property

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lmul.design import Design
-from lmul.errors import UserError
+from lmul.errors import Parameter, UserError
 from lmul.golden import Format
 from lmul.multipliers.lmul import lmul_offset
 
@@ -126,7 +126,8 @@ def estimate_paper(design: Design) -> PaperCost:
     """
     if design.adds_products or design.pipeline:
         raise UserError(
-            "the paper counts the gates of a combinational multiplier only: take mul without --pipeline"
+            "the paper counts the gates of a combinational multiplier only: take mul without ",
+            Parameter("pipeline"),
         )
     count = TERMS.get(design.mul)
     return PaperCost(design, {rule.name: count(design.format, rule) for rule in RULES} if count else {})

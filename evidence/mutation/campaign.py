@@ -9,8 +9,8 @@ from lmul.design import Design, make_design
 from lmul.evidence.formal.equivalence import equivalent
 from lmul.evidence.mutation.netlist import SELECT, Mutation, Netlist, draw
 from lmul.hdl import export
-from lmul.sim.simulate import TESTCASES, build_simulator, run_mutants
-from lmul.sim.stimulus.quick import quick_operands, shortest_tiles
+from lmul.sim.simulate import TESTCASES, SimulationRun, build_simulator, run_mutants
+from lmul.sim.stimulus.quick import Matrices, quick_operands, shortest_tiles
 from lmul.terminal.progress import Report
 
 MASKS: dict[str, dict[str, str]] = {
@@ -162,13 +162,15 @@ def run_campaign(
     mutations = draw(SCOPES[campaign.scope](netlist), campaign.count, seed)
     ports = text.port_names
     build = directory / "build"
-    build_simulator([netlist.write_mutants(mutations)], text.name, [*ports, SELECT], build)
+    sources, operands = [netlist.write_mutants(mutations)], _operands(campaign.design)
+    run = SimulationRun(campaign.design, sources, text.name, [*ports, SELECT], operands, build, seed=1)
+    build_simulator(run)
     mutants = [
         Mutant(number, netlist.describe(mutation), mutation.command(text.name))
         for number, mutation in enumerate(mutations, 1)
     ]
     found = {mutant.number: mutant for mutant in mutants}
-    for killed in _kill(campaign, text.name, build, mutants, progress):
+    for killed in _kill(campaign, run, mutants, progress):
         found[killed.number] = killed
     left = [number for number, mutant in found.items() if not mutant.killed_by]
 
@@ -186,22 +188,24 @@ def run_campaign(
     return Outcome(campaign, list((found | decided).values()))
 
 
+def _operands(design: Design) -> Matrices:
+    """Give matrix products with which a test case reaches all of a design."""
+    return quick_operands(design) + (shortest_tiles(design) if design.kind == "array" else [])
+
+
 def _kill(
-    campaign: Campaign, top: str, build: Path, mutants: Sequence[Mutant], progress: Report
+    campaign: Campaign, run: SimulationRun, mutants: Sequence[Mutant], progress: Report
 ) -> Iterator[Mutant]:
     """Run the tests one after another, each on the mutants that are left; give those that it notices."""
     design = campaign.design
     left = {mutant.number: mutant for mutant in mutants}
-    operands = quick_operands(design) + (shortest_tiles(design) if design.kind == "array" else [])
     for testcase in campaign.testcases or TESTCASES[design.kind]:
         if testcase == "stress" and design.kind == "mul" and not design.pipeline:
             continue  # All pairs again.
         numbers = list(left)
         if not numbers:
             return
-        failures = run_mutants(
-            design, top, operands, build, numbers, testcase=testcase, seed=1, progress=progress
-        )
+        failures = run_mutants(replace(run, testcase=testcase), numbers, progress)
         for number, message in failures.items():
             if message is not None:
                 yield replace(left.pop(number), killed_by=testcase, message=message)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arguments import check_choice
+from lmul.host.parameters import ParameterError
 
 Specials = Literal["ieee", "fn", "finite"]
 SPECIALS = {
@@ -53,8 +54,8 @@ class Format:
         for parameter, known in (("exponent_bits", EXPONENT_BITS), ("mantissa_bits", MANTISSA_BITS)):
             value = getattr(self, parameter)
             if type(value) is not int or value not in known:
-                raise ValueError(
-                    f"{parameter} must be a whole number from {known[0]} to {known[-1]}, not {value!r}"
+                raise ParameterError(
+                    parameter, f"must be a whole number from {known[0]} to {known[-1]}, not {value!r}"
                 )
         check_choice("specials", self.specials, SPECIALS)
 
@@ -152,16 +153,18 @@ FORMATS = {
 
 
 @cache
-def find_format(name: str) -> Format:
+def find_format(name: str, parameter: str = "format") -> Format:
     """Give a format by its name: one of `FORMATS`, or eXmY for IEEE-like codes of X and Y bits.
 
     Parameters
     ----------
     name : str
+    parameter : str
+        What the message calls the parameter that has this name.
 
     Raises
     ------
-    ValueError
+    ParameterError
         There is no such format.
     """
     if name in FORMATS:
@@ -169,7 +172,7 @@ def find_format(name: str) -> Format:
     fields = re.fullmatch(r"e([2-8])m([1-9]|1\d|2[0-3])", str(name))
     if not fields:
         known = f"one of {', '.join(FORMATS)}, or eXmY with X from 2 to 8 and Y from 1 to 23"
-        raise ValueError(f"format {name!r} is unknown: it must be {known}")
+        raise ParameterError(parameter, f"{name!r} is unknown: it must be {known}")
     return Format(name, exponent_bits=int(fields[1]), mantissa_bits=int(fields[2]))
 
 
@@ -181,7 +184,9 @@ def check_format(format_: object) -> None:
     ValueError
     """
     if not isinstance(format_, Format):
-        raise ValueError(f"format must be a Format, such as find_format('e4m3') gives, not {format_!r}")
+        raise ParameterError(
+            "format", f"must be a Format, such as find_format('e4m3') gives, not {format_!r}"
+        )
 
 
 def as_codes(codes: ArrayLike, format_: Format) -> Codes:

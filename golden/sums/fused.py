@@ -14,6 +14,7 @@ from lmul.golden.formats.format import FP32, Format, as_codes
 from lmul.golden.products.multiply import TABLE_WIDTH, wide_product
 from lmul.golden.products.operand import operand_reals
 from lmul.golden.sums.tiles import tiles
+from lmul.host.parameters import ParameterError
 from lmul.multipliers.table import NOT_ADDED
 
 NO_TERM = -(1 << 12)
@@ -94,7 +95,7 @@ def fused_step(a: ArrayLike, b: ArrayLike, c: ArrayLike, arithmetic: Arithmetic)
     '0x40800000'
     """
     if not isinstance(arithmetic.accumulator, Fused):
-        raise ValueError(f"acc {arithmetic.acc!r} is no fused sum: take {', '.join(Fused.WORDS)}")
+        raise ParameterError("acc", f"{arithmetic.acc!r} is no fused sum: take {', '.join(Fused.WORDS)}")
     first, second = arithmetic.formats
     x, y = np.moveaxis(as_codes(a, first), -1, 0), np.moveaxis(as_codes(b, second), -1, 0)
     start = np.ascontiguousarray(as_codes(c, FP32).astype(np.uint32)).view(np.float32)

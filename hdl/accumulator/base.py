@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from lmul.design import Design
 from lmul.hdl.framework.flags import flag_bits
 from lmul.hdl.framework.hierarchy import Block, place
-from lmul.hdl.framework.pipeline import Pipeline, stages_before_sum, sum_cuts
+from lmul.hdl.framework.pipeline import Pipeline, cycles_to_sum, stages_before_sum, sum_cuts
 from lmul.hdl.multiplier.unrounded import RawProduct, UnroundedProduct, operand_bits, raw_product, splits_nan
 
 
@@ -101,6 +101,11 @@ class Accumulator(Block):
             members |= {"first": In(1), "last": In(1)}
         members |= {name: Out(bits) for name, bits in sums.items()}
         super().__init__(members | ({} if self._travels else {"done": Out(1)}))
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the operands of a step to the sum."""
+        return cycles_to_sum(self._design)
 
     def front(self, m: Module) -> tuple[Pipeline, SimpleNamespace, dict[str, Value]]:
         """Give the register stages before the sum, the operands, and what else belongs to a step."""

@@ -9,12 +9,14 @@ from lmul.golden import accumulators
 from lmul.hdl.accumulator.base import Accumulator
 from lmul.hdl.accumulator.fixed import MultiplyAccumulate
 from lmul.hdl.accumulator.floating import FloatMultiplyAccumulate
+from lmul.hdl.accumulator.fused import FusedMultiplyAccumulate
 from lmul.hdl.framework.flags import flag_bits
 
 BLOCKS: dict[type[accumulators.Accumulator], type[Accumulator]] = {
     accumulators.Exact: MultiplyAccumulate,
     accumulators.Fixed: MultiplyAccumulate,
     accumulators.Floating: FloatMultiplyAccumulate,
+    accumulators.Fused: FusedMultiplyAccumulate,
 }
 """The block of each accumulator."""
 

@@ -9,7 +9,7 @@ from lmul.design import Design
 from lmul.hdl.accumulator.table import accumulator, sum_flags
 from lmul.hdl.framework.flags import flag_bits
 from lmul.hdl.framework.hierarchy import Block, place
-from lmul.hdl.framework.pipeline import stages_before_sum
+from lmul.hdl.framework.pipeline import cycles_to_sum, stages_before_sum
 from lmul.hdl.multiplier.unrounded import operand_bits
 
 
@@ -68,6 +68,11 @@ class Element(Block):
                 "result": Out(result_bits),
             }
         )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last step of a sum to the result register."""
+        return cycles_to_sum(self._design) + 1
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
@@ -145,6 +150,11 @@ class WeightElement(Block):
                 "sum": Out(sum_bits),
             }
         )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the operands of a step to the sum."""
+        return cycles_to_sum(self._design)
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""

@@ -17,6 +17,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from lmul.hdl.array.element import Element
 from lmul.hdl.array.systolic import Grid, Systolic
 from lmul.hdl.framework.hierarchy import place
+from lmul.hdl.framework.pipeline import stages_after_sum
 
 
 class OutputStationary(Systolic):
@@ -29,6 +30,12 @@ class OutputStationary(Systolic):
     register stage in the datapath. Throughput: R*C*N products every cycle, for tiles of R steps or
     more.
     """
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last step of a tile to its first row."""
+        waves = self._row_wave(self._rows - 1) + self._col_waves - 1
+        return waves + self._mac_cycles + stages_after_sum(self._design) + 2
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""

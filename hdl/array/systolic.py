@@ -10,7 +10,7 @@ from lmul.design import Design
 from lmul.hdl.floating.from_fixed import output_element
 from lmul.hdl.framework.flags import output_flags, possible_flags
 from lmul.hdl.framework.hierarchy import Block
-from lmul.hdl.framework.pipeline import stages_after_sum, stages_before_sum
+from lmul.hdl.framework.pipeline import cycles_to_sum, stages_after_sum
 from lmul.hdl.multiplier.unrounded import split_nan
 
 Grid = list[list[Value]]
@@ -66,7 +66,7 @@ class Systolic(Block):
         self._design = design
         self._rows, self._cols = design.rows, design.cols
         self._col_waves = (design.cols - 1) // design.share + 1
-        self._mac_cycles = stages_before_sum(design) + (design.carry == "save") + 1
+        self._mac_cycles = cycles_to_sum(design)
         first, second = design.formats
         self._a_bits, self._b_bits = design.lanes * first.width, design.lanes * second.width
         super().__init__(

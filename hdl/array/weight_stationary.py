@@ -18,6 +18,7 @@ from amaranth import Cat, Module, Mux, Signal, Value
 from lmul.hdl.array.element import WeightElement
 from lmul.hdl.array.systolic import Grid, Systolic
 from lmul.hdl.framework.hierarchy import place
+from lmul.hdl.framework.pipeline import stages_after_sum
 
 
 class WeightStationary(Systolic):
@@ -34,6 +35,12 @@ class WeightStationary(Systolic):
     Latency: from a row of `a` to its row of `c` R + (C-1)//S + 1 cycles, and one for each register
     stage in the datapath. Throughput: R*C*N products every cycle, for tiles of R rows or more.
     """
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a row of `a` to its row of `c`."""
+        waves = self._rows + self._col_waves - 1
+        return waves + self._mac_cycles + stages_after_sum(self._design)
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""

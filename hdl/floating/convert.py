@@ -43,7 +43,8 @@ class FloatConvert(Block):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        source, target = FORMATS[self._design.acc], FORMATS[self._design.out]
+        source, target = self._design.accumulator_format, FORMATS[self._design.out]
+        assert source is not None  # noqa: S101
         # Subnormals of a narrower exponent range are normal numbers of the target.
         same_range = source.exponent_bits == target.exponent_bits
         subnormals = "flush" if same_range else "full"

@@ -64,6 +64,11 @@ class RoundToFloat(Block):
         members |= {"too_large": Out(1)} if design.output_overflows else {}
         super().__init__(({"en": In(1)} if self.sequential else {}) | members)
 
+    @property
+    def latency(self) -> int:
+        """Cycles from a sum to its element."""
+        return stages_after_sum(self._design)
+
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()

@@ -25,6 +25,11 @@ class Block(wiring.Component):  # type: ignore[type-arg]
     sequential: bool
     has_reset: bool = True
 
+    @property
+    def latency(self) -> int:
+        """Cycles from its operands to what becomes of them, if nothing pauses: 0 without registers."""
+        return 0
+
 
 @dataclass(frozen=True)
 class Clocking:

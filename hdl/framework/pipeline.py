@@ -47,6 +47,11 @@ def stages_before_sum(design: Design) -> int:
     return len({"inputs", "products", "terms", "step"}.intersection(sum_cuts(design)))
 
 
+def cycles_to_sum(design: Design) -> int:
+    """Count the cycles from the operands of a step to the sum that it ends."""
+    return stages_before_sum(design) + (design.carry == "save") + 1
+
+
 def stages_after_sum(design: Design) -> int:
     """Count the register stages between the sum and the result."""
     return design.pipeline - stages_before_sum(design)

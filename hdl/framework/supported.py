@@ -1,8 +1,9 @@
 """What there is hardware for; the golden model has more."""
 
 from lmul.design import EXACT_BITS, SUM_FORMAT_BITS, Design
-from lmul.errors import UserError
+from lmul.errors import Parameter, UserError
 from lmul.golden import FORMATS
+from lmul.host.parameters import ParameterError
 from lmul.multipliers import BUILT_IN
 
 
@@ -14,7 +15,9 @@ def check_built(design: Design) -> None:
     UserError
     """
     if design.mul == "formula":
-        raise UserError(f"--mul formula has a model but no hardware: take {', '.join(BUILT_IN)} or exact")
+        raise ParameterError(
+            "mul", f"formula has a model but no hardware: take {', '.join(BUILT_IN)} or exact"
+        )
     if design.kind == "mul":
         return
     for format_ in design.formats:
@@ -22,20 +25,23 @@ def check_built(design: Design) -> None:
             most = f"{design.kind} takes operands of at most {SUM_FORMAT_BITS}"
             raise UserError(f"format {format_.name} has {format_.width} bits: {most}")
     if design.carry == "save" and (design.acc != "exact" or design.weight_stationary):
-        raise UserError(
-            "--carry save is for --acc exact and --dataflow os, "
-            f"not for --acc {design.acc} and --dataflow {design.dataflow}: "
-            "other sums must be one number in every cycle"
+        acc, dataflow = Parameter("acc"), Parameter("dataflow")
+        raise ParameterError(
+            *("carry", "save is for ", acc, " exact and ", dataflow, " os, "),
+            *("not for ", acc, f" {design.acc} and ", dataflow, f" {design.dataflow}: "),
+            "other sums must be one number in every cycle",
         )
     if design.accumulator_format:
         return
     if design.acc == "exact" and design.accumulator_bits > EXACT_BITS:
-        raise UserError(
-            f"--acc exact would take {design.accumulator_bits} bits for {design.format_names}, "
-            f"more than {EXACT_BITS}: take fp32 or fixed:BITS:LSB"
+        raise ParameterError(
+            "acc",
+            f"exact would take {design.accumulator_bits} bits for {design.format_names}, "
+            f"more than {EXACT_BITS}: take fp32 or fixed:BITS:LSB",
         )
     if design.out != "raw" and design.lsb_exponent < FORMATS[design.out].min_exponent:
-        raise UserError(
-            f"--out {design.out} has no normal numbers as small as the accumulator's last bit, "
-            f"2^{design.lsb_exponent}: take --out raw or a larger LSB"
+        raise ParameterError(
+            "out",
+            f"{design.out} has no normal numbers as small as the accumulator's last bit, ",
+            *(f"2^{design.lsb_exponent}: take ", Parameter("out"), " raw or a larger LSB"),
         )

@@ -5,8 +5,8 @@ import warnings
 from amaranth import Module, Value
 from amaranth.hdl import UnusedElaboratable
 
-from lmul.errors import UserError
 from lmul.golden import Arithmetic
+from lmul.host.parameters import ParameterError
 
 
 def correction(m: Module, x: Value, y: Value, arithmetic: Arithmetic, constant: int) -> Value:
@@ -31,7 +31,8 @@ def correction(m: Module, x: Value, y: Value, arithmetic: Arithmetic, constant: 
     except Exception as error:
         # The module that was being described is dropped.
         warnings.simplefilter("ignore", UnusedElaboratable)
-        raise UserError(
-            f"--mul {arithmetic.mul} has no hardware for {arithmetic.format_names}: "
-            f"{type(error).__name__}: {error}"
+        raise ParameterError(
+            "mul",
+            f"{arithmetic.mul} has no hardware for {arithmetic.format_names}: "
+            f"{type(error).__name__}: {error}",
         ) from error

@@ -18,8 +18,8 @@ class Operand:
     code : Value
         W bits.
     format_ : Format
-    subnormals : {"flush", "full"}
-        Subnormals are zeros, or are normalised.
+    subnormals : {"flush", "full", "kept"}
+        Subnormals are zeros, are normalised, or stay as they are, without a leading one.
     name : str
         Prefix of the signals' names.
 
@@ -30,6 +30,8 @@ class Operand:
         High for the infinities and NaN of IEEE formats.
     nonzero : Value
         Low for zeros and flushed subnormals, high for everything else.
+    leading : Value
+        The leading one, low for zeros and subnormals that are kept.
     mantissa : Value
         The format's M bits.
     exponent : Value
@@ -42,6 +44,7 @@ class Operand:
         self.mantissa: Value = code[:bits]
         self.exponent: Value = code[bits:-1]
         self.nonzero = self.exponent.any()
+        self.leading: Value = Const(1, 1)
         self.inf: Value = Const(0, 1)
         self.nan: Value = Const(0, 1)
         self.special: Value = Const(0, 1)
@@ -53,6 +56,10 @@ class Operand:
             self.nan = code[:-1].all()
         if subnormals == "full":
             self._normalise(m, name)
+        elif subnormals == "kept":
+            # A subnormal's exponent is that of the smallest normal number.
+            self.leading, self.nonzero = self.nonzero, code[:-1].any()
+            self.exponent = Cat(self.exponent[0] | ~self.leading, self.exponent[1:])
 
     def _normalise(self, m: Module, name: str) -> None:
         """Shift the leading one of a subnormal mantissa out at the top, and count the places."""

@@ -69,6 +69,11 @@ class MultiplierBlock(Block):
         width = design.format.width
         super().__init__({"a": In(width), "b": In(width), "p": Out(width)})
 
+    @property
+    def latency(self) -> int:
+        """Cycles from the operands to their product."""
+        return self._arithmetic.pipeline
+
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
 from lmul.golden import Arithmetic, Format
+from lmul.golden.accumulators import Fused
 from lmul.hdl.framework.flags import has_special
 from lmul.hdl.framework.hierarchy import Block
 from lmul.hdl.multiplier.correction import correction
@@ -89,8 +90,8 @@ class UnroundedProduct(Block):
         """Describe the hardware."""
         m = Module()
         first, second = self._arithmetic.formats
-        x = Operand(m, self.a, first, self._arithmetic.subnormals, "a")
-        y = Operand(m, self.b, second, self._arithmetic.subnormals, "b")
+        subnormals = kept_subnormals(self._arithmetic)
+        x, y = Operand(m, self.a, first, subnormals, "a"), Operand(m, self.b, second, subnormals, "b")
         nan = x.nan | y.nan | (x.inf & ~y.nonzero) | (y.inf & ~x.nonzero)
         special: Value = Const(0, 1)
         if "nan" in self._specials:
@@ -112,7 +113,7 @@ class UnroundedProduct(Block):
     def _multiply(self, m: Module, x: Operand, y: Operand) -> None:
         bits = self._arithmetic.mantissa_bits
         m.d.comb += [
-            self.significand.eq(Cat(x.aligned(bits), 1) * Cat(y.aligned(bits), 1)),
+            self.significand.eq(Cat(x.aligned(bits), x.leading) * Cat(y.aligned(bits), y.leading)),
             self.exponent.eq(x.exponent + y.exponent),
         ]
 
@@ -134,6 +135,13 @@ def raw_product(ports: Any, design: Design) -> RawProduct:
     """Give the outputs of a placed `UnroundedProduct`."""
     specials = {name: getattr(ports, name) for name in product_specials(design)}
     return RawProduct(ports.sign, ports.nonzero, ports.significand, ports.exponent, **specials)
+
+
+def kept_subnormals(arithmetic: Arithmetic) -> str:
+    """Say what becomes of subnormal operands: in a fused sum of exact products nothing is normalised."""
+    full = arithmetic.subnormals == "full"
+    kept = full and arithmetic.mul == "exact" and isinstance(arithmetic.accumulator, Fused)
+    return "kept" if kept else arithmetic.subnormals
 
 
 def splits_nan(design: Design) -> bool:
@@ -197,4 +205,4 @@ def largest_exponent(arithmetic: Arithmetic) -> int:
 
 
 def _sum_of_offsets(arithmetic: Arithmetic) -> int:
-    return sum(operand_offset(format_, arithmetic.subnormals) for format_ in arithmetic.formats)
+    return sum(operand_offset(format_, kept_subnormals(arithmetic)) for format_ in arithmetic.formats)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from lmul.errors import UserError
+from lmul.errors import Parameter, UserError
 from lmul.host.verilog_names import KEYWORDS
 
 
@@ -14,9 +14,9 @@ def check_module_name(name: object) -> None:
     ------
     UserError
     """
-    right = "take letters, digits and _, no digit first, in --name-prefix too"
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-        raise UserError(f"{name!r} names no Verilog module: {right}")
+        right = "take letters, digits and _, no digit first"
+        raise UserError(f"{name!r} names no Verilog module: {right}, in ", Parameter("name_prefix"), " too")
     if name in KEYWORDS:
         raise UserError(f"{name!r} is a keyword, which names no Verilog module: take another name")
 

@@ -8,6 +8,7 @@ from typing import Any
 from cocotb_tools.runner import Icarus
 
 from lmul.errors import UserError
+from lmul.sim.simulators.environment import GivenEnvironment
 
 GUARDED: dict[str, dict[str, tuple[str, ...]]] = {
     "mul": {},
@@ -21,7 +22,7 @@ GUARDED: dict[str, dict[str, tuple[str, ...]]] = {
 """By `Design.bench`: inputs that count only while another one is high."""
 
 
-class FourStateRunner(Icarus):
+class FourStateRunner(GivenEnvironment, Icarus):
     """cocotb's runner for Icarus Verilog."""
 
     simulator = "Icarus"

@@ -20,6 +20,7 @@ from cocotb_tools.runner import Verilator
 
 from lmul.errors import UserError
 from lmul.host.files import locked, plain_path, scratch, user_cache, write_files
+from lmul.sim.simulators.environment import GivenEnvironment
 
 OLDEST_VERSION = (5, 36)
 
@@ -206,7 +207,7 @@ def make_command(directory: Path, makefile: str, optimise: str, header: str = ""
     return [*command, f"OPT_FAST={fast}"]
 
 
-class PortRunner(Verilator):
+class PortRunner(GivenEnvironment, Verilator):
     """cocotb's runner, with only the top module's ports visible to the bench.
 
     cocotb makes every signal public, which keeps Verilator from optimising: builds take three

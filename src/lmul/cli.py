@@ -13,6 +13,7 @@ from lmul.errors import UserError, one_line
 from lmul.host.files import check_output, folder, reason, write_files
 from lmul.host.toml import read_toml
 from lmul.kinds import KINDS
+from lmul.options import key, option, parameter
 from lmul.programs.extras import extra_of, missing, require
 from lmul.terminal.console import say
 from lmul.terminal.ignored import refuse_ignored
@@ -48,7 +49,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
 }
 """Type and meaning; what each takes is told by `lmul.commands.shared.choices`, which needs NumPy."""
 
-DONT_USE = "dont-use"
+DONT_USE = "dont_use"
 """What a configuration file may hold beside options of the design: a list of patterns of cells."""
 
 OUTPUTS = {
@@ -112,8 +113,19 @@ def _run(arguments: Sequence[str] | None) -> int:
     options.given = given(parser, words)
     refuse_ignored(options.command, options.given)
     _check_outputs(options)
-    status: int = options.run(options)
+    options.configured = frozenset()
+    try:
+        status: int = options.run(options)
+    except UserError as error:
+        raise _as_written(error, options) from error
     return status
+
+
+def _as_written(error: UserError, options: argparse.Namespace) -> UserError:
+    """Name parameters as they were written: in the configuration file, or on the command line."""
+    if error.parameter in options.configured:
+        return UserError(f"{options.config}: {error.told(key)}")
+    return UserError(error.told(option))
 
 
 def _explain(error: Exception) -> str:
@@ -479,26 +491,28 @@ def _design(options: argparse.Namespace) -> "Design":
     from lmul.design import make_design
 
     options.chosen = _chosen(options)
-    chosen = {name.replace("-", "_"): value for name, value in options.chosen.items()}
-    return make_design(options.design, **chosen)
+    return make_design(options.design, **options.chosen)
 
 
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:
-    """Give the options of a design that the configuration file or the command line have."""
+    """Give the parameters of a design that the configuration file or the command line have."""
     from lmul.cost.library.join import check_patterns
 
     chosen = _config(options.config) if options.config else {}
     patterns = check_patterns(chosen.pop(DONT_USE, []))
+    configured = {*chosen} - {*options.given}
     if "dont_use" in options and not options.dont_use and getattr(options, "estimate", "cells") == "cells":
         options.dont_use = patterns
-    given = {name: getattr(options, name.replace("-", "_")) for name in DESIGN_OPTIONS}
-    return chosen | {name: value for name, value in given.items() if value is not None}
+        configured.add(DONT_USE)
+    options.configured = frozenset(configured)
+    asked = {name: getattr(options, name) for name in map(parameter, DESIGN_OPTIONS)}
+    return chosen | {name: value for name, value in asked.items() if value is not None}
 
 
 def _config(path: Path) -> dict[str, Any]:
     values = read_toml(path)
     for name, value in values.items():
-        if name == DONT_USE:
+        if name == key(DONT_USE):
             continue
         if name not in DESIGN_OPTIONS:
             raise UserError(f"{path}: {name!r} is unknown: it must be one of {', '.join(DESIGN_OPTIONS)}")
@@ -506,7 +520,7 @@ def _config(path: Path) -> dict[str, Any]:
         if type(value) is not kind:
             right = {int: "a number", str: "text", bool: "true or false"}[kind]
             raise UserError(f"{path}: {name} must be {right}, not {value!r}")
-    return values
+    return {parameter(name): value for name, value in values.items()}
 
 
 def _with_operands(
@@ -651,6 +665,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from lmul.golden import ACCUMULATORS, FORMATS, SPECIALS
+    from lmul.golden.arguments import checked_multiplier
+    from lmul.multipliers.table import descriptions
 
     formats = {
         name: f"exponent {f.exponent_bits}, mantissa {f.mantissa_bits}, largest {f.largest:g}, "
@@ -658,9 +674,11 @@ def _list(options: argparse.Namespace) -> int:
         for name, f in FORMATS.items()
     }
     formats["eXmY"] = "exponent X from 2 to 8, mantissa Y from 1 to 23, infinities and NaN"
+    with checked_multiplier():
+        multipliers = descriptions()
     groups = {
         "formats": formats,
-        "multipliers": _multipliers(),
+        "multipliers": multipliers,
         "accumulators": ACCUMULATORS,
         "designs": KINDS,
     }
@@ -671,15 +689,6 @@ def _list(options: argparse.Namespace) -> int:
             for name, text in entries.items():
                 print(f"  {name:{width}}{text}")
     return 0
-
-
-def _multipliers() -> dict[str, str]:
-    from lmul.multipliers.table import descriptions
-
-    try:
-        return descriptions()
-    except ValueError as error:
-        raise UserError(f"--{error}") from None
 
 
 def _doctor(options: argparse.Namespace) -> int:

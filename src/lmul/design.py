@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lmul.errors import UserError
-from lmul.golden import Arithmetic, find_format
+from lmul.errors import Parameter, UserError
+from lmul.golden import Arithmetic, Format, find_format
+from lmul.golden.accumulators import UNITS, tensor_core
+from lmul.host.parameters import ParameterError
 from lmul.host.verilog_names import is_port_name
 from lmul.kinds import KINDS
+from lmul.options import words
 
 DATAFLOWS = {
     "os": "output-stationary: both operands travel, sums stay",
@@ -118,29 +121,27 @@ class Design(Arithmetic):
         self._check_name("reset_active", RESET_LEVELS)
         self._check_port_names()
         if type(self.stream) is not bool:
-            raise UserError(f"--stream must be true or false, not {self.stream!r}")
-        try:
-            super().__post_init__()
-        except ValueError as error:
-            raise UserError(f"--{error}") from None
+            raise ParameterError("stream", f"must be true or false, not {self.stream!r}")
+        super().__post_init__()
 
     def _check_number(self, name: str, first: int, last: int) -> None:
         value = getattr(self, name)
         if type(value) is not int or not first <= value <= last:
-            raise UserError(f"--{name} must be a whole number from {first} to {last}, not {value!r}")
+            raise ParameterError(name, f"must be a whole number from {first} to {last}, not {value!r}")
 
     def _check_name(self, name: str, known: Mapping[str, str]) -> None:
         value = getattr(self, name)
         if value not in known:
-            raise UserError(f"{option(name)} {value!r} is unknown: it must be one of {', '.join(known)}")
+            raise ParameterError(name, f"{value!r} is unknown: it must be one of {', '.join(known)}")
 
     def _check_port_names(self) -> None:
         for name in ("clock_name", "reset_name"):
             if not is_port_name(value := getattr(self, name)):
                 right = "take letters, digits and single _, a letter first, and no word of Verilog or C++"
-                raise UserError(f"{option(name)} {value!r} names no port: {right}")
+                raise ParameterError(name, f"{value!r} names no port: {right}")
         if self.clock_name == self.reset_name:
-            raise UserError(f"--clock-name and --reset-name are both {self.clock_name!r}: name two ports")
+            both = f" are both {self.clock_name!r}: name two ports"
+            raise ParameterError("clock_name", "and ", Parameter("reset_name"), both)
 
     @property
     def name(self) -> str:
@@ -229,7 +230,8 @@ class Design(Arithmetic):
     @property
     def converts(self) -> bool:
         """Whether a result has another form than the sum, and so a register of its own."""
-        return self.out not in {"raw", self.acc}
+        register = self.accumulator_format
+        return self.out not in {"raw", register.name if register else ""}
 
     @property
     def latency(self) -> int:
@@ -266,8 +268,8 @@ class Design(Arithmetic):
         """
         if self.adds_all and products > self.depth:
             raise UserError(
-                f"operands {operands} have K = {products}, more than --depth {self.depth}: "
-                f"ask for --depth {products} or more"
+                *(f"operands {operands} have K = {products}, more than ", Parameter("depth")),
+                *(f" {self.depth}: ask for ", Parameter("depth"), f" {products} or more"),
             )
 
     def with_mul(self, mul: str) -> "Design":
@@ -303,16 +305,6 @@ def known_parameters(kind: str, pipeline: int) -> tuple[str, ...]:
     known = PARAMETERS.get(kind, ())
     # A multiplier without stages has no register.
     return known if kind != "mul" or pipeline else tuple(name for name in known if name not in INTERFACE)
-
-
-def option(parameter: str) -> str:
-    """Give the command line's name of a parameter."""
-    return "--" + parameter.replace("_", "-")
-
-
-def words(parameter: str, value: Any) -> str:
-    """Write a parameter as the command line takes it."""
-    return option(parameter) if value is True else f"{option(parameter)} {value}"
 
 
 def command_line(command: str, design: "Design") -> str:
@@ -370,20 +362,18 @@ def make_design(
     known = known_parameters(kind, options.get("pipeline", 0)) or tuple(optional)
     for name in sorted(name for name, value in optional.items() if value is not None and name not in known):
         if name in INTERFACE:
-            raise UserError(
-                f"{option(name)} means nothing to mul without registers: add --pipeline or leave it out"
-            )
-        takes = ", ".join(option(parameter) for parameter in known)
-        raise UserError(f"{option(name)} means nothing to {kind}: it takes {takes}")
+            nothing = "means nothing to mul without registers: add "
+            raise ParameterError(name, nothing, Parameter("pipeline"), " or leave it out")
+        takes = [word for parameter in known for word in (", ", Parameter(parameter))][1:]
+        raise ParameterError(name, f"means nothing to {kind}: it takes ", *takes)
     if None not in (format, format_a, format_b):
-        raise UserError("--format means nothing beside --format-a and --format-b: leave one of the three out")
-    both = DEFAULT_FORMAT if format is None else format
-    try:
-        first = find_format(both if format_a is None else format_a)
-        second = find_format(both if format_b is None else format_b)
-    except ValueError as error:
-        raise UserError(f"--{error}") from None
-    lanes = DEFAULT_LANES.get(kind, 1) if lanes is None else lanes
+        others = Parameter("format_a"), " and ", Parameter("format_b")
+        raise ParameterError("format", "means nothing beside ", *others, ": leave one of the three out")
+    both = find_format(DEFAULT_FORMAT if format is None else format)
+    first = both if format_a is None else find_format(format_a, "format_a")
+    second = both if format_b is None else find_format(format_b, "format_b")
+    if lanes is None:
+        lanes = _usual_lanes(kind, options.get("acc"), (first, second))
     if options.get("dataflow") == "ws" and options.get("depth") is None:
         # No more products than that are added in the array.
         options["depth"] = options.get("rows", Design.rows) * lanes
@@ -399,6 +389,11 @@ def make_design(
         **options,
     )
     return design if chosen is not None else replace(design, acc=_usual_accumulator(design))
+
+
+def _usual_lanes(kind: str, acc: str | None, formats: tuple[Format, Format]) -> int:
+    """Give the lanes that a design has if none are asked for: those of a GPU whose sum is named."""
+    return tensor_core(acc, formats)[2] if acc in UNITS else DEFAULT_LANES.get(kind, 1)
 
 
 def _usual_accumulator(design: Design) -> str:

@@ -113,7 +113,7 @@ def test_products_that_are_all_exact_have_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"format": "e9m9"}, ["--format", "e9m9", "e4m3"]),
+        ({"format": "e9m9"}, ["format 'e9m9'", "e4m3"]),
         ({"length": 0}, ["--length", "from 1 to 65536", "0"]),
         ({"length": 65537}, ["--length", "from 1 to 65536", "65537"]),
         ({"plot": Path("error.gif")}, ["--plot", "error.gif", ".png", ".svg", ".pdf"]),

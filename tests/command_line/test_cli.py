@@ -142,7 +142,7 @@ def test_depth_is_what_the_operands_need_unless_one_is_asked_for() -> None:
     assert fit_depth(make_design("mul"), [long], asked=False)[1] == []
     longer = Operands("longer", np.ones((1, 1 << 17)), np.ones((1 << 17, 1)))
     for pair, asked in ((long, True), (longer, False)):
-        with pytest.raises(UserError, match="more than --depth 2048"):
+        with pytest.raises(UserError, match="more than depth 2048"):
             fit_depth(design, [pair], asked=asked)
 
 
@@ -183,8 +183,8 @@ def test_wrong_command_says_which_there_are(refuse: Refuse) -> None:
         ("lanes = true", ["lanes", "a number"]),
         ("lines = 2", ["lines", "lanes"]),
         ("lanes = ", ["not TOML"]),
-        ("lanes = 99", ["--lanes", "from 1 to 32"]),
-        ("rows = 2", ["--rows", "dot"]),
+        ("lanes = 99", ["lmul: design.toml: lanes must", "from 1 to 32"]),
+        ("rows = 2", ["lmul: design.toml: rows means nothing to dot: it takes format, format-a, "]),
     ],
 )
 def test_wrong_configuration_says_what_would_be_right(

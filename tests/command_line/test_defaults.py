@@ -131,7 +131,7 @@ def test_choices_are_the_limits_of_the_code() -> None:
     lsb = int(re.findall(r"no LSB below (-\d+)", choices()["out"])[0])
     for out in ("fp32", "bf16"):
         check_built(make_design("dot", acc=f"fixed:24:{lsb}", out=out))
-        with pytest.raises(UserError, match="--out raw"):
+        with pytest.raises(UserError, match="take out raw"):
             check_built(make_design("dot", acc=f"fixed:24:{lsb - 1}", out=out))
     check_built(make_design("dot", acc=f"fixed:24:{lsb - 1}", out="raw"))
 

@@ -253,7 +253,7 @@ def test_flip_flop_states_are_counted(library: Library) -> None:
     activity = simulate(netlist, {"rst_n": bits(1, 1, 1, 1)})
     assert state_pins(netlist.flip_flops[0].cell) == ("D", "RN", "SN", "IQ")
     d, rn, sn, state = 1, 2, 4, 8
-    resting, clocked = activity.states[0]
+    resting, clocked = activity.registers.states[0]
     assert (resting.sum(), clocked.sum()) == (0, 3)
     assert clocked[d | rn | sn] == 2
     assert clocked[rn | sn | state] == 1
@@ -270,9 +270,9 @@ def test_gated_clock_toggles_in_enabled_cycles_alone(library: Library) -> None:
     assert net_toggles(netlist, activity, {"gate": "CK", "state": "CK"}) == {"gate": 10, "state": 4}
     # Steps by the enable before and after: 0-1, 1-1, 1-0, 0-0, 0-1.
     assert activity.gate_steps[0].tolist() == [[1, 2], [1, 1]]
-    assert activity.states[0].sum(axis=1).tolist() == [3, 2]
+    assert activity.registers.states[0].sum(axis=1).tolist() == [3, 2]
     # All five toggles of D; two of them follow an edge.
-    assert activity.clocked_toggles[0].tolist() == [2, 0, 0]
+    assert activity.registers.clocked_toggles[0].tolist() == [2, 0, 0]
 
 
 def test_test_enable_lets_the_clock_through(library: Library) -> None:

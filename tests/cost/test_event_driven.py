@@ -18,7 +18,7 @@ from lmul.cost.power.energy import EnergyModel
 from lmul.cost.power.event_driven import TimedNetlist
 from lmul.cost.power.sampling import sample_glitches
 from lmul.cost.power.stimulus import stimulus, warmup
-from lmul.cost.power.zero_delay import Activity, Steps, draw_steps, simulate
+from lmul.cost.power.zero_delay import Activity, Ends, Steps, draw_steps, simulate
 from lmul.cost.timing.analysis import analyse_timing
 from lmul.cost.timing.sdf import sdf_text
 from lmul.design import Design, make_design
@@ -65,7 +65,7 @@ def toggles(netlist: Netlist, before: list[int], after: list[int], half_ps: floa
     """Count the toggles of one cycle by the name of the instance that drives the net."""
     timed = TimedNetlist(netlist, analyse_timing(netlist))
     ends = (np.array([values], dtype=np.uint8) for values in (before, after))
-    count = timed.count(*ends, np.zeros(netlist.nets), half_ps)
+    count = timed.count(Ends(*ends), np.zeros(netlist.nets), half_ps)
     return {i.name: int(count.toggles[i.nets["Y"]]) for i in netlist.instances}
 
 
@@ -107,9 +107,9 @@ def test_late_toggles_are_those_in_the_second_half_of_the_period(nangate_counter
     timing = analyse_timing(netlist)
     timed = TimedNetlist(netlist, timing)
     rng = np.random.default_rng(2)
-    before, after = rng.integers(0, 2, (2, 500, len(netlist.sources)), dtype=np.uint8)
+    ends = Ends(*rng.integers(0, 2, (2, 500, len(netlist.sources)), dtype=np.uint8))
     data = [i.nets["D"] for i in netlist.flip_flops]
-    counts = {half: timed.count(before, after, np.zeros(netlist.nets), half) for half in (0.0, 60.0, 1e6)}
+    counts = {half: timed.count(ends, np.zeros(netlist.nets), half) for half in (0.0, 60.0, 1e6)}
     assert counts[1e6].late[data].sum() == 0
     assert counts[0.0].late[data].tolist() == counts[0.0].toggles[data].tolist()
     assert 0 < counts[60.0].late[data].sum() < counts[0.0].late[data].sum()
@@ -138,7 +138,7 @@ def test_settled_values_are_those_without_delays(nangate_counter: Netlist) -> No
     inputs = {"x": rng.integers(0, 2, (40, 3, 8), dtype=np.uint8)}
     activity = simulate(netlist, inputs, 1, draw_steps(inputs, 1, 10_000))
     timed = TimedNetlist(netlist, analyse_timing(netlist))
-    count = timed.count(activity.before, activity.after, np.zeros(netlist.nets), 1e6)
+    count = timed.count(activity.ends, np.zeros(netlist.nets), 1e6)
     assert count.cycles == activity.transitions
     others = [net for net in range(netlist.nets) if net not in netlist.clock_nets]
     changes = count.toggles - count.glitches
@@ -151,7 +151,7 @@ def test_energy_of_glitches_is_their_number_by_weight(nangate_counter: Netlist) 
     rng = np.random.default_rng(4)
     before, after = rng.integers(0, 2, (2, 300, len(netlist.sources)), dtype=np.uint8)
     weights = rng.random(netlist.nets)
-    count = TimedNetlist(netlist, analyse_timing(netlist)).count(before, after, weights, 1e6)
+    count = TimedNetlist(netlist, analyse_timing(netlist)).count(Ends(before, after), weights, 1e6)
     assert count.glitch_energy.sum() == pytest.approx(count.glitches @ weights)
 
 
@@ -162,9 +162,9 @@ def test_memory_for_events_grows_when_a_cycle_needs_more(
     before, after = rng.integers(0, 2, (2, 50, len(nangate_counter.sources)), dtype=np.uint8)
     timed = TimedNetlist(nangate_counter, analyse_timing(nangate_counter))
     weights = np.ones(nangate_counter.nets)
-    plenty = timed.count(before, after, weights, 1e6)
+    plenty = timed.count(Ends(before, after), weights, 1e6)
     monkeypatch.setattr("lmul.cost.power.event_driven._EVENTS_PER_NET", 1)
-    scarce = timed.count(before, after, weights, 1e6)
+    scarce = timed.count(Ends(before, after), weights, 1e6)
     assert scarce.toggles.tolist() == plenty.toggles.tolist()
     assert scarce.glitch_energy.tolist() == plenty.glitch_energy.tolist()
 
@@ -210,9 +210,7 @@ def test_toggles_are_those_of_icarus_with_sdf(design: Design, cells: Path, tmp_p
     cycles = len(next(iter(ports.values()))) - 1
     steps = Steps(np.arange(cycles), np.zeros(cycles, dtype=np.intp))
     activity = simulate(netlist, ports, 0, steps)
-    ours = TimedNetlist(netlist, analyse_timing(netlist)).count(
-        activity.before, activity.after, np.zeros(netlist.nets), 1e6
-    )
+    ours = TimedNetlist(netlist, analyse_timing(netlist)).count(activity.ends, np.zeros(netlist.nets), 1e6)
     nets = [n for n, name in enumerate(netlist.names) if name and n not in netlist.clock_nets]
     mine, other = ours.toggles[nets], theirs[nets]
     assert other.sum() > 1.1 * activity.toggles[nets].sum(), "no glitches to compare"

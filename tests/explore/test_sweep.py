@@ -166,7 +166,7 @@ def test_columns_that_an_earlier_version_lacked_are_added(tmp_path: Path) -> Non
 )
 def test_a_file_that_is_no_database_is_refused_and_stays(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "results.sqlite").write_bytes(content)
-    with pytest.raises(UserError, match="--results"):
+    with pytest.raises(UserError, match="another file with results"):
         Store(tmp_path / "results.sqlite")
     assert (tmp_path / "results.sqlite").read_bytes() == content
 

@@ -29,7 +29,7 @@ from lmul.explore.space import read_space
 from lmul.golden import multiply
 from lmul.hdl import Export, export
 from lmul.sim.native.native import build_array, run_array, write_tiles
-from lmul.sim.simulate import simulate
+from lmul.sim.simulate import SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.stress import MulStimulus, mul_products
 from lmul.sim.stimulus.tiles import tiles
@@ -158,7 +158,7 @@ def test_bench_presses_on_an_asynchronous_reset(export_to: ExportTo, tmp_path: P
     design = replace_with(DOT, NAMED)
     text, path = export_to(design)
     files = ([path], text.name, text.port_names, [], tmp_path / "build")
-    assert simulate(design, *files, testcase="stress", seed=1).compared > 100
+    assert simulate(SimulationRun(design, *files, testcase="stress", seed=1)).compared > 100
 
 
 def test_results_are_lost_in_the_cycle_of_an_asynchronous_reset() -> None:
@@ -222,7 +222,7 @@ def test_netlists_are_checked_and_have_flip_flops_with_a_reset(options: Options,
 def test_library_without_such_flip_flops_is_refused_before_mapping() -> None:
     design = make_design("mul", pipeline=1, **ASYNC)
     with pytest.raises(
-        UserError, match=r"no usable flip-flop with an asynchronous reset: take .* --reset sync"
+        UserError, match=r"no usable flip-flop with an asynchronous reset: take .* reset sync"
     ):
         map_to_cells(export(design), design, gate_library(), scripts=[RIPPLE_EMAP])
 
@@ -307,7 +307,7 @@ def test_usual_names_are_free_in_every_design() -> None:
 
 @pytest.mark.parametrize("option", [{"reset": "sync"}, LOW, {"clock_name": "c"}, {"reset_name": "r"}])
 def test_multiplier_without_registers_has_no_reset(option: Options) -> None:
-    with pytest.raises(UserError, match="means nothing to mul without registers: add --pipeline"):
+    with pytest.raises(UserError, match="means nothing to mul without registers: add pipeline"):
         make_design("mul", **option)
 
 

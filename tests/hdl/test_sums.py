@@ -13,7 +13,7 @@ from lmul.errors import UserError
 from lmul.golden import Format, quantise
 from lmul.hdl import Export, export
 from lmul.hdl.framework.supported import check_built
-from lmul.sim.simulate import simulate
+from lmul.sim.simulate import SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.stress_operands import terms_beyond_output
 from tests.support.golden_cases import edge_codes
@@ -148,7 +148,7 @@ def matrices(design: Design) -> Matrices:
 def compare(design: Design, export_to: ExportTo, shared: Path) -> None:
     text, path = export_to(design)
     ports = text.port_names
-    result = simulate(
+    run = SimulationRun(
         design,
         [path],
         text.name,
@@ -157,6 +157,7 @@ def compare(design: Design, export_to: ExportTo, shared: Path) -> None:
         path.parent / "build",
         testcase="pauses",
     )
+    result = simulate(run)
     assert result.compared >= 3 * (25 + 24 + 16)
 
 
@@ -192,10 +193,10 @@ def test_dot_products_are_right_for_all_choices(
 
 def test_designs_without_hardware_are_refused() -> None:
     for options, words in (
-        ({"mul": "formula"}, "--mul formula"),
+        ({"mul": "formula"}, "mul formula"),
         ({"format": "fp32", "acc": "fp32"}, "at most 16"),
         ({"format": "bf16", "acc": "exact"}, "more than 128"),
-        ({"acc": "fixed:24:-130"}, "--out raw"),
+        ({"acc": "fixed:24:-130"}, "take out raw"),
     ):
         with pytest.raises(UserError, match=words):
             export(make_design("dot", **options))

@@ -9,7 +9,7 @@ import pytest
 from lmul.cli import main
 from lmul.design import Design, make_design
 from lmul.hdl import Export, export
-from lmul.sim.simulate import TESTCASES, Simulation, SimulationError, simulate
+from lmul.sim.simulate import TESTCASES, Simulation, SimulationError, SimulationRun, simulate
 from lmul.sim.simulators.four_state import unknown_while_idle
 from lmul.sim.stimulus.quick import Matrices
 from tests.support.gate_level import netlist_sources
@@ -56,7 +56,7 @@ def simulate_unknown(
         paths.append(directory / name)
         paths[-1].write_text(source)
     files = (paths, TOP, text.port_names, matrices, directory / "build")
-    return [simulate(design, *files, testcase=case, seed=1, four_state=True) for case in cases]
+    return [simulate(SimulationRun(design, *files, testcase=case, seed=1, four_state=True)) for case in cases]
 
 
 def check_verilog_and_netlist(

@@ -8,7 +8,7 @@ import pytest
 from lmul.design import Design, make_design
 from lmul.hdl import export
 from lmul.sim.coverage.products import holes
-from lmul.sim.simulate import TESTCASES, Simulation, simulate
+from lmul.sim.simulate import TESTCASES, Simulation, SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
 from tests.support.gate_level import netlist_sources
 
@@ -29,7 +29,7 @@ def run_benches(design: Design, matrices: Matrices, cells: Path, directory: Path
         paths[-1].write_text(source)
     ports = text.port_names
     files = (paths, text.name, ports, matrices, directory / "build")
-    return [simulate(design, *files, testcase=case, seed=1) for case in TESTCASES[design.kind]]
+    return [simulate(SimulationRun(design, *files, testcase=case, seed=1)) for case in TESTCASES[design.kind]]
 
 
 @pytest.mark.parametrize(

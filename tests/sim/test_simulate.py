@@ -11,7 +11,7 @@ from pylibfst import get_scopes_signals2, lib  # type: ignore[import-untyped]
 from lmul.cli import main
 from lmul.design import Design, make_design
 from lmul.hdl import Export
-from lmul.sim.simulate import Simulation, SimulationError, simulate
+from lmul.sim.simulate import Simulation, SimulationError, SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices, quick_operands, shortest_tiles
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
@@ -45,7 +45,7 @@ def run(shared: Path) -> Run:
         text, path = exported
         ports = text.port_names
         files = ([path], text.name, ports, matrices, path.parent / "build")
-        return [simulate(design, *files, testcase=case, waves=waves) for case in cases]
+        return [simulate(SimulationRun(design, *files, testcase=case, waves=waves)) for case in cases]
 
     return simulate_cases
 

@@ -49,10 +49,7 @@ def run_error(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> Format:
     """Refuse options that cannot be used, before any work."""
-    try:
-        format_ = find_format(options.format)
-    except ValueError as error:
-        raise UserError(f"--{error}") from None
+    format_ = find_format(options.format)
     if options.length not in LENGTHS:
         raise UserError(
             f"--length must be a whole number from {LENGTHS[0]} to {LENGTHS[-1]}, not {options.length!r}"

@@ -34,7 +34,7 @@ SEEDS = 1 << 32
 
 def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Simulate a design and say what was compared."""
-    from lmul.sim.simulate import SimulationError, simulate
+    from lmul.sim.simulate import SimulationError, SimulationRun, simulate
     from lmul.sim.simulators.verilator import verilator_environment
 
     testcase, seed = _testcase(design, options), _seed(options)
@@ -56,7 +56,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     try:
         with locked(directory), working(f"Simulating {text.name}") as progress:
             paths = write_files(directory, sources)
-            result = simulate(
+            run = SimulationRun(
                 design,
                 paths,
                 top,
@@ -67,8 +67,8 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
                 waves=options.waves,
                 seed=seed,
                 four_state=options.four_state,
-                progress=progress,
             )
+            result = simulate(run, progress)
     except SimulationError as error:
         print(f"lmul: {one_line(error)}", file=sys.stderr)
         return 1

@@ -14,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar, cast
 
-from lmul.errors import UserError
+from lmul.errors import Parameter, UserError
 from lmul.host.files import scratch
+from lmul.host.parameters import ParameterError
 
 Task = TypeVar("Task")
 Found = TypeVar("Found")
@@ -37,7 +38,7 @@ def check_jobs(jobs: int) -> None:
     UserError
     """
     if not 1 <= jobs <= MOST_JOBS:
-        raise UserError(f"--jobs must be a whole number from 1 to {MOST_JOBS}, not {jobs}")
+        raise ParameterError("jobs", f"must be a whole number from 1 to {MOST_JOBS}, not {jobs}")
 
 
 class LocalProcesses(Generic[Task, Found]):
@@ -104,7 +105,7 @@ class LocalProcesses(Generic[Task, Found]):
                 self._idle.append(connection)
                 self._assign()
                 if isinstance(found, UserError):
-                    raise UserError(f"{self._describe(task)}: {found}")
+                    raise found.behind(f"{self._describe(task)}: ")
                 if isinstance(found, Exception):
                     raise found
                 return key, cast("Found", found)
@@ -132,8 +133,8 @@ class LocalProcesses(Generic[Task, Found]):
         self._deaths[key] += 1
         if self._deaths[key] == MOST_DEATHS:
             raise UserError(
-                f"{self._describe(task)}: {MOST_DEATHS} processes ended while they measured it: "
-                "free memory, take fewer --jobs, or leave it out"
+                f"{self._describe(task)}: {MOST_DEATHS} processes ended while they measured it: ",
+                *("free memory, take fewer ", Parameter("jobs"), ", or leave it out"),
             )
         self._tasks.appendleft((key, task))
         self._assign()
@@ -160,7 +161,7 @@ def _serve(connection: Connection, work: Callable[[Task], Found], place: Path) -
         try:
             found: Found | Exception = work(task)
         except UserError as error:
-            found = UserError(str(error))  # Of kinds that may not be pickled.
+            found = UserError(*error.args)  # Of kinds that may not be pickled.
         except Exception as error:
             found = error
         with suppress(OSError):  # Nobody may be waiting any more.

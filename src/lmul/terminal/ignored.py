@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from lmul.errors import UserError
+from lmul.options import option
 
 ALONE: dict[str, dict[str, frozenset[str]]] = {
     "cost": {
@@ -65,4 +66,4 @@ def _refuse(names: list[str], where: str) -> None:
 
 def _word(name: str) -> str:
     """Write the name of an option or argument as a command line has it."""
-    return "DESIGN" if name == "design" else f"--{name.replace('_', '-')}"
+    return "DESIGN" if name == "design" else option(name)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from lmul.errors import UserError, one_line
+from lmul.options import option
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,8 +19,8 @@ class Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         """Give the page of the manual."""
         more, self.more_help = self.more_help, None
-        for option, text in more().items() if more else ():
-            self._option_string_actions[option].help = f"{self._option_string_actions[option].help}{text}"
+        for name, text in more().items() if more else ():
+            self._option_string_actions[name].help = f"{self._option_string_actions[name].help}{text}"
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
@@ -97,7 +98,7 @@ def run_tool(main: Callable[[Sequence[str] | None], int], arguments: Sequence[st
     try:
         return main(arguments)
     except UserError as error:
-        print(f"lmul: {one_line(error)}", file=sys.stderr)
+        print(f"lmul: {one_line(error.told(option))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -15,13 +15,13 @@ from lmul.design import (
     SUM_FORMAT_BITS,
     WIDE_ACCUMULATOR,
     make_design,
-    option,
 )
 from lmul.golden import ACCUMULATORS, FORMATS, OUTPUTS, OVERFLOWS, SUBNORMALS
 from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB
 from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS
 from lmul.kinds import KINDS
 from lmul.multipliers import BUILT_IN
+from lmul.options import key
 
 
 def choices() -> dict[str, str]:
@@ -64,7 +64,7 @@ def defaults() -> dict[str, str]:
         "reset-name": f", {RESET_NAMES['low']} if active low",
     }
     others = {**dict.fromkeys(("format-a", "format-b"), "that of --format"), "stream": "off"}
-    names = {option(name)[2:]: name for names in PARAMETERS.values() for name in names}
+    names = {key(name): name for names in PARAMETERS.values() for name in names}
     usual = {name: _usual(parameter) for name, parameter in names.items() if name not in others}
     return {name: text + conditions.get(name, "") for name, text in (usual | others).items()}
 

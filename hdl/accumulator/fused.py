@@ -1,0 +1,379 @@
+"""The multiply-accumulate of N lanes into an fp32 number, all of a step's products added at once."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from lmul.design import Design
+from lmul.golden import FP32
+from lmul.golden.accumulators import Fused
+from lmul.hdl.accumulator.base import Accumulator
+from lmul.hdl.accumulator.fixed import signed_rows
+from lmul.hdl.framework.hierarchy import Block, place
+from lmul.hdl.multiplier.unrounded import RawProduct, exponent_offset, largest_exponent, product_specials
+from lmul.hdl.primitives.compressor import add_all
+from lmul.hdl.primitives.leading_zeros import leading_zeros
+from lmul.hdl.primitives.rounding import rounds_up
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How exponents and significands of a fused sum are counted.
+
+    Parameters
+    ----------
+    design : Design
+        With a fused accumulator.
+    """
+
+    design: Design
+
+    @property
+    def fused(self) -> Fused:
+        """The accumulator."""
+        accumulator = self.design.accumulator
+        assert isinstance(accumulator, Fused)  # noqa: S101
+        return accumulator
+
+    @property
+    def product_bias(self) -> int:
+        """What `UnroundedProduct` adds to the exponent of a product."""
+        return exponent_offset(self.design) - self.design.fraction_bits
+
+    @property
+    def bias(self) -> int:
+        """What is added to every exponent, so that none is negative."""
+        return max(self.product_bias, FP32.bias)
+
+    @property
+    def bits(self) -> int:
+        """Of an exponent with that bias."""
+        products = largest_exponent(self.design) + self.bias - self.product_bias
+        running = (1 << FP32.exponent_bits) - 2 + self.bias - FP32.bias
+        return max(products, running).bit_length()
+
+    @property
+    def least(self) -> int:
+        """The exponent, with that bias, that a sum is aligned to at least."""
+        return min(FP32.min_exponent, -108 - self.fused.fraction_bits) + self.bias
+
+    @property
+    def term_bits(self) -> int:
+        """Of a term's magnitude: F behind the binary point, two before it of exact products, else one."""
+        whole = self.design.significand_bits - self.design.fraction_bits
+        return self.fused.fraction_bits + max(whole, 1)
+
+    @property
+    def total_bits(self) -> int:
+        """Of the sum of a step's terms and the running sum, two's complement."""
+        return self.term_bits + (self.design.lanes).bit_length() + 1
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A product on its way to the sum.
+
+    Parameters
+    ----------
+    sign : Value
+    significand : Value
+    exponent : Value
+        With the scale's bias; 0 of what is no term.
+    """
+
+    sign: Value
+    significand: Value
+    exponent: Value
+
+
+class FusedMultiplyAccumulate(Accumulator):
+    """Add N products to a running sum every cycle, aligned to the largest exponent and normalised once."""
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        self._scale = Scale(self._design)
+        pipeline, operands, step = self.front(m)
+        products = self.multiply(m, platform, operands)
+        special = self._special(products, step)
+        finite = [replace(product, inf=None, nan=None) for product in products]
+        products, step = pipeline.cut_lanes("products", finite, special)
+        lanes, step = pipeline.cut_lanes("terms", [self._lane(m, n, p) for n, p in enumerate(products)], step)
+        step["largest"] = maximum(m, [lane.exponent for lane in lanes], "product")
+        lanes, step = pipeline.cut_lanes("step", lanes, step)
+        self._accumulate(m, platform, lanes, step)
+        self.complete(m, step)
+        return m
+
+    def _special(self, products: list[RawProduct], step: dict[str, Value]) -> dict[str, Value]:
+        """Tell whether products of a step are NaN or infinite, as far as there are such ones."""
+        specials = product_specials(self._design)
+        found = dict(step)
+        if "nan" in specials:
+            found["nan"] = Cat(p.nan for p in products if p.nan is not None).any()
+        if "inf" in specials:
+            found["plus"] = Cat(p.inf & ~p.sign for p in products if p.inf is not None).any()
+            found["minus"] = Cat(p.inf & p.sign for p in products if p.inf is not None).any()
+        return found
+
+    def _lane(self, m: Module, lane: int, product: RawProduct) -> Lane:
+        exponent = Signal(self._scale.bits, name=f"exponent_{lane}")
+        above = self._scale.bias - self._scale.product_bias
+        m.d.comb += exponent.eq((product.exponent + above) & product.nonzero.replicate(len(exponent)))
+        significand = product.significand & product.nonzero.replicate(len(product.significand))
+        return Lane(product.sign, significand, exponent)
+
+    def _accumulate(self, m: Module, platform: Any, lanes: list[Lane], step: dict[str, Value]) -> None:
+        """Add a step to the running sum, all within a cycle."""
+        scale, kept = self._scale, FP32.exponent_bits + 1 + self._scale.fused.mantissa_bits
+        below = Const(0, FP32.width - kept)
+        own = Signal(kept, name="accumulator", reset_less=not self._clears_sum)
+        augend: Value = self.augend(m, own, step)
+        augend = augend[len(below) :] if self._travels else augend
+        running, infinite, nan = self._running(m, augend)
+        top = maximum(m, [step["largest"], running.exponent], "top", least=scale.least)
+        placed = [(f"align_{n}", FusedAlign, lane) for n, lane in enumerate(lanes)]
+        placed.append(("align_sum", FusedAlignSum, running))
+        terms = [self._term(m, platform, *one, top) for one in placed]
+        signs = [lane.sign for lane in lanes] + [running.sign]
+        total = add_all(m, signed_rows(terms, signs, scale.total_bits), signs, scale.total_bits, "total")
+        round_ = place(m, platform, "fused_round", FusedRound, self._design)
+        plus = step.get("plus", Const(0, 1)) | (infinite & ~running.sign)
+        minus = step.get("minus", Const(0, 1)) | (infinite & running.sign)
+        m.d.comb += [
+            round_.total.eq(total),
+            round_.top.eq(top),
+            round_.nan.eq(nan | step.get("nan", Const(0, 1)) | (plus & minus)),
+            round_.plus.eq(plus),
+            round_.minus.eq(minus),
+            self.sum.eq(Cat(below, own)),
+        ]
+        with m.If(self.en & step["valid"]):
+            m.d.sync += own.eq(round_.number)
+
+    def _running(self, m: Module, number: Value) -> tuple[Lane, Value, Value]:
+        """Take the running sum apart: as a term, and whether it is infinite or NaN."""
+        mantissa, field = number[: -FP32.exponent_bits - 1], number[-FP32.exponent_bits - 1 : -1]
+        special = Signal(name="sum_special")
+        exponent = Signal(self._scale.bits, name="sum_exponent")
+        normal = field.any()
+        above = self._scale.bias - FP32.bias
+        # A subnormal's exponent is that of the smallest normal number.
+        biased = Cat(field[0] | ~normal, field[1:]) + above
+        counts = (normal | mantissa.any()) & ~special
+        m.d.comb += [special.eq(field.all()), exponent.eq(biased & counts.replicate(len(exponent)))]
+        significand = Cat(mantissa, normal) & (~special).replicate(len(mantissa) + 1)
+        return Lane(number[-1], significand, exponent), special & ~mantissa.any(), special & mantissa.any()
+
+    def _term(
+        self, m: Module, platform: Any, name: str, block: "type[FusedAlign]", lane: Lane, top: Value
+    ) -> Value:
+        """Align a term, and invert it if it is negative."""
+        align = place(m, platform, name, block, self._design)
+        m.d.comb += [
+            align.sign.eq(lane.sign),
+            align.significand.eq(lane.significand),
+            align.exponent.eq(lane.exponent),
+            align.top.eq(top),
+        ]
+        term: Value = align.term
+        return term
+
+
+def maximum(m: Module, values: list[Value], name: str, *, least: int = 0) -> Value:
+    """Give the largest of some numbers, and of a constant.
+
+    Parameters
+    ----------
+    m : Module
+    values : list of Value
+        Unsigned, all of one width.
+    name : str
+        Prefix of the signals' names.
+    least : int
+    """
+    level = 0
+    while len(values) > 1:
+        larger = []
+        for pair, (x, y) in enumerate(zip(values[::2], values[1::2], strict=False)):
+            larger.append(Signal(len(x), name=f"{name}_maximum_{level}_{pair}"))
+            m.d.comb += larger[-1].eq(Mux(x > y, x, y))
+        values = larger + values[len(larger) * 2 :]
+        level += 1
+    if least <= 0:
+        return values[0]
+    bounded = Signal(len(values[0]), name=f"{name}_bounded")
+    m.d.comb += bounded.eq(Mux(values[0] > least, values[0], least))
+    return bounded
+
+
+class FusedAlign(Block):
+    """Shift a significand right by the distance to the largest exponent, and invert it if it is negative.
+
+    Combinational. What is below the last place is cut off. An inverted term is one less than the number that
+    it stands for; the adders make up for it.
+
+    Parameters
+    ----------
+    design : Design
+
+    Members
+    -------
+    sign : In(1)
+    significand : In(S)
+    exponent, top : In(X)
+        Those of the term, and the largest.
+    term : Out(T)
+        F bits behind the binary point.
+    """
+
+    block_name = "align"
+    sequential = False
+
+    sign: Signal
+    significand: Signal
+    exponent: Signal
+    top: Signal
+    term: Signal
+
+    def __init__(self, design: Design) -> None:
+        scale = Scale(design)
+        bits, fraction = self._significand(design)
+        self._behind = scale.fused.fraction_bits - fraction
+        super().__init__(
+            {
+                "sign": In(1),
+                "significand": In(bits),
+                "exponent": In(scale.bits),
+                "top": In(scale.bits),
+                "term": Out(scale.term_bits),
+            }
+        )
+
+    def _significand(self, design: Design) -> tuple[int, int]:
+        """Give the bits of a significand, and those behind its binary point."""
+        return design.significand_bits, design.fraction_bits
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        bits = len(self.term)
+        distance = Signal(len(self.exponent))
+        m.d.comb += distance.eq(self.top - self.exponent)
+        cut = max(-self._behind, 0)
+        value: Value = Cat(Const(0, max(self._behind, 0)), self.significand)
+        width = bits + cut
+        value = Cat(value, Const(0, width - len(value)))
+        stages = min(len(distance), width.bit_length())
+        for power in range(stages):
+            shifted = Signal(width, name=f"shifted_{power}")
+            m.d.comb += shifted.eq(Mux(distance[power], value >> (1 << power), value))
+            value = shifted
+        magnitude: Value = value[cut:]
+        if stages < len(distance):
+            magnitude &= (~distance[stages:].any()).replicate(bits)
+        m.d.comb += self.term.eq(magnitude ^ self.sign.replicate(bits))
+        return m
+
+
+class FusedAlignSum(FusedAlign):
+    """The same for the running sum."""
+
+    block_name = "align_sum"
+
+    def _significand(self, design: Design) -> tuple[int, int]:
+        mantissa_bits = Scale(design).fused.mantissa_bits
+        return mantissa_bits + 1, mantissa_bits
+
+
+class FusedRound(Block):
+    """Normalise a sum and round it to an fp32 number of M mantissa bits. Combinational.
+
+    Parameters
+    ----------
+    design : Design
+
+    Members
+    -------
+    total : In(W)
+        Two's complement, F bits behind the binary point.
+    top : In(X)
+        The exponent that it counts from.
+    nan, plus, minus : In(1)
+        What takes the place of the number: NaN, an infinity.
+    number : Out(1 + 8 + M)
+        Without the mantissa's bits that are zero.
+    """
+
+    block_name = "fused_round"
+    sequential = False
+
+    total: Signal
+    top: Signal
+    nan: Signal
+    plus: Signal
+    minus: Signal
+    number: Signal
+
+    def __init__(self, design: Design) -> None:
+        self._scale = Scale(design)
+        super().__init__(
+            {
+                "total": In(self._scale.total_bits),
+                "top": In(self._scale.bits),
+                "nan": In(1),
+                "plus": In(1),
+                "minus": In(1),
+                "number": Out(1 + FP32.exponent_bits + self._scale.fused.mantissa_bits),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        """Describe the hardware."""
+        m = Module()
+        sign = self.total[-1]
+        magnitude = Signal(len(self.total))
+        m.d.comb += magnitude.eq((self.total ^ sign.replicate(len(self.total))) + sign)
+        field = self._round(m, *self._normalise(m, magnitude))
+        infinity = Const((1 << FP32.exponent_bits) - 1, FP32.exponent_bits)
+        mantissa_bits = self._scale.fused.mantissa_bits
+        with m.If(self.nan):
+            m.d.comb += self.number.eq(Cat(Const(0, mantissa_bits - 1), Const(1, 1), infinity))
+        with m.Elif(self.plus | self.minus):
+            m.d.comb += self.number.eq(Cat(Const(0, mantissa_bits), infinity, self.minus))
+        with m.Else():
+            m.d.comb += self.number.eq(Cat(field, sign & field.any()))
+        return m
+
+    def _normalise(self, m: Module, magnitude: Signal) -> tuple[Value, Value]:
+        """Bring the leading one to the top, as far as the smallest exponent lets it, and give its field."""
+        scale = self._scale
+        # The exponent field of a sum whose leading one is on top.
+        above = len(magnitude) - 1 - scale.fused.fraction_bits + FP32.bias - scale.bias
+        padding = max(0, 1 - above - max(scale.least, 1))
+        wide = Cat(magnitude, Const(0, padding))
+        room = Signal(range((1 << scale.bits) + abs(above) + padding + 1))
+        zeros = leading_zeros(m, Cat(Const(1, 1), wide), "total")
+        places = Signal(len(zeros))
+        m.d.comb += [room.eq(self.top + (above + padding)), places.eq(Mux(zeros < room, zeros, room - 1))]
+        shifted = Signal(len(wide))
+        m.d.comb += shifted.eq(wide << places)
+        exponent = Signal(len(room), name="exponent_field")
+        m.d.comb += exponent.eq(Mux(shifted[-1], room - places, 0))
+        return shifted, exponent
+
+    def _round(self, m: Module, shifted: Value, exponent: Value) -> Value:
+        """Cut the mantissa, or round it to nearest even; infinity if the exponent is too large."""
+        bits = self._scale.fused.mantissa_bits
+        padding = max(0, bits + 2 - (len(shifted) - 1))
+        wide = Cat(Const(0, padding), shifted)
+        rest = len(wide) - 1 - bits
+        field = Signal(bits + len(exponent) + 1, name="rounded")
+        rounding = rounds_up(wide, rest) if self._scale.fused.nearest else Const(0, 1)
+        m.d.comb += field.eq(Cat(wide[rest:-1], exponent) + rounding)
+        infinity = ((1 << FP32.exponent_bits) - 1) << bits
+        limited = Signal(bits + FP32.exponent_bits, name="limited")
+        m.d.comb += limited.eq(Mux(field >= infinity, infinity, field))
+        return limited
