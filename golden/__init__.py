@@ -1,7 +1,7 @@
 """The arithmetic to the bit, in NumPy: what every other part of the project is compared with."""
 
 from lmul.golden.arithmetic import ACCUMULATORS, OUTPUTS, SUBNORMALS, Arithmetic
-from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, decode, encode
+from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, RoundMode, decode, encode
 from lmul.golden.formats.format import (
     BF16,
     E4M3,
@@ -41,6 +41,7 @@ __all__ = [
     "Codes",
     "Format",
     "Quantised",
+    "RoundMode",
     "Sums",
     "addc_carry",
     "decode",
