@@ -2,7 +2,7 @@
 
 from lmul.golden.accumulators import ACCUMULATORS
 from lmul.golden.arithmetic import OUTPUTS, SUBNORMALS, Arithmetic
-from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, decode, encode
+from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, RoundMode, decode, encode
 from lmul.golden.formats.format import (
     BF16,
     E4M3,
@@ -43,6 +43,7 @@ __all__ = [
     "Codes",
     "Format",
     "Quantised",
+    "RoundMode",
     "Sums",
     "addc_carry",
     "decode",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from lmul.golden.accumulators import Fused
 from lmul.golden.arguments import check_choice
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, Overflow, Rounding
+from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, Overflow, Rounding, RoundMode
 from lmul.golden.formats.format import FORMATS, FP32, Format
 from lmul.multipliers.lmul import lmul_offset
 
@@ -89,7 +89,7 @@ def encode(
     else:
         magnitude = _round_magnitude(abs(Fraction(value)), format_, rounding)
         if magnitude > format_.largest_finite:
-            magnitude = _beyond(format_, overflow if rounding == "nearest" else "saturate")
+            magnitude = _beyond(format_, overflow if rounding == RoundMode.roundTiesToEven else "saturate")
     negative = value < 0 or (isinstance(value, float) and math.copysign(1, value) < 0)
     return _signed(magnitude, format_.sign_mask if negative else 0, format_)
 
@@ -313,7 +313,7 @@ def _round_magnitude(magnitude: Fraction, format_: Format, rounding: Rounding) -
         floor = magnitude.numerator.bit_length() - magnitude.denominator.bit_length()
         exponent = max(exponent, floor if magnitude >= Fraction(2) ** floor else floor - 1)
     units = magnitude / Fraction(2) ** (exponent - format_.mantissa_bits)
-    rounded = round(units) if rounding == "nearest" else math.floor(units)
+    rounded = round(units) if rounding == RoundMode.roundTiesToEven else math.floor(units)
     return rounded + ((exponent - format_.min_exponent) << format_.mantissa_bits)
 
 

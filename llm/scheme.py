@@ -1,10 +1,10 @@
 """Which matrix products of a model are computed how, and the words that say so on the command line."""
 
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 from lmul.errors import UserError
-from lmul.golden import SCALINGS, SUBNORMALS, Arithmetic, find_format
+from lmul.golden import ROUNDINGS, SCALINGS, SUBNORMALS, Arithmetic, find_format
 from lmul.golden.formats.codec import Rounding
 from lmul.multipliers import plug_ins
 from lmul.multipliers.table import DESCRIPTIONS
@@ -26,8 +26,6 @@ _KINDS = {
     "all-but-head": {"attention", "linear"},
 }
 """Kinds of products that a scope has."""
-
-ROUNDINGS = get_args(Rounding)
 
 FULL_PRECISION = "full"
 """The word for the model's own arithmetic, double precision."""

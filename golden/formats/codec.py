@@ -1,5 +1,6 @@
 """Real numbers to codes of a format and back."""
 
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -10,10 +11,24 @@ from lmul.golden.arguments import as_reals, check_choice
 from lmul.golden.formats.format import FP32, Codes, Format, as_codes, check_format
 from lmul.host.parallel import run_parts, worth_compiling
 
-Rounding = Literal["nearest", "truncate"]
+
+class RoundMode(StrEnum):
+    """How real numbers are rounded into a format, by the names of IEEE 754-2019, 4.3.
+
+    Each is the string that the command line has for it, which may be given in its place.
+    """
+
+    roundTiesToEven = "nearest"  # noqa: N815
+    roundTowardZero = "truncate"  # noqa: N815
+
+
+Rounding = Literal["nearest", "truncate"] | RoundMode
 Overflow = Literal["saturate", "ieee"]
 
-ROUNDINGS = {"nearest": "to nearest, ties to even", "truncate": "toward zero"}
+ROUNDINGS: dict[Rounding, str] = {
+    RoundMode.roundTiesToEven: "to nearest, ties to even",
+    RoundMode.roundTowardZero: "toward zero",
+}
 OVERFLOWS = {
     "saturate": "results above the largest finite number become that number",
     "ieee": "they become infinity; NaN in fn formats, the largest finite number in finite-only ones",
@@ -39,7 +54,7 @@ def encode(
         Of any integer or floating-point type, or Python's: integers of any size, fractions. They are
         rounded once.
     format_ : Format
-    rounding : {"nearest", "truncate"}
+    rounding : RoundMode or {"nearest", "truncate"}
         Nearest with ties to even, or toward zero.
     overflow : {"saturate", "ieee"}
         What becomes of magnitudes that round to more than the largest finite number. `saturate`:
@@ -69,7 +84,8 @@ def encode(
         return singles.view(format_.dtype)
     if np.any(nan) and format_.nan is None:
         raise ValueError(f"{format_.name} has no NaN: values must be numbers")
-    beyond = _beyond(format_, "saturate" if rounding == "truncate" else overflow), _beyond(format_, overflow)
+    rounded_up: Overflow = "saturate" if rounding == RoundMode.roundTowardZero else overflow
+    beyond = _beyond(format_, rounded_up), _beyond(format_, overflow)
     if worth_compiling(reals.size):
         return _encode_compiled(reals, format_, rounding, beyond)
     magnitude = np.abs(reals)
@@ -77,7 +93,7 @@ def encode(
     # In units of the last place; subnormals share the binade of the smallest normal number.
     exponent = _exponent(np.maximum(magnitude_or_one, format_.smallest))
     units = magnitude_or_one * power_of_two(format_.mantissa_bits - exponent)
-    units = np.rint(units) if rounding == "nearest" else np.trunc(units)
+    units = np.rint(units) if rounding == RoundMode.roundTiesToEven else np.trunc(units)
     # A binade's field starts where the last one ended, so a significand rounded up to 2 needs no care.
     field = units.astype(np.int64) + ((exponent - format_.min_exponent) << format_.mantissa_bits)
     field = np.where(field > format_.largest_finite, beyond[0], field)
@@ -100,9 +116,10 @@ def _encode_compiled(
     bits = np.ascontiguousarray(reals).reshape(-1).view(np.int64)
     layout = format_.mantissa_bits, format_.min_exponent, format_.sign_mask, format_.largest_finite
     nan = -1 if format_.nan is None else format_.nan
+    nearest = rounding == RoundMode.roundTiesToEven
 
     def part(numbers: slice) -> None:
-        encode_loop.encode(bits[numbers], layout, rounding == "nearest", (*beyond, nan), codes[numbers])
+        encode_loop.encode(bits[numbers], layout, nearest, (*beyond, nan), codes[numbers])
 
     run_parts(part, codes.size)
     return codes.reshape(reals.shape)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lmul.golden import Arithmetic, Codes, Format, Quantised, decode
-from lmul.golden.formats.codec import TABLE_WIDTH, Rounding
+from lmul.golden.formats.codec import TABLE_WIDTH, Rounding, RoundMode
 from lmul.golden.formats.quantise import SELF_SCALED_EXPONENT_BITS
 from lmul.golden.products.exponents import Window, exponent_ranges
 from lmul.golden.sums.separable import factor_table, fewest_windows
@@ -110,7 +110,7 @@ def _edges(format_: Format, rounding: Rounding, device: str) -> Tensor:
     """Give the smallest magnitude that becomes each code but 0."""
     numbers = decode(np.arange(format_.largest_finite + 1), format_).astype(np.float64)
     edges = numbers[1:].copy()
-    if rounding == "nearest":
+    if rounding == RoundMode.roundTiesToEven:
         edges = (numbers[:-1] + numbers[1:]) / 2
         # Halfway above an even code stays there.
         edges[::2] = np.nextafter(edges[::2], np.inf)

@@ -225,7 +225,7 @@ class Design(Arithmetic):
     @property
     def size(self) -> str:
         """The command line's arguments but the multiplier: what designs that are compared have in common."""
-        return " ".join(option for option in self.arguments() if not option.startswith("--mul"))
+        return " ".join(self.arguments(leave_out="mul"))
 
     @property
     def converts(self) -> bool:
@@ -294,10 +294,11 @@ class Design(Arithmetic):
                 values[name] = first.name if name == "format_a" else second.name
         return values
 
-    def arguments(self) -> list[str]:
-        """Give the design as the command line's arguments."""
-        parameters = self.parameters().items()
-        return [self.kind, *(words(name, value) for name, value in parameters if name != "kind")]
+    def arguments(self, leave_out: str = "") -> list[str]:
+        """Give the design as the command line's arguments, without one of its parameters."""
+        left_out = {"kind", leave_out}
+        options = [words(name, value) for name, value in self.parameters().items() if name not in left_out]
+        return [self.kind, *options]
 
 
 def known_parameters(kind: str, pipeline: int) -> tuple[str, ...]:

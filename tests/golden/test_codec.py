@@ -1,5 +1,6 @@
 """Codes to numbers and back, against ml_dtypes, NumPy, gfloat and the scalar reference."""
 
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lmul.golden import E4M3, FORMATS, FP16, FP32, Format, decode, encode, find_format, reference
+from lmul.golden import E4M3, FORMATS, FP16, FP32, Format, RoundMode, decode, encode, find_format, reference
 from lmul.golden.formats.codec import Overflow, Rounding
 from tests.support.golden_cases import EXMY, IEEE_TWINS, ORACLES, by_name, edge_codes
 
@@ -182,6 +183,15 @@ def test_signalling_nans_are_nan_without_a_warning() -> None:
     for name in ("e4m3", "e5m2", "bf16", "fp16", "fp32"):
         assert np.all(encode(signalling, find_format(name)) == find_format(name).nan)
     assert np.all(np.isnan(decode(np.array([0x7F81, 0xFF81] * 500), FORMATS["bf16"])))
+
+
+def test_round_modes_have_the_names_of_ieee_754_and_are_the_strings() -> None:
+    values = np.linspace(-2, 2, 97)
+    for mode, name in ((RoundMode.roundTiesToEven, "nearest"), (RoundMode.roundTowardZero, "truncate")):
+        assert RoundMode(name) is mode and f"{mode}" == name and json.dumps(mode) == f'"{name}"'
+        expected = encode(values, E4M3, name)
+        assert np.array_equal(encode(values, E4M3, mode), expected)
+        assert [reference.encode(value, E4M3, mode) for value in values.tolist()] == expected.tolist()
 
 
 @pytest.mark.parametrize("format_", [f for f in UP_TO_16_BITS if f.width <= 12], **by_name)

@@ -103,7 +103,7 @@ def leave_out_work(monkeypatch: pytest.MonkeyPatch) -> None:
         ("explore", "run_explore"),
         ("llm", "run_llm"),
         ("llm", "run_energy"),
-        ("continue", "run_continue"),
+        ("continuation", "run_continue"),
     ]:
         monkeypatch.setattr(f"lmul.commands.{module}.{work}", lambda *_: 0)
     monkeypatch.setattr("lmul.commands.cost.run_claims", lambda *_: 0)
