@@ -283,7 +283,7 @@ def _run(
             testcase=testcase,
             seed=seed,
             waves=waves,
-            # Verilator's way to begin with drawn contents of registers; Icarus does not look at it.
+            # Verilator's way to begin with random contents of registers; Icarus does not look at it.
             plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{seed % (1 << 31) or 1}"],
             build_dir=directory,
             test_dir=directory,

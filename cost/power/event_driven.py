@@ -1,4 +1,4 @@
-"""Timed simulation: how often nets toggle in a cycle when gates have delays, glitches included.
+"""Event-driven simulation: how often nets toggle in a cycle when gates have delays, glitches included.
 
 A cycle starts from settled nets. Input ports change at time 0, flip-flops a clock-to-output delay later, and
 every change travels through the gates with its pin's mean delay, in whole femtoseconds. Delays are inertial,
@@ -39,7 +39,7 @@ _EVENTS_PER_NET = 64
 
 @dataclass(frozen=True)
 class TimedCount:
-    """Toggles of drawn cycles.
+    """Toggles of random cycles.
 
     Parameters
     ----------

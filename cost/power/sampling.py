@@ -17,7 +17,7 @@ _FIRST = 1024
 
 @dataclass(frozen=True)
 class Glitches:
-    """Glitches of drawn cycles, and how well their mean is known.
+    """Glitches of random cycles, and how well their mean is known.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def sample_glitches(
     within_fj: float,
     half_period_ps: float,
 ) -> Glitches:
-    """Simulate drawn cycles with delays until the mean energy of their glitches is known well enough.
+    """Simulate random cycles with delays until the mean energy of their glitches is known well enough.
 
     Parameters
     ----------

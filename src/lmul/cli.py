@@ -225,14 +225,17 @@ def _add_operands(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_scaling(parser: argparse.ArgumentParser) -> None:
-    """Add how the numbers of a file become codes."""
+    """Add how the numbers of a file become bit patterns."""
     parser.add_argument(
         "--scaling",
         metavar="S",
-        help="of operands: tensor (default), row, block, block-up or power, as `lmul llm` has them",
+        help="of operands: tensor (default), row, block (MX), block-up (MX with the scale rounded up) or "
+        "power, as `lmul llm` has them",
     )
     parser.add_argument(
-        "--codes", action="store_true", help="the file holds codes of the operands' formats, not numbers"
+        "--codes",
+        action="store_true",
+        help="the file holds bit patterns of the operands' formats, not numbers",
     )
 
 
@@ -270,10 +273,10 @@ def _sim_parser(parser: Parser) -> None:
     )
     parser.add_argument("--pauses", action="store_true", help="let the streams pause at random")
     parser.add_argument(
-        "--stress", action="store_true", help="press on the design with drawn operands, pauses and resets"
+        "--stress", action="store_true", help="press on the design with random operands, pauses and resets"
     )
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="of what is drawn; default: 1, and with --stress a new one"
+        "--seed", type=int, metavar="N", help="of what is random; default: 1, and with --stress a new one"
     )
     _add_liberty(parser)
     parser.add_argument(
@@ -334,7 +337,7 @@ def _error_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rounding", choices=["nearest", "truncate"], default="nearest", help="of the operands"
     )
-    parser.add_argument("--length", type=int, default=1024, metavar="K", help="of drawn dot products")
+    parser.add_argument("--length", type=int, default=1024, metavar="K", help="of random dot products")
     parser.add_argument(
         "--claims", action="store_true", help="recompute what was published, with a verdict each"
     )
@@ -577,7 +580,7 @@ def _sim(options: argparse.Namespace) -> int:
         raise UserError("--stress draws operands and pauses of its own: leave --operands and --pauses out")
     drawn = options.stress or options.pauses
     if "seed" in options.given and not drawn and (options.four_state or not design.latency):
-        raise UserError("--seed means nothing here, where nothing is drawn: add --stress or leave it out")
+        raise UserError("--seed means nothing here, where nothing is random: add --stress or leave it out")
     if options.stress or (design.kind == "mul" and not options.operands):
         refuse_scaling(options)
     if options.stress:
