@@ -6,7 +6,8 @@ as those of Verilog's module paths are in Icarus: when the inputs of a gate chan
 takes the function's value of one delay later, so that shorter pulses vanish. The result of a cycle is a list
 of times for each net; gate after gate merges those of its inputs.
 
-The period is long enough for all nets to settle, so cycles are independent of each other and can be drawn.
+The period is long enough for all nets to settle, so cycles are independent of each other, and a random part
+of them can be simulated.
 """
 
 from concurrent.futures import ThreadPoolExecutor

@@ -45,8 +45,8 @@ def draw_pairs(format_: Format, count: int, rng: np.random.Generator) -> Pairs:
 def describe_pairs(format_: Format) -> str:
     """Say what `code_pairs` gives."""
     if format_.width <= WIDEST_ALL:
-        return "all pairs of codes"
-    return f"{DRAWN:,} random pairs and all pairs of {len(edge_codes(format_))} edge codes"
+        return "all pairs of bit patterns"
+    return f"{DRAWN:,} random pairs and all pairs of {len(edge_codes(format_))} edge bit patterns"
 
 
 def edge_codes(format_: Format) -> NDArray[np.int64]:

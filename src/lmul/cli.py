@@ -229,8 +229,8 @@ def _add_scaling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scaling",
         metavar="S",
-        help="of operands: tensor (default), row, block (MX), block-up (MX with the scale rounded up) or "
-        "power, as `lmul llm` has them",
+        help="of operands: tensor (default), row, power, block (MX) or block-up (MX with the scale rounded "
+        "up), as `lmul llm` has them",
     )
     parser.add_argument(
         "--codes",
