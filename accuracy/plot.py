@@ -95,7 +95,7 @@ def _label_panel(axis: "Axes", mul: str, errors: Errors) -> None:
 
 
 def picture_mantissas(mantissa_bits: int) -> Mantissas:
-    """Give the mantissas along a side of the picture: all, or one drawn from each of many parts."""
+    """Give the mantissas along a side of the picture: all, or a random one of each of many parts."""
     size = 1 << mantissa_bits
     parts = min(size, MOST_MANTISSAS)
     # Evenly spaced ones end in zeros, so that their products need no rounding.

@@ -20,13 +20,13 @@ MULTIPLIERS = ("mitchell", "lmul", "addm", "addc", "exact", "formula")
 """In the order of the tables."""
 
 EXHAUSTIVE_BITS = 10
-"""Up to this mantissa width all pairs of mantissas are compared, above it `PAIRS` drawn ones."""
+"""Up to this mantissa width all pairs of mantissas are compared, above it `PAIRS` random ones."""
 
 PAIRS = 2_000_000
-"""Pairs of drawn operands."""
+"""Pairs of random operands."""
 
 SEED = 241000907
-"""Of all that is drawn."""
+"""Of all that is random."""
 
 Distribution = Literal["uniform", "gaussian"]
 DISTRIBUTIONS: dict[Distribution, str] = {
@@ -78,7 +78,7 @@ def mantissa_pairs(mantissa_bits: int) -> tuple[Mantissas, Mantissas]:
     Returns
     -------
     x, y : ndarrays of int64, to be broadcast against each other
-        All 2^M x 2^M pairs, or `PAIRS` drawn ones above `EXHAUSTIVE_BITS`.
+        All 2^M x 2^M pairs, or `PAIRS` random ones above `EXHAUSTIVE_BITS`.
     """
     if mantissa_bits <= EXHAUSTIVE_BITS:
         mantissa = np.arange(1 << mantissa_bits)

@@ -36,17 +36,17 @@ class FormatReport:
     rounding : {"nearest", "truncate"}
         Of the operands.
     length : int
-        Products of a drawn dot product.
+        Products of a random dot product.
     codes : dict of str to CodeErrors
-        Rounded products of codes against their exact products, by multiplier.
+        Rounded products of bit patterns against their exact products, by multiplier.
     expected_means : dict of str to float
-        Mean errors of unrounded products of codes, from closed forms.
+        Mean errors of unrounded products of bit patterns, from closed forms.
     operands : dict of str to dict of str to Errors
         Unrounded products against the operands before rounding, by distribution and multiplier.
     dots : dict of str to dict of str to DotErrors
         The same of dot products, `gaussian` and `same_sign`.
     pairs, seed : int
-        Of what was drawn.
+        Of what was random.
     """
 
     format: Format
@@ -98,7 +98,7 @@ def format_report(format_: Format, rounding: Rounding, length: int, progress: Re
     rounding : {"nearest", "truncate"}
         Of the operands.
     length : int
-        Products of a drawn dot product.
+        Products of a random dot product.
     progress : callable
         Told the numbers of finished and of all pieces of work.
     """

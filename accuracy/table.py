@@ -27,10 +27,10 @@ ROUNDED: dict[Rounding, str] = {"nearest": "operands rounded to nearest", "trunc
 
 def format_table(report: FormatReport) -> Group:
     """Lay out the accuracy of multipliers over a format."""
-    drawn = f"{report.pairs:,} drawn pairs, seed {report.seed}"
+    pairs = f"{report.pairs:,} random pairs, seed {report.seed}"
     rounded = ROUNDED[report.rounding]
     parts: list[RenderableType] = [
-        _heading(f"{report.format.name}: rounded products of codes, against the exact product of the codes"),
+        _heading(f"{report.format.name}: rounded products of bit patterns, against their exact products"),
         _codes(report),
         Text(_codes_note(report)),
     ]
@@ -38,12 +38,12 @@ def format_table(report: FormatReport) -> Group:
         title = f"{rounded}, against them before: {DISTRIBUTIONS[distribution]}"
         parts += [Text(), _heading(f"{report.format.name}, {title}"), errors_table(errors)]
     parts += [
-        Text(f"{drawn}; exponents unbounded, products not rounded."),
+        Text(f"{pairs}; exponents unbounded, products not rounded."),
         Text(),
         _heading(f"Dot products of {report.length:,}, {rounded}"),
         dots_table({"Gaussian": report.dots["gaussian"], "same sign": report.dots["same_sign"]}),
         Text(
-            f"{_dot_count(report.dots['gaussian'])} drawn dot products, against them before quantisation. "
+            f"{_dot_count(report.dots['gaussian'])} random dot products, against them before quantisation. "
             f"Each matrix is scaled to the largest number of {report.format.name}. {DOT_NOTE}"
         ),
     ]
@@ -59,7 +59,7 @@ def operands_table(report: OperandsReport) -> Group:
     counts = f"{compared:,} of {products.products:,} products"
     scales = "" if report.scaling == "tensor" else f", scales: {report.scaling}"
     if products.drawn:
-        counts += " (steps k drawn from all)"
+        counts += " (random steps k)"
     return Group(
         _heading(f"{report.name}: {size}, {report.format.name}, {ROUNDED[report.rounding]}{scales}"),
         errors_table(products.errors),
@@ -99,7 +99,7 @@ def claims_table(claims: Claims) -> Group:
         _heading("What the paper claims"),
         _statements(claims.statements),
         Text(
-            f"RMS: relative error of {PAIRS:,} drawn products (seed {SEED}) against the operands before "
+            f"RMS: relative error of {PAIRS:,} random products (seed {SEED}) against the operands before "
             f"rounding. Comparable: at most {100 * (COMPARABLE - 1):.0f} % above it, better: below it, for "
             "uniform mantissas (shown) and for Gaussian operands. e4m3 and e5m2: exact product of operands "
             "rounded to nearest."
@@ -148,7 +148,7 @@ def _codes_note(report: FormatReport) -> str:
     pairs = (
         f"all 2^{bits} x 2^{bits} pairs of mantissas"
         if _exhaustive(report)
-        else f"{report.pairs:,} drawn pairs"
+        else f"{report.pairs:,} random pairs"
     )
     means = ", ".join(f"{mul} {_signed(mean)} %" for mul, mean in report.expected_means.items())
     return (

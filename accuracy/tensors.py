@@ -29,7 +29,7 @@ TABULATED_BITS = 6
 """Up to this mantissa width the operands of each mantissa are treated together."""
 
 MOST_PRODUCTS = 1 << 30
-"""Above `TABULATED_BITS` no more products than these are compared: of steps k that are drawn."""
+"""Above `TABULATED_BITS` no more products than these are compared: of random steps k."""
 
 KEY_SPACING = 4.0
 """More than any ratio u or v: less than 2, as a number is never rounded up by half of itself."""
@@ -50,7 +50,7 @@ class TensorErrors:
     flushed : int
         Products that count -100 % because an operand became zero.
     drawn : bool
-        Not all products were looked at, but those of steps k drawn from all.
+        Not all products were looked at, but those of random steps k.
     """
 
     errors: dict[str, Errors]

@@ -1,4 +1,4 @@
-"""Speed of the cost estimate: the timed simulation beside Icarus Verilog with SDF, and a large array.
+"""Speed of the cost estimate: the event-driven simulation beside Icarus Verilog with SDF, and a large array.
 
 `python bench/cost.py`; Icarus is Debian's package iverilog, without which its rows are left out.
 """
@@ -51,7 +51,7 @@ def mapped_design() -> Mapped:
 
 
 def timed_speed(mapped: Mapped, ports: dict[str, np.ndarray]) -> tuple[float, float]:
-    """Measure the cycles a second of our timed simulation: by time of the processor, and by the clock."""
+    """Measure the cycles a second of our event-driven simulation: by processor time, and by the clock."""
     netlist = mapped.netlist
     cycles = min(TIMED_CYCLES, len(next(iter(ports.values()))) - 1)
     steps = Steps(np.arange(cycles), np.zeros(cycles, dtype=np.intp))
@@ -115,7 +115,7 @@ def measure() -> list[Result]:
     mapped, ports = mapped_design(), one_stream()
     cells = len(mapped.netlist.instances)
     one_core, all_cores = timed_speed(mapped, ports)
-    what = f"Timed simulation, {cells} cells, one core"
+    what = f"Event-driven simulation, {cells} cells, one core"
     results = [Result(what, "cycles/s", one_core, 100_000, at_most=False)]
     for name, dump in (("dump", "dump.vcd"), ("no dump", "")) if shutil.which("iverilog") else ():
         ratio = all_cores / icarus_speed(mapped, ports, dump)

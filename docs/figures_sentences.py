@@ -79,10 +79,10 @@ README, ACCURACY, COST, HARDWARE = "README.md", "docs/accuracy.md", "docs/cost.m
 NUMERICS, VERIFICATION = "docs/numerics.md", "docs/verification.md"
 
 SENTENCES = (
-    Sentence(README, "{} outputs of {} products, every bit as", lambda: _counts("simulation")),
+    Sentence(README, "{} outputs of {} products, bit-exact", lambda: _counts("simulation")),
     Sentence(
         README,
-        "{} cycles, a step in {} % from first",
+        "{} cycles, {} % utilisation from first",
         lambda: (f"{recorded('simulation')['cycles']:,}", f"{busy('simulation'):.1f}"),
     ),
     Sentence(

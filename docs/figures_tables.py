@@ -106,7 +106,7 @@ def code_products() -> str:
         one = json.loads(errors)
         cells = f"{one['mean_percent']:+.2f} %", f"{one['mean_absolute_percent']:.2f} %", str(one["nearest"])
         rows.append([", ".join(f"`{name}`" for name in names), *cells])
-    return table(["one e4m3 product of codes", "mean", "mean magnitude", "nearest value, of 64"], rows)
+    return table(["one rounded e4m3 product", "mean", "mean magnitude", "nearest value, of 64"], rows)
 
 
 def perplexities() -> str:

@@ -17,7 +17,7 @@ from lmul.options import parameter
 
 METHODS = {
     "grid": "every design of the space",
-    "random": "designs drawn from the space",
+    "random": "random designs of the space",
     "optuna": "designs that Optuna chooses from what it has learnt",
 }
 
@@ -65,7 +65,7 @@ class Search:
     trials : int
         Points that are evaluated, unless the method is `grid`.
     seed : int
-        Of what is drawn.
+        Of what is random.
     ahead : int
         With `optuna`, points that are chosen before the result of the first of them counts. It decides what
         is chosen, the number of processes does not.

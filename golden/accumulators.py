@@ -160,9 +160,7 @@ class Fused(Accumulator):
         found = re.fullmatch(r"fused:([0-9]{1,3})(?::([0-9]{1,3})(:rne)?)?", word)
         if found is None:
             if word.partition(":")[0] == "fused":
-                raise ParameterError(
-                    "acc", f"{word!r} must be fused:F[:M[:rne]], such as fused:13:13"
-                )
+                raise ParameterError("acc", f"{word!r} must be fused:F[:M[:rne]], such as fused:13:13")
             return None
         fraction, mantissa = int(found[1]), int(found[2] or FP32.mantissa_bits)
         if fraction not in FUSED_FRACTION or mantissa not in FUSED_MANTISSA:

@@ -43,7 +43,7 @@ CAPTURED_MANTISSA_BITS = 10
 """Of the captured operands, each of which is a float16."""
 
 DRAWN, DRAWN_SEED, DRAWN_SHAPE = "drawn.npz", 1, (64, 256)
-"""The file of drawn operands that is written beside the page, and what is in it."""
+"""The file of random operands that is written beside the page, and what is in it."""
 
 SOURCES = (*MEASURED_BY, "accuracy", "report/measure.py", "report/plan.py")
 """Parts of this program that figures of a design depend on."""
@@ -93,7 +93,7 @@ class Setup:
     def matrices(self, format_: Format) -> tuple[Operands, ...]:
         """Give the operands of a format's designs.
 
-        Captured numbers have ten mantissa bits: what is wider is measured on numbers that are drawn, lest
+        Captured numbers have ten mantissa bits: what is wider is measured on random numbers, lest
         most bits of its multipliers rest.
         """
         if self.operands is None and format_.mantissa_bits > CAPTURED_MANTISSA_BITS:
@@ -219,7 +219,7 @@ def drawn_operands() -> Operands:
 
 
 def drawn_file() -> bytes:
-    """Give the drawn operands as an npz file."""
+    """Give the random operands as an npz file."""
     file = BytesIO()
     np.savez(file, a=drawn_operands().a, b=drawn_operands().b)
     return file.getvalue()

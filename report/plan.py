@@ -64,7 +64,9 @@ class Plan:
 
     Parameters
     ----------
-    formats, multipliers : sequence of str
+    formats : sequence of str
+        As `find_format` takes them; kept by their short names.
+    multipliers : sequence of str
 
     Raises
     ------
@@ -76,8 +78,8 @@ class Plan:
     multipliers: Sequence[str] = MULTIPLIERS
 
     def __post_init__(self) -> None:
-        for name in self.formats:
-            make_design("mul", format=name)
+        short = tuple(make_design("mul", format=name).format.name for name in self.formats)
+        object.__setattr__(self, "formats", short)
         for name, names in (("formats", self.formats), ("multipliers", self.multipliers)):
             if twice := [one for one in names if names.count(one) > 1]:
                 raise ParameterError(name, f"has {twice[0]} twice: name it once")

@@ -287,7 +287,7 @@ def _run(runner: Runner, run: SimulationRun, environment: Mapping[str, str]) -> 
             testcase=run.testcase,
             seed=run.seed,
             waves=run.waves,
-            # Verilator's way to begin with drawn contents of registers; Icarus does not look at it.
+            # Verilator's way to begin with random contents of registers; Icarus does not look at it.
             plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{run.seed % (1 << 31) or 1}"],
             extra_env=environment,
             build_dir=run.directory,

@@ -1,4 +1,4 @@
-"""What several test files share: drawn operands, exported designs, mapped netlists."""
+"""What several test files share: random operands, exported designs, mapped netlists."""
 
 import os
 from collections.abc import Callable

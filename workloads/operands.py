@@ -133,11 +133,11 @@ def load_operands(
         of floats or integers; numbers that float32 cannot hold exactly are rounded to nearest. Up to two
         axes in front, of batches and heads, are broadcast as by `numpy.matmul`; each matrix of them has
         scales of its own. Arrays of ml_dtypes come as bytes without a name: two of them are a bfloat16, one
-        is a code of `formats`.
+        is a bit pattern of `formats`.
     formats : tuple of two Format, optional
         Of codes in the file.
     codes : bool
-        Arrays hold codes of `formats`, not numbers.
+        Arrays hold bit patterns of `formats`, not numbers.
     scaling : str
         How numbers become codes: a name of `lmul.golden.SCALINGS`.
 
@@ -149,7 +149,7 @@ def load_operands(
     Raises
     ------
     UserError
-        If the file cannot be read, or does not hold finite matrices that can be multiplied, or codes.
+        If the file cannot be read, or does not hold finite matrices that can be multiplied, or bit patterns.
     """
     path = Path(path)
     with open_input(path, WANTED) as file:
@@ -225,7 +225,7 @@ class _Reader:
         self._check_count(math.prod(axes))
         coded = any(factor.codes is not None for factor in (a, b))
         if coded and self.scaling != "tensor":
-            unscaled = f"{self.source!r} holds codes, which nothing scales: leave "
+            unscaled = f"{self.source!r} holds bit patterns, which nothing scales: leave "
             raise UserError(unscaled, Parameter("scaling"), " out")
         a, b = a.stacked(axes), b.stacked(axes)
         for index in np.ndindex(axes):
@@ -247,7 +247,9 @@ class _Reader:
         own = E5M2 if array.dtype == E5M2_BYTES else None
         if format_ and (self.codes or own == format_ or _is_bytes(array, 1)):
             if own not in (None, format_):
-                raise UserError(f"{what} holds numbers of ml_dtypes' float8_e5m2, no codes of {format_.name}")
+                raise UserError(
+                    f"{what} holds numbers of ml_dtypes' float8_e5m2, no bit patterns of {format_.name}"
+                )
             codes = _as_codes(array, format_, what)
             return _Factor(decode(codes, format_), codes)
         if own:
@@ -354,17 +356,22 @@ def _as_reals(array: npt.NDArray[Any], what: str) -> npt.NDArray[np.float32]:
 
 
 def _as_codes(array: npt.NDArray[Any], format_: Format, what: str) -> Codes:
-    """Check that an array holds codes of a format."""
+    """Check that an array holds bit patterns of a format."""
     size = format_.dtype.itemsize
     if array.dtype == E5M2_BYTES or _is_bytes(array, size):
         array = np.ascontiguousarray(array).view(format_.dtype)
     elif array.dtype.kind not in "iu":
         raise UserError(
-            f"{what} is of type {array.dtype}: codes of {format_.name} are integers, "
+            f"{what} is of type {array.dtype}: bit patterns of {format_.name} are integers, "
             f"or {size} byte{'s' * (size > 1)} each as ml_dtypes saves them"
         )
     last = (1 << format_.width) - 1
-    _refuse((array < 0) | (array > last), what, f"is no code of {format_.name}", f"integers from 0 to {last}")
+    _refuse(
+        (array < 0) | (array > last),
+        what,
+        f"is no bit pattern of {format_.name}",
+        f"integers from 0 to {last}",
+    )
     return array.astype(format_.dtype)
 
 

@@ -131,7 +131,7 @@ RmsErrors = dict[tuple[int, str, Rounding, Distribution], float]
 
 
 def recompute_claims(progress: Report) -> Claims:
-    """Recompute everything, on drawn operands that are always the same ones.
+    """Recompute everything, on random operands that are always the same.
 
     Parameters
     ----------

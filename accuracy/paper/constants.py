@@ -1,4 +1,4 @@
-"""The constant that would make integer addition most accurate, found on drawn operands.
+"""The constant that would make integer addition most accurate, found on random operands.
 
 With S = xm + ym + d, integer addition gives V = 1 + S for S < 1, 2S for S < 2 and 4(S - 1) above. Its RMS
 relative error against the operands before rounding depends on d, which need not be a power of two here.
@@ -80,7 +80,7 @@ class BestConstants:
 
 
 def best_constants(mantissa_bits: int, rounding: Rounding, pairs: int = PAIRS) -> BestConstants:
-    """Find the best l and the best real constant, on mantissas drawn uniformly.
+    """Find the best l and the best real constant, on uniformly random mantissas.
 
     Parameters
     ----------

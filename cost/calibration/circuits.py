@@ -1,7 +1,7 @@
 """The circuits that the flow is calibrated on, and the operands they are measured under.
 
-Integers are uniform over their codes; floating-point numbers are drawn from N(0, 1) and rounded to nearest.
-All change in every cycle. Adders keep the carry and integer multipliers the whole product.
+Integers are uniform over their bit patterns; floating-point numbers are random, of N(0, 1), and rounded to
+nearest. All change in every cycle. Adders keep the carry and integer multipliers the whole product.
 """
 
 from collections.abc import Iterator, Mapping

@@ -41,7 +41,7 @@ def calibration_table(calibration: Calibration) -> Group:
         _accumulations(calibration),
         Text(
             "Accumulator: its energy alone, adder and register on the same products, over that of the whole. "
-            "An exact sum's alignment counts to the multiplier. e4m3 operands and fp32 terms are drawn from "
+            "An exact sum's alignment counts to the multiplier. e4m3 operands and fp32 terms are random, of "
             f"N(0, 1), int8 ones uniform; {STREAMS} streams, seed {SEED}. Energy: {METHOD}."
         ),
     )

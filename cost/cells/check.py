@@ -82,7 +82,8 @@ def check_netlist(netlist: Netlist, design: Design) -> str:
     """Simulate a netlist and compare its results with those of the golden model.
 
     Multipliers get all pairs of codes, of formats above 8 bits those of `lmul.sim.stimulus.pairs`. The others
-    get the captured operands and drawn codes: any, finite ones, and the largest in the longest dot products.
+    get the captured operands and random bit patterns: any, finite ones, and the largest in the longest dot
+    products.
 
     Parameters
     ----------
@@ -268,7 +269,7 @@ def _products(design: Design) -> Iterator[Products]:
 
 
 def _drawn(design: Design, depth: int, rng: np.random.Generator, *, finite: bool) -> tuple[Codes, Codes]:
-    """Draw codes of every kind, or finite ones only."""
+    """Draw bit patterns of every kind, or finite ones only."""
     drawn: tuple[Codes, ...] = tuple(rng.integers(0, 1 << f.width, (SIZE, depth)) for f in design.formats)
     first, second = drawn
     if finite:

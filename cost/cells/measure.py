@@ -105,7 +105,7 @@ class Measured:
         Half of the 95 % confidence interval of the energy of a mean cycle, from drawing cycles to simulate
         with delays.
     cycles, population : int
-        Cycles that were drawn, and those that they were drawn from. Without delays, all are simulated.
+        Random cycles, and those that they were taken from. Without delays, all are simulated.
     """
 
     blocks: Mapping[str, Block]
@@ -185,7 +185,7 @@ class Simulated:
     activity : Activity
         Counts without delays, over all cycles.
     glitches : Glitches
-        Counts with delays, over drawn cycles.
+        Counts with delays, over random cycles.
     model : EnergyModel
     clock_ps : float
         The period that the energy is of.

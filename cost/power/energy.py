@@ -103,7 +103,7 @@ class EnergyModel:
         }
 
     def energy(self, timed: TimedCount | None = None) -> Energy:
-        """Add up a mean cycle, with glitches where a timed simulation counted them."""
+        """Add up a mean cycle, with glitches where an event-driven simulation counted them."""
         return sum_energies(self.by_module(timed).values())
 
     def by_module(self, timed: TimedCount | None = None) -> dict[str, Energy]:

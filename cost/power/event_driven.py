@@ -1,4 +1,4 @@
-"""Timed simulation: how often nets toggle in a cycle when gates have delays, glitches included.
+"""Event-driven simulation: how often nets toggle in a cycle when gates have delays, glitches included.
 
 A cycle starts from settled nets. Input ports change at time 0, flip-flops a clock-to-output delay later, and
 every change travels through the gates with its pin's mean delay, in whole femtoseconds. Delays are inertial,
@@ -6,7 +6,8 @@ as those of Verilog's module paths are in Icarus: when the inputs of a gate chan
 takes the function's value of one delay later, so that shorter pulses vanish. The result of a cycle is a list
 of times for each net; gate after gate merges those of its inputs.
 
-The period is long enough for all nets to settle, so cycles are independent of each other and can be drawn.
+The period is long enough for all nets to settle, so cycles are independent of each other, and a random part
+of them can be simulated.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +40,7 @@ _EVENTS_PER_NET = 64
 
 @dataclass(frozen=True)
 class TimedCount:
-    """Toggles of drawn cycles.
+    """Toggles of random cycles.
 
     Parameters
     ----------

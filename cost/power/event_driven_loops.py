@@ -1,4 +1,4 @@
-"""The loops of the timed simulation, compiled by Numba, which nothing else of a mapping needs."""
+"""The loops of the event-driven simulation, compiled by Numba, which nothing else of a mapping needs."""
 
 from typing import Any
 

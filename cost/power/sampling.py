@@ -17,13 +17,13 @@ _FIRST = 1024
 
 @dataclass(frozen=True)
 class Glitches:
-    """Glitches of drawn cycles, and how well their mean is known.
+    """Glitches of random cycles, and how well their mean is known.
 
     Parameters
     ----------
     timed : TimedCount
     population : int
-        Number of cycles that they were drawn from.
+        Number of cycles that they were taken from.
     """
 
     timed: TimedCount
@@ -34,7 +34,7 @@ class Glitches:
         """Half of the 95 % confidence interval of the mean energy of glitches in a cycle, in fJ."""
         drawn = self.timed.cycles
         spread = float(self.timed.glitch_energy.std(ddof=1)) / float(np.sqrt(drawn)) if drawn > 1 else 0.0
-        # Nothing is left to chance where all cycles were drawn.
+        # Nothing is left to chance where all cycles were simulated.
         return NORMAL_95 * spread * float(np.sqrt(1 - drawn / self.population))
 
 
@@ -46,17 +46,17 @@ def sample_glitches(
     within_fj: float,
     half_period_ps: float,
 ) -> Glitches:
-    """Simulate drawn cycles with delays until the mean energy of their glitches is known well enough.
+    """Simulate random cycles with delays until the mean energy of their glitches is known well enough.
 
     Parameters
     ----------
     netlist : TimedNetlist
     activity : Activity
-        Its counts without delays, with the ends of the drawn cycles.
+        Its counts without delays, with the ends of the random cycles.
     toggle_energy : float64 array, shape (nets,)
         What a toggle of each net takes, in fJ.
     within_fj : float
-        Half of the widest 95 % confidence interval that will do. It may stay wider where all drawn cycles
+        Half of the widest 95 % confidence interval that will do. It may stay wider where all random cycles
         have been simulated.
     half_period_ps : float
         When the clock falls.

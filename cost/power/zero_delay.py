@@ -1,7 +1,7 @@
 """Switching activity: how often each net of a netlist toggles under given operands.
 
 The simulation is cycle by cycle with zero delay, so it sees no glitches; `lmul.cost.power.event_driven` adds
-them for steps that are drawn here. Sixty-four cases run at once in the bits of a word: consecutive cycles
+them for random steps. Sixty-four cases run at once in the bits of a word: consecutive cycles
 where there are no flip-flops, else independent streams.
 """
 
@@ -525,7 +525,7 @@ class _Sequential(_Simulation):
             self._ends[end, steps] = bits[:, self._steps.streams[steps]].T
 
     def _steps_of(self, cycle: int) -> NDArray[np.intp]:
-        """Give the places of the drawn steps that begin in a cycle."""
+        """Give the places of the random steps that begin in a cycle."""
         order, starts = self._steps_by_cycle
         return order[starts[cycle] : starts[cycle + 1]] if cycle >= 0 else order[:0]
 

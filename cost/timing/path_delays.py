@@ -1,4 +1,4 @@
-"""Delays from pin to pin of every instance: what a timed simulation and an SDF file are made of.
+"""Delays from pin to pin of every instance: what an event-driven simulation and an SDF file are made of.
 
 Static timing gives the slews; a delay is then read from the library's tables at the load of the output.
 Where several arcs lead from one pin to one edge of an output (both edges of the pin, other pins high or

@@ -1,7 +1,7 @@
 """Every pair of codes, or a billion of fp32, through every multiplier: `python -m lmul.evidence.exhaustive`.
 
 Formats of up to 8 bits: all multipliers and policies, RTL and mapped netlists. bf16 and fp16: all 2^32 pairs.
-fp32: drawn pairs, and all pairs of thousands of edge codes. Everything is compared with the golden model,
+fp32: random pairs, and all pairs of thousands of edge codes. Everything is compared with the golden model,
 in the native bench, by as many processes as there are processors.
 """
 

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m lmul.evidence.mutation",
         description="Put faults into netlists one at a time; the benches of `make test` should notice each.",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the faults that are drawn (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random faults (default: 1)")
     parser.add_argument("--seconds", type=float, default=60, help="to prove one equivalent (default: 60)")
     parser.add_argument("--only", default="", help="campaigns whose part or name has this text")
     parser.add_argument("--most", type=int, help="mutants of a campaign at most; default: all that it draws")

@@ -44,7 +44,7 @@ class Campaign:
         What it is among those.
     design : Design
     count : int
-        How many faults are drawn.
+        How many random faults.
     scope : str
         A name of `SCOPES`.
     testcases : sequence of str, optional
@@ -144,7 +144,7 @@ def run_campaign(
     directory : Path
         Where netlists and the simulator are built.
     seed : int
-        Of the faults that are drawn.
+        Of the random faults.
     seconds : float
         Time to prove one mutant equivalent.
     progress : callable

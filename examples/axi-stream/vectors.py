@@ -1,4 +1,4 @@
-"""Write a.hex, b.hex and c.hex for testbench.v: drawn matrices, and their products by the golden model."""
+"""Write a.hex, b.hex and c.hex for testbench.v: random matrices, and their products by the golden model."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is evaluated next: all points, or some that are drawn."""
+"""What is evaluated next: all points, or random ones."""
 
 import random
 

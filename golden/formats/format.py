@@ -151,6 +151,27 @@ FORMATS = {
     )
 }
 
+OTHER_NAMES = {
+    "float8_e4m3fn": "e4m3",
+    "float8_e5m2": "e5m2",
+    "float8_e3m4": "e3m4",
+    "float6_e3m2fn": "e3m2",
+    "float6_e2m3fn": "e2m3",
+    "float4_e2m1fn": "e2m1",
+    "bfloat16": "bf16",
+    "float16": "fp16",
+    "float32": "fp32",
+}
+"""What ml_dtypes, NumPy and PyTorch call the formats."""
+
+_NOT_OURS = {
+    "float8_e4m3": "has infinities, and e4m3 has none: it must be float8_e4m3fn",
+    "float8_e4m3fnuz": "has another bias and no -0: it must be float8_e4m3fn",
+    "float8_e4m3b11fnuz": "has another bias and no -0: it must be float8_e4m3fn",
+    "float8_e5m2fnuz": "has another bias and no -0: it must be float8_e5m2",
+}
+"""Names of those libraries that are taken for others of them, and why they are no formats of ours."""
+
 
 @cache
 def find_format(name: str, parameter: str = "format") -> Format:
@@ -159,6 +180,7 @@ def find_format(name: str, parameter: str = "format") -> Format:
     Parameters
     ----------
     name : str
+        Or one of `OTHER_NAMES`, with or without ``torch.`` in front.
     parameter : str
         What the message calls the parameter that has this name.
 
@@ -166,7 +188,16 @@ def find_format(name: str, parameter: str = "format") -> Format:
     ------
     ParameterError
         There is no such format.
+
+    Examples
+    --------
+    >>> find_format("torch.float8_e4m3fn").name
+    'e4m3'
     """
+    other = str(name).removeprefix("torch.")
+    if other in _NOT_OURS:
+        raise ParameterError(parameter, f"{name!r} {_NOT_OURS[other]}")
+    name = OTHER_NAMES.get(other, name)
     if name in FORMATS:
         return FORMATS[name]
     fields = re.fullmatch(r"e([2-8])m([1-9]|1\d|2[0-3])", str(name))

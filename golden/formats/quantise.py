@@ -16,8 +16,8 @@ SELF_SCALED_EXPONENT_BITS = 8
 SCALINGS = {
     "tensor": "one scale for each operand",
     "row": "one for each row of the first operand and each column of the second",
-    "block": "a power of two for every 32 numbers along K, as in OCP MX",
-    "block-up": "the same, but twice as large where numbers of the 32 would saturate",
+    "block": "MX: a power of two for every 32 numbers along K",
+    "block-up": "MX with the scale rounded up where numbers of the 32 would saturate",
     "power": "a power of two for each operand; formats with 8 exponent bits are scaled too, to below 2",
 }
 

@@ -3,7 +3,7 @@
 from amaranth import Cat, Const, Module, Signal, Value
 
 
-def add_all(m: Module, rows: list[Value], ones: list[Value], bits: int, name: str) -> Signal:
+def add_all(m: Module, rows: list[Value], carry_ins: list[Value], bits: int, name: str) -> Signal:
     """Add numbers modulo 2^bits.
 
     Parameters
@@ -11,13 +11,13 @@ def add_all(m: Module, rows: list[Value], ones: list[Value], bits: int, name: st
     m : Module
     rows : list of Value
         The numbers, unsigned, of at most `bits` bits.
-    ones : list of Value
+    carry_ins : list of Value
         Single bits of weight 1, fewer than there are numbers.
     bits : int
     name : str
         Of the sum, and prefix of the signals' names.
     """
-    pair, left = compress(m, rows, ones, bits, name)
+    pair, left = compress(m, rows, carry_ins, bits, name)
     total = Signal(bits, name=name)
     without_carry = Signal(bits, name=f"{name}_without_carry")
     m.d.comb += [without_carry.eq(sum(pair, Const(0, 0))), total.eq(without_carry + sum(left, Const(0, 0)))]
@@ -25,7 +25,7 @@ def add_all(m: Module, rows: list[Value], ones: list[Value], bits: int, name: st
 
 
 def compress(
-    m: Module, rows: list[Value], ones: list[Value], bits: int, name: str
+    m: Module, rows: list[Value], carry_ins: list[Value], bits: int, name: str
 ) -> tuple[list[Value], list[Value]]:
     """Turn numbers into at most two that have the same sum modulo 2^bits.
 
@@ -37,7 +37,7 @@ def compress(
     m : Module
     rows : list of Value
         The numbers, unsigned, of at most `bits` bits.
-    ones : list of Value
+    carry_ins : list of Value
         Single bits of weight 1.
     bits : int
     name : str
@@ -46,10 +46,10 @@ def compress(
     Returns
     -------
     rows : list of Value
-    ones : list of Value
+    carry_ins : list of Value
         The single bits that are left to add: one fewer for every row of full adders.
     """
-    spare = list(ones)
+    spare = list(carry_ins)
     level = 0
     while len(rows) > 2:
         whole = len(rows) - len(rows) % 3

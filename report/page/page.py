@@ -51,7 +51,7 @@ def report_files(contents: Contents) -> dict[str, str | bytes]:
     Returns
     -------
     dict of str to str or bytes
-        By name: index.html, report.json, drawn operands, a CSV file for each table, SVG and PDF for each
+        By name: index.html, report.json, random operands, a CSV file for each table, SVG and PDF for each
         figure.
     """
     found = sections(contents)

@@ -126,7 +126,7 @@ def _accuracy(contents: Contents) -> Iterator[Row]:
             claim["what"],
             claim["recomputed"],
             claim["verdict"],
-            "single products, worked out on drawn operands",
+            "single products, worked out on random operands",
         )
 
 

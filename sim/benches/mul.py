@@ -31,7 +31,7 @@ async def operands(dut: Any) -> None:
 
 @cocotb.test
 async def codes(dut: Any) -> None:
-    """Multiply all pairs of codes, or of a wide format the drawn pairs and those of the edge codes."""
+    """Multiply all pairs of bit patterns, or of a wide format random pairs and those of the edge codes."""
     await _compare(dut, code_pairs(bench.design().format, bench.seed()))
 
 

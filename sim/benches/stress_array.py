@@ -1,4 +1,4 @@
-"""Bench of the array under pressure: drives all three streams cycle by cycle, checks rules and rows."""
+"""Bench of the array with backpressure: drives all three streams cycle by cycle, checks rules and rows."""
 
 import random
 from collections.abc import Sequence

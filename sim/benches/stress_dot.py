@@ -1,4 +1,4 @@
-"""Bench of the dot product under pressure: every cycle is drawn before, and compared."""
+"""Stress bench of the dot product: random cycles, all made before, and each compared."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Bench of the multiplier under pressure: all pairs in a drawn order, resets of a pipeline at any time."""
+"""Stress bench of the multiplier: all pairs in a random order, resets of a pipeline at any time."""
 
 from typing import Any
 

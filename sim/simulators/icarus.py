@@ -1,6 +1,6 @@
 """Icarus Verilog on a mapped netlist with delays from an SDF file: an independent count of toggles.
 
-Icarus is a simulator of its own, found on PATH; nothing but checks of our own timed simulation needs it.
+Icarus is a simulator of its own, found on PATH; nothing but checks of our event-driven simulation needs it.
 """
 
 import re

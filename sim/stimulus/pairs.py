@@ -16,9 +16,9 @@ DRAWN = 20_000
 
 
 def code_pairs(format_: Format, seed: int = 1) -> Pairs:
-    """Give pairs of codes: all of a format of up to 8 bits, of wider ones drawn ones and those of edge codes.
+    """Give pairs of codes: all of a format of up to 8 bits; of wider ones random pairs and edge codes.
 
-    Half of the drawn pairs are of any codes, the products of the other half lie near the ends of the
+    Half of the random pairs are of any codes, the products of the other half lie near the ends of the
     format's range.
 
     Returns
@@ -45,8 +45,8 @@ def draw_pairs(format_: Format, count: int, rng: np.random.Generator) -> Pairs:
 def describe_pairs(format_: Format) -> str:
     """Say what `code_pairs` gives."""
     if format_.width <= WIDEST_ALL:
-        return "all pairs of codes"
-    return f"{DRAWN:,} drawn pairs and all pairs of {len(edge_codes(format_))} edge codes"
+        return "all pairs of bit patterns"
+    return f"{DRAWN:,} random pairs and all pairs of {len(edge_codes(format_))} edge bit patterns"
 
 
 def edge_codes(format_: Format) -> NDArray[np.int64]:

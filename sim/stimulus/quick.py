@@ -1,4 +1,4 @@
-"""Drawn operands of the quick tests: codes of every kind, sizes that fill no tile, NaN storms."""
+"""Random operands of the quick tests: codes of every kind, sizes that fill no tile, NaN storms."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,6 +1,6 @@
 """Stimuli that press on a design's protocol: pauses of all patterns, resets at any time, disagreeing ends.
 
-Everything is drawn from one seed, for the design alone, before a simulation starts.
+Everything is random, from one seed, for the design alone, before a simulation starts.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ LONG_TILE = 256
 RESET_PHASES = ("idle", "loading", "in flight", "draining", "stalled", "blocked", "any")
 """What an array is doing when it is reset.
 
-`stalled`: a row waits for the sink. `blocked`: so does a beat of `a`. `any`: whatever it does after a drawn
+`stalled`: a row waits for the sink. `blocked`: so does a beat of `a`. `any`: whatever it does after a random
 number of cycles.
 """
 
@@ -86,7 +86,7 @@ MIXED_PATTERNS = ("alternating", "coin", "bursts", "slow")
 
 @dataclass(frozen=True)
 class StressTile:
-    """One tile of an array under pressure.
+    """One tile of an array with backpressure.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def _stalled(design: Design, cases: Sequence[Case], rng: np.random.Generator) ->
 
 @dataclass(frozen=True)
 class DotStimulus:
-    """Every cycle of a dot product under pressure.
+    """Every cycle of a dot product under stress.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def _garbage(cycles: int, design: Design, rng: np.random.Generator) -> Integers:
 
 
 def _spread(steps: Integers, design: Design, rng: np.random.Generator) -> Integers:
-    """Put garbage between steps, wherever a drawn pattern pauses."""
+    """Put garbage between steps, wherever a random pattern pauses."""
     names = tuple(PATTERNS) if len(steps) < LONG_TILE else SHORT_PATTERNS
     pattern = PATTERNS[names[int(rng.integers(len(names)))]](rng).astype(bool)
     periods = len(steps) // np.count_nonzero(~pattern) + 1
@@ -337,7 +337,7 @@ def _cut(piece: Integers, design: Design, rng: np.random.Generator) -> Integers:
 
 @dataclass(frozen=True)
 class MulStimulus:
-    """Every cycle of a multiplier under pressure.
+    """Every cycle of a multiplier under stress.
 
     Parameters
     ----------

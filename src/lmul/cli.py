@@ -237,14 +237,17 @@ def _add_operands(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_scaling(parser: argparse.ArgumentParser) -> None:
-    """Add how the numbers of a file become codes."""
+    """Add how the numbers of a file become bit patterns."""
     parser.add_argument(
         "--scaling",
         metavar="S",
-        help="of operands: tensor (default), row, block, block-up or power, as `lmul llm` has them",
+        help="of operands: tensor (default), row, power, block (MX) or block-up (MX with the scale rounded "
+        "up), as `lmul llm` has them",
     )
     parser.add_argument(
-        "--codes", action="store_true", help="the file holds codes of the operands' formats, not numbers"
+        "--codes",
+        action="store_true",
+        help="the file holds bit patterns of the operands' formats, not numbers",
     )
 
 
@@ -282,10 +285,10 @@ def _sim_parser(parser: Parser) -> None:
     )
     parser.add_argument("--pauses", action="store_true", help="let the streams pause at random")
     parser.add_argument(
-        "--stress", action="store_true", help="press on the design with drawn operands, pauses and resets"
+        "--stress", action="store_true", help="press on the design with random operands, pauses and resets"
     )
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="of what is drawn; default: 1, and with --stress a new one"
+        "--seed", type=int, metavar="N", help="of what is random; default: 1, and with --stress a new one"
     )
     _add_liberty(parser)
     parser.add_argument(
@@ -346,7 +349,7 @@ def _error_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rounding", choices=["nearest", "truncate"], default="nearest", help="of the operands"
     )
-    parser.add_argument("--length", type=int, default=1024, metavar="K", help="of drawn dot products")
+    parser.add_argument("--length", type=int, default=1024, metavar="K", help="of random dot products")
     parser.add_argument(
         "--claims", action="store_true", help="recompute what was published, with a verdict each"
     )
@@ -591,7 +594,7 @@ def _sim(options: argparse.Namespace) -> int:
         raise UserError("--stress draws operands and pauses of its own: leave --operands and --pauses out")
     drawn = options.stress or options.pauses
     if "seed" in options.given and not drawn and (options.four_state or not design.latency):
-        raise UserError("--seed means nothing here, where nothing is drawn: add --stress or leave it out")
+        raise UserError("--seed means nothing here, where nothing is random: add --stress or leave it out")
     if options.stress or (design.kind == "mul" and not options.operands):
         refuse_scaling(options)
     if options.stress:
@@ -666,11 +669,13 @@ def _compare(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     from lmul.golden import ACCUMULATORS, FORMATS, SPECIALS
     from lmul.golden.arguments import checked_multiplier
+    from lmul.golden.formats.format import OTHER_NAMES
     from lmul.multipliers.table import descriptions
 
+    others = {name: other for other, name in OTHER_NAMES.items()}
     formats = {
         name: f"exponent {f.exponent_bits}, mantissa {f.mantissa_bits}, largest {f.largest:g}, "
-        f"{SPECIALS[f.specials]}"
+        f"{SPECIALS[f.specials]}; also {others[name]}"
         for name, f in FORMATS.items()
     }
     formats["eXmY"] = "exponent X from 2 to 8, mantissa Y from 1 to 23, infinities and NaN"

@@ -311,7 +311,22 @@ def test_list_names_everything_there_is(capsys: pytest.CaptureFixture[str]) -> N
     text = capsys.readouterr().out
     assert all(word in text for word in ("e4m3", "lmul", "exact", "mul ", "dot ", "array"))
     assert main(["list", "formats"]) == 0
-    assert "lmul" not in capsys.readouterr().out
+    formats = capsys.readouterr().out
+    assert "lmul" not in formats
+    assert "also float8_e4m3fn" in formats
+
+
+def test_names_of_other_libraries_give_the_design_of_the_short_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "design.toml").write_text('format-b = "torch.float8_e5m2"\n')
+    options = ["--config", str(tmp_path / "design.toml"), "--format-a", "float8_e4m3fn", "--lanes=1"]
+    assert main(["verilog", "dot", *options, "-o", str(tmp_path)]) == 0
+    capsys.readouterr()
+    assert main(["verilog", "dot", "--format-a=e4m3", "--format-b=e5m2", "--lanes=1", "-o", "-"]) == 0
+    assert capsys.readouterr().out == (tmp_path / "lmul_e4m3xe5m2_dot1.v").read_text()
+    assert main(["verilog", "mul", "--format", "float8_e4m3", "-o", "-"]) == 2
+    assert "--format 'float8_e4m3' has infinities" in capsys.readouterr().err
 
 
 def test_interrupt_ends_with_status_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,11 @@
 from typing import Any
 
 import ml_dtypes
+import numpy as np
 import pytest
 
-from lmul.golden import ACCUMULATORS, FORMATS, MULTIPLIERS, OUTPUTS, Arithmetic, find_format
+from lmul.golden import ACCUMULATORS, FORMATS, MULTIPLIERS, OUTPUTS, Arithmetic, decode, find_format
+from lmul.golden.formats.format import OTHER_NAMES
 from lmul.multipliers.lmul import lmul_offset
 from tests.support.golden_cases import EXMY, IEEE_TWINS, ORACLES
 
@@ -67,10 +69,38 @@ def test_all_other_fields_are_ieee_like() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "e1m3", "e9m3", "e4m0", "e4m24", "E4M3", "e4m3 ", "e04m3", "e4m03", "fp8"]
+    "name", ["", "e1m3", "e9m3", "e4m0", "e4m24", "E4M3", "e4m3 ", "e04m3", "e4m03", "fp8", "float64"]
 )
 def test_unknown_formats_are_refused_with_what_would_be_right(name: str) -> None:
     with pytest.raises(ValueError, match="eXmY with X from 2 to 8 and Y from 1 to 23"):
+        find_format(name)
+
+
+def test_every_format_has_the_name_that_its_oracle_has() -> None:
+    assert {np.dtype(oracle).name: name for name, oracle in ORACLES.items()} == OTHER_NAMES
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_formats_of_other_names_have_the_values_of_those_dtypes(name: str) -> None:
+    format_, dtype = find_format(name), np.dtype(getattr(ml_dtypes, name, name))
+    codes = np.arange(0, 1 << format_.width, max(1, (1 << format_.width) // 4099)).astype(format_.dtype)
+    with np.errstate(invalid="ignore"):
+        theirs = codes.view(dtype).astype(np.float64)
+    np.testing.assert_array_equal(decode(codes, format_), theirs)
+    assert find_format(f"torch.{name}") is format_ is FORMATS[OTHER_NAMES[name]]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("float8_e4m3", "has infinities, and e4m3 has none: it must be float8_e4m3fn"),
+        ("torch.float8_e4m3fnuz", "has another bias and no -0: it must be float8_e4m3fn"),
+        ("float8_e4m3b11fnuz", "has another bias and no -0: it must be float8_e4m3fn"),
+        ("float8_e5m2fnuz", "has another bias and no -0: it must be float8_e5m2"),
+    ],
+)
+def test_dtypes_that_look_like_formats_are_refused_with_the_difference(name: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^format '{name}' {reason}$"):
         find_format(name)
 
 

@@ -74,7 +74,7 @@ OUTPUTS = {
 
 
 def bench(kind: str, texts: list[tuple[Design, Export]]) -> str:
-    """Write a bench that gives several designs the same drawn inputs and compares them in every cycle.
+    """Write a bench that gives several designs the same random inputs and compares them in every cycle.
 
     At its end the reset comes while a result is there and the clock stands still.
     """

@@ -44,7 +44,7 @@ def kill(directory: Path, words: tuple[str, ...], delay: float, group: bool) -> 
 
 
 def check_kills(place: Path, words: tuple[str, ...], kills: int) -> int:
-    """Kill a command at drawn moments; give how many kills found it alive."""
+    """Kill a command at random moments; give how many kills found it alive."""
     draw = random.Random(SEED)  # noqa: S311
     (place / "whole").mkdir()
     (place / TEMPORARY).mkdir()

@@ -87,6 +87,15 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
+def test_glossary_is_in_alphabetical_order_and_names_files_that_there_are() -> None:
+    text = (DOCS / "glossary.md").read_text()
+    words = re.findall(r"^\| ([^|]+) \|", text, re.M)[1:]
+    assert words == sorted(words, key=str.casefold)
+    places = re.findall(r"`([\w/]+(?:\.py|/))`", text)
+    assert len(places) > len(words) // 2
+    assert not [place for place in places if not (ROOT / place).exists()]
+
+
 def test_instance_in_the_readme_connects_every_port() -> None:
     (instance,) = re.findall(r"```verilog\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     text = export(make_design("dot", lanes=8))

@@ -109,6 +109,7 @@ def test_a_report_equals_itself_and_a_worse_one_is_told(place: Path) -> None:
         (("--formats=e9m9",), "e9m9"),
         (("--multipliers=lmul,addm",), "exact is missing"),
         (("--formats=e4m3,e5m2,e4m3",), "--formats has e4m3 twice"),
+        (("--formats=e4m3,float8_e4m3fn",), "--formats has e4m3 twice"),
         (("--multipliers=lmul,lmul,exact",), "--multipliers has lmul twice"),
         (("--formats=fp32", "--multipliers=lmul,exact"), "--formats fp32 has no dot product"),
         (("--formats=bf16", "--multipliers=lmul,exact,addc"), "'addc' is for none of bf16"),

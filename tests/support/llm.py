@@ -43,7 +43,7 @@ class ByteTokenizer:
 
 
 def tiny_model(seed: int = 1) -> Model:
-    """Give a model of two layers with drawn weights, whose tokens are bytes."""
+    """Give a model of two layers with random weights, whose tokens are bytes."""
     rng = np.random.default_rng(seed)
     kv = HIDDEN * KV_HEADS // HEADS
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (256, HIDDEN), "output_norm.weight": (HIDDEN,)}

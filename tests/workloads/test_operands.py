@@ -215,12 +215,12 @@ def test_codes_are_taken_as_they_are(tmp_path: Path) -> None:
     [
         (
             np.array([[1, 300]]),
-            r"entry \[0, 1\] is no code of e4m3, 1 of 2 are: wanted integers from 0 to 255",
+            r"entry \[0, 1\] is no bit pattern of e4m3, 1 of 2 are: wanted integers from 0 to 255",
         ),
-        (np.array([[-1, 2]]), "is no code of e4m3"),
-        (np.array([[1.0, 2.0]]), "of type float64: codes of e4m3 are integers, or 1 byte each"),
-        (np.ones((1, 2)).astype(ml_dtypes.bfloat16), "codes of e4m3 are integers, or 1 byte each"),
-        (np.ones((1, 2)).astype(ml_dtypes.float8_e5m2), "float8_e5m2, no codes of e4m3"),
+        (np.array([[-1, 2]]), "is no bit pattern of e4m3"),
+        (np.array([[1.0, 2.0]]), "of type float64: bit patterns of e4m3 are integers, or 1 byte each"),
+        (np.ones((1, 2)).astype(ml_dtypes.bfloat16), "bit patterns of e4m3 are integers, or 1 byte each"),
+        (np.ones((1, 2)).astype(ml_dtypes.float8_e5m2), "float8_e5m2, no bit patterns of e4m3"),
     ],
 )
 def test_what_is_no_code_is_refused(tmp_path: Path, array: Any, words: str) -> None:

@@ -20,7 +20,7 @@ from lmul.terminal.progress import working
 from lmul.workloads import Operands
 
 LENGTHS = range(1, 65537)
-"""Products that a drawn dot product may have."""
+"""Products that a random dot product may have."""
 
 
 def run_error(options: argparse.Namespace) -> int:
@@ -81,7 +81,7 @@ def _of_file(operands: Operands, format_: Format, options: argparse.Namespace) -
     """Compare all multipliers on the operands of one matrix product."""
     name = f"{str(options.operands)!r}, {operands.name}"
     if not all(np.isfinite(matrix).all() for matrix in (operands.a, operands.b)):
-        raise UserError(f"{name}: there are codes of NaN or infinity: wanted finite numbers")
+        raise UserError(f"{name}: there are bit patterns of NaN or infinity: wanted finite numbers")
     with working(f"Multiplying {operands.name}") as progress:
         report = operands_report(operands, format_, options.rounding, progress)
     if not report.products.errors:

@@ -105,7 +105,7 @@ def _testcase(design: Design, options: argparse.Namespace) -> str:
 
 
 def _seed(options: argparse.Namespace) -> int:
-    """Give the seed; a drawn one is told before anything else, so that the run can be had again."""
+    """Give the seed; a random one is told before anything else, so that the run can be had again."""
     seed: int = options.seed
     if seed is None:
         seed = secrets.randbelow(SEEDS) if options.stress else 1
@@ -130,17 +130,19 @@ def _print_simulation(
     design: Design, operands: Sequence[Operands], result: "Simulation", source: Path, testcase: str
 ) -> None:
     counts = f"{result.compared:,} outputs of {result.products:,} products"
-    say(f"{source}: {counts}, every bit as the model has it.")
+    say(f"{source}: {counts}, bit-exact, 0 mismatches.")
     names = operands[0].name if len(operands) == 1 else f"{len(operands)} matrix products"
     if design.kind == "mul":
         say(f"Pairs: {describe_pairs(design.format) if testcase == 'codes' else f'those of {names}'}.")
     else:
         share = 100 * result.busy / result.window
-        say(f"Operands: {names}. {result.cycles:,} cycles, a step in {share:.1f} % from first to last step.")
+        say(
+            f"Operands: {names}. {result.cycles:,} cycles, {share:.1f} % utilisation from first to last step."
+        )
 
 
 def _print_stress(name: str, result: "Simulation", source: Path) -> None:
-    say(f"{source}: {result.compared:,} outputs, every bit as the model has it.")
+    say(f"{source}: {result.compared:,} outputs, bit-exact, 0 mismatches.")
     cycles = f"{result.cycles:,} cycles, " if result.cycles else ""
     print(f"Stimulus: {cycles}fingerprint {result.stimulus[:16]}.", flush=True)
     console().print(coverage_table(name, result.coverage))

@@ -43,12 +43,12 @@ PAGES = {
     "sim": Page(
         "simulate a design's Verilog against the golden model",
         "Simulate the Verilog of a design, or its mapped netlist, and compare every bit of every result "
-        "with the golden model. The operands are tiles of a language model, all pairs of codes for mul, a "
-        "file's, or drawn. The exit status is 1 where hardware and model differ.",
+        "with the golden model. The operands are tiles of a language model, all pairs of bit patterns for "
+        "mul, a file's, or random. The exit status is 1 where hardware and model differ.",
         (
             ("sim array --rows 8 --cols 8", "on tiles of SmolLM2"),
             ("sim dot --operands OPERANDS.npz --waves", "on matrices of your own, with an FST file"),
-            ("sim dot --operands OPERANDS.npz --codes", "on codes: the bits are those of the file"),
+            ("sim dot --operands OPERANDS.npz --codes", "on bit patterns: the bits are those of the file"),
             ("sim array --stress --seed 7", "pauses, resets and extremes from one seed"),
         ),
     ),
@@ -66,7 +66,7 @@ PAGES = {
     "error": Page(
         "accuracy of every multiplier",
         "Compare the products of all multipliers with the exact ones: over all pairs of mantissas of a "
-        "format, over drawn operands, or over those of a file.",
+        "format, over random operands, or over those of a file.",
         (
             ("error --format e5m2 --plot error.png", "tables, and a picture of the errors"),
             ("error --claims", "what was published, recomputed, with a verdict each"),

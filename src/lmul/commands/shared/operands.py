@@ -16,14 +16,14 @@ from lmul.workloads import Operands, default_operands, load_operands
 def chosen_operands(
     options: argparse.Namespace, formats: tuple[Format, Format]
 ) -> tuple[tuple[Operands, ...], list[str]]:
-    """Read the operands, and note where bytes without a meaning were taken for codes.
+    """Read the operands, and note where bytes without a meaning were taken for bit patterns.
 
     Parameters
     ----------
     options : argparse.Namespace
         `operands`, `scaling` and `codes`.
     formats : tuple of two Format
-        Of the codes that a file may hold.
+        Of the bit patterns that a file may hold.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def chosen_operands(
 
 
 def refuse_scaling(options: argparse.Namespace) -> None:
-    """Refuse options of operands where codes are drawn.
+    """Refuse options of operands where operands are random.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def refuse_scaling(options: argparse.Namespace) -> None:
     """
     for name in ("scaling", "codes"):
         if getattr(options, name):
-            raise UserError(f"--{name} means nothing to drawn operands: it is for --operands")
+            raise UserError(f"--{name} means nothing to random operands: it is for --operands")
 
 
 def fit_depth(design: Design, operands: Sequence[Operands], *, asked: bool) -> tuple[Design, list[str]]:
@@ -74,7 +74,8 @@ def fit_depth(design: Design, operands: Sequence[Operands], *, asked: bool) -> t
 
 def _codes_taken(operands: Sequence[Operands], formats: tuple[Format, Format]) -> list[str]:
     return [
-        f"Array {'ab'[side]} holds bytes, as ml_dtypes saves fp8: they were taken as codes of {format_.name}."
+        f"Array {'ab'[side]} holds bytes, as ml_dtypes saves fp8: "
+        f"they were taken as bit patterns of {format_.name}."
         for side, format_ in enumerate(formats)
         if any(pair.given[side] is not None for pair in operands)
     ]
