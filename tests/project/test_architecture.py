@@ -58,8 +58,6 @@ def test_the_picture_is_of_the_imports_in_the_code() -> None:
 
 def test_the_table_has_every_part_of_every_room() -> None:
     assert rooms.PAGE.read_text() == rooms.page(), "run `python docs/rooms.py`"
-    lines = rooms.page().splitlines()
-    assert len([line for line in lines if line.startswith("| ")]) > sum(map(len, rooms.INSIDE))
 
 
 STEPS = [
