@@ -1,9 +1,10 @@
-"""Which room imports which, read from the code: the picture of docs/architecture.md.
+"""Which room imports which, and what is in each, read from the code: for docs/architecture.md.
 
-`python docs/rooms.py` writes docs/images/rooms.svg anew.
+`python docs/rooms.py` writes the picture docs/images/rooms.svg and the table of the page anew.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -11,6 +12,8 @@ from xml.sax.saxutils import escape
 SOURCE = Path(__file__).parent.parent / "src" / "lmul"
 
 PICTURE = Path(__file__).parent / "images" / "rooms.svg"
+
+PAGE = Path(__file__).parent / "architecture.md"
 
 FLOW = (
     ("common",),
@@ -257,5 +260,51 @@ def _box(name: str, x: float, y: float) -> str:
     )
 
 
+def page() -> str:
+    """Give the page with the table of what is in each room between its marks."""
+    lines = ["| room | part | what it is for | modules inside |", "|---|---|---|---|"]
+    lines += [row for names in FLOW for room in sorted(names) for row in _room_rows(room)]
+    marks = "(<!-- rooms -->\n).*?(<!-- end -->)"
+    table = "\n".join(lines)
+    return re.sub(
+        marks, lambda mark: f"{mark[1]}{table}\n{mark[2]}", PAGE.read_text(encoding="utf-8"), flags=re.S
+    )
+
+
+def _room_rows(room: str) -> Iterator[str]:
+    """Give a row for each part of a room, in the order in which they import each other."""
+    folder = SOURCE if room == "common" else SOURCE / room
+    if not folder.is_dir():
+        yield f"| `src/lmul/{room}.py` | | {_purpose(folder)} | |"
+        return
+    if room == "common":
+        parts = [path.stem for path in sorted(SOURCE.glob("*.py")) if room_of(path.stem) == "common"]
+    else:
+        parts = [name for row in INSIDE.get(room, (sorted(inside(room)),)) for name in row]
+    # Most rooms are links to folders at the top.
+    shown = f"`{folder.resolve().relative_to(SOURCE.parent.parent.resolve())}/`"
+    for number, name in enumerate(parts):
+        place = folder / name
+        modules = ""
+        if _is_folder(place):
+            modules = ", ".join(
+                f"`{path.stem}`" for path in sorted(place.glob("*.py")) if path.stem[0] != "_"
+            )
+        part = f"`{name}/`" if _is_folder(place) else f"`{name}.py`"
+        yield f"| {'' if number else shown} | {part} | {_purpose(place)} | {modules} |"
+
+
+def _is_folder(place: Path) -> bool:
+    return (place / "__init__.py").is_file()
+
+
+def _purpose(place: Path) -> str:
+    """Give the first line of the docstring of a folder or a module."""
+    path = place / "__init__.py" if _is_folder(place) else place.with_suffix(".py")
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return text.partition("\n")[0].rstrip(".")
+
+
 if __name__ == "__main__":
     PICTURE.write_text(picture(rooms()), encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")

@@ -58,6 +58,13 @@ class Arithmetic:
     ------
     ParameterError
         A name is unknown, a format is none, or a multiplier not defined for the formats.
+
+    Examples
+    --------
+    >>> from lmul.golden import Arithmetic
+    >>> arithmetic = Arithmetic(mul="exact", acc="fixed:24:-8")
+    >>> arithmetic.format.name, arithmetic.accumulator_bits, arithmetic.lsb_exponent
+    ('e4m3', 24, -8)
     """
 
     format: Format = E4M3

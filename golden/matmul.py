@@ -46,6 +46,13 @@ def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Sums:
     ------
     ValueError
         The inner sizes differ, an operand is not a matrix, or there is no such code.
+
+    Examples
+    --------
+    >>> from lmul.golden import E4M3, Arithmetic, encode, matmul_codes
+    >>> a, b = encode([[1.0, 2.0], [3.0, 4.0]], E4M3), encode([[1.0], [0.5]], E4M3)
+    >>> matmul_codes(a, b, Arithmetic(mul="exact")).values().tolist()
+    [[2.0], [5.0]]
     """
     first, second = arithmetic.formats
     x, y = as_codes(a, first), as_codes(b, second)

@@ -58,6 +58,14 @@ def matmul(
     -----
     RuntimeWarning
         Sums left the range of the accumulator, or of the output: they are saturated, or infinite.
+
+    Examples
+    --------
+    >>> from lmul.golden import Arithmetic, matmul
+    >>> matmul([[1.0, 2.0]], [[1.0], [0.5]], Arithmetic()).round(3).tolist()
+    [[2.122]]
+    >>> matmul([[1.0, 2.0]], [[1.0], [0.5]], Arithmetic(mul="exact")).round(3).tolist()
+    [[2.0]]
     """
     reals = [as_reals(operand) for operand in (a, b)]
     if min(real.ndim for real in reals) < 2 or reals[0].shape[-1] != reals[1].shape[-2]:
@@ -95,6 +103,13 @@ def quantise_factor(
     ------
     ValueError
         There is no such scaling, rounding or side, or the factor is not finite.
+
+    Examples
+    --------
+    >>> from lmul.golden import Arithmetic, quantise_factor
+    >>> rows = quantise_factor([[7.0, 3.5], [14.0, 3.5]], 0, Arithmetic(), "nearest", "row")
+    >>> rows.scale.tolist()
+    [[0.015625], [0.03125]]
     """
     check_choice("scaling", scaling, SCALINGS)
     if side not in (0, 1):
@@ -126,6 +141,16 @@ def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals
     ------
     ValueError
         More products than `spec.depth` with the `exact` accumulator.
+
+    Examples
+    --------
+    >>> from lmul.golden import Arithmetic, multiply_scaled, quantise_factor
+    >>> arithmetic = Arithmetic(mul="exact")
+    >>> x = quantise_factor([[7.0, 3.5]], 0, arithmetic, "nearest", "tensor")
+    >>> y = quantise_factor([[7.0], [-7.0]], 1, arithmetic, "nearest", "tensor")
+    >>> values, left_range = multiply_scaled(x, y, arithmetic)
+    >>> values.tolist(), left_range
+    ([[24.5]], 0)
     """
     parts = _parts(x)
     depth = max((part.stop - part.start for part in parts), default=0)

@@ -62,6 +62,13 @@ class DotAxiStream(DesignComponent, Block):
         The design is of another kind.
     UserError
         There is a model of the design, but no hardware.
+
+    Examples
+    --------
+    >>> from lmul.design import make_design
+    >>> from lmul.hdl import DotAxiStream
+    >>> len(DotAxiStream(make_design("dot", lanes=2)).s_axis_tdata)
+    32
     """
 
     kind = "dot"
@@ -142,6 +149,13 @@ class ArrayAxiStream(DesignComponent, Block):
         The design is of another kind.
     UserError
         There is a model of the design, but no hardware.
+
+    Examples
+    --------
+    >>> from lmul.design import make_design
+    >>> from lmul.hdl import ArrayAxiStream
+    >>> len(ArrayAxiStream(make_design("array", rows=2, cols=3, lanes=1)).m_axis_c_tdata)
+    96
     """
 
     kind = "array"

@@ -30,6 +30,17 @@ class Multiplier(DesignComponent):
     -------
     operands : In(stream of {a: W, b: W}), always ready
     products : Out(stream of W bits), to be taken at once
+
+    Examples
+    --------
+    >>> from lmul.design import make_design
+    >>> from lmul.golden import E4M3, decode, encode
+    >>> from lmul.hdl import Multiplier
+    >>> multiplier = Multiplier(make_design("mul", pipeline=2))
+    >>> multiplier.latency
+    2
+    >>> float(decode(multiplier.model(encode(1.5, E4M3), encode(3.0, E4M3)), E4M3))
+    4.5
     """
 
     kind = "mul"
@@ -80,6 +91,18 @@ class DotProduct(DesignComponent):
     steps : In(stream of {a: N codes, b: N codes, first: 1, last: 1}), always ready
         `first` and `last` begin and end a dot product.
     sums : Out(stream of {c: A, flags: {nan: 1, inf: 1, overflow: 1}}), to be taken at once
+
+    Examples
+    --------
+    >>> from lmul.design import make_design
+    >>> from lmul.golden import E4M3, encode
+    >>> from lmul.hdl import DotProduct
+    >>> dot = DotProduct(make_design("dot", lanes=2))
+    >>> dot.latency, dot.products_per_cycle
+    (2, 2)
+    >>> sums = dot.model(encode([[1.0, 2.0, 4.0]], E4M3), encode([[1.0], [1.0], [1.0]], E4M3))
+    >>> sums.values().tolist()
+    [[7.875]]
     """
 
     kind = "dot"

@@ -53,6 +53,12 @@ def addc_carry(mantissa_bits: int) -> Integers:
     -------
     ndarray of int64, shape (2^M, 2^M)
         Indexed by the two mantissas.
+
+    Examples
+    --------
+    >>> from lmul.golden import addc_carry
+    >>> addc_carry(2)[1].tolist()
+    [0, 0, 1, 0]
     """
     mantissa = np.arange(1 << mantissa_bits)
     x, y = mantissa[:, None], mantissa[None, :]

@@ -228,6 +228,18 @@ def read_liberty(*paths: Path, dont_use: Sequence[str] = ()) -> Library:
     UserError
         If a file cannot be read, is not Liberty, or has no cells, with the line; if the files are not of one
         library; if a pattern fits no cell.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from lmul.cost.library.reader import read_liberty
+    >>> head = 'nom_voltage : 1.1; time_unit : "1ns"; leakage_power_unit : 1nW; capacitive_load_unit(1, pf);'
+    >>> pins = 'pin(A) { direction : input; } pin(Y) { direction : output; function : "!A"; }'
+    >>> path = Path("tiny.lib")
+    >>> _ = path.write_text(f"library(tiny) {{ {head} cell(INV) {{ area : 0.5; {pins} }} }}")
+    >>> library = read_liberty(path)
+    >>> library.name, library.cells["INV"].area
+    ('tiny', 0.5)
     """
     parts = tuple((path, _read_file(path)) for path in paths)
     library = join_libraries(parts) if len(parts) > 1 else parts[0][1]

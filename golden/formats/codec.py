@@ -71,6 +71,12 @@ def encode(
     ------
     ValueError
         A value is NaN, and the format has none, or it is no real number; or a name is unknown.
+
+    Examples
+    --------
+    >>> from lmul.golden import E4M3, encode
+    >>> encode([1.0, -0.3, 1000.0], E4M3)
+    array([ 56, 170, 126], dtype=uint8)
     """
     check_format(format_)
     check_choice("rounding", rounding, ROUNDINGS)
@@ -141,6 +147,12 @@ def decode(codes: ArrayLike, format_: Format) -> NDArray[np.float32]:
     ------
     ValueError
         There is no such code.
+
+    Examples
+    --------
+    >>> from lmul.golden import E4M3, decode
+    >>> decode([56, 170, 126], E4M3).tolist()
+    [1.0, -0.3125, 448.0]
     """
     known = as_codes(codes, format_)
     if format_ == FP32:

@@ -43,6 +43,13 @@ class Format:
     ------
     ValueError
         A width is out of range, or the kind of specials unknown.
+
+    Examples
+    --------
+    >>> from lmul.golden import Format
+    >>> e3m3 = Format("e3m3", exponent_bits=3, mantissa_bits=3, specials="finite")
+    >>> e3m3.width, e3m3.bias, e3m3.largest
+    (7, 3, 30.0)
     """
 
     name: str
@@ -191,8 +198,11 @@ def find_format(name: str, parameter: str = "format") -> Format:
 
     Examples
     --------
+    >>> from lmul.golden import find_format
     >>> find_format("torch.float8_e4m3fn").name
     'e4m3'
+    >>> find_format("e5m4")
+    Format(name='e5m4', exponent_bits=5, mantissa_bits=4, specials='ieee')
     """
     other = str(name).removeprefix("torch.")
     if other in _NOT_OURS:

@@ -41,6 +41,15 @@ class Quantised:
     scale : float64, or ndarray of float64
         `decode(codes) * scale` approximates the tensor. One scale; or with `axis` those of the slices along
         it, of shape 1 there; or with `quantise_blocks` one for each block.
+
+    Examples
+    --------
+    >>> from lmul.golden import E4M3, quantise
+    >>> quantised = quantise([[7.0, -3.5]], E4M3)
+    >>> quantised.codes, float(quantised.scale)
+    (array([[126, 246]], dtype=uint8), 0.015625)
+    >>> quantised.scales().tolist()
+    [[0.015625, 0.015625]]
     """
 
     codes: Codes
@@ -76,6 +85,13 @@ def quantise(
     ------
     ValueError
         The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
+
+    Examples
+    --------
+    >>> from lmul.golden import E4M3, decode, quantise
+    >>> quantised = quantise([7.0, -3.4], E4M3)
+    >>> (decode(quantised.codes, E4M3) * quantised.scale).tolist()
+    [7.0, -3.5]
     """
     check_format(format_)
     reals = as_reals(tensor)

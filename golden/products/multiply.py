@@ -38,6 +38,13 @@ def multiply(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Codes:
     ------
     ValueError
         The operands have two formats: the result would have neither. Or there is no such code.
+
+    Examples
+    --------
+    >>> from lmul.golden import BF16, Arithmetic, decode, encode, multiply
+    >>> codes = multiply(encode([1.5, -3.0], BF16), encode([1.5, 0.25], BF16), Arithmetic(format=BF16))
+    >>> decode(codes, BF16).tolist()
+    [2.125, -0.78125]
     """
     first, second = arithmetic.formats
     if first != second:
@@ -75,6 +82,12 @@ def wide_product(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> NDArray[
     ------
     ValueError
         There is no such code.
+
+    Examples
+    --------
+    >>> from lmul.golden import E4M3, Arithmetic, encode, wide_product
+    >>> float(wide_product(encode(1.125, E4M3), encode(1.125, E4M3), Arithmetic(mul="exact")))
+    1.265625
     """
     first, second = arithmetic.formats
     x, y = split(as_codes(a, first), first, arithmetic), split(as_codes(b, second), second, arithmetic)

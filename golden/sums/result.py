@@ -31,6 +31,14 @@ class Sums:
         Sign of an infinite sum, 0 for all others.
     nan : ndarray of bool
         The sum is NaN: a product was, or infinities of both signs met.
+
+    Examples
+    --------
+    >>> from lmul.golden import E4M3, Arithmetic, encode, matmul_codes
+    >>> a, b = encode([[448.0, 448.0]], E4M3), encode([[448.0], [448.0]], E4M3)
+    >>> sums = matmul_codes(a, b, Arithmetic(mul="exact", acc="fixed:16:0", out="raw"))
+    >>> sums.raw.tolist(), sums.flags.tolist()
+    ([[32767]], [[4]])
     """
 
     arithmetic: Arithmetic

@@ -60,6 +60,14 @@ class Array(DesignComponent, Block):
         The design is of another kind.
     UserError
         There is a model of the design, but no hardware.
+
+    Examples
+    --------
+    >>> from lmul.design import make_design
+    >>> from lmul.hdl import Array
+    >>> array = Array(make_design("array", rows=2, cols=2, lanes=4))
+    >>> array.latency, array.products_per_cycle
+    (4, 16)
     """
 
     kind = "array"

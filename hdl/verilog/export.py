@@ -79,6 +79,13 @@ class Export:
     verilog : str
     description : dict of str to JSON value
         Parameters, ports, latency, throughput, tool versions.
+
+    Examples
+    --------
+    >>> from lmul.design import make_design
+    >>> from lmul.hdl import export
+    >>> list(export(make_design("mul")).files)
+    ['lmul_e4m3_mul.v', 'lmul_e4m3_mul.json', 'lmul_e4m3_mul.core']
     """
 
     name: str
@@ -127,6 +134,21 @@ def component(design: Design) -> Block:
     ------
     UserError
         There is a model of the design, but no hardware.
+
+    Examples
+    --------
+    >>> from amaranth.sim import Simulator
+    >>> from lmul.design import make_design
+    >>> from lmul.hdl import component
+    >>> multiplier = component(make_design("mul"))
+    >>> async def bench(context):
+    ...     context.set(multiplier.a, 0x3C)
+    ...     context.set(multiplier.b, 0x44)
+    ...     print(hex(context.get(multiplier.p)))
+    >>> simulator = Simulator(multiplier)
+    >>> simulator.add_testbench(bench)
+    >>> simulator.run()
+    0x49
     """
     check_built(design)
     if design.kind == "mul":
@@ -156,6 +178,14 @@ def export(design: "Design | Component", name: str | None = None) -> Export:
     UserError
         There is a model of the design, but no hardware; or a name is none in Verilog, or twice in the design;
         or the component has cells that are not written here, such as memories.
+
+    Examples
+    --------
+    >>> from lmul.design import make_design
+    >>> from lmul.hdl import export
+    >>> text = export(make_design("mul"), name="product")
+    >>> "module product (" in text.verilog, text.port_names
+    (True, ['a', 'b', 'p'])
     """
     if isinstance(design, Design):
         name = design.name if name is None else name

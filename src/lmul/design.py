@@ -358,6 +358,13 @@ def make_design(
     ------
     UserError
         A name is unknown or a value out of range.
+
+    Examples
+    --------
+    >>> from lmul.design import make_design
+    >>> design = make_design("dot", format="bf16", lanes=4)
+    >>> design.name, design.acc, design.latency
+    ('lmul_bf16_dot4_acc_fp32', 'fp32', 1)
     """
     optional = {"format_a": format_a, "format_b": format_b, "lanes": lanes} | options
     known = known_parameters(kind, options.get("pipeline", 0)) or tuple(optional)

@@ -1,5 +1,7 @@
 """The shape of the code: what imports what, how much is on a floor, what kept figures depend on."""
 
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +54,42 @@ def test_imports_are_seen_wherever_they_are() -> None:
 
 def test_the_picture_is_of_the_imports_in_the_code() -> None:
     assert rooms.PICTURE.read_text() == rooms.picture(rooms.rooms()), "run `python docs/rooms.py`"
+
+
+def test_the_table_has_every_part_of_every_room() -> None:
+    assert rooms.PAGE.read_text() == rooms.page(), "run `python docs/rooms.py`"
+
+
+STEPS = [
+    pytest.param(file, re.findall(r"`(\w+)`", names), id=f"{number}-{file}")
+    for number, (file, names) in enumerate(
+        re.findall(r"^\| `([\w/]+\.py)` \| (`.*?) \| .* \|$", rooms.PAGE.read_text(), re.MULTILINE)
+    )
+]
+"""Files and names of the walks."""
+
+
+@pytest.mark.parametrize(("file", "names"), STEPS)
+def test_a_walk_goes_by_files_and_names_that_there_are(file: str, names: list[str]) -> None:
+    assert names
+    assert set(names) <= set(defined(ast.parse((ROOT / file).read_text()).body))
+
+
+def test_files_that_the_page_names_are_there() -> None:
+    assert len(STEPS) > 40
+    paths = re.findall(r"`(\w+/[\w/]+\.py)`", rooms.PAGE.read_text())
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
+
+
+def defined(body: list[ast.stmt]) -> Iterator[str]:
+    """Give the names of functions, classes and their methods, and of constants."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        if isinstance(node, ast.ClassDef):
+            yield from defined(node.body)
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
 def folders(room: Path) -> Iterator[Path]:

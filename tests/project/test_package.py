@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from tests.support.paths import ROOT
@@ -113,6 +115,13 @@ def licences() -> list[tuple[str, str, str]]:
     """Give name, version and licence of each package in the document."""
     text = (ROOT / "docs/licences.md").read_text()
     return re.findall(r"^\| (\S+) \| (\S+) \| (.+) \| .+ \|$", text, re.MULTILINE)
+
+
+def test_citation_is_of_this_version_and_licence() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited.keys() >= {"cff-version", "message", "title", "abstract", "authors", "references"}
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
 
 
 def test_licences_of_all_requirements_are_told() -> None:

@@ -17,7 +17,7 @@ from lmul.design import (
     make_design,
 )
 from lmul.golden import ACCUMULATORS, FORMATS, OUTPUTS, OVERFLOWS, SUBNORMALS
-from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB
+from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB, FUSED_FRACTION, FUSED_MANTISSA
 from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS
 from lmul.kinds import KINDS
 from lmul.multipliers import BUILT_IN
@@ -33,6 +33,7 @@ def choices() -> dict[str, str]:
         f"{name} up to {most} mantissa bits" for name, most in widths.items() if most < MANTISSA_BITS[-1]
     ]
     fixed = f"BITS {_span(FIXED_BITS)}, LSB {_span(FIXED_LSB)}"
+    fused = f"F {_span(FUSED_FRACTION)}, M {_span(FUSED_MANTISSA)}"
     smallest = max(FORMATS[name].min_exponent for name in OUTPUTS if name in FORMATS)
     names: dict[str, Iterable[str]] = {
         "subnormals": SUBNORMALS,
@@ -45,7 +46,7 @@ def choices() -> dict[str, str]:
         "format": formats,
         **dict.fromkeys(("format-a", "format-b"), "as --format"),
         "mul": "; ".join([", ".join([*BUILT_IN, "exact, a plug-in's"]), *narrow]),
-        "acc": f"{', '.join(ACCUMULATORS)}; {fixed}; exact up to {EXACT_BITS} bits",
+        "acc": f"{', '.join(ACCUMULATORS)}; {fixed}; {fused}; exact up to {EXACT_BITS} bits",
         "out": f"{', '.join(OUTPUTS)}; no LSB below {smallest} unless raw",
         "carry": f"{', '.join(CARRIES)}; save with exact and os only",
         "pipeline": f"0 to {PIPELINE_LIMIT}",
