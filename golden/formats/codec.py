@@ -16,6 +16,12 @@ class RoundMode(StrEnum):
     """How real numbers are rounded into a format, by the names of IEEE 754-2019, 4.3.
 
     Each is the string that the command line has for it, which may be given in its place.
+
+    Examples
+    --------
+    >>> from lmul.golden import E4M3, RoundMode, decode, encode
+    >>> [float(decode(encode(1.9, E4M3, mode), E4M3)) for mode in RoundMode]
+    [1.875, 1.875]
     """
 
     roundTiesToEven = "nearest"  # noqa: N815

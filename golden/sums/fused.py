@@ -98,7 +98,7 @@ def fused_step(a: ArrayLike, b: ArrayLike, c: ArrayLike, arithmetic: Arithmetic)
         raise ParameterError("acc", f"{arithmetic.acc!r} is no fused sum: take {', '.join(Fused.WORDS)}")
     first, second = arithmetic.formats
     x, y = np.moveaxis(as_codes(a, first), -1, 0), np.moveaxis(as_codes(b, second), -1, 0)
-    start = np.ascontiguousarray(as_codes(c, FP32).astype(np.uint32)).view(np.float32)
+    start = as_codes(c, FP32).astype(np.uint32).view(np.float32)
     total = add_step(_products(x, y, arithmetic), start, arithmetic)
     return np.asarray(encode(total, FP32, "nearest", "ieee"), dtype=np.uint32)
 

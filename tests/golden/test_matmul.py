@@ -43,7 +43,7 @@ from tests.support.golden_cases import drawn_pairs, edge_codes, multipliers, wit
 
 LANES = (1, 3, 4, 8)
 MAX, MIN = 0x7E, 0xFE  # 448 and -448 in e4m3
-ACCUMULATORS = ("exact", "fixed", "fp32", "bf16", "fp16")
+ACCUMULATORS = ("exact", "fixed", "fp32", "bf16", "fp16", "fused")
 OUTPUTS = ("raw", "fp32", "bf16")
 
 PAIRS = [
@@ -74,6 +74,8 @@ def dot(pairs: list[tuple[int, int]], arithmetic: Arithmetic) -> Sums:
 
 def drawn_accumulator(rng: np.random.Generator, formats: tuple[Format, Format], acc: str) -> str:
     """Give `fixed` bits around those that the products have, sometimes few, sometimes more than 64."""
+    if acc == "fused":
+        return f"fused:{rng.integers(4, 41)}:{rng.integers(1, 24)}{rng.choice(['', ':rne'])}"
     if acc != "fixed":
         return acc
     bits = int(rng.choice([2, 3, *rng.integers(4, 40, 4), 54, 63, 64, 65, 96, 97, 200, 512]))

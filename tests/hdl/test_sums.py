@@ -25,7 +25,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "format_a": ("e4m3", "e5m2", "e3m4", "e3m2", "e2m3", "e2m1", "bf16", "fp16", "e6m5"),
     "format_b": (None, "e2m1", "e5m2", "e8m4"),
     "mul": ("lmul", "mitchell", "addm", "addc", "exact"),
-    "acc": ("exact", "fixed:24:-6", "fixed:9:3", "fixed:70:-40", "fp32", "bf16", "fp16"),
+    "acc": (
+        *("exact", "fixed:24:-6", "fixed:9:3", "fixed:70:-40", "fp32", "bf16", "fp16"),
+        *("fused:25", "fused:13:13", "fused:7:5:rne"),
+    ),
     "out": ("fp32", "bf16", "raw"),
     "lanes": (1, 2, 3, 5, 8),
     "subnormals": ("flush", "full"),
@@ -38,6 +41,22 @@ ARRAYS = [
     ("array", {"format_a": "e3m2", "format_b": "e2m1", "acc": "fixed:9:3", "lanes": 1, "rows": 3, "cols": 2}),
     ("array", {"format_a": "e5m2", "subnormals": "full", "out": "raw", "lanes": 3, "rows": 1, "cols": 2}),
     ("array", {"format": "e8m2", "acc": "fixed:9:120", "dataflow": "ws", "pipeline": 3, "cols": 2}),
+    (
+        "array",
+        {
+            "format": "e5m2",
+            "mul": "exact",
+            "acc": "h100",
+            "subnormals": "full",
+            "lanes": 3,
+            "rows": 2,
+            "cols": 1,
+        },
+    ),
+    (
+        "array",
+        {"format": "bf16", "acc": "fused:9:7:rne", "dataflow": "ws", "pipeline": 2, "lanes": 2, "cols": 2},
+    ),
 ]
 
 OUTPUTS_TOO_SMALL = [
