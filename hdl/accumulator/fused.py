@@ -16,6 +16,7 @@ from lmul.hdl.multiplier.unrounded import RawProduct, exponent_offset, largest_e
 from lmul.hdl.primitives.compressor import add_all
 from lmul.hdl.primitives.leading_zeros import leading_zeros
 from lmul.hdl.primitives.rounding import rounds_up
+from lmul.hdl.primitives.shift import normalise
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,19 @@ class Scale:
         return max(self.product_bias, FP32.bias)
 
     @property
+    def largest(self) -> int:
+        """The largest exponent of a product."""
+        return largest_exponent(self.design) + self.bias - self.product_bias
+
+    @property
+    def harmless(self) -> int:
+        """A sum aligned to this exponent loses no bit: all terms are multiples of the least product bit."""
+        return self.design.product_lsb_exponent + self.fused.fraction_bits + self.bias
+
+    @property
     def bits(self) -> int:
         """Of an exponent with that bias."""
-        products = largest_exponent(self.design) + self.bias - self.product_bias
+        products = self.largest
         running = (1 << FP32.exponent_bits) - 2 + self.bias - FP32.bias
         return max(products, running).bit_length()
 
@@ -58,6 +69,11 @@ class Scale:
     def least(self) -> int:
         """The exponent, with that bias, that a sum is aligned to at least."""
         return min(FP32.min_exponent, -108 - self.fused.fraction_bits) + self.bias
+
+    @property
+    def has_subnormals(self) -> bool:
+        """Whether there are sums below the smallest normal number, all multiples of the least product bit."""
+        return self.design.product_lsb_exponent < FP32.min_exponent
 
     @property
     def term_bits(self) -> int:
@@ -101,7 +117,7 @@ class FusedMultiplyAccumulate(Accumulator):
         finite = [replace(product, inf=None, nan=None) for product in products]
         products, step = pipeline.cut_lanes("products", finite, special)
         lanes, step = pipeline.cut_lanes("terms", [self._lane(m, n, p) for n, p in enumerate(products)], step)
-        step["largest"] = maximum(m, [lane.exponent for lane in lanes], "product")
+        step["largest"] = self._largest(m, lanes)
         lanes, step = pipeline.cut_lanes("step", lanes, step)
         self._accumulate(m, platform, lanes, step)
         self.complete(m, step)
@@ -124,6 +140,19 @@ class FusedMultiplyAccumulate(Accumulator):
         m.d.comb += exponent.eq((product.exponent + above) & product.nonzero.replicate(len(exponent)))
         significand = product.significand & product.nonzero.replicate(len(product.significand))
         return Lane(product.sign, significand, exponent)
+
+    def _largest(self, m: Module, lanes: list[Lane]) -> Value:
+        """Give the largest exponent of the products: all that are too small to cut anything count as one."""
+        lowest = self._scale.harmless
+        if lowest <= 1:
+            return maximum(m, [lane.exponent for lane in lanes], "product")
+        above = []
+        for number, lane in enumerate(lanes):
+            above.append(Signal(range(max(self._scale.largest - lowest, 1) + 1), name=f"above_{number}"))
+            m.d.comb += above[-1].eq(Mux(lane.exponent > lowest, lane.exponent - lowest, 0))
+        largest = Signal(self._scale.bits, name="largest_product")
+        m.d.comb += largest.eq(maximum(m, list(above), "product") + lowest)
+        return largest
 
     def _accumulate(self, m: Module, platform: Any, lanes: list[Lane], step: dict[str, Value]) -> None:
         """Add a step to the running sum, all within a cycle."""
@@ -202,7 +231,8 @@ def maximum(m: Module, values: list[Value], name: str, *, least: int = 0) -> Val
             m.d.comb += larger[-1].eq(Mux(x > y, x, y))
         values = larger + values[len(larger) * 2 :]
         level += 1
-    if least <= 0:
+    # No term has an exponent of 0, so that 1 bounds nothing.
+    if least <= 1:
         return values[0]
     bounded = Signal(len(values[0]), name=f"{name}_bounded")
     m.d.comb += bounded.eq(Mux(values[0] > least, values[0], least))
@@ -352,6 +382,11 @@ class FusedRound(Block):
         scale = self._scale
         # The exponent field of a sum whose leading one is on top.
         above = len(magnitude) - 1 - scale.fused.fraction_bits + FP32.bias - scale.bias
+        if not scale.has_subnormals:
+            shifted, zeros = normalise(m, magnitude, "total")
+            exponent = Signal(range((1 << scale.bits) + abs(above) + 1), name="exponent_field")
+            m.d.comb += exponent.eq((self.top + above - zeros) & shifted[-1].replicate(len(exponent)))
+            return shifted, exponent
         padding = max(0, 1 - above - max(scale.least, 1))
         wide = Cat(magnitude, Const(0, padding))
         room = Signal(range((1 << scale.bits) + abs(above) + padding + 1))

@@ -18,6 +18,7 @@ from lmul.golden import FORMATS, MULTIPLIERS, OVERFLOWS, SUBNORMALS, find_format
 from lmul.hdl import Export, export
 from lmul.multipliers.addc import ADDC_MANTISSA_BITS
 from lmul.programs.yosys import run_yosys
+from lmul.sim.simulate import SimulationRun
 from lmul.sim.simulate import simulate as simulate_verilog
 from lmul.sim.simulators.verilator import verilator_environment
 from lmul.sim.stimulus.pairs import code_pairs
@@ -180,6 +181,6 @@ def test_bench_sends_a_pair_a_cycle_into_a_pipeline(
     (design,) = chosen("bf16", ("exact", "full", "saturate", 3))
     text, path = export_to(design)
     files = ([path], text.name, ["clk", "rst", "a", "b", "p"], [], tmp_path / "build")
-    result = simulate_verilog(design, *files, testcase="codes")
+    result = simulate_verilog(SimulationRun(design, *files, testcase="codes"))
     assert result.compared == len(code_pairs(design.format))
     assert result.cycles == result.compared + design.pipeline
