@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
@@ -49,9 +49,14 @@ class Scale:
         return max(self.product_bias, FP32.bias)
 
     @property
+    def rebias(self) -> int:
+        """What is added to the exponent of a product to count it as the others."""
+        return self.bias - self.product_bias
+
+    @property
     def largest(self) -> int:
         """The largest exponent of a product."""
-        return largest_exponent(self.design) + self.bias - self.product_bias
+        return largest_exponent(self.design) + self.rebias
 
     @property
     def harmless(self) -> int:
@@ -96,7 +101,7 @@ class Lane:
     sign : Value
     significand : Value
     exponent : Value
-        With the scale's bias; 0 of what is no term.
+        As `UnroundedProduct` gives it, or with the scale's bias; 0 of what is no term.
     """
 
     sign: Value
@@ -135,23 +140,23 @@ class FusedMultiplyAccumulate(Accumulator):
         return found
 
     def _lane(self, m: Module, lane: int, product: RawProduct) -> Lane:
-        exponent = Signal(self._scale.bits, name=f"exponent_{lane}")
-        above = self._scale.bias - self._scale.product_bias
-        m.d.comb += exponent.eq((product.exponent + above) & product.nonzero.replicate(len(exponent)))
+        exponent = Signal(len(product.exponent), name=f"exponent_{lane}")
+        m.d.comb += exponent.eq(product.exponent & product.nonzero.replicate(len(exponent)))
         significand = product.significand & product.nonzero.replicate(len(product.significand))
         return Lane(product.sign, significand, exponent)
 
     def _largest(self, m: Module, lanes: list[Lane]) -> Value:
         """Give the largest exponent of the products: all that are too small to cut anything count as one."""
-        lowest = self._scale.harmless
-        if lowest <= 1:
-            return maximum(m, [lane.exponent for lane in lanes], "product")
-        above = []
-        for number, lane in enumerate(lanes):
-            above.append(Signal(range(max(self._scale.largest - lowest, 1) + 1), name=f"above_{number}"))
-            m.d.comb += above[-1].eq(Mux(lane.exponent > lowest, lane.exponent - lowest, 0))
-        largest = Signal(self._scale.bits, name="largest_product")
-        m.d.comb += largest.eq(maximum(m, list(above), "product") + lowest)
+        scale = self._scale
+        lowest = max(scale.harmless - scale.rebias, 0)
+        above: list[Value] = [lane.exponent for lane in lanes]
+        if lowest:
+            for number, lane in enumerate(lanes):
+                rank = Signal(range(max(scale.largest - scale.harmless, 1) + 1), name=f"above_{number}")
+                m.d.comb += rank.eq(Mux(lane.exponent > lowest, lane.exponent - lowest, 0))
+                above[number] = rank
+        largest = Signal(scale.bits, name="largest_product")
+        m.d.comb += largest.eq(maximum(m, above, "product") + (lowest + scale.rebias))
         return largest
 
     def _accumulate(self, m: Module, platform: Any, lanes: list[Lane], step: dict[str, Value]) -> None:
@@ -163,9 +168,12 @@ class FusedMultiplyAccumulate(Accumulator):
         augend = augend[len(below) :] if self._travels else augend
         running, infinite, nan = self._running(m, augend)
         top = maximum(m, [step["largest"], running.exponent], "top", least=scale.least)
-        placed = [(f"align_{n}", FusedAlign, lane) for n, lane in enumerate(lanes)]
-        placed.append(("align_sum", FusedAlignSum, running))
-        terms = [self._term(m, platform, *one, top) for one in placed]
+        rebased = Signal(signed(scale.bits + 1), name="top_of_products")
+        m.d.comb += rebased.eq(top - scale.rebias)
+        terms = [
+            self._term(m, platform, f"align_{n}", FusedAlign, lane, rebased) for n, lane in enumerate(lanes)
+        ]
+        terms.append(self._term(m, platform, "align_sum", FusedAlignSum, running, top))
         signs = [lane.sign for lane in lanes] + [running.sign]
         total = add_all(m, signed_rows(terms, signs, scale.total_bits), signs, scale.total_bits, "total")
         round_ = place(m, platform, "fused_round", FusedRound, self._design)
@@ -276,8 +284,8 @@ class FusedAlign(Block):
             {
                 "sign": In(1),
                 "significand": In(bits),
-                "exponent": In(scale.bits),
-                "top": In(scale.bits),
+                "exponent": In(self._exponent_bits(design)),
+                "top": In(signed(scale.bits + 1)),
                 "term": Out(scale.term_bits),
             }
         )
@@ -286,11 +294,14 @@ class FusedAlign(Block):
         """Give the bits of a significand, and those behind its binary point."""
         return design.significand_bits, design.fraction_bits
 
+    def _exponent_bits(self, design: Design) -> int:
+        return largest_exponent(design).bit_length()
+
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
         bits = len(self.term)
-        distance = Signal(len(self.exponent))
+        distance = Signal(len(self.top))
         m.d.comb += distance.eq(self.top - self.exponent)
         cut = max(-self._behind, 0)
         value: Value = Cat(Const(0, max(self._behind, 0)), self.significand)
@@ -316,6 +327,9 @@ class FusedAlignSum(FusedAlign):
     def _significand(self, design: Design) -> tuple[int, int]:
         mantissa_bits = Scale(design).fused.mantissa_bits
         return mantissa_bits + 1, mantissa_bits
+
+    def _exponent_bits(self, design: Design) -> int:
+        return Scale(design).bits
 
 
 class FusedRound(Block):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from amaranth import Const, Module, Signal, Value
 
 from lmul.design import Design
+from lmul.golden.accumulators import Fused
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -36,8 +37,14 @@ ROUNDED_CUTS = (
 """The same for a fixed-point sum that becomes a floating-point result."""
 
 
+FUSED_CUTS = ((), ("step",), *RAW_CUTS[2:])
+"""The same for a fused sum: products and their largest exponent first, since the loop of the sum is longest."""
+
+
 def sum_cuts(design: Design) -> tuple[str, ...]:
     """Give the points at which the datapath of a sum is cut."""
+    if isinstance(design.accumulator, Fused):
+        return FUSED_CUTS[design.pipeline]
     rounded = design.converts and not design.accumulator_format
     return (ROUNDED_CUTS if rounded else RAW_CUTS)[design.pipeline]
 
