@@ -54,6 +54,11 @@ class Scale:
         return self.bias - self.product_bias
 
     @property
+    def behind(self) -> int:
+        """Places of a term behind those of a significand."""
+        return self.fused.fraction_bits - self.design.fraction_bits
+
+    @property
     def largest(self) -> int:
         """The largest exponent of a product."""
         return largest_exponent(self.design) + self.rebias
@@ -82,14 +87,24 @@ class Scale:
 
     @property
     def term_bits(self) -> int:
-        """Of a term's magnitude: F behind the binary point, two before it of exact products, else one."""
+        """Of a product's magnitude: F behind the binary point, two before it of exact products, else one."""
         whole = self.design.significand_bits - self.design.fraction_bits
         return self.fused.fraction_bits + max(whole, 1)
 
     @property
+    def reach(self) -> int:
+        """Exponents by which the running sum is above all products where it has no bit in common with any."""
+        return self.term_bits + 1
+
+    @property
+    def running_bits(self) -> int:
+        """Of the running sum's magnitude, in the places of the products and above them."""
+        return self.fused.fraction_bits + 1 + self.reach
+
+    @property
     def total_bits(self) -> int:
         """Of the sum of a step's terms and the running sum, two's complement."""
-        return self.term_bits + (self.design.lanes).bit_length() + 1
+        return max(self.running_bits, self.term_bits + (self.design.lanes - 1).bit_length()) + 2
 
 
 @dataclass(frozen=True)
@@ -101,7 +116,7 @@ class Lane:
     sign : Value
     significand : Value
     exponent : Value
-        As `UnroundedProduct` gives it, or with the scale's bias; 0 of what is no term.
+        As `UnroundedProduct` gives it, 0 of what is no term; after the largest is known the distance to that.
     """
 
     sign: Value
@@ -123,6 +138,7 @@ class FusedMultiplyAccumulate(Accumulator):
         products, step = pipeline.cut_lanes("products", finite, special)
         lanes, step = pipeline.cut_lanes("terms", [self._lane(m, n, p) for n, p in enumerate(products)], step)
         step["largest"] = self._largest(m, lanes)
+        lanes = [self._distance(m, number, lane, step["largest"]) for number, lane in enumerate(lanes)]
         lanes, step = pipeline.cut_lanes("step", lanes, step)
         self._accumulate(m, platform, lanes, step)
         self.complete(m, step)
@@ -156,32 +172,43 @@ class FusedMultiplyAccumulate(Accumulator):
                 m.d.comb += rank.eq(Mux(lane.exponent > lowest, lane.exponent - lowest, 0))
                 above[number] = rank
         largest = Signal(scale.bits, name="largest_product")
-        m.d.comb += largest.eq(maximum(m, above, "product") + (lowest + scale.rebias))
+        found = Signal(scale.bits, name="largest_found")
+        m.d.comb += found.eq(maximum(m, above, "product") + (lowest + scale.rebias))
+        m.d.comb += largest.eq(Mux(found > scale.least, found, scale.least) if scale.least > 1 else found)
         return largest
 
+    def _distance(self, m: Module, number: int, lane: Lane, largest: Value) -> Lane:
+        """Give the places by which a product is shifted, all ones for those that are shifted out."""
+        bits = (self._scale.term_bits + max(-self._scale.behind, 0)).bit_length()
+        whole = Signal(len(largest), name=f"distance_{number}")
+        m.d.comb += whole.eq((largest - self._scale.rebias) - lane.exponent)
+        bits = min(bits, len(whole))
+        places = whole[:bits] | whole[bits:].any().replicate(bits)
+        return replace(lane, exponent=places)
+
     def _accumulate(self, m: Module, platform: Any, lanes: list[Lane], step: dict[str, Value]) -> None:
-        """Add a step to the running sum, all within a cycle."""
+        """Add a step to the running sum, all within a cycle, in the places of the products."""
         scale, kept = self._scale, FP32.exponent_bits + 1 + self._scale.fused.mantissa_bits
         below = Const(0, FP32.width - kept)
         own = Signal(kept, name="accumulator", reset_less=not self._clears_sum)
         augend: Value = self.augend(m, own, step)
         augend = augend[len(below) :] if self._travels else augend
         running, infinite, nan = self._running(m, augend)
-        top = maximum(m, [step["largest"], running.exponent], "top", least=scale.least)
-        rebased = Signal(signed(scale.bits + 1), name="top_of_products")
-        m.d.comb += rebased.eq(top - scale.rebias)
+        placed, cut, origin = self._place(m, running, step["largest"])
+        # All signs are told beside that of the running sum, which is positive so.
+        signs = [lane.sign ^ running.sign for lane in lanes]
         terms = [
-            self._term(m, platform, f"align_{n}", FusedAlign, lane, rebased) for n, lane in enumerate(lanes)
+            self._term(m, platform, n, *pair, cut) for n, pair in enumerate(zip(lanes, signs, strict=True))
         ]
-        terms.append(self._term(m, platform, "align_sum", FusedAlignSum, running, top))
-        signs = [lane.sign for lane in lanes] + [running.sign]
-        total = add_all(m, signed_rows(terms, signs, scale.total_bits), signs, scale.total_bits, "total")
+        rows = [*signed_rows(terms, signs, scale.total_bits), placed]
+        total = add_all(m, rows, signs, scale.total_bits, "total")
         round_ = place(m, platform, "fused_round", FusedRound, self._design)
         plus = step.get("plus", Const(0, 1)) | (infinite & ~running.sign)
         minus = step.get("minus", Const(0, 1)) | (infinite & running.sign)
         m.d.comb += [
             round_.total.eq(total),
-            round_.top.eq(top),
+            round_.sign.eq(running.sign),
+            round_.origin.eq(origin),
             round_.nan.eq(nan | step.get("nan", Const(0, 1)) | (plus & minus)),
             round_.plus.eq(plus),
             round_.minus.eq(minus),
@@ -189,6 +216,36 @@ class FusedMultiplyAccumulate(Accumulator):
         ]
         with m.If(self.en & step["valid"]):
             m.d.sync += own.eq(round_.number)
+
+    def _place(self, m: Module, running: Lane, largest: Value) -> tuple[Value, Value, Value]:
+        """Bring the running sum into the places of the products.
+
+        Returns
+        -------
+        placed : Value
+            Its magnitude.
+        cut : Value
+            Of every place of a product, whether the running sum's exponent cuts it off.
+        origin : Value
+            The exponent that places are counted from: the products' largest, or a lower one than the sum's.
+        """
+        scale = self._scale
+        places = Signal(signed(scale.bits + 2), name="sum_places")
+        above = Signal(name="sum_above")
+        origin = Signal(scale.bits, name="origin")
+        shift = Signal(scale.bits + 1, name="sum_shift")
+        m.d.comb += [
+            places.eq(largest + scale.reach - running.exponent),
+            above.eq(places[-1]),
+            origin.eq(Mux(above, running.exponent - scale.reach, largest)),
+            shift.eq(places[:-1] & (~above).replicate(scale.bits + 1)),
+        ]
+        significand = running.significand[max(len(running.significand) - scale.fused.fraction_bits - 1, 0) :]
+        value: Value = Cat(Const(0, scale.running_bits - len(significand)), significand)
+        placed = shift_right(m, value, shift, "sum_placed")
+        cut = Signal(scale.term_bits, name="cut")
+        m.d.comb += cut.eq(Cat(shift < scale.reach - place_ for place_ in range(scale.term_bits)))
+        return placed, cut, origin
 
     def _running(self, m: Module, number: Value) -> tuple[Lane, Value, Value]:
         """Take the running sum apart: as a term, and whether it is infinite or NaN."""
@@ -204,23 +261,33 @@ class FusedMultiplyAccumulate(Accumulator):
         significand = Cat(mantissa, normal) & (~special).replicate(len(mantissa) + 1)
         return Lane(number[-1], significand, exponent), special & ~mantissa.any(), special & mantissa.any()
 
-    def _term(
-        self, m: Module, platform: Any, name: str, block: "type[FusedAlign]", lane: Lane, top: Value
-    ) -> Value:
-        """Align a term, and invert it if it is negative."""
-        align = place(m, platform, name, block, self._design)
+    def _term(self, m: Module, platform: Any, number: int, lane: Lane, sign: Value, cut: Value) -> Value:
+        """Align a product, cut it, and invert it if it is negative."""
+        align = place(m, platform, f"align_{number}", FusedAlign, self._design)
         m.d.comb += [
-            align.sign.eq(lane.sign),
+            align.sign.eq(sign),
             align.significand.eq(lane.significand),
-            align.exponent.eq(lane.exponent),
-            align.top.eq(top),
+            align.distance.eq(lane.exponent),
+            align.cut.eq(cut),
         ]
         term: Value = align.term
         return term
 
 
-def maximum(m: Module, values: list[Value], name: str, *, least: int = 0) -> Value:
-    """Give the largest of some numbers, and of a constant.
+def shift_right(m: Module, value: Value, distance: Value, name: str) -> Value:
+    """Shift right by any distance; what is shifted out is lost."""
+    stages = min(len(distance), len(value).bit_length())
+    for power in range(stages):
+        shifted = Signal(len(value), name=f"{name}_{power}")
+        m.d.comb += shifted.eq(Mux(distance[power], value >> (1 << power), value))
+        value = shifted
+    if stages < len(distance):
+        value &= (~distance[stages:].any()).replicate(len(value))
+    return value
+
+
+def maximum(m: Module, values: list[Value], name: str) -> Value:
+    """Give the largest of some numbers.
 
     Parameters
     ----------
@@ -229,7 +296,6 @@ def maximum(m: Module, values: list[Value], name: str, *, least: int = 0) -> Val
         Unsigned, all of one width.
     name : str
         Prefix of the signals' names.
-    least : int
     """
     level = 0
     while len(values) > 1:
@@ -239,16 +305,11 @@ def maximum(m: Module, values: list[Value], name: str, *, least: int = 0) -> Val
             m.d.comb += larger[-1].eq(Mux(x > y, x, y))
         values = larger + values[len(larger) * 2 :]
         level += 1
-    # No term has an exponent of 0, so that 1 bounds nothing.
-    if least <= 1:
-        return values[0]
-    bounded = Signal(len(values[0]), name=f"{name}_bounded")
-    m.d.comb += bounded.eq(Mux(values[0] > least, values[0], least))
-    return bounded
+    return values[0]
 
 
 class FusedAlign(Block):
-    """Shift a significand right by the distance to the largest exponent, and invert it if it is negative.
+    """Shift a product's significand right, cut it as the running sum asks for, and invert a negative one.
 
     Combinational. What is below the last place is cut off. An inverted term is one less than the number that
     it stands for; the adders make up for it.
@@ -261,8 +322,10 @@ class FusedAlign(Block):
     -------
     sign : In(1)
     significand : In(S)
-    exponent, top : In(X)
-        Those of the term, and the largest.
+    distance : In(D)
+        From the largest exponent of the products; all ones for what is shifted out.
+    cut : In(T)
+        Of every place, whether it is cut off.
     term : Out(T)
         F bits behind the binary point.
     """
@@ -272,64 +335,34 @@ class FusedAlign(Block):
 
     sign: Signal
     significand: Signal
-    exponent: Signal
-    top: Signal
+    distance: Signal
+    cut: Signal
     term: Signal
 
     def __init__(self, design: Design) -> None:
         scale = Scale(design)
-        bits, fraction = self._significand(design)
-        self._behind = scale.fused.fraction_bits - fraction
+        self._behind = scale.behind
+        bits = scale.term_bits
+        distance = min((bits + max(-self._behind, 0)).bit_length(), scale.bits)
         super().__init__(
             {
                 "sign": In(1),
-                "significand": In(bits),
-                "exponent": In(self._exponent_bits(design)),
-                "top": In(signed(scale.bits + 1)),
-                "term": Out(scale.term_bits),
+                "significand": In(design.significand_bits),
+                "distance": In(distance),
+                "cut": In(bits),
+                "term": Out(bits),
             }
         )
-
-    def _significand(self, design: Design) -> tuple[int, int]:
-        """Give the bits of a significand, and those behind its binary point."""
-        return design.significand_bits, design.fraction_bits
-
-    def _exponent_bits(self, design: Design) -> int:
-        return largest_exponent(design).bit_length()
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        bits = len(self.term)
-        distance = Signal(len(self.top))
-        m.d.comb += distance.eq(self.top - self.exponent)
-        cut = max(-self._behind, 0)
+        bits, below = len(self.term), max(-self._behind, 0)
         value: Value = Cat(Const(0, max(self._behind, 0)), self.significand)
-        width = bits + cut
-        value = Cat(value, Const(0, width - len(value)))
-        stages = min(len(distance), width.bit_length())
-        for power in range(stages):
-            shifted = Signal(width, name=f"shifted_{power}")
-            m.d.comb += shifted.eq(Mux(distance[power], value >> (1 << power), value))
-            value = shifted
-        magnitude: Value = value[cut:]
-        if stages < len(distance):
-            magnitude &= (~distance[stages:].any()).replicate(bits)
+        value = Cat(value, Const(0, bits + below - len(value)))
+        magnitude = shift_right(m, value, self.distance, "shifted")[below:] & ~self.cut
         m.d.comb += self.term.eq(magnitude ^ self.sign.replicate(bits))
         return m
-
-
-class FusedAlignSum(FusedAlign):
-    """The same for the running sum."""
-
-    block_name = "align_sum"
-
-    def _significand(self, design: Design) -> tuple[int, int]:
-        mantissa_bits = Scale(design).fused.mantissa_bits
-        return mantissa_bits + 1, mantissa_bits
-
-    def _exponent_bits(self, design: Design) -> int:
-        return Scale(design).bits
 
 
 class FusedRound(Block):
@@ -343,7 +376,9 @@ class FusedRound(Block):
     -------
     total : In(W)
         Two's complement, F bits behind the binary point.
-    top : In(X)
+    sign : In(1)
+        Whether it has the other sign.
+    origin : In(X)
         The exponent that it counts from.
     nan, plus, minus : In(1)
         What takes the place of the number: NaN, an infinity.
@@ -355,7 +390,8 @@ class FusedRound(Block):
     sequential = False
 
     total: Signal
-    top: Signal
+    sign: Signal
+    origin: Signal
     nan: Signal
     plus: Signal
     minus: Signal
@@ -366,7 +402,8 @@ class FusedRound(Block):
         super().__init__(
             {
                 "total": In(self._scale.total_bits),
-                "top": In(self._scale.bits),
+                "sign": In(1),
+                "origin": In(self._scale.bits),
                 "nan": In(1),
                 "plus": In(1),
                 "minus": In(1),
@@ -388,7 +425,7 @@ class FusedRound(Block):
         with m.Elif(self.plus | self.minus):
             m.d.comb += self.number.eq(Cat(Const(0, mantissa_bits), infinity, self.minus))
         with m.Else():
-            m.d.comb += self.number.eq(Cat(field, sign & field.any()))
+            m.d.comb += self.number.eq(Cat(field, (sign ^ self.sign) & field.any()))
         return m
 
     def _normalise(self, m: Module, magnitude: Signal) -> tuple[Value, Value]:
@@ -399,14 +436,14 @@ class FusedRound(Block):
         if not scale.has_subnormals:
             shifted, zeros = normalise(m, magnitude, "total")
             exponent = Signal(range((1 << scale.bits) + abs(above) + 1), name="exponent_field")
-            m.d.comb += exponent.eq((self.top + above - zeros) & shifted[-1].replicate(len(exponent)))
+            m.d.comb += exponent.eq((self.origin + above - zeros) & shifted[-1].replicate(len(exponent)))
             return shifted, exponent
         padding = max(0, 1 - above - max(scale.least, 1))
         wide = Cat(magnitude, Const(0, padding))
         room = Signal(range((1 << scale.bits) + abs(above) + padding + 1))
         zeros = leading_zeros(m, Cat(Const(1, 1), wide), "total")
         places = Signal(len(zeros))
-        m.d.comb += [room.eq(self.top + (above + padding)), places.eq(Mux(zeros < room, zeros, room - 1))]
+        m.d.comb += [room.eq(self.origin + (above + padding)), places.eq(Mux(zeros < room, zeros, room - 1))]
         shifted = Signal(len(wide))
         m.d.comb += shifted.eq(wide << places)
         exponent = Signal(len(room), name="exponent_field")

@@ -38,7 +38,7 @@ ROUNDED_CUTS = (
 
 
 FUSED_CUTS = ((), ("step",), *RAW_CUTS[2:])
-"""The same for a fused sum: products and their largest exponent first, since the loop of the sum is longest."""
+"""The same for a fused sum: products and their largest exponent first, for the loop of the sum is longest."""
 
 
 def sum_cuts(design: Design) -> tuple[str, ...]:
