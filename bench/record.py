@@ -46,6 +46,9 @@ RAW = {"acc": "fixed:24:1", "out": "raw"}
 
 FAST = {"pipeline": 4, "clock": 1.0}
 
+FUSED = ("fused:25", "fused:13:13", "fused:10:7:rne", "fixed:24:1")
+"""Sums of a unit of 16 lanes as accelerators have it, and a fixed one beside them."""
+
 COSTS: tuple[dict[str, Any], ...] = (
     *({"kind": "mul", "mul": mul} for mul in ("lmul", "addm", "addc", "exact")),
     # The table of options: each by itself.
@@ -70,6 +73,11 @@ COSTS: tuple[dict[str, Any], ...] = (
     {"kind": "dot", **FAST},
     {"kind": "dot", "carry": "save", **FAST},
     *({"kind": "mul", "format": name, "mul": mul} for name in ("bf16", "fp32") for mul in ("lmul", "exact")),
+    *(
+        {"kind": "dot", "lanes": 16, "acc": acc, "out": "raw", "pipeline": 1, "mul": mul}
+        for acc in FUSED
+        for mul in ("lmul", "exact")
+    ),
 )
 """Options of `lmul cost`, the clock in ns: every design whose area, delay or energy a document shows."""
 

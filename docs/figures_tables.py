@@ -337,6 +337,25 @@ def last_bits() -> str:
     return table(["last bit", "`lmul` um2 a lane", "`lmul` / `exact` area", "energy", most], rows)
 
 
+def fused() -> str:
+    """Compare fused sums of a unit of 16 lanes with a fixed one, and both multipliers in each."""
+    rows, unit = [], {"lanes": 16, "out": "raw", "pipeline": 1}
+    fixed = cost("dot", acc="fixed:24:1", **unit)
+    for acc in ("fixed:24:1", "fused:25", "fused:13:13", "fused:10:7:rne"):
+        pair = [cost("dot", mul=mul, acc=acc, **unit) for mul in ("lmul", "exact")]
+        beside = [f"{pair[0][figure] / fixed[figure]:.2f}" for figure in (AREA, ENERGY)]
+        ratios = [ratio(figure, *pair) for figure in (AREA, ENERGY)]
+        figures = [f"{pair[0][figure]:.0f}" for figure in (AREA, ENERGY, QUIET, DELAY)]
+        rows.append([f"`{acc}`", *figures, ", ".join(beside), ", ".join(ratios)])
+    return table(
+        [
+            *("16 lanes, e4m3 `lmul`", "area, um2", "energy of a product, fJ", "without glitches, fJ"),
+            *("critical delay, ps", "area, energy / `fixed:24:1`", "`lmul` / `exact`: area, energy"),
+        ],
+        rows,
+    )
+
+
 def clocks() -> str:
     """Show what stages and a clock take."""
     save = {"carry": "save"}
@@ -487,6 +506,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         corrections,
         token,
         reached,
+        fused,
         last_bits,
         clocks,
         fpga,
