@@ -262,7 +262,7 @@ def _box(name: str, x: float, y: float) -> str:
 
 def page() -> str:
     """Give the page with the table of what is in each room between its marks."""
-    lines = ["| room | part | what it is for | modules inside |", "|---|---|---|---|"]
+    lines = ["| room | part | what it is for |", "|---|---|---|"]
     lines += [row for names in FLOW for room in sorted(names) for row in _room_rows(room)]
     marks = "(<!-- rooms -->\n).*?(<!-- end -->)"
     table = "\n".join(lines)
@@ -272,10 +272,10 @@ def page() -> str:
 
 
 def _room_rows(room: str) -> Iterator[str]:
-    """Give a row for each part of a room, in the order in which they import each other."""
+    """Give a row for each part of a room and each module in it, parts below those that they import."""
     folder = SOURCE if room == "common" else SOURCE / room
     if not folder.is_dir():
-        yield f"| `src/lmul/{room}.py` | | {_purpose(folder)} | |"
+        yield f"| `src/lmul/{room}.py` | | {_purpose(folder)} |"
         return
     if room == "common":
         parts = [path.stem for path in sorted(SOURCE.glob("*.py")) if room_of(path.stem) == "common"]
@@ -283,15 +283,19 @@ def _room_rows(room: str) -> Iterator[str]:
         parts = [name for row in INSIDE.get(room, (sorted(inside(room)),)) for name in row]
     # Most rooms are links to folders at the top.
     shown = f"`{folder.resolve().relative_to(SOURCE.parent.parent.resolve())}/`"
-    for number, name in enumerate(parts):
-        place = folder / name
-        modules = ""
-        if _is_folder(place):
-            modules = ", ".join(
-                f"`{path.stem}`" for path in sorted(place.glob("*.py")) if path.stem[0] != "_"
-            )
-        part = f"`{name}/`" if _is_folder(place) else f"`{name}.py`"
-        yield f"| {'' if number else shown} | {part} | {_purpose(place)} | {modules} |"
+    for number, row in enumerate(row for name in parts for row in _part_rows(folder / name, name)):
+        yield f"| {'' if number else shown} {row}"
+
+
+def _part_rows(place: Path, name: str) -> Iterator[str]:
+    """Give the row of a module, or those of a folder and its modules."""
+    if not _is_folder(place):
+        yield f"| `{name}.py` | {_purpose(place)} |"
+        return
+    yield f"| `{name}/` | {_purpose(place)} |"
+    for path in sorted(place.glob("*.py")):
+        if path.stem[0] != "_":
+            yield f"| `{name}/{path.name}` | {_purpose(path.with_suffix(''))} |"
 
 
 def _is_folder(place: Path) -> bool:

@@ -77,7 +77,9 @@ def test_a_walk_goes_by_files_and_names_that_there_are(file: str, names: list[st
 
 def test_files_that_the_page_names_are_there() -> None:
     assert len(STEPS) > 40
-    paths = re.findall(r"`(\w+/[\w/]+\.py)`", rooms.PAGE.read_text())
+    # In the table of rooms files are named within their room, as they were found there.
+    text = re.sub("<!-- rooms -->.*?<!-- end -->", "", rooms.PAGE.read_text(), flags=re.S)
+    paths = re.findall(r"`(\w+/[\w/]+\.py)`", text)
     assert [path for path in paths if not (ROOT / path).is_file()] == []
 
 
