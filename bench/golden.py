@@ -3,15 +3,17 @@
 `python bench/golden.py`; machines differ and are noisy, so that only the ratios mean something.
 """
 
+import os
 import time
 import tracemalloc
 from collections.abc import Callable
+from multiprocessing import get_context
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
-from results import Result, show
+from results import BILLIONS, Result, show
 
 from lmul.golden import BF16, E4M3, E5M2, Arithmetic, Format, matmul_codes, multiply, quantise, wide_product
 from lmul.terminal.progress import working
@@ -48,13 +50,34 @@ def seconds(run: Callable[[], object], reference: Callable[[], object]) -> tuple
     return float(mine), float(theirs)
 
 
-def against_blas(arithmetic: Arithmetic, goal: float) -> Result:
-    """Compare a matrix product with one of doubles of the same size."""
+def beside_blas(arithmetic: Arithmetic) -> tuple[float, float]:
+    """Time a matrix product and one of doubles of the same size, in seconds."""
     a, b = operands(arithmetic.format)
     x, y = np.random.default_rng(1).normal(size=(2, SIZE, SIZE))
-    mine, blas = seconds(lambda: matmul_codes(a, b, arithmetic), lambda: x @ y)
+    return seconds(lambda: matmul_codes(a, b, arithmetic), lambda: x @ y)
+
+
+def against_blas(arithmetic: Arithmetic, goal: float) -> Result:
+    """Compare a matrix product with one of doubles of the same size."""
+    mine, blas = beside_blas(arithmetic)
     what = f"{arithmetic.format.name} {arithmetic.mul}, exact accumulator, {SIZE}^3 / float64 BLAS"
     return Result(what, "times its time", mine / blas, goal, at_most=True)
+
+
+def fused_sums(arithmetic: Arithmetic) -> list[Result]:
+    """Measure a matrix product of fused sums on one core, alone and beside one of doubles."""
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(every)})
+    try:  # NumPy's threads are as many as a new process has cores.
+        with get_context("spawn").Pool(1) as pool:
+            mine, blas = pool.apply(beside_blas, (arithmetic,))
+    finally:
+        os.sched_setaffinity(0, every)
+    what = f"{arithmetic.format.name} {arithmetic.mul}, {arithmetic.acc}, {SIZE}^3 on one core"
+    return [
+        Result(what, BILLIONS, SIZE**3 / mine / 1e9, 6, at_most=False),
+        Result(f"{what} / float64 BLAS", "times its time", mine / blas, 8, at_most=True),
+    ]
 
 
 def against_loop(arithmetic: Arithmetic) -> Result:
@@ -104,7 +127,7 @@ def memory(arithmetic: Arithmetic) -> Result:
 
 def measure() -> list[Result]:
     """Measure everything there is a goal for."""
-    jobs: list[Callable[[], Result]] = [
+    jobs: list[Callable[[], Result | list[Result]]] = [
         lambda: against_blas(Arithmetic(), 10),
         lambda: against_blas(Arithmetic(format=E5M2), 18),
         lambda: against_blas(Arithmetic(mul="formula"), 3),
@@ -112,16 +135,22 @@ def measure() -> list[Result]:
             lambda acc=acc: against_loop(Arithmetic(acc=acc))
             for acc in ("fp32", "bf16", "fp16", "fixed:24:-4")
         ),
+        *(
+            lambda mul=mul, acc=acc: fused_sums(Arithmetic(mul=mul, acc=acc, lanes=32))
+            for acc in ("h100", "b200")
+            for mul in ("lmul", "exact")
+        ),
         lambda: against_ml_dtypes(E4M3, ml_dtypes.float8_e4m3fn, PAIRS, 5),
         lambda: against_ml_dtypes(BF16, ml_dtypes.bfloat16, PAIRS // 4, 1),
         lambda: memory(Arithmetic(depth=MEMORY_SIZE)),
         lambda: memory(Arithmetic(format=E5M2, depth=MEMORY_SIZE)),
     ]
-    results = []
+    results: list[Result] = []
     with working("Measuring the golden model") as report:
         for done, job in enumerate(jobs):
             report(done, len(jobs))
-            results.append(job())
+            found = job()
+            results += found if isinstance(found, list) else [found]
     return results
 
 

@@ -30,6 +30,7 @@ GOALS = {
     "addm,e4m3,all": None,
     "lmul,bf16,all": None,
     with_fixed_accumulator("lmul,e4m3,all"): 360.0,
+    "lmul,e4m3,all,acc=b200": 25.0,
 }
 """Seconds that a pass may take on two cores."""
 

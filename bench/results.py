@@ -13,7 +13,9 @@ from rich.table import Column, Table
 from lmul.host.files import write_json
 from lmul.terminal.console import console, say
 
-OF_MACHINE = ("s", "cycles/s")
+BILLIONS = "10^9 products/s"
+
+OF_MACHINE = ("s", "cycles/s", BILLIONS)
 """Units of figures that a slow machine makes worse."""
 
 ALIKE = 0.95

@@ -5,6 +5,7 @@ from typing import Any
 
 from lmul.errors import UserError
 from lmul.golden import ROUNDINGS, SCALINGS, SUBNORMALS, Arithmetic, find_format
+from lmul.golden.accumulators import UNITS, tensor_core
 from lmul.golden.formats.codec import Rounding
 from lmul.multipliers import plug_ins
 from lmul.multipliers.table import DESCRIPTIONS
@@ -105,8 +106,9 @@ def parse_scheme(text: str) -> Scheme | None:
     ----------
     text : str
         Words in any order, with commas between: a multiplier, a format (or two with an x between), a scope, a
-        rounding, a scaling, `flush` or `full`, and parameters such as `acc=fixed:24:-2` or `gain=1.05`.
-        `full` alone is full precision.
+        rounding, a scaling, `flush` or `full`, and parameters such as `acc=fixed:24:-2` or `gain=1.05`. The
+        name of a GPU, as in `acc=b200`, stands for its lanes too where none are given. `full` alone is full
+        precision.
 
     Returns
     -------
@@ -132,7 +134,10 @@ def parse_scheme(text: str) -> Scheme | None:
     try:
         if isinstance(formats := numeric.pop("formats", None), tuple):
             numeric |= dict(zip(("format", "format_b"), formats, strict=False))
-        return replace(Scheme(arithmetic=Arithmetic(**numeric)), **chosen)  # type: ignore[arg-type]
+        arithmetic = Arithmetic(**numeric)  # type: ignore[arg-type]
+        if arithmetic.acc in UNITS and "lanes" not in numeric:
+            arithmetic = replace(arithmetic, lanes=tensor_core(arithmetic.acc, arithmetic.formats)[2])
+        return replace(Scheme(arithmetic=arithmetic), **chosen)  # type: ignore[arg-type]
     except ValueError as error:
         raise UserError(f"arithmetic {text!r}: {error}") from None
 

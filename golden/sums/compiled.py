@@ -179,7 +179,7 @@ def _factors(
 ) -> Factors:
     """Give the factors, their products times 2^scale. Operands outside of the windows are zero."""
     form, (first, second), layout = arithmetic.product_form, windows, np.finfo(precision)
-    kind = _kind(form)
+    kind = product_kind(form)
     excess = layout.nmant - arithmetic.mantissa_bits
     zeros, offset = (0, 0), 0
     if isinstance(form, FieldSum | MarkedFieldSum):
@@ -190,17 +190,25 @@ def _factors(
     x, y = np.where(x, x, zeros[0]), np.where(y, y - offset, zeros[1])[None]
     if isinstance(form, MarkedFieldSum):
         marked_x, marked_y = (
-            form.marked(_mantissas(format_, arithmetic)).astype(x.dtype) for format_ in arithmetic.formats
+            form.marked(normalised_mantissas(format_, arithmetic)).astype(x.dtype)
+            for format_ in arithmetic.formats
         )
         x |= np.where(x == zeros[0], 0, marked_x)  # Zeros are skipped.
         # The bit that chooses is in the sum, too.
         y = np.concatenate([y, y + (marked_y << (excess + form.place)) - 1])
     integer = x.dtype.type
     rounding = integer(-1 << layout.nmant), integer(excess << layout.nmant)
-    return Factors(*_gathered(x, y, a, b), (kind, rounding), zeros[0])
+    return Factors(*gathered(x, y, a, b), (kind, rounding), zeros[0])
 
 
-def _kind(form: Form | None) -> int:
+def product_kind(form: Form | None) -> int:
+    """Give the loops' kind of products.
+
+    Raises
+    ------
+    ValueError
+        There is no loop for them.
+    """
     from lmul.golden.sums import compiled_loops as loops
 
     match form:
@@ -215,7 +223,7 @@ def _kind(form: Form | None) -> int:
     raise ValueError("there is no loop for these products")
 
 
-def _gathered(
+def gathered(
     x: NDArray[Any], y: NDArray[Any], a: NDArray[Any], b: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Give the bit patterns of codes as tiles take them, with zeros up to whole tiles."""
@@ -250,15 +258,15 @@ def _bit_patterns(
     arithmetic: Arithmetic, side: int, window: Window, scale: int, precision: type[np.floating[Any]]
 ) -> NDArray[Any]:
     """Give the float of each code of one operand, times 2^scale; 0 for zeros and outside of the window."""
-    reals, exponent = _finite_operands(arithmetic.formats[side], arithmetic.subnormals)
+    reals, exponent = finite_operands(arithmetic.formats[side], arithmetic.subnormals)
     inside = (reals != 0) & (exponent >= window[0]) & (exponent <= window[1])
     floats = (np.where(inside, reals, 0) * 2.0**scale).astype(precision)
     return floats.view(np.dtype(f"i{floats.itemsize}"))
 
 
-def _mantissas(format_: Format, arithmetic: Arithmetic) -> NDArray[np.int64]:
+def normalised_mantissas(format_: Format, arithmetic: Arithmetic) -> NDArray[np.int64]:
     """Give each code's mantissa, of a subnormal that is normalised, in the M bits of the wider operand."""
-    bits = _finite_operands(format_, arithmetic.subnormals)[0].view(np.int64)
+    bits = finite_operands(format_, arithmetic.subnormals)[0].view(np.int64)
     mask = (1 << arithmetic.mantissa_bits) - 1
     mantissas: NDArray[np.int64] = bits >> (FP64_MANTISSA_BITS - arithmetic.mantissa_bits) & mask
     return mantissas
@@ -306,7 +314,7 @@ def _run(
 
 
 @lru_cache(maxsize=16)
-def _finite_operands(format_: Format, subnormals: str) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+def finite_operands(format_: Format, subnormals: str) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Give each code's operand, zero for infinities, NaN and flushed numbers, and its exponent."""
     codes = np.arange(1 << format_.width, dtype=format_.dtype)
     reals = np.where(is_special(codes, format_), 0.0, operand_reals(codes, format_, subnormals))

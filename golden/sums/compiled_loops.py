@@ -31,7 +31,7 @@ STEP = 32
 _INDEX = ir.IntType(64)
 
 
-class _Vectors:
+class Vectors:
     """Writes LLVM's code for vectors of bit patterns, of the floats that they are, and of sums.
 
     Parameters
@@ -60,14 +60,17 @@ class _Vectors:
         return self.builder.bitcast(self.number(array, *indices), type_.as_pointer())
 
     def load(self, pointer: Any) -> Any:
+        """Read a number or a vector."""
         return self.builder.load(pointer, align=self.align)
 
     def repeated(self, number: Any) -> Any:
+        """Give a vector of one bit pattern."""
         one = self.builder.insert_element(ir.Constant(self.integers, ir.Undefined), number, _INDEX(0))
         first = ir.Constant(ir.VectorType(ir.IntType(32), self.columns), None)
         return self.builder.shuffle_vector(one, one, first)
 
     def product(self, kind: int, a: Any, b: Any, rounding: tuple[Any, Any]) -> Any:
+        """Multiply two vectors of bit patterns into one of floats."""
         builder = self.builder
         if kind in (ADDED, CHOSEN):
             return builder.bitcast(builder.add(a, b), self.reals)
@@ -81,6 +84,7 @@ class _Vectors:
         return builder.fsub(builder.fadd(exact, power), power)
 
     def add(self, total: Any, product: Any) -> Any:
+        """Add products to sums, truncated where those are integers."""
         if self.totals == self.reals:
             return self.builder.fadd(total, product)
         return self.builder.add(total, self.builder.fptosi(product, self.totals))
@@ -103,7 +107,7 @@ def _tile_adder(kind: int) -> Any:
             if isinstance(type_, numba.types.Array)
         )
         integer, total = (context.get_value_type(type_.dtype) for type_, _ in (x, sums))
-        vectors = _Vectors(context, builder, integer, total)
+        vectors = Vectors(context, builder, integer, total)
         group, panel, first, last = cgutils.unpack_tuple(builder, arguments[2], 4)
         rounding = tuple(vectors.repeated(bits) for bits in cgutils.unpack_tuple(builder, arguments[3], 2))
         start = builder.mul(panel, _INDEX(vectors.columns))

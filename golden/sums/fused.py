@@ -13,6 +13,8 @@ from lmul.golden.formats.codec import encode
 from lmul.golden.formats.format import FP32, Format, as_codes
 from lmul.golden.products.multiply import TABLE_WIDTH, wide_product
 from lmul.golden.products.operand import operand_reals
+from lmul.golden.products.specials import special_sums
+from lmul.golden.sums.fused_compiled import has_fused_loops, looped_sums
 from lmul.golden.sums.tiles import tiles
 from lmul.host.parameters import ParameterError
 from lmul.multipliers.table import NOT_ADDED
@@ -55,6 +57,21 @@ def fused_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDAr
     -------
     ndarray of float32, shape (M, N)
     """
+    if not has_fused_loops(arithmetic, a.size * b.shape[1]):
+        return _stepwise_sums(a, b, arithmetic)
+    register = looped_sums(a, b, arithmetic)
+    infinity, nan = special_sums(a, b, arithmetic)
+    # An infinite product and a sum that became too large: which was first?
+    doubtful = np.any((infinity != 0) & np.isinf(register) & (infinity != np.sign(register)), axis=1)
+    register[infinity != 0] = np.copysign(np.float32(np.inf), infinity[infinity != 0])
+    register[nan] = np.nan
+    if np.any(doubtful):
+        register[doubtful] = _stepwise_sums(a[doubtful], b, arithmetic)
+    return register
+
+
+def _stepwise_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float32]:
+    """Give those sums with NumPy."""
     register = np.zeros((len(a), b.shape[1]), dtype=np.float32)
     for rows, cols in tiles(*register.shape):
         total = register[rows, cols]
@@ -123,8 +140,7 @@ def add_step(products: Products, total: NDArray[np.float32], arithmetic: Arithme
     own_exponent = np.maximum(np.frexp(total)[1] - 1, FP32.min_exponent)
     own_exponent = np.where(own & (total != 0), own_exponent, NO_TERM)
     top = np.maximum(products.exponents.max(axis=0, initial=NO_TERM), own_exponent)
-    # Seen on silicon: -133 where F = 25, -132 where F = 24.
-    top = np.maximum(top, min(FP32.min_exponent, -108 - fused.fraction_bits))
+    top = np.maximum(top, fused.floor)
     places = fused.fraction_bits - top
     terms = np.trunc(np.ldexp(np.where(finite, products.values, 0.0), places))
     units = terms.sum(axis=0) + np.trunc(np.ldexp(np.where(own, total, 0.0).astype(np.float64), places))

@@ -275,7 +275,8 @@ def _reachable(design: Design) -> list[NDArray[np.bool_]]:
 
 
 def _with_formats(design: Design, first: Format, second: Format) -> Design:
-    return replace(design, format=first, format_b=None if first == second else second)
+    # Only products are looked at, and a GPU's sum has none of other formats.
+    return replace(design, format=first, format_b=None if first == second else second, acc="exact")
 
 
 def _stand_in(format_: Format) -> Format:

@@ -1,21 +1,28 @@
 """Fused sums: those of tensor cores to the bit, the scalar reference's, and the steps of a matrix product."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lmul.golden import (
     E4M3,
     FP32,
     Arithmetic,
     Format,
+    encode,
     find_format,
     fused_step,
     matmul_codes,
     reference,
 )
 from lmul.golden.accumulators import TENSOR_CORES, Fused, tensor_core
+from lmul.golden.products.specials import is_special
+from lmul.golden.sums.fused_compiled import Layout, has_fused_loops
+from lmul.golden.sums.result import Sums
+from lmul.host import parallel
 from tests.support.golden_cases import by_name, edge_codes, multipliers
 from tests.support.tensor_cores import MEASURED, MODELLED, arithmetic, called, canonical, combinations, steps
 
@@ -162,6 +169,122 @@ def test_a_step_of_another_sum_is_refused() -> None:
         fused_step([1], [1], 0, Arithmetic(acc="fp32"))
     with pytest.raises(ValueError, match="from 0 to 255"):
         fused_step([256], [1], 0, Arithmetic(acc="h100"))
+
+
+def codes_of(rng: np.random.Generator, format_: Format, shape: tuple[int, int], finite: bool) -> NDArray[Any]:
+    """Draw any codes, or any that are finite, a third of them zero."""
+    codes = rng.integers(0, 1 << format_.width, shape).astype(format_.dtype)
+    zero = finite & (is_special(codes, format_) | (rng.random(shape) < 1 / 3))
+    return np.where(zero, codes & format_.dtype.type(format_.sign_mask), codes)
+
+
+def both_ways(
+    cases: list[tuple[NDArray[Any], NDArray[Any], Arithmetic]], monkeypatch: pytest.MonkeyPatch
+) -> list[Sums]:
+    """Compute matrix products by loops, and check that NumPy gives the same bits and flags."""
+    monkeypatch.setattr(parallel, "FEWEST", 0)
+    assert all(has_fused_loops(own, 0) for _, _, own in cases)
+    found = [matmul_codes(*case) for case in cases]
+    monkeypatch.setattr(parallel, "COMPILED", False)
+    for case, sums in zip(cases, found, strict=True):
+        wanted = matmul_codes(*case)
+        for part in ("raw", "overflow", "infinity", "nan"):
+            np.testing.assert_array_equal(getattr(sums, part), getattr(wanted, part), err_msg=str(case[2]))
+    return found
+
+
+LOOPED = [
+    *((name, name) for name in ("e2m1", "e3m2", "e4m3", "e5m2", "e8m3", "e5m8", "e2m13", "bf16", "fp16")),
+    *(("e4m3", "e5m2"), ("bf16", "e2m3"), ("e5m2", "fp16")),
+]
+"""Formats with loops: products are single and double precision, for their exponents or their significands."""
+
+
+@pytest.mark.parametrize(("first", "second"), LOOPED)
+def test_loops_give_the_bits_of_numpy(first: str, second: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    formats = find_format(first), find_format(second)
+    muls = [mul for mul in multipliers(*formats) if mul != "formula"]
+    cases = []
+    for mul, acc, subnormals in product(muls, (*SUMS, "fused:28"), ("flush", "full")):
+        own = Arithmetic(
+            format=formats[0],
+            format_b=formats[1],
+            mul=mul,
+            acc=acc,
+            subnormals=subnormals,
+            lanes=int(rng.choice([1, 5, 32])),
+        )
+        depth, finite = int(rng.integers(1, 70)), bool(rng.integers(3))
+        a, b = codes_of(rng, formats[0], (6, depth), finite), codes_of(rng, formats[1], (depth, 19), finite)
+        cases.append((a, b, own))
+    both_ways(cases, monkeypatch)
+
+
+def test_loops_hold_the_largest_and_smallest_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = []
+    for name, mul, fraction in product(
+        ("e4m3", "e5m2", "fp16"), ("exact", "lmul", "addm"), (13, 24, 25, 26, 27)
+    ):
+        format_ = find_format(name)
+        own = Arithmetic(format=format_, mul=mul, acc=f"fused:{fraction}", lanes=32, subnormals="full")
+        ends = [format_.largest_finite, format_.largest_finite | format_.sign_mask, 1, format_.sign_mask]
+        a, b = np.repeat([ends], 64, axis=0).T, np.repeat([ends], 64, axis=0)
+        a[3, ::2] = 1
+        cases.append((a, b, own))
+    both_ways(cases, monkeypatch)
+
+
+def test_loops_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    own = Arithmetic(mul="lmul", acc="h100", lanes=32)
+    cases = [(codes_of(rng, E4M3, (9, 70), True), codes_of(rng, E4M3, (70, 1043), True), own)]
+    both_ways(cases, monkeypatch)
+
+
+TOO_LARGE = 2.0**127
+"""Twice that is beyond fp32."""
+
+INFINITE: dict[str, tuple[list[float], float]] = {
+    "too large": ([TOO_LARGE, TOO_LARGE, 1.0], np.inf),
+    "too large and back": ([TOO_LARGE, TOO_LARGE, -TOO_LARGE], np.inf),
+    "too large, then infinite": ([TOO_LARGE, TOO_LARGE, np.inf], np.inf),
+    "too large, then infinite the other way": ([-TOO_LARGE, -TOO_LARGE, np.inf], np.nan),
+    "infinite, then too large the other way": ([np.inf, -TOO_LARGE, -TOO_LARGE], np.inf),
+    "infinite both ways": ([np.inf, -np.inf, 1.0], np.nan),
+    "NaN": ([np.nan, TOO_LARGE, TOO_LARGE], np.nan),
+    "neither": ([1.0, -1.0, 0.0], 0.0),
+}
+"""Operands one after the other, each times one, and their sum."""
+
+
+@pytest.mark.parametrize("mul", ["exact", "mitchell", "addc"])
+def test_loops_tell_what_was_infinite_first(mul: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    format_ = find_format("e8m3")
+    own = Arithmetic(format=format_, mul=mul, acc="fused:25", lanes=1)
+    a = encode([terms for terms, _ in INFINITE.values()], format_, "nearest", "ieee")
+    b = encode([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]], format_)
+    sums = both_ways([(a, b, own)], monkeypatch)[0]
+    np.testing.assert_array_equal(sums.values()[:, 0], [total for _, total in INFINITE.values()])
+
+
+def test_loops_add_nothing_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, none = Arithmetic(acc="b200"), np.full((3, 4), E4M3.sign_mask)
+    sums = both_ways([(none, none.T, own), (none[:, :0], none.T[:0], own)], monkeypatch)
+    assert not any(found.raw.any() for found in sums)
+
+
+def test_double_precision_holds_products_of_any_format_with_loops() -> None:
+    widest = [find_format(name) for name in ("e8m7", "e7m8", "e6m9", "e5m10", "e2m13")]
+    for format_ in widest:
+        window = format_.min_exponent - format_.mantissa_bits, format_.bias + 1
+        assert Layout(window, window, 40, np.float64).fits
+    assert not Layout((-126, 127), (-126, 127), 4, np.float32).fits
+
+
+def test_sums_without_loops_are_told() -> None:
+    assert not has_fused_loops(Arithmetic(format=find_format("e8m10"), acc="h100"), 1 << 30)
+    assert not has_fused_loops(Arithmetic(mul="formula", acc="h100"), 1 << 30)
 
 
 def test_every_unit_has_a_name_for_each_kind_of_format() -> None:

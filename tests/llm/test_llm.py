@@ -66,6 +66,12 @@ def test_full_alone_is_full_precision() -> None:
     assert scheme_of("lmul,full").arithmetic.subnormals == "full"
 
 
+def test_a_gpu_named_for_its_sums_has_its_own_lanes() -> None:
+    assert scheme_of("lmul,bf16,acc=b200").name == "lmul,bf16,all,acc=b200,lanes=16"
+    assert scheme_of("lmul,e4m3,acc=b200,lanes=8").arithmetic.lanes == 8
+    assert scheme_of("lmul,e4m3,acc=fused:25").arithmetic.lanes == 4
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

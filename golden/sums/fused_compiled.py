@@ -1,0 +1,231 @@
+"""Fused sums by compiled loops, where Numba is installed: the bits of the NumPy ones, much faster.
+
+Factors are floats, as in `lmul.golden.sums.compiled`: float32 where all products fit its exponents and the
+terms of a step an int32; float64 for any others. The smallest product has so large an exponent that all sums
+with the bit patterns of zero stay far below it, and vanish where it leaves F bits.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.golden.accumulators import Fused
+from lmul.golden.arithmetic import Arithmetic
+from lmul.golden.formats.codec import FP64_MANTISSA_BITS
+from lmul.golden.formats.format import FP32
+from lmul.golden.products.exponents import Window, exponent_ranges
+from lmul.golden.sums.compiled import (
+    INT32_BITS,
+    WIDEST,
+    finite_operands,
+    gathered,
+    normalised_mantissas,
+    product_kind,
+)
+from lmul.golden.sums.tiles import TILE_COLUMNS
+from lmul.host.parallel import run_parts, worth_compiling
+from lmul.multipliers.forms import ExactProduct, FieldSum, Form, MarkedFieldSum, RoundedProduct
+
+CARRIES = 3
+"""Sums of fields carry less often into the exponent."""
+
+FEWEST_TERMS = 8
+"""Steps of so many products are integers of 32 bits, or are added in double precision."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How products lie in floats.
+
+    Parameters
+    ----------
+    first, second : tuple of int
+        The smallest and largest exponents of the operands.
+    fraction_bits : int
+        F.
+    precision : type
+        Of the floats.
+    """
+
+    first: Window
+    second: Window
+    fraction_bits: int
+    precision: type[np.floating[Any]]
+
+    @property
+    def spans(self) -> tuple[int, int]:
+        """How many times either operand's exponent can grow by 1."""
+        return self.first[1] - self.first[0], self.second[1] - self.second[0]
+
+    @property
+    def start(self) -> int:
+        """The exponent field of the smallest product: those of zeros end F + 2 below it."""
+        return sum(self.spans) + 2 * self.fraction_bits + 2 * CARRIES + 8
+
+    @property
+    def zeros(self) -> tuple[int, int]:
+        """Exponent fields of zero operands, to be added to any of the other's."""
+        end = self.start - self.fraction_bits - 2 - CARRIES - 1
+        return end - self.spans[1] - self.start, end - self.spans[0]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the largest product is a float, with room for the power of two that rounds it."""
+        numbers = np.finfo(self.precision)
+        largest: int = self.start + sum(self.spans) + CARRIES
+        return bool(largest + numbers.nmant < 2 * numbers.maxexp - 1)
+
+
+def has_fused_loops(arithmetic: Arithmetic, products: int) -> bool:
+    """Tell whether there are loops for the fused sums of an arithmetic, and so many products are worth it."""
+    wide = max(format_.width for format_ in arithmetic.formats) > WIDEST
+    return worth_compiling(products) and not wide and arithmetic.product_form is not None
+
+
+def looped_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float32]:
+    """Multiply matrices of codes in a fused sum, step by step. Infinities and NaN count as zero.
+
+    Parameters
+    ----------
+    a : ndarray of integer codes, shape (M, K)
+    b : ndarray of integer codes, shape (K, N)
+    arithmetic : Arithmetic
+        One that `has_fused_loops`, with a `Fused` accumulator.
+
+    Returns
+    -------
+    ndarray of float32, shape (M, N)
+        Infinite where a sum became too large on its way.
+    """
+    register = np.zeros((len(a), b.shape[1]), dtype=np.float32)
+    layout = _layout(a, b, arithmetic)
+    if layout is not None:
+        for first in range(0, b.shape[1], TILE_COLUMNS):  # Bit patterns are larger than codes.
+            columns = slice(first, first + TILE_COLUMNS)
+            register[:, columns] = _tile_sums(a, b[:, columns], arithmetic, layout)
+    return register
+
+
+def _layout(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Layout | None:
+    """Choose a layout, None where all products are zero."""
+    first, second = exponent_ranges(a, b, arithmetic)
+    if first is None or second is None:
+        return None
+    if isinstance(arithmetic.product_form, ExactProduct):  # Aligned by the exponents of normal numbers.
+        least = [format_.min_exponent for format_ in arithmetic.formats]
+        first, second = (first[0], max(first[1], least[0])), (second[0], max(second[1], least[1]))
+    fused = _fused(arithmetic)
+    single = Layout(first, second, fused.fraction_bits, np.float32)
+    enough = _most_terms(arithmetic) >= min(FEWEST_TERMS, arithmetic.lanes)
+    if enough and single.fits and _significand_bits(arithmetic) <= FP32.mantissa_bits + 1:
+        return single
+    return Layout(first, second, fused.fraction_bits, np.float64)
+
+
+def _fused(arithmetic: Arithmetic) -> Fused:
+    fused = arithmetic.accumulator
+    assert isinstance(fused, Fused)  # noqa: S101
+    return fused
+
+
+def _significand_bits(arithmetic: Arithmetic) -> int:
+    """Bits of a product before it is rounded."""
+    multiplied = isinstance(arithmetic.product_form, ExactProduct | RoundedProduct)
+    return 2 + 2 * arithmetic.mantissa_bits if multiplied else 1 + arithmetic.mantissa_bits
+
+
+def _most_terms(arithmetic: Arithmetic) -> int:
+    """Give how many terms an int32 holds the sum of: one is below 2^(F + 1), not normalised 2^(F + 2)."""
+    above = 2 if isinstance(arithmetic.product_form, ExactProduct) else 1
+    return int(2.0 ** (INT32_BITS - _fused(arithmetic).fraction_bits - above))
+
+
+def _tile_sums(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, layout: Layout
+) -> NDArray[np.float32]:
+    from lmul.golden.sums import fused_loops as loops
+
+    form, numbers = arithmetic.product_form, np.finfo(layout.precision)
+    # Exact products are aligned by the sum of the operands' exponents, which has no constant.
+    aligned = FieldSum() if isinstance(form, ExactProduct) else form
+    x_top, y_top = gathered(*_tables(_aligning(arithmetic, layout), aligned, arithmetic, layout), a, b)
+    x, y = gathered(*_tables(_operands(arithmetic, layout), form, arithmetic, layout), a, b)
+    excess = numbers.nmant - arithmetic.mantissa_bits
+    how = (
+        product_kind(form),
+        (x.dtype.type(-1 << numbers.nmant), x.dtype.type(excess << numbers.nmant)),
+        _scalars(arithmetic, layout),
+        arithmetic.lanes,
+    )
+    sums = np.zeros((len(x), x.shape[2], y.shape[1] * y.shape[3]), dtype=np.float32)
+
+    def part(groups: slice) -> None:
+        loops.add_steps(x_top[groups], x[groups], y_top, y, *how, sums[groups])
+
+    run_parts(part, len(x))
+    return sums.reshape(-1, sums.shape[2])[: len(a), : b.shape[1]]
+
+
+def _scalars(arithmetic: Arithmetic, layout: Layout) -> tuple[int, ...]:
+    """Give the numbers that are called `layout` in the loops."""
+    fused, (first, second) = _fused(arithmetic), (layout.first, layout.second)
+    return (
+        first[0] + second[0],
+        layout.start,
+        first[1] + second[1] + CARRIES,
+        fused.fraction_bits,
+        fused.floor,
+        arithmetic.lanes if layout.precision is np.float64 else _most_terms(arithmetic),
+        (FP64_MANTISSA_BITS - fused.mantissa_bits) << FP64_MANTISSA_BITS,
+        int(fused.nearest),
+    )
+
+
+def _operands(arithmetic: Arithmetic, layout: Layout) -> list[NDArray[np.float64]]:
+    """Give each code's operand of either format, zero where its exponent does not occur."""
+    operands = []
+    for format_, (lowest, highest) in zip(arithmetic.formats, (layout.first, layout.second), strict=True):
+        reals, exponents = finite_operands(format_, arithmetic.subnormals)
+        occur = (reals != 0) & (exponents >= lowest) & (exponents <= highest)
+        operands.append(np.where(occur, reals, 0.0))  # A negative zero is no zero among bit patterns.
+    return operands
+
+
+def _aligning(arithmetic: Arithmetic, layout: Layout) -> list[NDArray[np.float64]]:
+    """Give what has the exponents that products are aligned by, without sign."""
+    magnitudes = [np.abs(reals) for reals in _operands(arithmetic, layout)]
+    if not isinstance(arithmetic.product_form, ExactProduct):
+        return magnitudes
+    return [
+        np.where(reals > 0, np.maximum(2.0 ** (np.frexp(reals)[1] - 1), format_.smallest), 0.0)
+        for reals, format_ in zip(magnitudes, arithmetic.formats, strict=True)
+    ]
+
+
+def _tables(
+    reals: list[NDArray[np.float64]], form: Form | None, arithmetic: Arithmetic, layout: Layout
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give bit patterns of each code's operand, those of the second in one or two versions."""
+    numbers = np.finfo(layout.precision)
+    exponents = -layout.first[0], layout.start - numbers.maxexp + 1 - layout.second[0]
+    x, y = (
+        (real * 2.0**exponent).astype(layout.precision).view(f"i{numbers.bits // 8}")
+        for real, exponent in zip(reals, exponents, strict=True)
+    )
+    if not isinstance(form, FieldSum | MarkedFieldSum):
+        return x, y[None]
+    excess = numbers.nmant - arithmetic.mantissa_bits
+    zeros = [zero << numbers.nmant for zero in layout.zeros]
+    x = np.where(x, x - ((numbers.maxexp - 1) << numbers.nmant), zeros[0])
+    y = np.where(y, y + (arithmetic.mul_constant << excess), zeros[1])[None]
+    if isinstance(form, MarkedFieldSum):
+        marked_x, marked_y = (
+            form.marked(normalised_mantissas(format_, arithmetic)).astype(x.dtype)
+            for format_ in arithmetic.formats
+        )
+        x |= marked_x
+        # The bit that chooses is in the sum, too.
+        y = np.concatenate([y, y + (marked_y << (excess + form.place)) - 1])
+    return x, y
