@@ -50,11 +50,12 @@ def _choices(kind: str, rng: np.random.Generator) -> dict[str, Any]:
 
     # A bound from an option's range, one from around a product of e4m3, and one from anywhere.
     fixed = f"fixed:{one(2, 9, 16, 24, 32, 70, 128)}:{one(-40, -16, -8, -6, -3, 0, 1, 3)}"
+    fused = f"fused:{one(4, 9, 13, 25, 40)}:{one(1, 5, 7, 13, 23)}{one('', '', ':rne')}"
     formats = {"format": format_()} if kind == "mul" or one(0, 0, 1) == 0 else {}
     return {
         **(formats or {"format_a": format_(), "format_b": format_()}),
         "mul": one(*MULTIPLIERS),
-        "acc": one("exact", "exact", fixed, fixed, "fp32", "bf16", "fp16"),
+        "acc": one("exact", "exact", fixed, fixed, "fp32", "bf16", "fp16", fused),
         "out": one(*OUTPUTS),
         "subnormals": one(*SUBNORMALS),
         "overflow": one(*OVERFLOWS),
