@@ -264,8 +264,9 @@ def test_loops_add_subnormals_and_what_ends_as_one(format_: Format, monkeypatch:
     for mul, acc in product(("exact", "lmul"), ("fused:4", "fused:13:13:rne", "fused:25", "fused:30")):
         own = Arithmetic(format=format_, mul=mul, acc=acc, lanes=8, subnormals="full")
         for a, b in (tiny | signs, subnormal | signs, smallest | signs, smallest * 0):
-            start = starts(rng, (4, 4)) * np.float32(2.0**-20)
-            cases += [(a, b.T, own, nothing(a, b.T)), (a, b.T, own, start)]
+            small = (rng.normal(size=(4, 4)) * 2.0**-30).astype(np.float32)
+            begun = nothing(a, b.T), starts(rng, (4, 4)) * np.float32(2.0**-20), small
+            cases += [(a, b.T, own, start) for start in begun]
     both_ways(cases, monkeypatch)
 
 
