@@ -43,7 +43,9 @@ class Products:
         return Products(self.values[index], self.exponents[index])
 
 
-def fused_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float32]:
+def fused_sums(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, start: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Multiply matrices of codes in a register that a step's products are added to at once.
 
     Parameters
@@ -52,27 +54,35 @@ def fused_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDAr
     b : ndarray of integer codes, shape (K, N)
     arithmetic : Arithmetic
         With a `Fused` accumulator.
+    start : ndarray of float32, shape (M, N), optional
+        The running sums to begin with, by default zero.
 
     Returns
     -------
     ndarray of float32, shape (M, N)
     """
+    if start is None:
+        start = np.zeros((len(a), b.shape[1]), dtype=np.float32)
     if not has_fused_loops(arithmetic, a.size * b.shape[1]):
-        return _stepwise_sums(a, b, arithmetic)
-    register = looped_sums(a, b, arithmetic)
+        return _stepwise_sums(a, b, start, arithmetic)
     infinity, nan = special_sums(a, b, arithmetic)
-    # An infinite product and a sum that became too large: which was first?
-    doubtful = np.any((infinity != 0) & np.isinf(register) & (infinity != np.sign(register)), axis=1)
-    register[infinity != 0] = np.copysign(np.float32(np.inf), infinity[infinity != 0])
-    register[nan] = np.nan
-    if np.any(doubtful):
-        register[doubtful] = _stepwise_sums(a[doubtful], b, arithmetic)
+    register = looped_sums(a, b, np.where(np.isnan(start), 0, start), arithmetic)
+    # An infinite product and an infinite sum: which was first does not matter where both have one sign.
+    doubtful = (infinity != 0) & np.isinf(register) & (infinity != np.sign(register))
+    infinite = infinity != 0
+    register[infinite] = np.copysign(np.float32(np.inf), infinity[infinite])
+    register[nan | np.isnan(start)] = np.nan
+    rows = doubtful.any(axis=1)
+    if rows.any():
+        register[rows] = _stepwise_sums(a[rows], b, start[rows], arithmetic)
     return register
 
 
-def _stepwise_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float32]:
+def _stepwise_sums(
+    a: NDArray[Any], b: NDArray[Any], start: NDArray[np.float32], arithmetic: Arithmetic
+) -> NDArray[np.float32]:
     """Give those sums with NumPy."""
-    register = np.zeros((len(a), b.shape[1]), dtype=np.float32)
+    register = start.copy()
     for rows, cols in tiles(*register.shape):
         total = register[rows, cols]
         for first in range(0, a.shape[1], arithmetic.lanes):

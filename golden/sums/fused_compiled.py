@@ -84,13 +84,17 @@ def has_fused_loops(arithmetic: Arithmetic, products: int) -> bool:
     return worth_compiling(products) and not wide and arithmetic.product_form is not None
 
 
-def looped_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float32]:
-    """Multiply matrices of codes in a fused sum, step by step. Infinities and NaN count as zero.
+def looped_sums(
+    a: NDArray[Any], b: NDArray[Any], start: NDArray[np.float32], arithmetic: Arithmetic
+) -> NDArray[np.float32]:
+    """Multiply matrices of codes in a fused sum, step by step. Infinities and NaN of operands count as zero.
 
     Parameters
     ----------
     a : ndarray of integer codes, shape (M, K)
     b : ndarray of integer codes, shape (K, N)
+    start : ndarray of float32, shape (M, N)
+        Running sums to begin with, not NaN.
     arithmetic : Arithmetic
         One that `has_fused_loops`, with a `Fused` accumulator.
 
@@ -99,20 +103,18 @@ def looped_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDA
     ndarray of float32, shape (M, N)
         Infinite where a sum became too large on its way.
     """
-    register = np.zeros((len(a), b.shape[1]), dtype=np.float32)
-    layout = _layout(a, b, arithmetic)
-    if layout is not None:
-        for first in range(0, b.shape[1], TILE_COLUMNS):  # Bit patterns are larger than codes.
-            columns = slice(first, first + TILE_COLUMNS)
-            register[:, columns] = _tile_sums(a, b[:, columns], arithmetic, layout)
+    register, layout = np.empty_like(start), _layout(a, b, arithmetic)
+    for first in range(0, b.shape[1], TILE_COLUMNS):  # Bit patterns are larger than codes.
+        columns = slice(first, first + TILE_COLUMNS)
+        register[:, columns] = _tile_sums(a, b[:, columns], start[:, columns], arithmetic, layout)
     return register
 
 
-def _layout(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Layout | None:
-    """Choose a layout, None where all products are zero."""
-    first, second = exponent_ranges(a, b, arithmetic)
-    if first is None or second is None:
-        return None
+def _layout(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Layout:
+    """Choose a layout for the exponents that occur."""
+    ranges = exponent_ranges(a, b, arithmetic)
+    # Where all operands are zero there is no exponent.
+    first, second = ranges[0] or (0, 0), ranges[1] or (0, 0)
     if isinstance(arithmetic.product_form, ExactProduct):  # Aligned by the exponents of normal numbers.
         least = [format_.min_exponent for format_ in arithmetic.formats]
         first, second = (first[0], max(first[1], least[0])), (second[0], max(second[1], least[1]))
@@ -143,7 +145,7 @@ def _most_terms(arithmetic: Arithmetic) -> int:
 
 
 def _tile_sums(
-    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, layout: Layout
+    a: NDArray[Any], b: NDArray[Any], start: NDArray[np.float32], arithmetic: Arithmetic, layout: Layout
 ) -> NDArray[np.float32]:
     from lmul.golden.sums import fused_loops as loops
 
@@ -160,12 +162,14 @@ def _tile_sums(
         arithmetic.lanes,
     )
     sums = np.zeros((len(x), x.shape[2], y.shape[1] * y.shape[3]), dtype=np.float32)
+    matrix = sums.reshape(-1, sums.shape[2])[: len(a), : b.shape[1]]
+    matrix[...] = start
 
     def part(groups: slice) -> None:
         loops.add_steps(x_top[groups], x[groups], y_top, y, *how, sums[groups])
 
     run_parts(part, len(x))
-    return sums.reshape(-1, sums.shape[2])[: len(a), : b.shape[1]]
+    return matrix
 
 
 def _scalars(arithmetic: Arithmetic, layout: Layout) -> tuple[int, ...]:

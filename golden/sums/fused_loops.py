@@ -184,9 +184,8 @@ class _Step:
         unit = builder.fmul(power, self.constant(2.0**-FP64_MANTISSA, self.doubles))
         truncated = builder.fsub(nearest, unit)
         kept = builder.select(builder.and_(above, truncates), truncated, nearest)
-        infinity = self.constant(float("inf"), self.floats)
-        infinite = builder.fcmp_ordered("==", self.called("fabs", own), infinity)
-        return builder.select(infinite, own, builder.fptrunc(kept, self.floats))
+        # An infinite sum stays so: its power is finite, since the exponent field wraps around.
+        return builder.fptrunc(kept, self.floats)
 
 
 def _step_adder(kind: int) -> Any:
@@ -255,7 +254,7 @@ def add_steps(
     lanes : int
         Products of a step.
     sums : ndarray of float32, shape (G, 4, P C)
-        Zero; is written.
+        The running sums to begin with, not NaN; is written.
     """
     how, depth = (rounding, layout), x.shape[1]
     for panel in range(y.shape[1]):

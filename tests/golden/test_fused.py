@@ -20,8 +20,8 @@ from lmul.golden import (
 )
 from lmul.golden.accumulators import TENSOR_CORES, Fused, tensor_core
 from lmul.golden.products.specials import is_special
+from lmul.golden.sums.fused import fused_sums
 from lmul.golden.sums.fused_compiled import Layout, has_fused_loops
-from lmul.golden.sums.result import Sums
 from lmul.host import parallel
 from tests.support.golden_cases import by_name, edge_codes, multipliers
 from tests.support.tensor_cores import MEASURED, MODELLED, arithmetic, called, canonical, combinations, steps
@@ -178,19 +178,32 @@ def codes_of(rng: np.random.Generator, format_: Format, shape: tuple[int, int], 
     return np.where(zero, codes & format_.dtype.type(format_.sign_mask), codes)
 
 
-def both_ways(
-    cases: list[tuple[NDArray[Any], NDArray[Any], Arithmetic]], monkeypatch: pytest.MonkeyPatch
-) -> list[Sums]:
-    """Compute matrix products by loops, and check that NumPy gives the same bits and flags."""
+Case = tuple[NDArray[Any], NDArray[Any], Arithmetic, NDArray[np.float32]]
+"""Codes of both operands, their arithmetic, and the running sums to begin with."""
+
+
+def both_ways(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float32]]:
+    """Compute fused sums by loops, and check that NumPy gives the same bits."""
     monkeypatch.setattr(parallel, "FEWEST", 0)
-    assert all(has_fused_loops(own, 0) for _, _, own in cases)
-    found = [matmul_codes(*case) for case in cases]
+    assert all(has_fused_loops(own, 0) for _, _, own, _ in cases)
+    found = [fused_sums(*case) for case in cases]
     monkeypatch.setattr(parallel, "COMPILED", False)
     for case, sums in zip(cases, found, strict=True):
-        wanted = matmul_codes(*case)
-        for part in ("raw", "overflow", "infinity", "nan"):
-            np.testing.assert_array_equal(getattr(sums, part), getattr(wanted, part), err_msg=str(case[2]))
+        codes, wanted = (canonical(register.view(np.uint32)) for register in (sums, fused_sums(*case)))
+        np.testing.assert_array_equal(codes, wanted, err_msg=str(case[2]))
     return found
+
+
+def nothing(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float32]:
+    """Begin with zeros."""
+    return np.zeros((len(a), b.shape[1]), dtype=np.float32)
+
+
+def starts(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Draw running sums: any numbers of fp32, its edges, and zeros."""
+    any_codes, edges = rng.integers(0, 1 << 32, shape), rng.choice(STARTS, shape)
+    kinds = rng.choice(3, shape)
+    return np.choose(kinds, [any_codes, edges, 0]).astype(np.uint32).view(np.float32)
 
 
 LOOPED = [
@@ -217,7 +230,7 @@ def test_loops_give_the_bits_of_numpy(first: str, second: str, monkeypatch: pyte
         )
         depth, finite = int(rng.integers(1, 70)), bool(rng.integers(3))
         a, b = codes_of(rng, formats[0], (6, depth), finite), codes_of(rng, formats[1], (depth, 19), finite)
-        cases.append((a, b, own))
+        cases.append((a, b, own, starts(rng, (6, 19)) if rng.integers(2) else nothing(a, b)))
     both_ways(cases, monkeypatch)
 
 
@@ -229,17 +242,39 @@ def test_loops_hold_the_largest_and_smallest_terms(monkeypatch: pytest.MonkeyPat
         format_ = find_format(name)
         own = Arithmetic(format=format_, mul=mul, acc=f"fused:{fraction}", lanes=32, subnormals="full")
         ends = [format_.largest_finite, format_.largest_finite | format_.sign_mask, 1, format_.sign_mask]
-        a, b = np.repeat([ends], 64, axis=0).T, np.repeat([ends], 64, axis=0)
+        b = np.repeat([ends], 64, axis=0).astype(format_.dtype)
+        a = b.T.copy()
         a[3, ::2] = 1
-        cases.append((a, b, own))
+        cases.append((a, b, own, nothing(a, b)))
+    both_ways(cases, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "format_", [find_format(name) for name in ("e4m3", "fp16", "bf16", "e2m13")], **by_name
+)
+def test_loops_add_subnormals_and_what_ends_as_one(format_: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    shape = 2, 4, 40
+    tiny = encode(rng.normal(size=shape) * 2.0 ** rng.integers(-76, -64, shape), format_)
+    subnormal = rng.integers(0, format_.smallest_normal, shape).astype(format_.dtype)
+    signs = rng.choice([0, format_.sign_mask], shape).astype(format_.dtype)
+    smallest = np.ones_like(tiny)
+    smallest[0, :2] = smallest[1, 2:] = 0
+    cases = []
+    for mul, acc in product(("exact", "lmul"), ("fused:4", "fused:13:13:rne", "fused:25", "fused:30")):
+        own = Arithmetic(format=format_, mul=mul, acc=acc, lanes=8, subnormals="full")
+        for a, b in (tiny | signs, subnormal | signs, smallest | signs, smallest * 0):
+            small = (rng.normal(size=(4, 4)) * 2.0**-30).astype(np.float32)
+            begun = nothing(a, b.T), starts(rng, (4, 4)) * np.float32(2.0**-20), small
+            cases += [(a, b.T, own, start) for start in begun]
     both_ways(cases, monkeypatch)
 
 
 def test_loops_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     own = Arithmetic(mul="lmul", acc="h100", lanes=32)
-    cases = [(codes_of(rng, E4M3, (9, 70), True), codes_of(rng, E4M3, (70, 1043), True), own)]
-    both_ways(cases, monkeypatch)
+    a, b = codes_of(rng, E4M3, (9, 70), True), codes_of(rng, E4M3, (70, 1043), True)
+    both_ways([(a, b, own, starts(rng, (9, 1043)))], monkeypatch)
 
 
 TOO_LARGE = 2.0**127
@@ -264,14 +299,14 @@ def test_loops_tell_what_was_infinite_first(mul: str, monkeypatch: pytest.Monkey
     own = Arithmetic(format=format_, mul=mul, acc="fused:25", lanes=1)
     a = encode([terms for terms, _ in INFINITE.values()], format_, "nearest", "ieee")
     b = encode([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]], format_)
-    sums = both_ways([(a, b, own)], monkeypatch)[0]
-    np.testing.assert_array_equal(sums.values()[:, 0], [total for _, total in INFINITE.values()])
+    sums = both_ways([(a, b, own, nothing(a, b))], monkeypatch)[0]
+    np.testing.assert_array_equal(sums[:, 0], [total for _, total in INFINITE.values()])
 
 
 def test_loops_add_nothing_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    own, none = Arithmetic(acc="b200"), np.full((3, 4), E4M3.sign_mask)
-    sums = both_ways([(none, none.T, own), (none[:, :0], none.T[:0], own)], monkeypatch)
-    assert not any(found.raw.any() for found in sums)
+    own, none = Arithmetic(acc="b200"), np.full((3, 4), E4M3.sign_mask, dtype=np.uint8)
+    cases = [(a, b, own, nothing(a, b)) for a, b in ((none, none.T), (none[:, :0], none.T[:0]))]
+    assert not any(sums.view(np.uint32).any() for sums in both_ways(cases, monkeypatch))
 
 
 def test_double_precision_holds_products_of_any_format_with_loops() -> None:
