@@ -34,7 +34,9 @@ CHOICES = [
     make_design("dot", lanes=1, pipeline=4, reset_active="low"),
     make_design("dot", lanes=3, format="e3m2", acc="fixed:13:0", out="raw", stream=True),
     make_design("dot", lanes=2, acc="fused:13:13", pipeline=1),
-    make_design("dot", lanes=3, format="bf16", mul="exact", acc="fused:9:7:rne", subnormals="full", out="bf16"),
+    make_design(
+        "dot", lanes=3, format="bf16", mul="exact", acc="fused:9:7:rne", subnormals="full", out="bf16"
+    ),
     make_design("array", rows=2, cols=1, lanes=1, reset="async", reset_active="low", clock_name="aclk"),
 ]
 
