@@ -41,7 +41,12 @@ class Products:
         return Products(self.values[index], self.exponents[index])
 
 
-def fused_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float32]:
+def fused_sums(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    arithmetic: Arithmetic,
+    start: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
     """Multiply matrices of codes in a register that a step's products are added to at once.
 
     Parameters
@@ -50,12 +55,14 @@ def fused_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDAr
     b : ndarray of integer codes, shape (K, N)
     arithmetic : Arithmetic
         With a `Fused` accumulator.
+    start : ndarray of float32, shape (M, N), optional
+        What the sums begin with, instead of +0.
 
     Returns
     -------
     ndarray of float32, shape (M, N)
     """
-    register = np.zeros((len(a), b.shape[1]), dtype=np.float32)
+    register = np.zeros((len(a), b.shape[1]), dtype=np.float32) if start is None else start.copy()
     for rows, cols in tiles(*register.shape):
         total = register[rows, cols]
         for first in range(0, a.shape[1], arithmetic.lanes):

@@ -38,6 +38,11 @@ class Scale:
         return accumulator
 
     @property
+    def running_bits(self) -> int:
+        """Of the mantissa of what a step is added to: those that are kept, or all that come in."""
+        return FP32.mantissa_bits if self.design.addend else self.fused.mantissa_bits
+
+    @property
     def product_bias(self) -> int:
         """What `UnroundedProduct` adds to the exponent of a product."""
         return exponent_offset(self.design) - self.design.fraction_bits
@@ -130,9 +135,7 @@ class FusedMultiplyAccumulate(Accumulator):
         scale, kept = self._scale, FP32.exponent_bits + 1 + self._scale.fused.mantissa_bits
         below = Const(0, FP32.width - kept)
         own = Signal(kept, name="accumulator", reset_less=not self._clears_sum)
-        augend: Value = self.augend(m, own, step)
-        augend = augend[len(below) :] if self._travels else augend
-        running, infinite, nan = self._running(m, augend)
+        running, infinite, nan = self._running(m, self._augend(m, own, below, step))
         top = maximum(m, [step["largest"], running.exponent], "top", least=scale.least)
         placed = [(f"align_{n}", FusedAlign, lane) for n, lane in enumerate(lanes)]
         placed.append(("align_sum", FusedAlignSum, running))
@@ -152,6 +155,15 @@ class FusedMultiplyAccumulate(Accumulator):
         ]
         with m.If(self.en & step["valid"]):
             m.d.sync += own.eq(round_.number)
+
+    def _augend(self, m: Module, own: Signal, below: Const, step: dict[str, Value]) -> Value:
+        """Give what a step is added to, without the bits of the mantissa that are always zero."""
+        if self._design.addend:
+            augend = Signal(FP32.width, name="accumulator_augend")
+            m.d.comb += augend.eq(Mux(step["first"], step["addend"], Cat(below, own)))
+            return augend
+        other = self.augend(m, own, step)
+        return other[len(below) :] if self._travels else other
 
     def _running(self, m: Module, number: Value) -> tuple[Lane, Value, Value]:
         """Take the running sum apart: as a term, and whether it is infinite or NaN."""
@@ -284,7 +296,7 @@ class FusedAlignSum(FusedAlign):
     block_name = "align_sum"
 
     def _significand(self, design: Design) -> tuple[int, int]:
-        mantissa_bits = Scale(design).fused.mantissa_bits
+        mantissa_bits = Scale(design).running_bits
         return mantissa_bits + 1, mantissa_bits
 
 

@@ -3,6 +3,7 @@
 from lmul.design import EXACT_BITS, SUM_FORMAT_BITS, Design
 from lmul.errors import Parameter, UserError
 from lmul.golden import FORMATS
+from lmul.golden.accumulators import TF32, Fused
 from lmul.host.parameters import ParameterError
 from lmul.multipliers import BUILT_IN
 
@@ -20,8 +21,9 @@ def check_built(design: Design) -> None:
         )
     if design.kind == "mul":
         return
+    fused = isinstance(design.accumulator, Fused)
     for format_ in design.formats:
-        if format_.width > SUM_FORMAT_BITS:
+        if format_.width > SUM_FORMAT_BITS and not (fused and {format_.name} == TF32):
             most = f"{design.kind} takes operands of at most {SUM_FORMAT_BITS}"
             raise UserError(f"format {format_.name} has {format_.width} bits: {most}")
     if design.carry == "save" and (design.acc != "exact" or design.weight_stationary):

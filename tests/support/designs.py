@@ -33,6 +33,7 @@ CHOICES = [
     make_design("array", format="e3m2", mul="addc", rows=2, cols=3, lanes=2),
     make_design("dot", lanes=1, pipeline=4, reset_active="low"),
     make_design("dot", lanes=3, format="e3m2", acc="fixed:13:0", out="raw", stream=True),
+    make_design("dot", lanes=2, format="e2m1", acc="fused:7:5:rne", pipeline=2, addend=True),
     make_design("array", rows=2, cols=1, lanes=1, reset="async", reset_active="low", clock_name="aclk"),
 ]
 
