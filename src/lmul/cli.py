@@ -289,6 +289,12 @@ def _sim_parser(parser: Parser) -> None:
         "--stress", action="store_true", help="press on the design with random operands, pauses and resets"
     )
     parser.add_argument(
+        "--vectors",
+        type=Path,
+        metavar="FILE.npz",
+        help="run a dot product's steps that GPUs gave, and compare with them; a folder of texts too",
+    )
+    parser.add_argument(
         "--seed", type=int, metavar="N", help="of what is random; default: 1, and with --stress a new one"
     )
     _add_liberty(parser)
@@ -584,6 +590,11 @@ def _sim(options: argparse.Namespace) -> int:
     from lmul.commands.shared.operands import refuse_scaling
     from lmul.commands.sim import run_sim
 
+    if options.vectors:
+        from lmul.commands.vectors import run_vectors
+
+        options.chosen = _chosen(options)
+        return run_vectors(options)
     design = _design(options)
     if options.pauses and design.kind == "mul":
         raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")
