@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import Codes, matmul_codes, wide_product
+from lmul.golden import FP32, Codes, matmul_codes, wide_product
 from lmul.golden.sums.fixed_point import FixedPoint
 from lmul.sim.coverage.products import Group, ProductCoverage, make_group
 from lmul.sim.stimulus.stress_operands import (
@@ -74,6 +74,8 @@ class SumCoverage:
         sums = matmul_codes(a, b, design, start)
         finite = ~(sums.nan | sums.inf)
         shown = np.where(special, np.count_nonzero(special, axis=0) == 1, finite)
+        if start is not None:
+            shown &= start & FP32.magnitude_mask == 0
         self._products.sample(a_codes[shown], b_codes[shown])
         for name, found in self._conditions(wide, terms, sums).items():
             self._sums[name] += int(np.count_nonzero(found))

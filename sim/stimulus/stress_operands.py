@@ -33,6 +33,8 @@ MOST_TERMS = 16
 TABLE = 128
 """Codes of wide formats of which such products are made."""
 
+CROSS = "pairs of classes"
+
 Term = tuple[int, int, int]
 """A product and its operands' codes."""
 
@@ -74,7 +76,11 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     if not design.addend:
         return cases
     starts = draw_starts(rng, (len(cases),)).tolist()
-    return [replace(case, start=start) for case, start in zip(cases, starts, strict=True)]
+    # Beside a large sum to begin with no fault of a single product would show.
+    return [
+        case if case.kind == CROSS else replace(case, start=start)
+        for case, start in zip(cases, starts, strict=True)
+    ]
 
 
 def draw_starts(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint32]:
@@ -262,7 +268,7 @@ class _Drawing:
                 place = int(self.rng.integers(products))
                 a[:, place] = self.sides[0].draw(first[(top + np.arange(rows)) % len(first)], self.rng)
                 b[place] = self.sides[1].draw(second[(left + np.arange(self.cols)) % len(second)], self.rng)
-                yield Case("pairs of classes", a, b)
+                yield Case(CROSS, a, b)
 
     def storms(self) -> Iterator[Case]:
         """Give tiles full of one sort of operands."""

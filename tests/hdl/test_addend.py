@@ -21,9 +21,11 @@ from lmul.errors import UserError
 from lmul.explore.space import read_space
 from lmul.golden import fused_step, matmul_codes
 from lmul.hdl import DotProduct, Export, export
+from lmul.sim.coverage.sums import SumCoverage
 from lmul.sim.simulate import SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.stress import FIRST, VALID, draw_dot
+from lmul.sim.stimulus.stress_operands import CROSS
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
 Draw = Callable[..., Matrices]
@@ -93,10 +95,23 @@ def test_stress_shows_something_else_but_in_first_steps() -> None:
     goes_on = (drawn.control & (VALID | FIRST)) == VALID
     exponents = drawn.start[begins] >> 23 & 0xFF
     assert {0, 0xFF} < set(exponents.tolist())
-    assert np.count_nonzero(drawn.start[begins] & 0x3FFFF) > begins.sum() / 2
+    others = [case.start for case in drawn.cases if case.kind != CROSS]
+    assert np.count_nonzero(np.array(others) & 0x3FFFF) > len(others) / 2
+    assert {case.start for case in drawn.cases if case.kind == CROSS} == {0}
     before = np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
     assert np.all(drawn.start[goes_on] != drawn.start[before][goes_on])
     assert draw_dot(replace(SMALL, addend=False), 1).start.size == 0
+
+
+def test_coverage_counts_no_product_that_a_start_could_hide() -> None:
+    a, b = np.array([[2, 4]]), np.array([[2], [4]])
+    counts = []
+    for start in (0, 0x80000000, 0x7F000000):
+        coverage = SumCoverage(SMALL)
+        coverage.sample(a, b, np.array([[start]], dtype=np.uint32))
+        pairs, *_ = coverage.groups()
+        counts.append(sum(pairs.bins.values()))
+    assert counts == [2, 2, 0]
 
 
 def test_energy_is_of_plausible_sums_that_are_held() -> None:
