@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lmul.cost.library.join import check_patterns
-from lmul.design import LIMITS, PARAMETERS, Design, known_parameters, make_design
+from lmul.design import FLAGS, LIMITS, PARAMETERS, Design, known_parameters, make_design
 from lmul.errors import UserError
 from lmul.host.toml import read_toml
 from lmul.kinds import KINDS
@@ -205,7 +205,7 @@ def _value(name: str, value: Any) -> Any:
         return float(value)
     kind: type
     kind, what = (int, "a number") if name in _NUMBERS else (str, "text")
-    if name == "stream":
+    if name in FLAGS:
         kind, what = bool, "true or false"
     if type(value) is not kind:
         raise UserError(f"space: {name} must be {what}, or a list of such values, not {value!r}")

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.accumulators import Accumulator, Exact, Fixed, Floating, Fused
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.formats.format import as_codes
+from lmul.golden.formats.format import FP32, as_codes
 from lmul.golden.products.operand import finite_range, split
 from lmul.golden.products.specials import special_sums
 from lmul.golden.sums.compiled import exact_sums, has_loops, saturated_sums
@@ -20,12 +20,13 @@ from lmul.golden.sums.fused import fused_sums
 from lmul.golden.sums.result import Sums
 from lmul.golden.sums.separable import plan, separable_sums
 from lmul.golden.sums.steps import fixed_sums, float_sums
+from lmul.host.parameters import ParameterError
 
 Parts = Iterator[tuple[NDArray[np.float64], int]]
 """Sums that make the exact ones together, and the exponents of powers of two that they are multiples of."""
 
 
-def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Sums:
+def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic, start: ArrayLike | None = None) -> Sums:
     """Multiply matrices of codes as the hardware does.
 
     The products of step s are those of k = s * lanes to s * lanes + lanes - 1; K need not be a
@@ -36,6 +37,8 @@ def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Sums:
     a : array_like of integers from 0 to 2^W - 1, shape (M, K)
     b : array_like of integers from 0 to 2^W - 1, shape (K, N)
     arithmetic : Arithmetic
+    start : array_like of integers from 0 to 2^32 - 1, shape (M, N), optional
+        Codes of fp32 of any mantissa that the sums begin with, instead of +0. For fused sums only.
 
     Returns
     -------
@@ -45,7 +48,8 @@ def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Sums:
     Raises
     ------
     ValueError
-        The inner sizes differ, an operand is not a matrix, or there is no such code.
+        The inner sizes differ, an operand is not a matrix, or there is no such code; or sums of another
+        accumulator than a fused one are to begin with something.
 
     Examples
     --------
@@ -59,7 +63,19 @@ def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Sums:
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
         raise ValueError(f"operands must be M x K and K x N, not {x.shape} and {y.shape}")
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    if start is not None:
+        return _float_result(partial(fused_sums, start=_start(start, x, y, arithmetic)), x, y, arithmetic)
     return SUMS[type(arithmetic.accumulator)](x, y, arithmetic)
+
+
+def _start(codes: ArrayLike, a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float32]:
+    """Give the numbers that fused sums begin with."""
+    if not isinstance(arithmetic.accumulator, Fused):
+        raise ParameterError("acc", f"{arithmetic.acc!r} begins with +0: take {', '.join(Fused.WORDS)}")
+    start = as_codes(codes, FP32).astype(np.uint32)
+    if start.shape != (len(a), b.shape[1]):
+        raise ValueError(f"start must be {len(a)} x {b.shape[1]}, not {start.shape}")
+    return start.view(np.float32)
 
 
 def _fixed_result(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Sums:

@@ -7,6 +7,7 @@ from amaranth import Module, Signal
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
+from lmul.golden import FP32
 from lmul.hdl.array.array import Array
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.framework.component import DesignComponent
@@ -25,10 +26,10 @@ def data_bits(design: Design) -> dict[str, int]:
     return {stream: whole_bytes(width) for stream, width in bits.items()}
 
 
-def step_bits(design: Design) -> tuple[int, int]:
-    """Give the width of `a`, up to where `b` begins, and of both together, in tdata of a `dot`'s steps."""
+def step_bits(design: Design) -> tuple[int, int, int]:
+    """Give where in tdata of a `dot`'s steps `b` begins, and `c_in` if there is one, and its width."""
     first, second = (whole_bytes(design.lanes * format_.width) for format_ in design.formats)
-    return first, first + second
+    return first, first + second, first + second + FP32.width * design.addend
 
 
 class DotAxiStream(DesignComponent, Block):
@@ -46,7 +47,8 @@ class DotAxiStream(DesignComponent, Block):
     Members
     -------
     s_axis_tdata : In
-        A step: lane n of `a` at bits n*W, lane n of `b` at n*W above the bytes of `a`.
+        A step: lane n of `a` at bits n*W, lane n of `b` at n*W above the bytes of `a`; with `--addend` above
+        them the sum to begin with, which counts in the first step.
     s_axis_tlast : In(1)
         Whether the step ends a dot product; the next one begins with the next step.
     m_axis_tdata : Out
@@ -86,7 +88,7 @@ class DotAxiStream(DesignComponent, Block):
 
     def __init__(self, design: Design) -> None:
         members = {
-            "s_axis_tdata": In(step_bits(design)[1]),
+            "s_axis_tdata": In(step_bits(design)[2]),
             "s_axis_tvalid": In(1),
             "s_axis_tready": Out(1),
             "s_axis_tlast": In(1),
@@ -104,11 +106,14 @@ class DotAxiStream(DesignComponent, Block):
         dot = place(m, platform, "dot", DotProductBlock, self.design)
         advance = Signal()
         first = Signal(init=1)
+        second, start, _ = step_bits(self.design)
+        if self.design.addend:
+            m.d.comb += dot.c_in.eq(self.s_axis_tdata[start:])
         m.d.comb += [
             advance.eq(~dot.c_valid | self.m_axis_tready),
             dot.en.eq(advance),
             dot.a.eq(self.s_axis_tdata),
-            dot.b.eq(self.s_axis_tdata[step_bits(self.design)[0] :]),
+            dot.b.eq(self.s_axis_tdata[second:]),
             dot.in_valid.eq(self.s_axis_tvalid),
             dot.in_first.eq(first),
             dot.in_last.eq(self.s_axis_tlast),

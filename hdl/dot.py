@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
+from lmul.golden import FP32
 from lmul.hdl.accumulator.table import accumulator, sum_flags
 from lmul.hdl.floating.from_fixed import output_element
 from lmul.hdl.framework.flags import FLAGS, output_flags
@@ -32,6 +33,8 @@ class DotProductBlock(Block):
         Lane n at bits n*W to (n+1)*W - 1, W of each operand's format.
     in_valid, in_first, in_last : In(1)
         A step, and whether it begins or ends a dot product.
+    c_in : In(32)
+        With in_first: the sum to begin with, a code of fp32. Only with `--addend`.
     c : Out(A)
         The result while c_valid is high, anything else otherwise.
     c_valid : Out(1)
@@ -48,6 +51,7 @@ class DotProductBlock(Block):
     in_valid: Signal
     in_first: Signal
     in_last: Signal
+    c_in: Signal
     c: Signal
     c_valid: Signal
     c_flags: Signal
@@ -62,6 +66,7 @@ class DotProductBlock(Block):
             "in_valid": In(1),
             "in_first": In(1),
             "in_last": In(1),
+            **({"c_in": In(FP32.width)} if design.addend else {}),
             "c": Out(design.output_bits),
             "c_valid": Out(1),
             "c_flags": Out(3),
@@ -87,6 +92,8 @@ class DotProductBlock(Block):
             mac.first.eq(self.in_first),
             mac.last.eq(self.in_last),
         ]
+        if self._design.addend:
+            m.d.comb += mac.addend.eq(self.c_in)
         found = dict(zip(FLAGS, output_flags(self._design, mac.sum, mac_flags), strict=True))
         result = {"c": mac.sum, "valid": mac.done} | found
         if self._design.converts:

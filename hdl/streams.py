@@ -8,6 +8,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
+from lmul.golden import FP32
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.framework.component import DesignComponent
 from lmul.hdl.framework.flags import FLAGS
@@ -89,7 +90,8 @@ class DotProduct(DesignComponent):
     Members
     -------
     steps : In(stream of {a: N codes, b: N codes, first: 1, last: 1}), always ready
-        `first` and `last` begin and end a dot product.
+        `first` and `last` begin and end a dot product; with `addend` there is `c_in: 32` behind `b`, the
+        sum to begin with.
     sums : Out(stream of {c: A, flags: {nan: 1, inf: 1, overflow: 1}}), to be taken at once
 
     Examples
@@ -112,7 +114,8 @@ class DotProduct(DesignComponent):
 
     def __init__(self, design: Design) -> None:
         first, second = (ArrayLayout(format_.width, design.lanes) for format_ in design.formats)
-        step = StructLayout({"a": first, "b": second, "first": 1, "last": 1})
+        start = {"c_in": FP32.width} if design.addend else {}
+        step = StructLayout({"a": first, "b": second, **start, "first": 1, "last": 1})
         result = StructLayout({"c": design.output_bits, "flags": StructLayout(dict.fromkeys(FLAGS, 1))})
         members = {
             "steps": In(stream.Signature(step, always_ready=True)),
@@ -125,9 +128,10 @@ class DotProduct(DesignComponent):
         m = Module()
         block = place(m, platform, "block", DotProductBlock, self.design)
         step, result = self.steps.payload, self.sums.payload
+        start = [block.c_in] if self.design.addend else []
         m.d.comb += [
             block.in_valid.eq(self.steps.valid),
-            Cat(block.a, block.b, block.in_first, block.in_last).eq(step),
+            Cat(block.a, block.b, *start, block.in_first, block.in_last).eq(step),
             result.eq(Cat(block.c, block.c_flags)),
             self.sums.valid.eq(block.c_valid),
         ]

@@ -12,6 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import Codes
@@ -58,7 +59,7 @@ class SimulationRun:
         Where the simulator is built; a second run with the same Verilog compiles nothing.
     testcase : str
         Name of a test in the bench of this kind of design, `lmul.sim.benches`; `stress` has benches of
-        its own, which draw the operands too.
+        its own, which draw the operands too, and `vectors` one for `results`.
     waves : bool
         Write `waves.fst` in `directory`.
     seed : int
@@ -66,6 +67,8 @@ class SimulationRun:
     four_state : bool
         Simulate under Icarus Verilog, where registers begin unknown, and let no output be unknown after
         the reset.
+    starts : ndarray of codes of fp32, shape (S,)
+        Of the test case `vectors`: what each dot product begins with.
     """
 
     design: Design
@@ -78,12 +81,13 @@ class SimulationRun:
     waves: bool = False
     seed: int = 0
     four_state: bool = False
+    starts: Codes | None = None
 
     @property
     def test_module(self) -> str:
         """The bench that has the test case."""
-        stress = "stress_" if self.testcase == "stress" else ""
-        return f"lmul.sim.benches.{stress}{self.design.bench}"
+        own = f"{self.testcase}_" if self.testcase in {"stress", "vectors"} else ""
+        return f"lmul.sim.benches.{own}{self.design.bench}"
 
     @property
     def result(self) -> Path:
@@ -164,15 +168,51 @@ def simulate(run: SimulationRun, progress: Progress | None = None) -> Simulation
     SimulationError
         The build failed, or an output differs from the golden model.
     """
+    run = _simulated(run, progress)
+    counted = json.loads(run.result.read_text())
+    counted["coverage"] = [Group(**group) for group in counted["coverage"]]
+    return Simulation(**counted, waves=_convert_waves(run.directory) if run.waves else None)
+
+
+def results(
+    run: SimulationRun, a: Codes, b: Codes, starts: Codes, progress: Progress | None = None
+) -> NDArray[np.uint32]:
+    """Give what a dot product with an addend makes of rows, in place of what it is compared with.
+
+    Parameters
+    ----------
+    run : SimulationRun
+        Its matrices, starts and test case are those of this function.
+    a, b : ndarray of codes, shape (S, K)
+        The operands of dot product s are row s of both.
+    starts : ndarray of codes of fp32, shape (S,)
+        What each begins with.
+    progress : callable, optional
+        As `simulate` has it.
+
+    Returns
+    -------
+    ndarray of uint32, shape (S,)
+
+    Raises
+    ------
+    UserError, SimulationError
+        As `simulate`, but for a difference from the model.
+    """
+    run = _simulated(replace(run, testcase="vectors", matrices=[(a, b.T)], starts=starts), progress)
+    found: NDArray[np.uint32] = np.load(run.result.with_suffix(".npy"))
+    return found
+
+
+def _simulated(run: SimulationRun, progress: Progress | None) -> SimulationRun:
+    """Build a simulator and run a test case; give the run with its absolute directory."""
     run = replace(run, directory=prepare_directory(run.directory))
     runner = _runner(run)
     _write_stimulus(run)
     _build(runner, run)
     with _Watch(run.progress, progress):
         _run(runner, run, run.environment())
-    counted = json.loads(run.result.read_text())
-    counted["coverage"] = [Group(**group) for group in counted["coverage"]]
-    return Simulation(**counted, waves=_convert_waves(run.directory) if run.waves else None)
+    return run
 
 
 def prepare_directory(directory: Path) -> Path:
@@ -262,6 +302,8 @@ def _write_stimulus(run: SimulationRun) -> None:
     arrays: dict[str, Any] = {}
     for index, (a, b) in enumerate(run.matrices):
         arrays |= {f"a{index}": a, f"b{index}": b}
+    if run.starts is not None:
+        arrays["starts"] = run.starts
     np.savez(run.stimulus, **arrays)
     run.result.unlink(missing_ok=True)
 

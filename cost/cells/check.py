@@ -16,6 +16,7 @@ from lmul.cost.power.stimulus import (
     chosen_vectors,
     code_stimulus,
     reset_port,
+    starts,
     tile_interval,
     to_bits,
     words,
@@ -167,7 +168,7 @@ def _expected_sums(design: Design, products: Products) -> _Expected:
     pauses = _pauses(cycles)
     shown, codes, flags = [], [], []
     for a, b in products:
-        sums = matmul_codes(a, b, design)
+        sums = matmul_codes(a, b, design, starts(design, a, b) if design.addend else None)
         rows, columns = chosen_vectors(design, a, b, cycles)
         steps = busy_cycles(design, [(a, b)])
         ends = np.arange(steps - 1, cycles, steps)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from lmul.cost.power.zero_delay import Bits
 from lmul.design import Design
 from lmul.errors import UserError
-from lmul.golden import Codes
+from lmul.golden import FP32, Codes, matmul_codes
+from lmul.golden.accumulators import Fused
 from lmul.sim.stimulus.tiles import tiling
 from lmul.workloads import Operands
 
@@ -69,6 +70,22 @@ def chosen_vectors(
     return rows, columns
 
 
+def starts(design: Design, a: Codes, b: Codes) -> NDArray[np.uint32]:
+    """Give what the sums of a `dot` with an addend begin with: of their size, with bits in every place.
+
+    Returns
+    -------
+    ndarray of codes of fp32, shape (M, N)
+        Sums of one step of the same products, as a tile of K leaves them, and bits below the register's.
+    """
+    sums = matmul_codes(a[:, : design.lanes], b[: design.lanes], design).raw.astype(np.uint32)
+    fused = design.accumulator
+    assert isinstance(fused, Fused)  # noqa: S101
+    below = np.random.default_rng(1).integers(0, 1 << FP32.mantissa_bits - fused.mantissa_bits, sums.shape)
+    field = sums >> FP32.mantissa_bits & 0xFF
+    return np.where((field > 0) & (field < 0xFF), sums | below.astype(np.uint32), sums)
+
+
 def chosen_tiles(tiles: int, interval: int, cycles: int) -> list[list[int]]:
     """Give the tiles, of so many, that each stream of an `array` takes one after the other.
 
@@ -123,6 +140,9 @@ def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, 
     }
     if design.kind == "mul":
         return ports
+    if design.addend:  # Held from the first step of a sum to its last.
+        held = np.repeat(starts(design, a, b)[rows, cols], steps, axis=1)[:, :cycles]
+        ports["c_in"] = to_bits(held.T, FP32.width)
     step = np.arange(cycles) % steps
     control = {"in_valid": step >= 0, "in_first": step == 0, "in_last": step == steps - 1}
     levels = {name: _level(values, STREAMS) for name, values in control.items()}

@@ -8,6 +8,7 @@ from amaranth import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
+from lmul.golden import FP32
 from lmul.hdl.framework.flags import flag_bits
 from lmul.hdl.framework.hierarchy import Block, place
 from lmul.hdl.framework.pipeline import Pipeline, cycles_to_sum, stages_before_sum, sum_cuts
@@ -55,6 +56,8 @@ class Accumulator(Block):
         A step.
     first, last : In(1)
         Whether it begins or ends a sum; they count with valid only. Not where sums travel.
+    addend : In(32)
+        What the first step of a sum is added to, a code of fp32. Only with `--addend`.
     sum_in, flags_in : In
         The sum to add to, where sums travel: one cycle before the result, whatever the pipeline.
     sum : Out(A)
@@ -75,6 +78,7 @@ class Accumulator(Block):
     valid: Signal
     first: Signal
     last: Signal
+    addend: Signal
     sum_in: Signal
     flags_in: Signal
     sum: Signal
@@ -99,6 +103,8 @@ class Accumulator(Block):
             members |= {f"{name}_in": In(bits) for name, bits in sums.items()}
         else:
             members |= {"first": In(1), "last": In(1)}
+        if design.addend:
+            members["addend"] = In(FP32.width)
         members |= {name: Out(bits) for name, bits in sums.items()}
         super().__init__(members | ({} if self._travels else {"done": Out(1)}))
 
@@ -111,6 +117,7 @@ class Accumulator(Block):
         """Give the register stages before the sum, the operands, and what else belongs to a step."""
         pipeline = Pipeline(m, sum_cuts(self._design), ("valid",), self.en)
         names = ["valid"] if self._travels else ["valid", "first", "last"]
+        names += ["addend"] if self._design.addend else []
         control = {name: getattr(self, name) for name in names}
         operands = pipeline.cut("inputs", a=self.a, b=self.b, **control)
         step = {name: getattr(operands, name) for name in names}

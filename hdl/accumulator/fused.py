@@ -66,6 +66,8 @@ class Scale:
     @property
     def harmless(self) -> int:
         """A sum aligned to this exponent loses no bit: all terms are multiples of the least product bit."""
+        if self.design.addend:  # It may have any bits.
+            return 0
         return self.design.product_lsb_exponent + self.fused.fraction_bits + self.bias
 
     @property
@@ -83,7 +85,7 @@ class Scale:
     @property
     def has_subnormals(self) -> bool:
         """Whether there are sums below the smallest normal number, all multiples of the least product bit."""
-        return self.design.product_lsb_exponent < FP32.min_exponent
+        return self.design.addend or self.design.product_lsb_exponent < FP32.min_exponent
 
     @property
     def term_bits(self) -> int:
@@ -191,9 +193,7 @@ class FusedMultiplyAccumulate(Accumulator):
         scale, kept = self._scale, FP32.exponent_bits + 1 + self._scale.fused.mantissa_bits
         below = Const(0, FP32.width - kept)
         own = Signal(kept, name="accumulator", reset_less=not self._clears_sum)
-        augend: Value = self.augend(m, own, step)
-        augend = augend[len(below) :] if self._travels else augend
-        running, infinite, nan = self._running(m, augend)
+        running, infinite, nan = self._running(m, self._augend(m, own, below, step))
         placed, cut, origin = self._place(m, running, step["largest"])
         # All signs are told beside that of the running sum, which is positive so.
         signs = [lane.sign ^ running.sign for lane in lanes]
@@ -216,6 +216,15 @@ class FusedMultiplyAccumulate(Accumulator):
         ]
         with m.If(self.en & step["valid"]):
             m.d.sync += own.eq(round_.number)
+
+    def _augend(self, m: Module, own: Signal, below: Const, step: dict[str, Value]) -> Value:
+        """Give what a step is added to, without the bits of the mantissa that are always zero."""
+        if self._design.addend:
+            augend = Signal(FP32.width, name="accumulator_augend")
+            m.d.comb += augend.eq(Mux(step["first"], step["addend"], Cat(below, own)))
+            return augend
+        other = self.augend(m, own, step)
+        return other[len(below) :] if self._travels else other
 
     def _place(self, m: Module, running: Lane, largest: Value) -> tuple[Value, Value, Value]:
         """Bring the running sum into the places of the products.

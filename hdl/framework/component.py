@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import Sums, matmul_codes, multiply
+from lmul.golden import matmul_codes, multiply
 from lmul.hdl.framework.supported import check_built
 
 
@@ -54,18 +54,20 @@ class DesignComponent(wiring.Component):  # type: ignore[type-arg]
         """Products that are computed every cycle at full throughput."""
         return self.design.products_per_cycle
 
-    def model(self, a: NDArray[Any], b: NDArray[Any]) -> Any:
+    def model(self, a: NDArray[Any], b: NDArray[Any], start: NDArray[Any] | None = None) -> Any:
         """Give what the hardware gives, to the bit.
 
         Parameters
         ----------
         a, b : ndarray of integer codes
             Operands of any shape for a multiplier, matrices (M, K) and (K, N) otherwise.
+        start : ndarray of integer codes of fp32, shape (M, N), optional
+            What `c_in` shows with `addend`; else sums begin with +0.
 
         Returns
         -------
         ndarray of codes, or Sums
         """
-        result: NDArray[Any] | Sums
-        result = multiply(a, b, self.design) if self.kind == "mul" else matmul_codes(a, b, self.design)
-        return result
+        if self.kind == "mul":
+            return multiply(a, b, self.design)
+        return matmul_codes(a, b, self.design, start)

@@ -15,6 +15,7 @@ from amaranth.lib import wiring
 
 from lmul.design import DATAFLOWS, Design
 from lmul.errors import UserError
+from lmul.golden import FP32
 from lmul.hdl.axi_stream import ArrayAxiStream, DotAxiStream, step_bits
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.framework.hierarchy import Block, Clocking, ModulePerBlock, ports_of
@@ -423,13 +424,15 @@ def _layouts(design: Design) -> dict[str, str]:
     first, second = (format_.width for format_ in design.formats)
     lanes, out = design.lanes, design.output_bits
     if design.stream:
-        start, _ = step_bits(design)
-        steps = f"lane n of a at bits n*{first} +: {first}, of b at {start}+n*{second} +: {second}"
+        other, start, _ = step_bits(design)
+        steps = f"lane n of a at bits n*{first} +: {first}, of b at {other}+n*{second} +: {second}"
+        steps += f", the sum to begin with at {start} +: {FP32.width}" if design.addend else ""
         return {"s_axis_tdata": steps, "m_axis_tuser": "{overflow, inf, nan}"}
     if design.kind == "dot":
         return {
             "a": f"lane n at bits n*{first} +: {first}",
             "b": f"lane n at bits n*{second} +: {second}",
+            **({"c_in": "a code of fp32, read with in_first"} if design.addend else {}),
             "c_flags": "{overflow, inf, nan}",
         }
     if design.kind == "array":

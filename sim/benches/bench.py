@@ -70,6 +70,12 @@ def matrices() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
             yield arrays[f"a{index}"], arrays[f"b{index}"]
 
 
+def starts() -> NDArray[Any]:
+    """Give what the dot products of rows and columns of one place begin with, codes of fp32."""
+    with np.load(os.environ["LMUL_STIMULUS"]) as arrays:
+        return np.asarray(arrays["starts"])
+
+
 def seed() -> int:
     """Give the seed of whatever a test case draws."""
     return int(cocotb.RANDOM_SEED)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.golden import matmul_codes
 from lmul.sim.benches import bench
+from lmul.sim.stimulus.stress_operands import draw_starts
 from lmul.sim.stimulus.tiles import pack
 
 PROGRESS_STEP = 64
@@ -21,13 +22,14 @@ PATIENCE_CYCLES = 100
 
 @dataclass(frozen=True)
 class Vector:
-    """One dot product: its steps, and the result that the model gives."""
+    """One dot product: its steps, the result that the model gives, and the sum that it begins with."""
 
     a: list[int]
     b: list[int]
     length: int
     c: int
     flags: int
+    start: int = 0
 
 
 class Bench:
@@ -68,9 +70,11 @@ class Bench:
         for step, (a, b) in enumerate(zip(vector.a, vector.b, strict=True)):
             while random.random() < self.pause:
                 self.set_inputs(random.getrandbits(len(dut.a)), random.getrandbits(len(dut.b)), 0b110)
+                self.set_start(random.getrandbits(32))
                 await edge
             last = step == len(vector.a) - 1
             self.set_inputs(a, b, (last << 2) | ((step == 0) << 1) | 1)
+            self.set_start(random.getrandbits(32) if step else vector.start)
             if last:
                 self.expected.append((vector, self.cycle + 1))
             await edge
@@ -82,6 +86,11 @@ class Bench:
         self.dut.in_valid.value = control & 1
         self.dut.in_first.value = (control >> 1) & 1
         self.dut.in_last.value = control >> 2
+
+    def set_start(self, code: int) -> None:
+        """Set the sum to begin with, where there is a port for it."""
+        if bench.design().addend:
+            self.dut.c_in.value = code
 
     async def monitor(self, count: int) -> None:
         """Compare every result as it comes, its latency too."""
@@ -110,15 +119,24 @@ class Bench:
 
 
 def vectors_of(a: NDArray[Any], b: NDArray[Any], design: Design) -> list[Vector]:
-    """Give all dot products of rows of A with columns of B."""
-    sums = matmul_codes(a, b, design)
+    """Give all dot products of rows of A with columns of B; with an addend they begin with any sum."""
+    shape = a.shape[0], b.shape[1]
+    start = draw_starts(np.random.default_rng(len(a)), shape) if design.addend else np.zeros(shape, np.uint32)
+    sums = matmul_codes(a, b, design, start if design.addend else None)
     elements = sums.output()
     flags = sums.flags
     first, second = design.formats
     a_steps = [_steps(row, design.lanes, first.width) for row in a]
     b_steps = [_steps(column, design.lanes, second.width) for column in b.T]
     return [
-        Vector(a_steps[row], b_steps[col], a.shape[1], int(elements[row, col]), int(flags[row, col]))
+        Vector(
+            a_steps[row],
+            b_steps[col],
+            a.shape[1],
+            int(elements[row, col]),
+            int(flags[row, col]),
+            int(start[row, col]),
+        )
         for row in range(a.shape[0])
         for col in range(b.shape[1])
     ]

@@ -17,8 +17,9 @@ Beat = tuple[int, bool]
 
 def beats_of(vector: Vector) -> list[Beat]:
     """Give the beats of a dot product."""
-    start, _ = step_bits(bench.design())
-    data = [a | b << start for a, b in zip(vector.a, vector.b, strict=True)]
+    second, start, _ = step_bits(bench.design())
+    data = [a | b << second for a, b in zip(vector.a, vector.b, strict=True)]
+    data[0] |= vector.start << start
     return [(beat, index == len(data) - 1) for index, beat in enumerate(data)]
 
 

@@ -13,6 +13,7 @@ from lmul.sim.benches import bench
 from lmul.sim.coverage.streams import dot_groups
 from lmul.sim.coverage.sums import SumCoverage
 from lmul.sim.stimulus.stress import LAST, RESET, VALID, DotStimulus, digest, draw_dot, through, under_way
+from lmul.sim.stimulus.stress_operands import Case
 from lmul.sim.stimulus.tiles import pack
 
 PROGRESS_STEP = 4096
@@ -28,7 +29,7 @@ def expected_results(stimulus: DotStimulus, design: Design) -> tuple[list[Result
     results: list[Result] = [None] * (len(taken) + design.latency)
     for cycle, case, whole in zip(np.flatnonzero(taken).tolist(), stimulus.cases, comes, strict=True):
         if whole:
-            sums = matmul_codes(case.a, case.b, design)
+            sums = matmul_codes(case.a, case.b, design, _start(case, design))
             value, flags = sums.output()[0, 0], sums.flags[0, 0]
             results[cycle + design.latency] = int(value), int(flags), case.kind
     return results, comes
@@ -40,16 +41,23 @@ async def _run(dut: Any, stimulus: DotStimulus, results: list[Result], design: D
     a, b = pack(stimulus.a, first.width), pack(stimulus.b, second.width)
     edge, settled = FallingEdge(bench.clock_of(dut)), ReadOnly()
     inputs = dut.in_valid, dut.in_first, dut.in_last, bench.Reset(dut).port
+    starts = stimulus.start.tolist()
     levels = stimulus.control ^ (0 if design.reset_level else RESET)
     for cycle, control in enumerate(levels.tolist()):
         await edge
         dut.a.value, dut.b.value = a[cycle], b[cycle]
+        if starts:
+            dut.c_in.value = starts[cycle]
         for place, signal in enumerate(inputs):
             signal.value = control >> place & 1
         await settled
         _check(dut, cycle, results[cycle])
         if cycle % PROGRESS_STEP == 0:
             bench.report_progress(cycle, len(a))
+
+
+def _start(case: Case, design: Design) -> NDArray[np.uint32] | None:
+    return np.array([[case.start]], dtype=np.uint32) if design.addend else None
 
 
 def _check(dut: Any, cycle: int, expected: Result) -> None:
@@ -80,7 +88,8 @@ async def stress(dut: Any) -> None:
     compared = [case for case, whole in zip(stimulus.cases, comes, strict=True) if whole]
     sums = SumCoverage(design)
     for case in compared:
-        sums.sample(case.a, case.b)
+        if np.isfinite(np.uint32(case.start).view(np.float32)):  # Else no fault of a product would show.
+            sums.sample(case.a, case.b, _start(case, design))
     bench.report_result(
         compared=len(compared),
         products=sum(case.a.size for case in compared),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import Codes, matmul_codes, wide_product
+from lmul.golden import FP32, Codes, matmul_codes, wide_product
 from lmul.golden.sums.fixed_point import FixedPoint
 from lmul.sim.coverage.products import Group, ProductCoverage, make_group
 from lmul.sim.stimulus.stress_operands import (
@@ -44,7 +44,7 @@ class SumCoverage:
         self._products = ProductCoverage(design)
         self._sums = dict.fromkeys(self._names(), 0)
 
-    def sample(self, a: Codes, b: Codes) -> None:
+    def sample(self, a: Codes, b: Codes, start: Codes | None = None) -> None:
         """Count compared sums.
 
         Parameters
@@ -52,25 +52,30 @@ class SumCoverage:
         a : ndarray of codes, shape (M, K)
             Rows whose sums were compared.
         b : ndarray of codes, shape (K, N)
+        start : ndarray of codes of fp32, shape (M, N), optional
+            Finite numbers that the sums begin with.
         """
         rows = max(1, MOST_PRODUCTS // max(1, b.size))
         for first in range(0, len(a), rows):
-            self._sample_rows(a[first : first + rows], b)
+            some = slice(first, first + rows)
+            self._sample_rows(a[some], b, None if start is None else start[some])
 
     def groups(self) -> list[Group]:
         """Give the groups of bins."""
         return [*self._products.groups(), make_group("sums", self._sums, self._reasons())]
 
-    def _sample_rows(self, a: Codes, b: Codes) -> None:
+    def _sample_rows(self, a: Codes, b: Codes, start: Codes | None) -> None:
         """Count the sums of rows; all products are there at once, those of a sum along the first axis."""
         design = self._design
         a_codes, b_codes = np.broadcast_arrays(a.T[:, :, None], b[:, None, :])
         wide = wide_product(a_codes, b_codes, design)
         terms = accumulated(wide, design)
         special = ~np.isfinite(terms)
-        sums = matmul_codes(a, b, design)
+        sums = matmul_codes(a, b, design, start)
         finite = ~(sums.nan | sums.inf)
         shown = np.where(special, np.count_nonzero(special, axis=0) == 1, finite)
+        if start is not None:
+            shown &= start & FP32.magnitude_mask == 0
         self._products.sample(a_codes[shown], b_codes[shown])
         for name, found in self._conditions(wide, terms, sums).items():
             self._sums[name] += int(np.count_nonzero(found))

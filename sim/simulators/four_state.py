@@ -12,7 +12,7 @@ from lmul.sim.simulators.environment import GivenEnvironment
 
 GUARDED: dict[str, dict[str, tuple[str, ...]]] = {
     "mul": {},
-    "dot": {"in_valid": ("a", "b", "in_first", "in_last")},
+    "dot": {"in_valid": ("a", "b", "in_first", "in_last", "c_in")},
     "dot_stream": {"s_axis_tvalid": ("s_axis_tdata", "s_axis_tlast")},
     "array": {
         "s_axis_a_tvalid": ("s_axis_a_tdata", "s_axis_a_tlast"),

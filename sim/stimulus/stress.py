@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import multiply
+from lmul.golden import FP32, multiply
 from lmul.sim.stimulus.classes import classes_of
 from lmul.sim.stimulus.pairs import code_pairs
 from lmul.sim.stimulus.stress_operands import Case, draw_cases
@@ -252,12 +252,15 @@ class DotStimulus:
         Garbage where nothing is valid.
     control : ndarray of int64, shape (cycles,)
         {rst, last, first, valid}.
+    start : ndarray of codes of fp32, shape (cycles,)
+        With an addend what its port shows, garbage but in first steps; else empty.
     """
 
     cases: list[Case]
     a: Integers
     b: Integers
     control: Integers
+    start: Integers
 
 
 VALID, FIRST, LAST, RESET = 1, 2, 4, 8
@@ -294,25 +297,28 @@ def draw_dot(design: Design, seed: int) -> DotStimulus:
         pieces.append(_spread(_steps(case, design), design, rng))
         ended.append(case)
     cycles = np.concatenate([*pieces, _garbage(design.latency + 4, design, rng)])
-    lanes = design.lanes
-    return DotStimulus(ended, cycles[:, 1 : 1 + lanes], cycles[:, 1 + lanes :], cycles[:, 0])
+    control, a, b, start = np.split(cycles, [1, 1 + design.lanes, 1 + 2 * design.lanes], axis=1)
+    return DotStimulus(ended, a, b, control[:, 0], start.reshape(-1))
 
 
 def _steps(case: Case, design: Design) -> Integers:
-    """Give {control, a, b} of every step of a dot product."""
+    """Give {control, a, b} of every step of a dot product, and with an addend {start}."""
     a, b = (np.pad(line, (0, -len(line) % design.lanes)) for line in (case.a[0], case.b[:, 0]))
     a, b = a.reshape(-1, design.lanes), b.reshape(-1, design.lanes)
     control = np.full((len(a), 1), VALID)
     control[0] |= FIRST
     control[-1] |= LAST
-    return np.concatenate([control, a, b], axis=1)
+    starts = np.full((len(a), int(design.addend)), ~case.start & 0xFFFFFFFF)
+    starts[0] = case.start
+    return np.concatenate([control, a, b, starts], axis=1)
 
 
 def _garbage(cycles: int, design: Design, rng: np.random.Generator) -> Integers:
     """Give cycles in which nothing is valid and everything else is anything."""
     widths = np.repeat([format_.width for format_ in design.formats], design.lanes)
+    widths = np.append(widths, [FP32.width] * design.addend).astype(np.int64)
     control = rng.integers(0, 4, (cycles, 1)) * FIRST
-    return np.concatenate([control, rng.integers(0, 1 << widths, (cycles, 2 * design.lanes))], axis=1)
+    return np.concatenate([control, rng.integers(0, 1 << widths, (cycles, len(widths)))], axis=1)
 
 
 def _spread(steps: Integers, design: Design, rng: np.random.Generator) -> Integers:

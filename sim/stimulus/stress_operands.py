@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -33,6 +33,8 @@ MOST_TERMS = 16
 TABLE = 128
 """Codes of wide formats of which such products are made."""
 
+CROSS = "pairs of classes"
+
 Term = tuple[int, int, int]
 """A product and its operands' codes."""
 
@@ -47,11 +49,14 @@ class Case:
         What is special about them, for messages.
     a : ndarray of codes, shape (M, K)
     b : ndarray of codes, shape (K, N)
+    start : int
+        Code of fp32 that a dot product with an addend begins with.
     """
 
     kind: str
     a: Codes
     b: Codes
+    start: int = 0
 
 
 def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
@@ -67,7 +72,34 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     cases = [*drawing.crosses(), *drawing.storms(), *drawing.extremes(), *drawing.sticky()]
     cases += drawing.rounded() if design.converts and not design.accumulator_format else []
     cases += drawing.beyond_output()
-    return [cases[index] for index in rng.permutation(len(cases))]
+    cases = [cases[index] for index in rng.permutation(len(cases))]
+    if not design.addend:
+        return cases
+    starts = draw_starts(rng, (len(cases),)).tolist()
+    # Beside a large sum to begin with no fault of a single product would show.
+    return [
+        case if case.kind == CROSS else replace(case, start=start)
+        for case, start in zip(cases, starts, strict=True)
+    ]
+
+
+def draw_starts(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint32]:
+    """Draw codes of fp32 for sums to begin with.
+
+    Half are zero or near one, as in operation; the others any code, subnormal, the largest, infinite or NaN.
+    """
+    near = rng.integers(0x30000000, 0x50000000, shape) | rng.integers(0, 2, shape) << 31
+    edges = rng.choice(
+        [0, 1 << 31, 0x7F7FFFFF, 0xFF7FFFFF, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001], shape
+    )
+    kinds = [
+        np.zeros(shape, np.int64),
+        near,
+        rng.integers(0, 1 << 32, shape),
+        rng.integers(0, 1 << 23, shape),
+        edges,
+    ]
+    return np.choose(rng.choice(5, shape, p=[0.1, 0.4, 0.3, 0.1, 0.1]), kinds).astype(np.uint32)
 
 
 def longest_sum(design: Design) -> int:
@@ -236,7 +268,7 @@ class _Drawing:
                 place = int(self.rng.integers(products))
                 a[:, place] = self.sides[0].draw(first[(top + np.arange(rows)) % len(first)], self.rng)
                 b[place] = self.sides[1].draw(second[(left + np.arange(self.cols)) % len(second)], self.rng)
-                yield Case("pairs of classes", a, b)
+                yield Case(CROSS, a, b)
 
     def storms(self) -> Iterator[Case]:
         """Give tiles full of one sort of operands."""

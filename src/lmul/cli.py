@@ -41,6 +41,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "share": (int, "rows and columns of an array with an operand register in common"),
     "pipeline": (int, "register stages inside the datapath"),
     "carry": (str, "running sum of the exact accumulator"),
+    "addend": (bool, "a dot with a port for the sum to begin with"),
     "stream": (bool, "a dot with AXI4-Stream ports, where results can wait"),
     "reset": (str, "how registers are cleared"),
     "reset-active": (str, "level at which the reset is on"),
@@ -286,6 +287,12 @@ def _sim_parser(parser: Parser) -> None:
     parser.add_argument("--pauses", action="store_true", help="let the streams pause at random")
     parser.add_argument(
         "--stress", action="store_true", help="press on the design with random operands, pauses and resets"
+    )
+    parser.add_argument(
+        "--vectors",
+        type=Path,
+        metavar="FILE.npz",
+        help="run a dot product's steps that GPUs gave, and compare with them; a folder of texts too",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="of what is random; default: 1, and with --stress a new one"
@@ -583,6 +590,11 @@ def _sim(options: argparse.Namespace) -> int:
     from lmul.commands.shared.operands import refuse_scaling
     from lmul.commands.sim import run_sim
 
+    if options.vectors:
+        from lmul.commands.vectors import run_vectors
+
+        options.chosen = _chosen(options)
+        return run_vectors(options)
     design = _design(options)
     if options.pauses and design.kind == "mul":
         raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")

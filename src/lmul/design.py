@@ -6,7 +6,7 @@ from typing import Any
 
 from lmul.errors import Parameter, UserError
 from lmul.golden import Arithmetic, Format, find_format
-from lmul.golden.accumulators import UNITS, tensor_core
+from lmul.golden.accumulators import UNITS, Fused, tensor_core
 from lmul.host.parameters import ParameterError
 from lmul.host.verilog_names import is_port_name
 from lmul.kinds import KINDS
@@ -35,11 +35,14 @@ RESET_NAMES = {"high": "rst", "low": "rst_n"}
 INTERFACE = ("reset", "reset_active", "clock_name", "reset_name")
 """Parameters of the clock and the reset of a design with registers."""
 
+FLAGS = ("addend", "stream")
+"""Parameters that are there or not."""
+
 _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth", "subnormals")
 
 PARAMETERS = {
     "mul": ("format", "mul", "subnormals", "overflow", "pipeline", *INTERFACE),
-    "dot": (*_SUMS, "pipeline", "carry", "stream", *INTERFACE),
+    "dot": (*_SUMS, "pipeline", "carry", "addend", "stream", *INTERFACE),
     "array": (*_SUMS, "pipeline", "carry", "rows", "cols", "share", "dataflow", *INTERFACE),
 }
 
@@ -81,6 +84,8 @@ class Design(Arithmetic):
         Register stages of a `mul`; of a sum, those beyond its accumulator and its result.
     carry : str
         Of a sum: a name of `CARRIES`.
+    addend : bool
+        Of a `dot` with a fused sum: whether it has a port for the sum to begin with.
     stream : bool
         Of a `dot`: whether its ports are those of AXI4-Stream, which a result can wait at.
     reset : str
@@ -103,6 +108,7 @@ class Design(Arithmetic):
     dataflow: str = "os"
     pipeline: int = 0
     carry: str = "propagate"
+    addend: bool = False
     stream: bool = False
     reset: str = "sync"
     reset_active: str = "high"
@@ -120,9 +126,13 @@ class Design(Arithmetic):
         self._check_name("reset", RESETS)
         self._check_name("reset_active", RESET_LEVELS)
         self._check_port_names()
-        if type(self.stream) is not bool:
-            raise ParameterError("stream", f"must be true or false, not {self.stream!r}")
+        for name in FLAGS:
+            if type(value := getattr(self, name)) is not bool:
+                raise ParameterError(name, f"must be true or false, not {value!r}")
         super().__post_init__()
+        if self.addend and not isinstance(self.accumulator, Fused):
+            right = (", not for ", Parameter("acc"), f" {self.acc}: take {', '.join(Fused.WORDS)}")
+            raise ParameterError("addend", "is for fused sums", *right)
 
     def _check_number(self, name: str, first: int, last: int) -> None:
         value = getattr(self, name)
@@ -157,8 +167,7 @@ class Design(Arithmetic):
         choices += [(f"p{self.pipeline}", "p0"), (f"carry_{self.carry}", "carry_propagate")]
         if self.kind == "array":
             choices += [(self.dataflow, "os"), (f"share{self.share}", f"share{DEFAULT_SHARE}")]
-        if self.stream:
-            choices.append(("stream", ""))
+        choices += [(name, "") for name in FLAGS if getattr(self, name)]
         if self.acc == "exact":  # No other accumulator is as wide as the depth asks for.
             choices.append((f"depth{self.depth}", f"depth{self.default_depth}"))
         others = [name for name, usual in choices if name != usual]
@@ -284,8 +293,8 @@ class Design(Arithmetic):
             # What is as usual is not named of these, which came later than names and files of designs.
             if name in INTERFACE:
                 values |= {name: self.interface[name]} if name in self.interface else {}
-            elif name == "stream":
-                values |= {name: True} if self.stream else {}
+            elif name in FLAGS:
+                values |= {name: True} if getattr(self, name) else {}
             elif not name.startswith("format"):
                 values[name] = getattr(self, name)
             elif first == second and name == "format":

@@ -23,8 +23,9 @@ from lmul.golden.products.specials import is_special
 from lmul.golden.sums.fused import fused_sums
 from lmul.golden.sums.fused_compiled import Layout, has_fused_loops
 from lmul.host import parallel
+from lmul.sim.stimulus.vectors import canonical, read_steps
 from tests.support.golden_cases import by_name, edge_codes, multipliers
-from tests.support.tensor_cores import MEASURED, MODELLED, arithmetic, called, canonical, combinations, steps
+from tests.support.tensor_cores import MEASURED, MODELLED, called, names
 
 FORMATS = [find_format(name) for name in ("e2m1", "e3m2", "e4m3", "e5m2", "bf16", "fp16", "e8m10")]
 
@@ -44,18 +45,17 @@ STARTS = [
 ]
 
 
-@pytest.mark.parametrize("name", combinations(MODELLED))
+@pytest.mark.parametrize("name", names(MODELLED))
 def test_steps_are_those_of_the_published_model(name: str) -> None:
-    given = steps(MODELLED, name)
-    found = fused_step(given["a"], given["b"], given["c"], arithmetic(name))
-    np.testing.assert_array_equal(canonical(found), canonical(given["d"]))
+    given = read_steps(MODELLED, name)
+    np.testing.assert_array_equal(called(given), canonical(given.d))
 
 
 @pytest.mark.skipif(not MEASURED.is_file(), reason="LMUL_VECTORS names no folder with silicon.npz")
-@pytest.mark.parametrize("name", combinations(MEASURED))
+@pytest.mark.parametrize("name", names(MEASURED))
 def test_steps_are_those_that_gpus_gave(name: str) -> None:
-    given = steps(MEASURED, name)
-    np.testing.assert_array_equal(canonical(called(name, given)), canonical(given["d"]))
+    given = read_steps(MEASURED, name)
+    np.testing.assert_array_equal(called(given), canonical(given.d))
 
 
 def test_sum_below_the_smallest_exponent_is_what_hopper_gave() -> None:

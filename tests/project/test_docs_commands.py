@@ -23,6 +23,7 @@ from tests.support.gate_level import mapped_design
 from tests.support.host import SPACE
 from tests.support.paths import DOCS
 from tests.support.plug_ins import EXAMPLE, register
+from tests.support.tensor_cores import MODELLED
 
 PLACEHOLDERS = re.compile(r"DESIGN|DIR|PROMPT|HOST|host:|lmul-scheduler| \.\.\. |_(TT|tt|typ1p20)\.lib")
 """What the reader replaces, or brings: files of published libraries."""
@@ -102,6 +103,9 @@ def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
     rng = np.random.default_rng(1)
     for name in ("mine", "OPERANDS"):
         np.savez(tmp_path / f"{name}.npz", a=rng.normal(size=(20, 48)), b=rng.normal(size=(48, 12)))
+    with np.load(MODELLED) as steps:
+        few = {f"h100-fp8/e4m3/{part}": steps[f"h100-fp8/e4m3/{part}"][:20] for part in "abcd"}
+        np.savez(tmp_path / "STEPS.npz", **few)
     (tmp_path / "CELLS.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
     (tmp_path / "netlists.zip").write_bytes(netlists)
     for name in ("space.toml", "SPACE.toml"):

@@ -14,8 +14,12 @@ DESIGNS = {
     "dot": [
         make_design("dot", lanes=3, format_a="e5m2", format_b="e2m1", out="bf16"),
         make_design("dot", lanes=2, acc="fixed:21:-8", out="raw", reset_active="low"),
+        make_design("dot", lanes=3, acc="h100", addend=True),
     ],
-    "dot --stream": [make_design("dot", lanes=3, format_a="e3m2", format_b="bf16", acc="fp16", stream=True)],
+    "dot --stream": [
+        make_design("dot", lanes=3, format_a="e3m2", format_b="bf16", acc="fp16", stream=True),
+        make_design("dot", lanes=3, acc="fused:7:5", addend=True, stream=True),
+    ],
     "array": [
         make_design("array", rows=2, cols=3, lanes=1, format_a="e3m2", acc="fixed:21:-8", out="raw"),
         make_design("array", rows=3, cols=1, lanes=1, format="e2m1", dataflow="ws"),
@@ -37,7 +41,7 @@ def width(formula: str, design: Design) -> int:
     """Work out a width of the page."""
     first, second = design.formats
     letters = {"WA": first.width, "WB": second.width, "N": design.lanes, "A": design.output_bits}
-    letters |= {"R": design.rows, "C": design.cols}
+    letters |= {"R": design.rows, "C": design.cols, "AD": 32 * design.addend}
     return int(eval(formula.strip("`"), {"bytes": whole_bytes}, letters))  # noqa: S307
 
 
@@ -46,9 +50,9 @@ def test_ports_of_an_export_are_those_of_the_page(name: str, design: Design) -> 
     given = {"clk": design.clock_name, "rst": design.reset_name}
     written = []
     for port, direction, formula, there, meaning in tables()[name]:
-        assert there in {"always", "with `--pipeline`"}
+        is_there = {"always": True, "with `--pipeline`": design.pipeline, "with `--addend`": design.addend}
         assert meaning
-        if there == "always" or design.pipeline:
+        if is_there[there]:
             plain = port.strip("`")
             written.append((given.get(plain, plain), direction, width(formula, design)))
     found = [(port["name"], port["direction"], port["width"]) for port in export(design).ports]

@@ -8,19 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmul.commands.shared.library import library_files
-from lmul.cost.library.reader import LibraryFiles
-from lmul.cost.mapping.designs import map_to_cells
-from lmul.cost.mapping.mapper import CELLS
-from lmul.cost.mapping.scripts import RIPPLE_EMAP
-from lmul.cost.netlist.netlist import cell_models
+from lmul.commands.shared.simulation import check_simulator, design_sources, directory_of
 from lmul.design import Design
-from lmul.errors import UserError, one_line, printable
-from lmul.hdl import Export, export
+from lmul.errors import UserError, one_line
+from lmul.hdl import export
 from lmul.host.files import locked, write_files
 from lmul.sim.coverage.products import holes
 from lmul.sim.coverage.table import coverage_table
-from lmul.sim.simulators.four_state import icarus_runner, unknown_while_idle
 from lmul.sim.stimulus.pairs import describe_pairs
 from lmul.terminal.console import console, say, write_figures
 from lmul.terminal.progress import working
@@ -35,23 +29,12 @@ SEEDS = 1 << 32
 def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Namespace) -> int:
     """Simulate a design and say what was compared."""
     from lmul.sim.simulate import SimulationError, SimulationRun, simulate
-    from lmul.sim.simulators.verilator import verilator_environment
 
     testcase, seed = _testcase(design, options), _seed(options)
-    # Refuse before anything is written.
-    if options.four_state:
-        icarus_runner()
-    else:
-        verilator_environment()
-    if printable(options.build.absolute()) != str(options.build.absolute()):
-        raise UserError(
-            f"--build {str(options.build.absolute())!r} has characters that no report of cocotb's can hold: "
-            "name a directory without control characters"
-        )
+    check_simulator(options)
     text = export(design)
-    kinds = [name for name in ("netlist", "four-state") if getattr(options, name.replace("-", "_"))]
-    directory = options.build / "sim" / "-".join([text.name, *kinds])
-    sources, top = _sources(design, text, options)
+    directory = directory_of(text, options)
+    sources, top = design_sources(design, text, options)
     matrices = [codes for pair in operands for codes in pair.products(*design.formats)]
     try:
         with locked(directory), working(f"Simulating {text.name}") as progress:
@@ -85,17 +68,6 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     return _tell_holes(result, seed)
 
 
-def _sources(design: Design, text: Export, options: argparse.Namespace) -> tuple[dict[str, str], str]:
-    """Give the Verilog by file name, the design's own first, and the name of the top module."""
-    sources = {f"{text.name}.v": text.verilog}
-    if options.netlist:
-        sources = _netlist(design, text, library_files(options), options.build / CELLS)
-    if not options.four_state:
-        return sources, text.name
-    top = f"{text.name}_unknown_while_idle"
-    return sources | {f"{top}.v": unknown_while_idle(design.bench, text.name, top, text.ports)}, top
-
-
 def _testcase(design: Design, options: argparse.Namespace) -> str:
     if options.stress:
         return "stress"
@@ -114,16 +86,6 @@ def _seed(options: argparse.Namespace) -> int:
     if options.stress:
         print(f"Seed {seed}: replay with --seed {seed}", flush=True)
     return seed
-
-
-def _netlist(design: Design, text: Export, files: LibraryFiles, cache: Path) -> dict[str, str]:
-    """Map a design: the netlist and models of the cells in it."""
-    with working(f"Mapping {text.name} to cells") as progress:
-        (mapped,) = map_to_cells(
-            text, design, files.read(), scripts=[RIPPLE_EMAP], cache=cache, progress=progress
-        ).values()
-    models = cell_models(mapped.netlist.library, mapped.netlist.cell_counts)
-    return {f"{text.name}.v": mapped.verilog, "cells.v": models}
 
 
 def _print_simulation(

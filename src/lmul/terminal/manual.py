@@ -49,6 +49,7 @@ PAGES = {
             ("sim array --rows 8 --cols 8", "on tiles of SmolLM2"),
             ("sim dot --operands OPERANDS.npz --waves", "on matrices of your own, with an FST file"),
             ("sim dot --operands OPERANDS.npz --codes", "on bit patterns: the bits are those of the file"),
+            ("sim dot --acc h100 --vectors STEPS.npz", "on steps that GPUs gave, beside what they gave"),
             ("sim array --stress --seed 7", "pauses, resets and extremes from one seed"),
         ),
     ),

@@ -18,6 +18,10 @@ from lmul.sim.stimulus.quick import Matrices
 TOP = "matrix"
 PAUSE = 0.2
 
+ADDEND_BITS = 32
+ADDEND = (1 << ADDEND_BITS) - 1
+"""A port for each design, whether it reads it or not."""
+
 
 class Schedule:
     """What one design sees and must give, cycle by cycle.
@@ -29,8 +33,8 @@ class Schedule:
 
     Attributes
     ----------
-    inputs : list of (int, int, int, int, int)
-        a, b, valid, first, last; garbage where valid is low.
+    inputs : list of (int, int, int, int, int, int)
+        a, b, valid, first, last, c_in; garbage where valid is low, c_in but in first steps too.
     results : dict of int to (int, int)
         c and its flags by the cycle after whose clock edge they are there.
     """
@@ -38,18 +42,21 @@ class Schedule:
     def __init__(self, design: Design, products: Matrices) -> None:
         rng = np.random.default_rng(1)
         first, second = (design.lanes * format_.width for format_ in design.formats)
-        self.inputs: list[tuple[int, int, int, int, int]] = []
+        self.inputs: list[tuple[int, int, int, int, int, int]] = []
         self.results: dict[int, tuple[int, int]] = {}
         for vector in (vector for a, b in products for vector in vectors_of(a, b, design)):
             for step in range(len(vector.a)):
                 while rng.random() < PAUSE:
                     garbage = int.from_bytes(rng.bytes(64), "little")
-                    self.inputs.append((garbage % (1 << first), garbage % (1 << second), 0, 1, 1))
+                    self.inputs.append(
+                        (garbage % (1 << first), garbage % (1 << second), 0, 1, 1, ~vector.start & ADDEND)
+                    )
                 self._step(vector, step, design.latency)
 
     def _step(self, vector: Vector, step: int, latency: int) -> None:
         last = step == len(vector.a) - 1
-        self.inputs.append((vector.a[step], vector.b[step], 1, step == 0, last))
+        start = ~vector.start & ADDEND if step else vector.start
+        self.inputs.append((vector.a[step], vector.b[step], 1, step == 0, last, start))
         if last:
             self.results[len(self.inputs) + latency - 2] = vector.c, vector.flags
 
@@ -93,7 +100,7 @@ def simulate_batch(designs: Sequence[Design], products: Sequence[Matrices], dire
 
 
 def _run(sources: list[Path], directory: Path) -> None:
-    ports = ["clk", "rst", "a", "b", "valid", "first", "last", "c", "c_valid", "c_flags"]
+    ports = ["clk", "rst", "a", "b", "valid", "first", "last", "c_in", "c", "c_valid", "c_flags"]
     runner = PortRunner(ports)
     runner.compile(sources, TOP, directory, waves=False, log=directory / "build.log")
     results = runner.test(
@@ -124,11 +131,11 @@ def _cycles(designs: Sequence[Design], schedules: Sequence[Schedule]) -> dict[st
     count = max(len(s.inputs) + d.latency for s, d in zip(schedules, designs, strict=True))
     ones = [1] * len(designs)
     operands = [[design.lanes * design.formats[side].width for design in designs] for side in (0, 1)]
-    widths = [*operands, ones, ones, ones]
+    widths = [*operands, ones, ones, ones, [ADDEND_BITS] * len(designs)]
     out_widths = [design.output_bits for design in designs]
     cycles: dict[str, Any] = {"names": [design.name for design in designs], "out_widths": out_widths}
     cycles |= {"inputs": [], "outputs": []}
-    idle = (0, 0, 0, 0, 0)
+    idle = (0, 0, 0, 0, 0, 0)
     for cycle in range(count):
         rows = [s.inputs[cycle] if cycle < len(s.inputs) else idle for s in schedules]
         columns = zip(zip(*rows, strict=True), widths, strict=True)
@@ -156,6 +163,7 @@ def _top(designs: Sequence[Design]) -> str:
         widths = {"a": first, "b": second, "c": design.output_bits}
         wide = [f".{port}({port}[{place[port]} +: {width}])" for port, width in widths.items()]
         single = [f".in_{port}({port}[{index}])" for port in ("valid", "first", "last")]
+        single += [f".c_in(c_in[{ADDEND_BITS * index} +: {ADDEND_BITS}])"] if design.addend else []
         result = [f".c_valid(c_valid[{index}])", f".c_flags(c_flags[{3 * index} +: 3])"]
         connections = ", ".join([".clk(clk)", ".rst(rst)", *wide, *single, *result])
         instances.append(f"  dot{index} dot{index} ({connections});")
@@ -164,6 +172,7 @@ def _top(designs: Sequence[Design]) -> str:
     ports = ["input wire clk", "input wire rst", f"input wire [{place['a'] - 1}:0] a"]
     ports += [f"input wire [{place['b'] - 1}:0] b"]
     ports += [f"input wire [{last}:0] {port}" for port in ("valid", "first", "last")]
+    ports.append(f"input wire [{ADDEND_BITS * len(designs) - 1}:0] c_in")
     ports += [f"output wire [{place['c'] - 1}:0] c", f"output wire [{last}:0] c_valid"]
     ports += [f"output wire [{3 * last + 2}:0] c_flags"]
     head = ",\n".join(f"  {port}" for port in ports)

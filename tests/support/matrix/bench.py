@@ -9,7 +9,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge
 
-INPUTS = ("a", "b", "valid", "first", "last")
+INPUTS = ("a", "b", "valid", "first", "last", "c_in")
 
 
 @cocotb.test

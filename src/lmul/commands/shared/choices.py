@@ -6,6 +6,7 @@ from lmul.design import (
     CARRIES,
     DATAFLOWS,
     EXACT_BITS,
+    FLAGS,
     LIMITS,
     PARAMETERS,
     PIPELINE_LIMIT,
@@ -17,7 +18,7 @@ from lmul.design import (
     make_design,
 )
 from lmul.golden import ACCUMULATORS, FORMATS, OUTPUTS, OVERFLOWS, SUBNORMALS
-from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB, FUSED_FRACTION, FUSED_MANTISSA
+from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB, FUSED_FRACTION, FUSED_MANTISSA, TF32, Fused
 from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS
 from lmul.kinds import KINDS
 from lmul.multipliers import BUILT_IN
@@ -27,7 +28,8 @@ from lmul.options import key
 def choices() -> dict[str, str]:
     """Give what each option takes, by its name without dashes; nothing for `stream`."""
     odd = f"eXmY with X {_span(EXPONENT_BITS)}, Y {_span(MANTISSA_BITS)}"
-    formats = f"{', '.join(FORMATS)}, {odd}; up to {SUM_FORMAT_BITS} bits in dot and array"
+    sums = f"up to {SUM_FORMAT_BITS} bits in dot and array, {', '.join(TF32)} with fused sums"
+    formats = f"{', '.join(FORMATS)}, {odd}; {sums}"
     widths = {name: one.most_mantissa_bits for name, one in BUILT_IN.items()}
     narrow = [
         f"{name} up to {most} mantissa bits" for name, most in widths.items() if most < MANTISSA_BITS[-1]
@@ -50,6 +52,7 @@ def choices() -> dict[str, str]:
         "out": f"{', '.join(OUTPUTS)}; no LSB below {smallest} unless raw",
         "carry": f"{', '.join(CARRIES)}; save with exact and os only",
         "pipeline": f"0 to {PIPELINE_LIMIT}",
+        "addend": f"with {', '.join(Fused.WORDS)} only",
         "stream": "",
         **dict.fromkeys(("clock-name", "reset-name"), "a name of a port"),
         **{name: ", ".join(values) for name, values in names.items()},
@@ -64,7 +67,7 @@ def defaults() -> dict[str, str]:
         "depth": ", rows x lanes with ws",
         "reset-name": f", {RESET_NAMES['low']} if active low",
     }
-    others = {**dict.fromkeys(("format-a", "format-b"), "that of --format"), "stream": "off"}
+    others = {**dict.fromkeys(("format-a", "format-b"), "that of --format"), **dict.fromkeys(FLAGS, "off")}
     names = {key(name): name for names in PARAMETERS.values() for name in names}
     usual = {name: _usual(parameter) for name, parameter in names.items() if name not in others}
     return {name: text + conditions.get(name, "") for name, text in (usual | others).items()}
