@@ -175,7 +175,10 @@ class FusedMultiplyAccumulate(Accumulator):
                 above[number] = rank
         largest = Signal(scale.bits, name="largest_product")
         found = Signal(scale.bits, name="largest_found")
-        m.d.comb += found.eq(maximum(m, above, "product") + (lowest + scale.rebias))
+        greatest = maximum(m, above, "product")
+        counted: Value = greatest + (lowest + scale.rebias)
+        # Of an addend no bit may be cut where there are no products.
+        m.d.comb += found.eq(Mux(greatest.any(), counted, 0) if self._design.addend else counted)
         m.d.comb += largest.eq(Mux(found > scale.least, found, scale.least) if scale.least > 1 else found)
         return largest
 
@@ -447,7 +450,8 @@ class FusedRound(Block):
             exponent = Signal(range((1 << scale.bits) + abs(above) + 1), name="exponent_field")
             m.d.comb += exponent.eq((self.origin + above - zeros) & shifted[-1].replicate(len(exponent)))
             return shifted, exponent
-        padding = max(0, 1 - above - max(scale.least, 1))
+        lowest = 0 if scale.design.addend else 1
+        padding = max(0, 1 - above - max(scale.least, lowest))
         wide = Cat(magnitude, Const(0, padding))
         room = Signal(range((1 << scale.bits) + abs(above) + padding + 1))
         zeros = leading_zeros(m, Cat(Const(1, 1), wide), "total")

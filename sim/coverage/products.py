@@ -276,7 +276,8 @@ def _reachable(design: Design) -> list[NDArray[np.bool_]]:
 
 def _with_formats(design: Design, first: Format, second: Format) -> Design:
     # Only products are looked at, and a GPU's sum has none of other formats.
-    return replace(design, format=first, format_b=None if first == second else second, acc="exact")
+    both = None if first == second else second
+    return replace(design, format=first, format_b=both, acc="exact", addend=False)
 
 
 def _stand_in(format_: Format) -> Format:
