@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import Arithmetic, Codes, decode, encode, find_format, matmul_codes, wide_product
+from lmul.golden import FP32, Arithmetic, Codes, decode, encode, find_format, matmul_codes, wide_product
+from lmul.golden.accumulators import Fused
 from lmul.sim.stimulus.classes import Classes, classes_of
 
 LONGEST = 1 << 17
@@ -67,6 +68,7 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     cases = [*drawing.crosses(), *drawing.storms(), *drawing.extremes(), *drawing.sticky()]
     cases += drawing.rounded() if design.converts and not design.accumulator_format else []
     cases += drawing.beyond_output()
+    cases += drawing.far_apart() if isinstance(design.accumulator, Fused) else []
     return [cases[index] for index in rng.permutation(len(cases))]
 
 
@@ -91,6 +93,20 @@ def products_to_overflow(design: Design) -> int | None:
         if matmul_codes(largest[0][:, :products], largest[1][:, :products].T, design).inf[0, 0]:
             return products
     return None
+
+
+def far_apart(design: Design, places: int) -> tuple[int, int] | None:
+    """Give codes of powers of two whose product lies so many places above the smallest normal one.
+
+    None where no product does.
+    """
+    first, second = design.formats
+    places += max(FP32.min_exponent - first.min_exponent - second.min_exponent, 0)
+    above = min(places, (first.largest_finite >> first.mantissa_bits) - 1)
+    rest = places - above
+    if rest > (second.largest_finite >> second.mantissa_bits) - 1:
+        return None
+    return (above + 1) << first.mantissa_bits, (rest + 1) << second.mantissa_bits
 
 
 @lru_cache
@@ -331,6 +347,27 @@ class _Drawing:
                 a, b = np.array([codes for _, *codes in terms]).T
                 tiled = np.tile(a, (self.rows(), 1)), np.tile(b[:, None], (1, self.cols))
                 yield self.whole(Case("beyond the output", *tiled))
+
+    def far_apart(self) -> Iterator[Case]:
+        """Give sums whose second step has products at which the running sum is the last place, or below it.
+
+        The products of that step cancel, so that what is left of the running sum shows.
+        """
+        design, lanes = self.design, self.design.lanes
+        fused = design.accumulator
+        assert isinstance(fused, Fused)  # noqa: S101
+        if longest_sum(design) < 2 * lanes:
+            return
+        for places in (fused.fraction_bits, fused.fraction_bits + 1):
+            small, large = far_apart(design, 0), far_apart(design, places)
+            for sign in (0, 1) if small and large else ():
+                a = np.zeros((self.rows(), 2 * lanes), dtype=np.int64)
+                b = np.zeros((2 * lanes, self.cols), dtype=np.int64)
+                for codes, one, other in zip((a.T, b), small or (), large or (), strict=True):
+                    codes[0], codes[lanes : lanes + 2] = one, other
+                b[0] |= design.formats[1].sign_mask * sign
+                b[lanes + 1 :] |= design.formats[1].sign_mask
+                yield self.whole(Case("far apart", a, b))
 
     def rounded(self) -> Iterator[Case]:
         """Give sums of every size that are on a tie or beside one, or whose rounding carries far."""
