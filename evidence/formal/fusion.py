@@ -46,6 +46,7 @@ SUMS: tuple[tuple[dict[str, Any], Fault], ...] = (
     ({"format": "e4m3", "mul": "exact"}, SIGN),
     ({"format": "e4m3", "mul": "exact", "subnormals": "full"}, SIGN),
     ({"format": "e5m2", "mul": "lmul"}, INFINITY),
+    ({"format": "e5m2", "mul": "exact", "acc": "fused:6:5:rne"}, INFINITY),
 )
 """Operands and products, and what the mutant has wrong."""
 
@@ -53,7 +54,7 @@ SUMS: tuple[tuple[dict[str, Any], Fault], ...] = (
 def fusion_claims() -> list[Claim]:
     """Claim that fused sums are right, from every running sum."""
     return [
-        fused_claim(make_design("dot", **options, acc="fused:6:5", lanes=LANES, out="raw"), fault)
+        fused_claim(make_design("dot", **({"acc": "fused:6:5"} | options), lanes=LANES, out="raw"), fault)
         for options, fault in SUMS
     ]
 
