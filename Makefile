@@ -56,7 +56,7 @@ test-exhaustive: $(VENV)/ready
 # Drawn operands, pauses and resets against the golden model; what they covered, and a failure where that has holes.
 SEED := 1
 MULTIPLIERS := lmul mitchell addm addc exact
-DOT_ACCUMULATORS := exact fixed:24:-8 fp32
+DOT_ACCUMULATORS := exact fixed:24:-8 fp32 fused:13:13
 DATAFLOWS := os ws
 coverage: $(VENV)/ready
 	@status=0; stress() { $(LMUL) sim "$$@" --stress --seed $(SEED) --build $(BUILD) || status=1; }; \

@@ -17,6 +17,7 @@ from rich.text import Text
 from lmul.errors import UserError
 from lmul.evidence.formal.accumulation import accumulation_claims
 from lmul.evidence.formal.claims import Claim
+from lmul.evidence.formal.fusion import fusion_claims
 from lmul.evidence.formal.multiplication import multiplier_claims
 from lmul.evidence.formal.outputs import output_claims
 from lmul.evidence.formal.streams import stream_claims
@@ -49,7 +50,13 @@ class Outcome:
 
 def all_claims() -> list[Claim]:
     """Give every claim, about multipliers, sums and streams."""
-    return [*stream_claims(), *accumulation_claims(), *output_claims(), *multiplier_claims()]
+    return [
+        *stream_claims(),
+        *accumulation_claims(),
+        *output_claims(),
+        *fusion_claims(),
+        *multiplier_claims(),
+    ]
 
 
 def run_claim(claim: Claim) -> Outcome:

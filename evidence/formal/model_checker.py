@@ -19,12 +19,14 @@ COMMANDS = {
     "sec": "dprove -T {seconds}",
     "pdr": "pdr -T {seconds}",
     "bmc": "bmc3 -F {cycles} -T {seconds}",
+    "step": "frames -F {cycles} -i; orpos; iprove",
 }
 """ABC's commands by method.
 
 `sec` is sequential equivalence checking: nets that stay equal are found by induction, the rest by `pdr`.
 `pdr` is property directed reachability: an inductive invariant, for any number of cycles. `bmc` is bounded
-model checking: every run of a number of cycles.
+model checking: every run of a number of cycles. `step` checks the same cycles as one combinational function
+by SAT sweeping, which manages two unlike descriptions of one step.
 """
 
 
@@ -58,7 +60,7 @@ def check(sources: Mapping[str, str], top: str, *, method: str, seconds: float, 
     seconds : float
         Time for ABC.
     cycles : int
-        How many `bmc` checks.
+        How many `bmc` and `step` check.
 
     Raises
     ------
@@ -112,7 +114,8 @@ def _run_abc(directory: Path, method: str, seconds: float, cycles: int) -> Verdi
         )
     except subprocess.TimeoutExpired:
         return Verdict(None, None)
-    return _verdict(result.stdout, cycles)
+    verdict = _verdict(result.stdout, cycles)
+    return Verdict(False, cycles) if method == "step" and verdict.holds is False else verdict
 
 
 def _verdict(output: str, cycles: int) -> Verdict:

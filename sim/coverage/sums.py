@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import FP32, Codes, matmul_codes, wide_product
+from lmul.golden.accumulators import Fused
 from lmul.golden.sums.fixed_point import FixedPoint
+from lmul.sim.coverage.fused import fused_bins, fused_conditions, fused_rules
 from lmul.sim.coverage.products import Group, ProductCoverage, make_group
 from lmul.sim.stimulus.stress_operands import (
     accumulated,
@@ -77,8 +79,13 @@ class SumCoverage:
         if start is not None:
             shown &= start & FP32.magnitude_mask == 0
         self._products.sample(a_codes[shown], b_codes[shown])
-        for name, found in self._conditions(wide, terms, sums).items():
-            self._sums[name] += int(np.count_nonzero(found))
+        found = self._conditions(wide, terms, sums)
+        if isinstance(design.accumulator, Fused):
+            found |= fused_conditions(a_codes, b_codes, wide, design)
+        # What a sum that begins with any number can be is no rule's.
+        counted: Any = True if start is None else start & FP32.magnitude_mask == 0
+        for name, sums_of_it in found.items():
+            self._sums[name] += int(np.count_nonzero(sums_of_it & counted))
 
     def _conditions(self, wide: Any, terms: Any, sums: Any) -> dict[str, Truth]:
         """Tell for each sum which bins it falls into."""
@@ -157,7 +164,9 @@ class SumCoverage:
     def _names(self) -> list[str]:
         one = np.zeros((1, 1), dtype=np.int64)
         wide = wide_product(one, one, self._design)
-        return list(self._conditions(wide, wide, matmul_codes(one, one, self._design)))
+        names = list(self._conditions(wide, wide, matmul_codes(one, one, self._design)))
+        fused = isinstance(self._design.accumulator, Fused)
+        return names + (fused_bins(self._design) if fused else [])
 
     def _reasons(self) -> dict[str, str]:
         """Give the bins that cannot be reached, by rules on the design's parameters."""
@@ -207,6 +216,8 @@ class SumCoverage:
             not floating and design.lsb_exponent > design.product_lsb_exponent and largest > unit,
             "no product has bits on both sides of the register's last",
         )
+        if isinstance(design.accumulator, Fused):
+            rules |= fused_rules(design, longest)
         return {name: reason for name, (can, reason) in rules.items() if name in self._sums and not can}
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import Arithmetic, Codes, decode, encode, find_format, matmul_codes, wide_product
+from lmul.golden import FP32, Arithmetic, Codes, decode, encode, find_format, matmul_codes, wide_product
+from lmul.golden.accumulators import Fused
 from lmul.sim.stimulus.classes import Classes, classes_of
 
 LONGEST = 1 << 17
@@ -29,6 +31,9 @@ ROUNDED = 2048
 
 MOST_TERMS = 16
 """Products of such a sum."""
+
+FAR_APART = 12
+"""Sums of each kind whose steps are far apart."""
 
 TABLE = 128
 """Codes of wide formats of which such products are made."""
@@ -72,6 +77,7 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     cases = [*drawing.crosses(), *drawing.storms(), *drawing.extremes(), *drawing.sticky()]
     cases += drawing.rounded() if design.converts and not design.accumulator_format else []
     cases += drawing.beyond_output()
+    cases += drawing.far_apart() if isinstance(design.accumulator, Fused) else []
     cases = [cases[index] for index in rng.permutation(len(cases))]
     if not design.addend:
         return cases
@@ -123,6 +129,20 @@ def products_to_overflow(design: Design) -> int | None:
         if matmul_codes(largest[0][:, :products], largest[1][:, :products].T, design).inf[0, 0]:
             return products
     return None
+
+
+def far_apart(design: Design, places: int) -> tuple[int, int] | None:
+    """Give codes of powers of two whose product lies so many places above the smallest normal one.
+
+    None where no product does.
+    """
+    first, second = design.formats
+    places += max(FP32.min_exponent - first.min_exponent - second.min_exponent, 0)
+    above = min(places, (first.largest_finite >> first.mantissa_bits) - 1)
+    rest = places - above
+    if rest > (second.largest_finite >> second.mantissa_bits) - 1:
+        return None
+    return (above + 1) << first.mantissa_bits, (rest + 1) << second.mantissa_bits
 
 
 @lru_cache
@@ -363,6 +383,31 @@ class _Drawing:
                 a, b = np.array([codes for _, *codes in terms]).T
                 tiled = np.tile(a, (self.rows(), 1)), np.tile(b[:, None], (1, self.cols))
                 yield self.whole(Case("beyond the output", *tiled))
+
+    def far_apart(self) -> Iterator[Case]:
+        """Give sums of two steps, one of which has the last places of the other, or what is below them.
+
+        Where the second step is the larger one its products cancel, so that what is left of the running sum
+        shows. Some of all are lost to resets: there are several of each.
+        """
+        design, lanes = self.design, self.design.lanes
+        fused = design.accumulator
+        assert isinstance(fused, Fused)  # noqa: S101
+        if longest_sum(design) < 2 * lanes:
+            return
+        for places in FAR_APART * [fused.fraction_bits + more for more in (-1, 0, 1)]:
+            small, large = far_apart(design, 0), far_apart(design, places)
+            for sign, rising in product((0, 1), (True, False)) if small and large else ():
+                a = np.zeros((self.rows(), 2 * lanes), dtype=np.int64)
+                b = np.zeros((2 * lanes, self.cols), dtype=np.int64)
+                for codes, one, other in zip((a.T, b), small or (), large or (), strict=True):
+                    # With an odd mantissa, so that something is cut.
+                    codes[0 if rising else lanes] = one | 1
+                    codes[lanes if rising else 0] = other
+                    codes[lanes + 1 : lanes + 2] = other if rising else 0
+                b[0] |= design.formats[1].sign_mask * sign
+                b[lanes + 1 :] |= design.formats[1].sign_mask
+                yield self.whole(Case("far apart", a, b))
 
     def rounded(self) -> Iterator[Case]:
         """Give sums of every size that are on a tie or beside one, or whose rounding carries far."""

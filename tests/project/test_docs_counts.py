@@ -11,6 +11,7 @@ from lmul.evidence.exhaustive import __main__ as exhaustive
 from lmul.evidence.formal import multiplication, streams
 from lmul.evidence.formal.accumulation import accumulation_claims
 from lmul.evidence.formal.claims import Claim
+from lmul.evidence.formal.fusion import fusion_claims
 from lmul.evidence.formal.outputs import output_claims
 from lmul.evidence.mutation.__main__ import REQUIRED
 from lmul.evidence.mutation.campaign import CAMPAIGNS
@@ -139,7 +140,9 @@ def test_numbers_of_proofs_are_those_of_the_claims(
     added = len(multipliers) - rounded
     check(VERIFICATION, "| {} proofs, {} mutants refuted |", (added, added))
     check(VERIFICATION, "`exact` of bf16 (default policies) | the same | {}, {} |", (rounded, rounded))
-    others = len(streams.stream_claims()) + len(accumulation_claims()) + len(output_claims())
+    fused = len(fusion_claims())
+    others = len(streams.stream_claims()) + len(accumulation_claims()) + len(output_claims()) + fused
+    check(VERIFICATION, "SAT sweeping of one step | {}, {} |", (fused, fused))
     check(VERIFICATION, "must refute: {} of each", (len(multipliers) + others,))
 
 

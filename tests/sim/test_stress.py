@@ -115,6 +115,7 @@ LARGE = [
     make_design("dot", acc="fixed:24:-8", mul="exact", subnormals="full", pipeline=2),
     make_design("dot", acc="fp32", format="bf16", out="bf16", pipeline=3),
     make_design("dot", acc="fp16", out="raw"),
+    make_design("dot", acc="fused:13:13", mul="exact", format="e5m2", subnormals="full"),
     make_design("dot", format_a="e5m2", format_b="e2m1", lanes=3),
     make_design("array"),
     make_design("array", rows=8, cols=8, lanes=8, format="e5m2", share=4, pipeline=3, carry="save"),
@@ -230,6 +231,17 @@ def test_operands_reach_beyond_an_output_that_cannot_hold_every_sum() -> None:
     bins = {f"sums: too {sign} for the output" for sign in ("large", "negative")}
     assert not bins.intersection(holes(whole.groups()))
     assert bins <= set(holes(part.groups()))
+
+
+def test_steps_of_a_fused_sum_that_are_far_apart_are_drawn_and_missed_without() -> None:
+    design = make_design("dot", lanes=2, depth=64, acc="fused:13:13")
+    whole, part = SumCoverage(design), SumCoverage(design)
+    for case in draw_cases(design, np.random.default_rng(1)):
+        whole.sample(case.a, case.b)
+        if case.kind != "far apart":
+            part.sample(case.a, case.b)
+    assert not holes(whole.groups())
+    assert "sums: aligned terms cancel to the last place" in holes(part.groups())
 
 
 @pytest.mark.parametrize("name", ["+largest", "-zero", "+NaN"])

@@ -1,0 +1,118 @@
+"""Fused sums are those of the specification: a step's terms aligned, truncated, added at once, rounded.
+
+The design's register begins with any value, and the description takes its running sum from there: so one
+cycle is proven from every running sum, whether it can be reached or not, and with it any number of cycles.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lmul.design import Design, make_design
+from lmul.evidence.formal.accumulation import INPUTS
+from lmul.evidence.formal.claims import DUT, Claim, edited, instance, specification
+from lmul.evidence.formal.multiplication import SPECIALS
+from lmul.golden import FP32
+from lmul.golden.accumulators import Fused
+from lmul.hdl.multiplier.unrounded import kept_subnormals
+
+LANES = 2
+
+SECONDS = 1800
+"""For a proof: many times what one takes on a free machine."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An edit of the Verilog, at the one place that a pattern matches."""
+
+    what: str
+    pattern: str
+    replacement: str
+
+
+SIGN = Fault(
+    "a negative running sum is one place off", r"\+ \{1'h0, accumulator_augend\[\d+\]\}\};", "+ 2'h0};"
+)
+LIMIT = Fault(
+    "normalised beyond the smallest exponent",
+    r"places = \(.* < room\) \? total_leading_zeros : .*;",
+    "places = total_leading_zeros;",
+)
+INFINITY = Fault("no minus infinity", r"fused_round_minus = .*;", "fused_round_minus = 1'h0;")
+
+SUMS: tuple[tuple[dict[str, Any], Fault], ...] = (
+    ({"format": "e4m3", "mul": "lmul"}, LIMIT),
+    ({"format": "e4m3", "mul": "exact"}, SIGN),
+    ({"format": "e4m3", "mul": "exact", "subnormals": "full"}, SIGN),
+    ({"format": "e5m2", "mul": "lmul"}, INFINITY),
+    ({"format": "e5m2", "mul": "exact", "acc": "fused:6:5:rne"}, INFINITY),
+)
+"""Operands and products, and what the mutant has wrong."""
+
+
+def fusion_claims() -> list[Claim]:
+    """Claim that fused sums are right, from every running sum."""
+    return [
+        fused_claim(make_design("dot", **({"acc": "fused:6:5"} | options), lanes=LANES, out="raw"), fault)
+        for options, fault in SUMS
+    ]
+
+
+def fused_claim(design: Design, fault: Fault) -> Claim:
+    """Claim that results and flags are those of the specification, whatever the running sum is."""
+    return Claim(
+        says="fused sum as specified",
+        design=design,
+        sources=partial(_sources, design),
+        mutant=fault.what,
+        mutant_sources=lambda verilog: _sources(design, edited(verilog, fault.pattern, fault.replacement)),
+        method="step",
+        cycles=2,
+        seconds=SECONDS,
+    )
+
+
+def _sources(design: Design, verilog: str) -> dict[str, str]:
+    format_, fused = design.format, design.accumulator
+    assert isinstance(fused, Fused)  # noqa: S101
+    parameters = {
+        "E": format_.exponent_bits,
+        "M": format_.mantissa_bits,
+        "SPECIALS": SPECIALS.index(format_.specials),
+        "EXACT": int(design.mul == "exact"),
+        "C": design.mul_constant,
+        "KEPT": int(kept_subnormals(design) == "kept"),
+        "LANES": design.lanes,
+        "F": fused.fraction_bits,
+        "BITS": fused.mantissa_bits,
+        "NEAREST": int(fused.nearest),
+    }
+    claim = f"""
+module claim (
+  input clk, rst, in_valid, in_first, in_last,
+  input [{design.lanes * format_.width - 1}:0] a, b
+);
+  wire [31:0] c, sum;
+  wire [2:0] c_flags;
+  wire c_valid;
+  {instance(DUT, "dut", [*INPUTS, "c", "c_valid", "c_flags"])}
+  {instance("fused_spec", "spec", ["a", "b", "first", "running", "sum"], parameters)}
+  // Registers of the design begin with any value.
+  wire first = in_first;
+  wire [31:0] running = c;
+  reg begun = 0, done;
+  reg [31:0] expected;
+  always @(posedge clk) begin
+    begun <= 1;
+    done <= !rst && in_valid && in_last;
+    expected <= rst ? 0 : in_valid ? sum : c;
+  end
+  always @* if (begun) begin
+    assert (c_valid == done);
+    assert (c == expected);
+    assert (c_flags == {{1'b0, c[30:0] == {FP32.infinity}, c[30:0] > {FP32.infinity}}});
+  end
+endmodule
+"""
+    return {"dut.v": verilog, "spec.sv": specification("fused_spec.sv"), "claim.sv": claim}
