@@ -11,7 +11,7 @@ from lmul.design import make_design
 from lmul.evidence.formal.__main__ import all_claims
 from lmul.evidence.formal.claims import device, edited
 from lmul.evidence.formal.equivalence import equivalent
-from lmul.evidence.formal.fusion import LIMIT, fused_claim
+from lmul.evidence.formal.fusion import CUT, fused_claim
 from lmul.evidence.formal.model_checker import Verdict, check
 from lmul.evidence.formal.outputs import output_claim
 from lmul.evidence.formal.streams import hold_claim
@@ -143,7 +143,7 @@ def test_flag_of_an_output_that_cannot_hold_its_sum_is_proved() -> None:
 
 def test_one_step_of_a_fused_sum_is_proved_from_every_running_sum() -> None:
     design = make_design("dot", format="e2m1", lanes=1, acc="fused:4:2", out="raw")
-    claim = fused_claim(design, LIMIT)
+    claim = fused_claim(design, CUT)
     assert claim.prove().holds
     assert claim.refute_mutant() == Verdict(False, 2)
 
