@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from lmul.golden.accumulators import Accumulator, find_accumulator
+from lmul.golden.accumulators import Accumulator, Fused, find_accumulator
 from lmul.golden.arguments import check_choice, checked_multiplier
 from lmul.golden.formats.codec import OVERFLOWS, Overflow
 from lmul.golden.formats.format import E4M3, FORMATS, Format, check_format
@@ -158,6 +158,13 @@ class Arithmetic:
     def accumulator(self) -> Accumulator:
         """What `acc` names."""
         return find_accumulator(self.acc, self.formats)
+
+    @property
+    def fused(self) -> Fused:
+        """The accumulator, where it is a fused one."""
+        accumulator = self.accumulator
+        assert isinstance(accumulator, Fused)  # noqa: S101
+        return accumulator
 
     @property
     def accumulator_format(self) -> Format | None:

@@ -358,8 +358,7 @@ def _float_dot(steps: list[list[float]], arithmetic: Arithmetic, format_: Format
 
 def fused_step(pairs: Sequence[tuple[int, int]], start: float, arithmetic: Arithmetic) -> float:
     """Add the products of a step to a running sum, in whole numbers of the last bit of a term."""
-    fused, multiply = arithmetic.accumulator, wide_multiplier(arithmetic)
-    assert isinstance(fused, Fused)  # noqa: S101
+    fused, multiply = arithmetic.fused, wide_multiplier(arithmetic)
     products = [multiply(x, y) for x, y in pairs]
     special = sum(value for value in (*products, start) if not math.isfinite(value))
     if special:

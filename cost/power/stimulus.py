@@ -10,7 +10,6 @@ from lmul.cost.power.zero_delay import Bits
 from lmul.design import Design
 from lmul.errors import UserError
 from lmul.golden import FP32, Codes, matmul_codes
-from lmul.golden.accumulators import Fused
 from lmul.sim.stimulus.tiles import tiling
 from lmul.workloads import Operands
 
@@ -79,8 +78,7 @@ def starts(design: Design, a: Codes, b: Codes) -> NDArray[np.uint32]:
         Sums of one step of the same products, as a tile of K leaves them, and bits below the register's.
     """
     sums = matmul_codes(a[:, : design.lanes], b[: design.lanes], design).raw.astype(np.uint32)
-    fused = design.accumulator
-    assert isinstance(fused, Fused)  # noqa: S101
+    fused = design.fused
     below = np.random.default_rng(1).integers(0, 1 << FP32.mantissa_bits - fused.mantissa_bits, sums.shape)
     field = sums >> FP32.mantissa_bits & 0xFF
     return np.where((field > 0) & (field < 0xFF), sums | below.astype(np.uint32), sums)

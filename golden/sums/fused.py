@@ -87,7 +87,7 @@ def _stepwise_sums(
         total = register[rows, cols]
         for first in range(0, a.shape[1], arithmetic.lanes):
             step = slice(first, first + arithmetic.lanes)
-            products = _products(a[rows, step].T[:, :, None], b[step, cols][:, None], arithmetic)
+            products = fused_products(a[rows, step].T[:, :, None], b[step, cols][:, None], arithmetic)
             total[...] = add_step(products, total, arithmetic)
     return register
 
@@ -126,7 +126,7 @@ def fused_step(a: ArrayLike, b: ArrayLike, c: ArrayLike, arithmetic: Arithmetic)
     first, second = arithmetic.formats
     x, y = np.moveaxis(as_codes(a, first), -1, 0), np.moveaxis(as_codes(b, second), -1, 0)
     start = as_codes(c, FP32).astype(np.uint32).view(np.float32)
-    total = add_step(_products(x, y, arithmetic), start, arithmetic)
+    total = add_step(fused_products(x, y, arithmetic), start, arithmetic)
     return np.asarray(encode(total, FP32, "nearest", "ieee"), dtype=np.uint32)
 
 
@@ -144,8 +144,7 @@ def add_step(products: Products, total: NDArray[np.float32], arithmetic: Arithme
     -------
     ndarray of float32, shape (...)
     """
-    fused = arithmetic.accumulator
-    assert isinstance(fused, Fused)  # noqa: S101
+    fused = arithmetic.fused
     finite, own = np.isfinite(products.values), np.isfinite(total)
     own_exponent = np.maximum(np.frexp(total)[1] - 1, FP32.min_exponent)
     own_exponent = np.where(own & (total != 0), own_exponent, NO_TERM)
@@ -173,7 +172,8 @@ def _rounded(units: NDArray[np.float64], exponent: NDArray[Any], fused: Fused) -
     return rounded
 
 
-def _products(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Products:
+def fused_products(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Products:
+    """Multiply codes, of shapes that are broadcast against each other, into terms of a fused sum."""
     first, second = arithmetic.formats
     if max(first.width, second.width) > TABLE_WIDTH:
         return _multiplied(a, b, arithmetic)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.golden.accumulators import Fused
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import FP64_MANTISSA_BITS
 from lmul.golden.formats.format import FP32
@@ -118,18 +117,12 @@ def _layout(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Layout:
     if isinstance(arithmetic.product_form, ExactProduct):  # Aligned by the exponents of normal numbers.
         least = [format_.min_exponent for format_ in arithmetic.formats]
         first, second = (first[0], max(first[1], least[0])), (second[0], max(second[1], least[1]))
-    fused = _fused(arithmetic)
+    fused = arithmetic.fused
     single = Layout(first, second, fused.fraction_bits, np.float32)
     enough = _most_terms(arithmetic) >= min(FEWEST_TERMS, arithmetic.lanes)
     if enough and single.fits and _significand_bits(arithmetic) <= FP32.mantissa_bits + 1:
         return single
     return Layout(first, second, fused.fraction_bits, np.float64)
-
-
-def _fused(arithmetic: Arithmetic) -> Fused:
-    fused = arithmetic.accumulator
-    assert isinstance(fused, Fused)  # noqa: S101
-    return fused
 
 
 def _significand_bits(arithmetic: Arithmetic) -> int:
@@ -141,7 +134,7 @@ def _significand_bits(arithmetic: Arithmetic) -> int:
 def _most_terms(arithmetic: Arithmetic) -> int:
     """Give how many terms an int32 holds the sum of: one is below 2^(F + 1), not normalised 2^(F + 2)."""
     above = 2 if isinstance(arithmetic.product_form, ExactProduct) else 1
-    return int(2.0 ** (INT32_BITS - _fused(arithmetic).fraction_bits - above))
+    return int(2.0 ** (INT32_BITS - arithmetic.fused.fraction_bits - above))
 
 
 def _tile_sums(
@@ -174,7 +167,7 @@ def _tile_sums(
 
 def _scalars(arithmetic: Arithmetic, layout: Layout) -> tuple[int, ...]:
     """Give the numbers that are called `layout` in the loops."""
-    fused, (first, second) = _fused(arithmetic), (layout.first, layout.second)
+    fused, (first, second) = arithmetic.fused, (layout.first, layout.second)
     return (
         first[0] + second[0],
         layout.start,

@@ -12,7 +12,14 @@ from lmul.golden import FP32
 from lmul.hdl.framework.flags import flag_bits
 from lmul.hdl.framework.hierarchy import Block, place
 from lmul.hdl.framework.pipeline import Pipeline, cycles_to_sum, stages_before_sum, sum_cuts
-from lmul.hdl.multiplier.unrounded import RawProduct, UnroundedProduct, operand_bits, raw_product, splits_nan
+from lmul.hdl.multiplier.unrounded import (
+    RawProduct,
+    UnroundedProduct,
+    operand_bits,
+    product_specials,
+    raw_product,
+    splits_nan,
+)
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,16 @@ class Accumulator(Block):
             ]
             products.append(raw_product(product, self._design))
         return products
+
+    def special_flags(self, products: list[RawProduct]) -> dict[str, Value]:
+        """Tell whether products of a step are NaN or infinite, as far as there are such ones."""
+        specials, found = product_specials(self._design), dict[str, Value]()
+        if "nan" in specials:
+            found["nan"] = Cat(p.nan for p in products if p.nan is not None).any()
+        if "inf" in specials:
+            found["plus"] = Cat(p.inf & ~p.sign for p in products if p.inf is not None).any()
+            found["minus"] = Cat(p.inf & p.sign for p in products if p.inf is not None).any()
+        return found
 
     def augend(self, m: Module, own: Signal, step: dict[str, Value]) -> Value:
         """Give what a step is added to: the sum that comes in, or this one's, zero in the first step."""

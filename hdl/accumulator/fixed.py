@@ -9,7 +9,7 @@ from lmul.hdl.accumulator.align import Align
 from lmul.hdl.accumulator.base import Accumulator, Term
 from lmul.hdl.framework.hierarchy import place
 from lmul.hdl.framework.pipeline import Pipeline, sum_cuts
-from lmul.hdl.multiplier.unrounded import RawProduct, product_specials
+from lmul.hdl.multiplier.unrounded import RawProduct
 from lmul.hdl.primitives.compressor import add_all, compress
 
 
@@ -21,7 +21,7 @@ class MultiplyAccumulate(Accumulator):
         m = Module()
         pipeline, operands, step = self.front(m)
         products = self.multiply(m, platform, operands)
-        special = self._special_flags(products)
+        special = {"nan": Const(0, 1)} | self.special_flags(products)
         finite = [replace(product, inf=None, nan=None) for product in products]
         products, step = pipeline.cut_lanes("products", finite, special | step)
         terms = [self._align(m, platform, lane, product) for lane, product in enumerate(products)]
@@ -54,16 +54,6 @@ class MultiplyAccumulate(Accumulator):
             align.exponent.eq(product.exponent),
         ]
         return Term(align.term, product.sign, align.clamped if self._design.clamps else None)
-
-    def _special_flags(self, products: list[RawProduct]) -> dict[str, Value]:
-        """Give the flags that the products of a step set, as far as there are any."""
-        specials = product_specials(self._design)
-        nan = Cat(p.nan for p in products if p.nan is not None).any() if "nan" in specials else Const(0, 1)
-        if "inf" not in specials:
-            return {"nan": nan}
-        plus = Cat(p.inf & ~p.sign for p in products if p.inf is not None).any()
-        minus = Cat(p.inf & p.sign for p in products if p.inf is not None).any()
-        return {"nan": nan, "plus": plus, "minus": minus}
 
     def _accumulate(self, m: Module, rows: list[Value], ones: list[Value], step: dict[str, Value]) -> None:
         """Add a step to the sum."""

@@ -8,15 +8,15 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
 from lmul.golden import FP32
-from lmul.golden.accumulators import Fused
 from lmul.hdl.accumulator.base import Accumulator
 from lmul.hdl.accumulator.fixed import signed_rows
 from lmul.hdl.framework.hierarchy import Block, place
-from lmul.hdl.multiplier.unrounded import RawProduct, exponent_offset, largest_exponent, product_specials
+from lmul.hdl.multiplier.unrounded import RawProduct, exponent_offset, largest_exponent
 from lmul.hdl.primitives.compressor import add_all
 from lmul.hdl.primitives.leading_zeros import leading_zeros
+from lmul.hdl.primitives.maximum import maximum
 from lmul.hdl.primitives.rounding import rounds_up
-from lmul.hdl.primitives.shift import normalise
+from lmul.hdl.primitives.shift import normalise, shift_right
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,6 @@ class Scale:
     """
 
     design: Design
-
-    @property
-    def fused(self) -> Fused:
-        """The accumulator."""
-        accumulator = self.design.accumulator
-        assert isinstance(accumulator, Fused)  # noqa: S101
-        return accumulator
 
     @property
     def product_bias(self) -> int:
@@ -56,7 +49,7 @@ class Scale:
     @property
     def behind(self) -> int:
         """Places of a term behind those of a significand."""
-        return self.fused.fraction_bits - self.design.fraction_bits
+        return self.design.fused.fraction_bits - self.design.fraction_bits
 
     @property
     def largest(self) -> int:
@@ -68,7 +61,7 @@ class Scale:
         """A sum aligned to this exponent loses no bit: all terms are multiples of the least product bit."""
         if self.design.addend:  # It may have any bits.
             return 0
-        return self.design.product_lsb_exponent + self.fused.fraction_bits + self.bias
+        return self.design.product_lsb_exponent + self.design.fused.fraction_bits + self.bias
 
     @property
     def bits(self) -> int:
@@ -80,7 +73,7 @@ class Scale:
     @property
     def least(self) -> int:
         """The exponent, with that bias, that a sum is aligned to at least."""
-        return min(FP32.min_exponent, -108 - self.fused.fraction_bits) + self.bias
+        return self.design.fused.floor + self.bias
 
     @property
     def has_subnormals(self) -> bool:
@@ -91,7 +84,12 @@ class Scale:
     def term_bits(self) -> int:
         """Of a product's magnitude: F behind the binary point, two before it of exact products, else one."""
         whole = self.design.significand_bits - self.design.fraction_bits
-        return self.fused.fraction_bits + max(whole, 1)
+        return self.design.fused.fraction_bits + max(whole, 1)
+
+    @property
+    def distance_bits(self) -> int:
+        """Of the places by which a product is shifted: all ones shift it out."""
+        return min((self.term_bits + max(-self.behind, 0)).bit_length(), self.bits)
 
     @property
     def reach(self) -> int:
@@ -101,7 +99,7 @@ class Scale:
     @property
     def running_bits(self) -> int:
         """Of the running sum's magnitude, in the places of the products and above them."""
-        return self.fused.fraction_bits + 1 + self.reach
+        return self.design.fused.fraction_bits + 1 + self.reach
 
     @property
     def total_bits(self) -> int:
@@ -135,7 +133,7 @@ class FusedMultiplyAccumulate(Accumulator):
         self._scale = Scale(self._design)
         pipeline, operands, step = self.front(m)
         products = self.multiply(m, platform, operands)
-        special = self._special(products, step)
+        special = step | self.special_flags(products)
         finite = [replace(product, inf=None, nan=None) for product in products]
         products, step = pipeline.cut_lanes("products", finite, special)
         lanes, step = pipeline.cut_lanes("terms", [self._lane(m, n, p) for n, p in enumerate(products)], step)
@@ -145,17 +143,6 @@ class FusedMultiplyAccumulate(Accumulator):
         self._accumulate(m, platform, lanes, step)
         self.complete(m, step)
         return m
-
-    def _special(self, products: list[RawProduct], step: dict[str, Value]) -> dict[str, Value]:
-        """Tell whether products of a step are NaN or infinite, as far as there are such ones."""
-        specials = product_specials(self._design)
-        found = dict(step)
-        if "nan" in specials:
-            found["nan"] = Cat(p.nan for p in products if p.nan is not None).any()
-        if "inf" in specials:
-            found["plus"] = Cat(p.inf & ~p.sign for p in products if p.inf is not None).any()
-            found["minus"] = Cat(p.inf & p.sign for p in products if p.inf is not None).any()
-        return found
 
     def _lane(self, m: Module, lane: int, product: RawProduct) -> Lane:
         exponent = Signal(len(product.exponent), name=f"exponent_{lane}")
@@ -184,16 +171,15 @@ class FusedMultiplyAccumulate(Accumulator):
 
     def _distance(self, m: Module, number: int, lane: Lane, largest: Value) -> Lane:
         """Give the places by which a product is shifted, all ones for those that are shifted out."""
-        bits = (self._scale.term_bits + max(-self._scale.behind, 0)).bit_length()
+        bits = self._scale.distance_bits
         whole = Signal(len(largest), name=f"distance_{number}")
         m.d.comb += whole.eq((largest - self._scale.rebias) - lane.exponent)
-        bits = min(bits, len(whole))
         places = whole[:bits] | whole[bits:].any().replicate(bits)
         return replace(lane, exponent=places)
 
     def _accumulate(self, m: Module, platform: Any, lanes: list[Lane], step: dict[str, Value]) -> None:
         """Add a step to the running sum, all within a cycle, in the places of the products."""
-        scale, kept = self._scale, FP32.exponent_bits + 1 + self._scale.fused.mantissa_bits
+        scale, kept = self._scale, FP32.exponent_bits + 1 + self._scale.design.fused.mantissa_bits
         below = Const(0, FP32.width - kept)
         own = Signal(kept, name="accumulator", reset_less=not self._clears_sum)
         running, infinite, nan = self._running(m, self._augend(m, own, below, step))
@@ -252,7 +238,9 @@ class FusedMultiplyAccumulate(Accumulator):
             origin.eq(Mux(above, running.exponent - scale.reach, largest)),
             shift.eq(places[:-1] & (~above).replicate(scale.bits + 1)),
         ]
-        significand = running.significand[max(len(running.significand) - scale.fused.fraction_bits - 1, 0) :]
+        significand = running.significand[
+            max(len(running.significand) - scale.design.fused.fraction_bits - 1, 0) :
+        ]
         value: Value = Cat(Const(0, scale.running_bits - len(significand)), significand)
         placed = shift_right(m, value, shift, "sum_placed")
         cut = Signal(scale.term_bits, name="cut")
@@ -284,40 +272,6 @@ class FusedMultiplyAccumulate(Accumulator):
         ]
         term: Value = align.term
         return term
-
-
-def shift_right(m: Module, value: Value, distance: Value, name: str) -> Value:
-    """Shift right by any distance; what is shifted out is lost."""
-    stages = min(len(distance), len(value).bit_length())
-    for power in range(stages):
-        shifted = Signal(len(value), name=f"{name}_{power}")
-        m.d.comb += shifted.eq(Mux(distance[power], value >> (1 << power), value))
-        value = shifted
-    if stages < len(distance):
-        value &= (~distance[stages:].any()).replicate(len(value))
-    return value
-
-
-def maximum(m: Module, values: list[Value], name: str) -> Value:
-    """Give the largest of some numbers.
-
-    Parameters
-    ----------
-    m : Module
-    values : list of Value
-        Unsigned, all of one width.
-    name : str
-        Prefix of the signals' names.
-    """
-    level = 0
-    while len(values) > 1:
-        larger = []
-        for pair, (x, y) in enumerate(zip(values[::2], values[1::2], strict=False)):
-            larger.append(Signal(len(x), name=f"{name}_maximum_{level}_{pair}"))
-            m.d.comb += larger[-1].eq(Mux(x > y, x, y))
-        values = larger + values[len(larger) * 2 :]
-        level += 1
-    return values[0]
 
 
 class FusedAlign(Block):
@@ -355,12 +309,11 @@ class FusedAlign(Block):
         scale = Scale(design)
         self._behind = scale.behind
         bits = scale.term_bits
-        distance = min((bits + max(-self._behind, 0)).bit_length(), scale.bits)
         super().__init__(
             {
                 "sign": In(1),
                 "significand": In(design.significand_bits),
-                "distance": In(distance),
+                "distance": In(scale.distance_bits),
                 "cut": In(bits),
                 "term": Out(bits),
             }
@@ -419,7 +372,7 @@ class FusedRound(Block):
                 "nan": In(1),
                 "plus": In(1),
                 "minus": In(1),
-                "number": Out(1 + FP32.exponent_bits + self._scale.fused.mantissa_bits),
+                "number": Out(1 + FP32.exponent_bits + self._scale.design.fused.mantissa_bits),
             }
         )
 
@@ -431,7 +384,7 @@ class FusedRound(Block):
         m.d.comb += magnitude.eq((self.total ^ sign.replicate(len(self.total))) + sign)
         field = self._round(m, *self._normalise(m, magnitude))
         infinity = Const((1 << FP32.exponent_bits) - 1, FP32.exponent_bits)
-        mantissa_bits = self._scale.fused.mantissa_bits
+        mantissa_bits = self._scale.design.fused.mantissa_bits
         with m.If(self.nan):
             m.d.comb += self.number.eq(Cat(Const(0, mantissa_bits - 1), Const(1, 1), infinity))
         with m.Elif(self.plus | self.minus):
@@ -444,7 +397,7 @@ class FusedRound(Block):
         """Bring the leading one to the top, as far as the smallest exponent lets it, and give its field."""
         scale = self._scale
         # The exponent field of a sum whose leading one is on top.
-        above = len(magnitude) - 1 - scale.fused.fraction_bits + FP32.bias - scale.bias
+        above = len(magnitude) - 1 - scale.design.fused.fraction_bits + FP32.bias - scale.bias
         if not scale.has_subnormals:
             shifted, zeros = normalise(m, magnitude, "total")
             exponent = Signal(range((1 << scale.bits) + abs(above) + 1), name="exponent_field")
@@ -465,12 +418,12 @@ class FusedRound(Block):
 
     def _round(self, m: Module, shifted: Value, exponent: Value) -> Value:
         """Cut the mantissa, or round it to nearest even; infinity if the exponent is too large."""
-        bits = self._scale.fused.mantissa_bits
+        bits = self._scale.design.fused.mantissa_bits
         padding = max(0, bits + 2 - (len(shifted) - 1))
         wide = Cat(Const(0, padding), shifted)
         rest = len(wide) - 1 - bits
         field = Signal(bits + len(exponent) + 1, name="rounded")
-        rounding = rounds_up(wide, rest) if self._scale.fused.nearest else Const(0, 1)
+        rounding = rounds_up(wide, rest) if self._scale.design.fused.nearest else Const(0, 1)
         m.d.comb += field.eq(Cat(wide[rest:-1], exponent) + rounding)
         infinity = ((1 << FP32.exponent_bits) - 1) << bits
         limited = Signal(bits + FP32.exponent_bits, name="limited")

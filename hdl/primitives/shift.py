@@ -1,4 +1,4 @@
-"""Shifts: to the leading one, and to the right with a sticky bit."""
+"""Shifts: to the leading one, and to the right with a sticky bit or without."""
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
@@ -52,3 +52,15 @@ def shift_right_sticky(m: Module, value: Value, distance: Value, name: str) -> S
         value = Mux(distance[stages:].any(), value.any(), value)
     m.d.comb += result.eq(value)
     return result
+
+
+def shift_right(m: Module, value: Value, distance: Value, name: str) -> Value:
+    """Shift right by any distance; what is shifted out is lost."""
+    stages = min(len(distance), len(value).bit_length())
+    for power in range(stages):
+        shifted = Signal(len(value), name=f"{name}_{power}")
+        m.d.comb += shifted.eq(Mux(distance[power], value >> (1 << power), value))
+        value = shifted
+    if stages < len(distance):
+        value &= (~distance[stages:].any()).replicate(len(value))
+    return value

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import FP32, Arithmetic, Codes, fused_step
-from lmul.golden.accumulators import Fused
+from lmul.golden import FP32, Codes, fused_step
+from lmul.golden.sums.fused import NO_TERM, fused_products
 from lmul.sim.stimulus.stress_operands import far_apart
 
 FUSED_BINS = [
@@ -26,16 +26,14 @@ FUSED_BINS = [
 ANY_SPAN = 5
 """Bins that are there whatever the exponents of products are; the others need products that are far apart."""
 
-NO_TERM = -(1 << 12)
-
 
 def fused_bins(design: Design) -> list[str]:
     """Give the bins of a design, without those of what is cut where no products are far apart."""
     if design.addend:  # Few sums begin with zero.
         return []
     # A sum of no more bits than an operand has is seldom cut in part.
-    few = _fused(design).mantissa_bits <= max(format_.mantissa_bits for format_ in design.formats)
-    apart = far_apart(design, _fused(design).fraction_bits + 1)
+    few = design.fused.mantissa_bits <= max(format_.mantissa_bits for format_ in design.formats)
+    apart = far_apart(design, design.fused.fraction_bits + 1)
     return FUSED_BINS[:ANY_SPAN] if few or not apart else FUSED_BINS
 
 
@@ -57,7 +55,7 @@ def fused_conditions(a: Codes, b: Codes, wide: NDArray[np.float64], design: Desi
     """
     found = {name: np.zeros(wide.shape[1:], dtype=bool) for name in fused_bins(design)}
     running = np.zeros(wide.shape[1:], dtype=np.uint32)
-    exponents = _exponents(a, b, wide, design)
+    exponents = fused_products(a, b, design).exponents
     for first in range(0, len(wide), design.lanes):
         step = slice(first, first + design.lanes)
         total = running.view(np.float32).astype(np.float64)
@@ -69,7 +67,7 @@ def fused_conditions(a: Codes, b: Codes, wide: NDArray[np.float64], design: Desi
 
 def fused_rules(design: Design, longest: int) -> dict[str, tuple[bool, str]]:
     """Give for bins whether they can be reached, and why not."""
-    fused = _fused(design)
+    fused = design.fused
     steps = (longest >= 2 * design.lanes, "a sum has one step")
     names = [name for name in FUSED_BINS if name.startswith("running sum")]
     return dict.fromkeys(names, steps) | {
@@ -82,14 +80,14 @@ def _step_conditions(
     wide: NDArray[np.float64], exponents: NDArray[Any], total: NDArray[np.float64], design: Design
 ) -> dict[str, Any]:
     """Tell what becomes of the products of one step and of the running sums."""
-    fused = _fused(design)
+    fused = design.fused
     number = np.isfinite(wide).all(axis=0) & np.isfinite(total)
     values = np.where(number, wide, 0.0)
     own = np.where(number, total, 0.0)
     own_exponent = np.maximum(np.frexp(own)[1] - 1, FP32.min_exponent)
     own_exponent = np.where(own != 0, own_exponent, NO_TERM)
     largest = exponents.max(axis=0)
-    top = np.maximum(np.maximum(largest, own_exponent), min(FP32.min_exponent, -108 - fused.fraction_bits))
+    top = np.maximum(np.maximum(largest, own_exponent), fused.floor)
     places = fused.fraction_bits - top
     products, running = np.ldexp(values, places), np.ldexp(own, places)
     units = np.trunc(products).sum(axis=0) + np.trunc(running)
@@ -117,21 +115,3 @@ def _cut(units: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _shifted_out(units: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray((units != 0) & (np.abs(units) < 1))
-
-
-def _exponents(a: Codes, b: Codes, wide: NDArray[np.float64], arithmetic: Arithmetic) -> NDArray[Any]:
-    """Give the exponents that products are aligned by: of exact ones the operands', added."""
-    exponents = np.frexp(wide)[1] - 1
-    if arithmetic.mul == "exact":
-        fields = [
-            np.maximum((codes.astype(np.int64) & ~format_.sign_mask) >> format_.mantissa_bits, 1)
-            - format_.bias
-            for codes, format_ in zip((a, b), arithmetic.formats, strict=True)
-        ]
-        exponents = fields[0] + fields[1]
-    return np.where(np.isfinite(wide) & (wide != 0), exponents, NO_TERM)
-
-
-def _fused(design: Design) -> Fused:
-    assert isinstance(design.accumulator, Fused)  # noqa: S101
-    return design.accumulator

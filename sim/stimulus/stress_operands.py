@@ -391,8 +391,7 @@ class _Drawing:
         shows. Some of all are lost to resets: there are several of each.
         """
         design, lanes = self.design, self.design.lanes
-        fused = design.accumulator
-        assert isinstance(fused, Fused)  # noqa: S101
+        fused = design.fused
         if longest_sum(design) < 2 * lanes:
             return
         for places in FAR_APART * [fused.fraction_bits + more for more in (-1, 0, 1)]:

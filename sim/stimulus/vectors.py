@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.errors import UserError
-from lmul.golden import FP32, Arithmetic, Format, encode, find_format
+from lmul.golden import FP32, Arithmetic, Format, encode, find_format, fused_step
 from lmul.golden.accumulators import FP8, UNITS, tensor_core
 from lmul.golden.formats.codec import Overflow
 from lmul.golden.formats.format import as_codes
@@ -64,6 +64,14 @@ class Steps:
     def start(self) -> Codes32:
         """What the unit's sums began with."""
         return np.zeros_like(self.c) if self.added_afterwards else self.c
+
+    def modelled(self, unit: Arithmetic) -> Codes32:
+        """Give the sums of the golden model, of as many steps of a unit's lanes as there are products."""
+        total = self.start
+        for first in range(0, self.a.shape[1], unit.lanes):
+            part = slice(first, first + unit.lanes)
+            total = fused_step(self.a[:, part], self.b[:, part], total, unit)
+        return total
 
     def results(self, sums: Codes32) -> Codes32:
         """Make of a unit's sums what is to be compared with `d`: NaN is the canonical one.

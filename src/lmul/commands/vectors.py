@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from lmul.commands.shared.simulation import check_simulator, design_sources, directory_of
 from lmul.design import Design, make_design
 from lmul.errors import Parameter, UserError, one_line
-from lmul.golden import Arithmetic, find_format, fused_step
+from lmul.golden import Arithmetic, find_format
 from lmul.golden.accumulators import UNITS, find_accumulator
 from lmul.hdl import export
 from lmul.host.files import locked, write_files
@@ -134,7 +133,7 @@ def _compare(steps: Steps, design: Design, options: argparse.Namespace) -> Compa
         )
         sums = results(run, steps.a, steps.b, steps.start, progress)
     say(f"{paths[0]}: {steps.name}, {len(sums):,} steps.")
-    model = _model(steps, design)
+    model = steps.modelled(design)
     return Compared(
         steps.name,
         text.name,
@@ -142,14 +141,6 @@ def _compare(steps: Steps, design: Design, options: argparse.Namespace) -> Compa
         int(np.count_nonzero(steps.results(sums) == canonical(steps.d))),
         int(np.count_nonzero(sums == model)),
     )
-
-
-def _model(steps: Steps, design: Design) -> NDArray[np.uint32]:
-    total = steps.start
-    for first in range(0, steps.a.shape[1], design.lanes):
-        part = slice(first, first + design.lanes)
-        total = fused_step(steps.a[:, part], steps.b[:, part], total, design)
-    return total
 
 
 def _table(path: Path, found: Sequence[Compared]) -> Table:
