@@ -1,9 +1,16 @@
 """What the documents show."""
 
 import re
+import shlex
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
+from lmul.cli import _parser
+from lmul.errors import UserError
+from lmul.terminal.ignored import refuse_ignored
+from lmul.terminal.parser import given
 from tests.support.paths import DOCS, ROOT
 
 DOCUMENTS = [
@@ -13,7 +20,37 @@ DOCUMENTS = [
 ]
 
 
-def commands(documents: Sequence[Path] = DOCUMENTS) -> list[str]:
+BROUGHT = {
+    "AFTER.json",
+    "AFTER/report.json",
+    "BEFORE.json",
+    "BEFORE/report.json",
+    "CELLS.lib",
+    "CELLS.lib.gz",
+    "OPERANDS.npz",
+    "SPACE.toml",
+    "STEPS.npz",
+}
+"""The files that readers bring, of which the tests make their own."""
+
+
+def whole(line: str) -> bool:
+    """Say whether a command has all that it needs: running text names commands and options without."""
+    words = [word.rstrip(",") for word in shlex.split(re.split(r"\s>\s|\s\|\s", line)[0])][1:]
+    try:
+        with redirect_stdout(StringIO()):  # Of the help that a command asks for.
+            _parser().parse_args(words)
+        refuse_ignored(words[0], given(_parser(), words))
+    except UserError as error:
+        if not re.search(r"required|expected (one|at least one) argument", str(error)):
+            raise
+        return False
+    except SystemExit as end:
+        return end.code == 0
+    return True
+
+
+def commands(documents: Sequence[Path] = DOCUMENTS, *, running: bool = True) -> list[str]:
     """Give the command lines of `lmul` in code blocks and in running text, without their comments."""
     found = []
     for document in documents:
@@ -22,7 +59,7 @@ def commands(documents: Sequence[Path] = DOCUMENTS) -> list[str]:
             r"((?:^    .*\n)+)", text, re.M
         )
         lines = [line.strip() for block in blocks for line in block.splitlines()]
-        spans = re.findall(r"`((?:\.venv/bin/)?lmul [^`\n]+)`", text)
+        spans = re.findall(r"`((?:\.venv/bin/)?lmul [^`\n]+)`", text) if running else []
         for line in [*lines, *spans]:
             if re.match(r"(\.venv/bin/)?lmul [a-z-]", line):
                 found.append(re.split(r"\s+#\s", line)[0].removeprefix(".venv/bin/"))
