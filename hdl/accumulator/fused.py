@@ -9,10 +9,10 @@ from amaranth.lib.wiring import In, Out
 from lmul.design import Design
 from lmul.golden import FP32
 from lmul.hdl.accumulator.base import Accumulator
-from lmul.hdl.accumulator.fixed import signed_rows
 from lmul.hdl.framework.hierarchy import Block, place
+from lmul.hdl.framework.pipeline import Pipeline
 from lmul.hdl.multiplier.unrounded import RawProduct, exponent_offset, largest_exponent
-from lmul.hdl.primitives.compressor import add_all
+from lmul.hdl.primitives.compressor import compress, count_ones
 from lmul.hdl.primitives.leading_zeros import leading_zeros
 from lmul.hdl.primitives.maximum import maximum
 from lmul.hdl.primitives.rounding import rounds_up
@@ -140,7 +140,9 @@ class FusedMultiplyAccumulate(Accumulator):
         step["largest"] = self._largest(m, lanes)
         lanes = [self._distance(m, number, lane, step["largest"]) for number, lane in enumerate(lanes)]
         lanes, step = pipeline.cut_lanes("step", lanes, step)
-        self._accumulate(m, platform, lanes, step)
+        counts = self._counts(m, platform, lanes)
+        counts, step = _cut_counts(pipeline, counts, step)
+        self._accumulate(m, platform, counts, step)
         self.complete(m, step)
         return m
 
@@ -177,26 +179,43 @@ class FusedMultiplyAccumulate(Accumulator):
         places = whole[:bits] | whole[bits:].any().replicate(bits)
         return replace(lane, exponent=places)
 
-    def _accumulate(self, m: Module, platform: Any, lanes: list[Lane], step: dict[str, Value]) -> None:
+    def _counts(self, m: Module, platform: Any, lanes: list[Lane]) -> list[Value]:
+        """Count the ones of every place of the terms, and on top the negative ones; a term of -0 counts too."""
+        rows = [self._term(m, platform, number, lane) for number, lane in enumerate(lanes)]
+        columns = [Cat(row, lane.sign) for row, lane in zip(rows, lanes, strict=True)]
+        return count_ones(m, [*columns, Const(-1, len(columns[0]))], "count")
+
+    def _accumulate(self, m: Module, platform: Any, counts: list[Value], step: dict[str, Value]) -> None:
         """Add a step to the running sum, all within a cycle, in the places of the products."""
         scale, kept = self._scale, FP32.exponent_bits + 1 + self._scale.design.fused.mantissa_bits
         below = Const(0, FP32.width - kept)
         own = Signal(kept, name="accumulator", reset_less=not self._clears_sum)
         running, infinite, nan = self._running(m, self._augend(m, own, below, step))
         placed, cut, origin = self._place(m, running, step["largest"])
-        # All signs are told beside that of the running sum, which is positive so.
-        signs = [lane.sign ^ running.sign for lane in lanes]
-        terms = [
-            self._term(m, platform, n, *pair, cut) for n, pair in enumerate(zip(lanes, signs, strict=True))
+        rows = self._rows(m, counts, cut)
+        extended = Cat(placed, Const(0, scale.total_bits - len(placed)))
+        pair, _ = compress(
+            m,
+            [*rows, extended ^ running.sign.replicate(scale.total_bits)],
+            [running.sign],
+            scale.total_bits,
+            "total",
+        )
+        # One less than the sum, whose inverse is the sum's negative.
+        less = Signal(scale.total_bits, name="total_less_1")
+        total = Signal(scale.total_bits, name="total")
+        magnitude = Signal(scale.total_bits - 1, name="magnitude")
+        m.d.comb += [
+            less.eq(sum(pair, Const(0, 0))),
+            total.eq(sum(pair, Const(1, 1))),
+            magnitude.eq(Mux(less[-1], ~less, total)),
         ]
-        rows = [*signed_rows(terms, signs, scale.total_bits), placed]
-        total = add_all(m, rows, signs, scale.total_bits, "total")
         round_ = place(m, platform, "fused_round", FusedRound, self._design)
         plus = step.get("plus", Const(0, 1)) | (infinite & ~running.sign)
         minus = step.get("minus", Const(0, 1)) | (infinite & running.sign)
         m.d.comb += [
-            round_.total.eq(total),
-            round_.sign.eq(running.sign),
+            round_.magnitude.eq(magnitude),
+            round_.sign.eq(less[-1]),
             round_.origin.eq(origin),
             round_.nan.eq(nan | step.get("nan", Const(0, 1)) | (plus & minus)),
             round_.plus.eq(plus),
@@ -205,6 +224,23 @@ class FusedMultiplyAccumulate(Accumulator):
         ]
         with m.If(self.en & step["valid"]):
             m.d.sync += own.eq(round_.number)
+
+    def _rows(self, m: Module, counts: list[Value], cut: Value) -> list[Value]:
+        """Give numbers whose sum is one less than that of the products, without what is cut off."""
+        bits, wide = len(cut), self._scale.total_bits
+        negative = Cat(count[-1] for count in counts)
+        rows: list[Value] = []
+        for weight, count in enumerate(counts):
+            row = Signal(bits, name=f"row_{weight}")
+            # Of -x, whose places hold ones below the cut: the count is that of negative terms.
+            m.d.comb += row.eq((count[:-1] & ~cut) | (cut & count[-1].replicate(bits)))
+            rows.append(Cat(Const(0, weight), row))
+        less = Signal(len(counts), name="negative_less_1")
+        m.d.comb += less.eq(negative - 1)
+        above = Cat(~less, Const(-1, wide - bits - len(less)))
+        if bits < len(less):
+            return [*rows, less, Cat(Const(0, bits), above)]
+        return [*rows, Cat(less, Const(0, bits - len(less)), above)]
 
     def _augend(self, m: Module, own: Signal, below: Const, step: dict[str, Value]) -> Value:
         """Give what a step is added to, without the bits of the mantissa that are always zero."""
@@ -261,21 +297,28 @@ class FusedMultiplyAccumulate(Accumulator):
         significand = Cat(mantissa, normal) & (~special).replicate(len(mantissa) + 1)
         return Lane(number[-1], significand, exponent), special & ~mantissa.any(), special & mantissa.any()
 
-    def _term(self, m: Module, platform: Any, number: int, lane: Lane, sign: Value, cut: Value) -> Value:
-        """Align a product, cut it, and invert it if it is negative."""
+    def _term(self, m: Module, platform: Any, number: int, lane: Lane) -> Value:
+        """Align a product, and invert it if it is negative."""
         align = place(m, platform, f"align_{number}", FusedAlign, self._design)
         m.d.comb += [
-            align.sign.eq(sign),
+            align.sign.eq(lane.sign),
             align.significand.eq(lane.significand),
             align.distance.eq(lane.exponent),
-            align.cut.eq(cut),
         ]
         term: Value = align.term
         return term
 
 
+def _cut_counts(
+    pipeline: Pipeline, counts: list[Value], step: dict[str, Value]
+) -> tuple[list[Value], dict[str, Value]]:
+    values = {f"count_{weight}": count for weight, count in enumerate(counts)}
+    after = vars(pipeline.cut("counts", **values, **step))
+    return [after[name] for name in values], {name: after[name] for name in step}
+
+
 class FusedAlign(Block):
-    """Shift a product's significand right, cut it as the running sum asks for, and invert a negative one.
+    """Shift a product's significand right, and invert a negative one.
 
     Combinational. What is below the last place is cut off. An inverted term is one less than the number that
     it stands for; the adders make up for it.
@@ -290,8 +333,6 @@ class FusedAlign(Block):
     significand : In(S)
     distance : In(D)
         From the largest exponent of the products; all ones for what is shifted out.
-    cut : In(T)
-        Of every place, whether it is cut off.
     term : Out(T)
         F bits behind the binary point.
     """
@@ -302,7 +343,6 @@ class FusedAlign(Block):
     sign: Signal
     significand: Signal
     distance: Signal
-    cut: Signal
     term: Signal
 
     def __init__(self, design: Design) -> None:
@@ -314,7 +354,6 @@ class FusedAlign(Block):
                 "sign": In(1),
                 "significand": In(design.significand_bits),
                 "distance": In(scale.distance_bits),
-                "cut": In(bits),
                 "term": Out(bits),
             }
         )
@@ -325,7 +364,7 @@ class FusedAlign(Block):
         bits, below = len(self.term), max(-self._behind, 0)
         value: Value = Cat(Const(0, max(self._behind, 0)), self.significand)
         value = Cat(value, Const(0, bits + below - len(value)))
-        magnitude = shift_right(m, value, self.distance, "shifted")[below:] & ~self.cut
+        magnitude = shift_right(m, value, self.distance, "shifted")[below:]
         m.d.comb += self.term.eq(magnitude ^ self.sign.replicate(bits))
         return m
 
@@ -339,10 +378,9 @@ class FusedRound(Block):
 
     Members
     -------
-    total : In(W)
-        Two's complement, F bits behind the binary point.
+    magnitude : In(W)
+        F bits behind the binary point.
     sign : In(1)
-        Whether it has the other sign.
     origin : In(X)
         The exponent that it counts from.
     nan, plus, minus : In(1)
@@ -354,7 +392,7 @@ class FusedRound(Block):
     block_name = "fused_round"
     sequential = False
 
-    total: Signal
+    magnitude: Signal
     sign: Signal
     origin: Signal
     nan: Signal
@@ -366,7 +404,7 @@ class FusedRound(Block):
         self._scale = Scale(design)
         super().__init__(
             {
-                "total": In(self._scale.total_bits),
+                "magnitude": In(self._scale.total_bits - 1),
                 "sign": In(1),
                 "origin": In(self._scale.bits),
                 "nan": In(1),
@@ -379,10 +417,7 @@ class FusedRound(Block):
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        sign = self.total[-1]
-        magnitude = Signal(len(self.total))
-        m.d.comb += magnitude.eq((self.total ^ sign.replicate(len(self.total))) + sign)
-        field = self._round(m, *self._normalise(m, magnitude))
+        field = self._round(m, *self._normalise(m, self.magnitude))
         infinity = Const((1 << FP32.exponent_bits) - 1, FP32.exponent_bits)
         mantissa_bits = self._scale.design.fused.mantissa_bits
         with m.If(self.nan):
@@ -390,7 +425,7 @@ class FusedRound(Block):
         with m.Elif(self.plus | self.minus):
             m.d.comb += self.number.eq(Cat(Const(0, mantissa_bits), infinity, self.minus))
         with m.Else():
-            m.d.comb += self.number.eq(Cat(field, (sign ^ self.sign) & field.any()))
+            m.d.comb += self.number.eq(Cat(field, self.sign & field.any()))
         return m
 
     def _normalise(self, m: Module, magnitude: Signal) -> tuple[Value, Value]:

@@ -37,7 +37,9 @@ ROUNDED_CUTS = (
 """The same for a fixed-point sum that becomes a floating-point result."""
 
 
-FUSED_CUTS = ((), ("step",), *RAW_CUTS[2:])
+import os
+_E=os.environ.get("FC","counts").split(",")
+FUSED_CUTS = ((), *[tuple(_E[:k]) for k in (1,2,3,4)])
 """The same for a fused sum: products and their largest exponent first, for the loop of the sum is longest."""
 
 
@@ -51,7 +53,7 @@ def sum_cuts(design: Design) -> tuple[str, ...]:
 
 def stages_before_sum(design: Design) -> int:
     """Count the register stages between the operands and the sum."""
-    return len({"inputs", "products", "terms", "step"}.intersection(sum_cuts(design)))
+    return len({"inputs", "products", "terms", "step", "counts"}.intersection(sum_cuts(design)))
 
 
 def cycles_to_sum(design: Design) -> int:

@@ -77,3 +77,36 @@ def _full_adders(m: Module, rows: list[Value], carry_in: Value, bits: int, name:
         carries.eq(both | (half & z)),
     ]
     return [sums, Cat(carry_in, carries[:-1])]
+
+
+def count_ones(m: Module, rows: list[Value], name: str) -> list[Value]:
+    """Count the ones of every place of numbers.
+
+    Parameters
+    ----------
+    m : Module
+    rows : list of Value
+        All of one width.
+    name : str
+        Prefix of the signals' names.
+
+    Returns
+    -------
+    counts : list of Value
+        As wide as the numbers: of every place the bit of weight 1, that of weight 2, and so on.
+    """
+    counts: list[Value] = []
+    adders = 0
+    while rows:
+        carries: list[Value] = []
+        while len(rows) > 1:
+            group, rows = rows[:3], rows[3:]
+            total, carry = (Signal(len(group[0]), name=f"{name}_{kind}_{adders}") for kind in ("sum", "carry"))
+            x, y, z = [*group, Const(0, len(group[0]))][:3]
+            m.d.comb += [total.eq(x ^ y ^ z), carry.eq((x & y) | ((x ^ y) & z))]
+            adders += 1
+            rows.append(total)
+            carries.append(carry)
+        counts += rows
+        rows = carries
+    return counts
