@@ -12,6 +12,7 @@ from lmul.hdl.accumulator.base import Accumulator
 from lmul.hdl.framework.hierarchy import Block, place
 from lmul.hdl.framework.pipeline import Pipeline
 from lmul.hdl.multiplier.unrounded import RawProduct, exponent_offset, largest_exponent
+from lmul.hdl.primitives.adder import sum_and_next
 from lmul.hdl.primitives.compressor import compress, count_ones
 from lmul.hdl.primitives.leading_zeros import leading_zeros
 from lmul.hdl.primitives.maximum import maximum
@@ -81,6 +82,14 @@ class Scale:
         return self.design.addend or self.design.product_lsb_exponent < FP32.min_exponent
 
     @property
+    def overflows(self) -> bool:
+        """Whether a sum can be infinite, of finite terms or of infinite ones."""
+        infinities = any(format_.infinity is not None for format_ in self.design.formats)
+        # A sum so far above all products loses none of its bits, and takes none of theirs.
+        highest = self.largest - self.bias + self.term_bits + 1 + self.design.lanes.bit_length()
+        return self.design.addend or infinities or highest > FP32.bias
+
+    @property
     def term_bits(self) -> int:
         """Of a product's magnitude: F behind the binary point, two before it of exact products, else one."""
         whole = self.design.significand_bits - self.design.fraction_bits
@@ -137,8 +146,10 @@ class FusedMultiplyAccumulate(Accumulator):
         finite = [replace(product, inf=None, nan=None) for product in products]
         products, step = pipeline.cut_lanes("products", finite, special)
         lanes, step = pipeline.cut_lanes("terms", [self._lane(m, n, p) for n, p in enumerate(products)], step)
-        step["largest"] = self._largest(m, lanes)
-        lanes = [self._distance(m, number, lane, step["largest"]) for number, lane in enumerate(lanes)]
+        largest = self._largest(m, lanes)
+        # The first place of the running sum, which may be above all products.
+        step["reached"] = (largest + self._scale.reach)[: self._scale.bits + 1]
+        lanes = [self._distance(m, number, lane, largest) for number, lane in enumerate(lanes)]
         lanes, step = pipeline.cut_lanes("step", lanes, step)
         counts = self._counts(m, platform, lanes)
         counts, step = _cut_counts(pipeline, counts, step)
@@ -191,7 +202,7 @@ class FusedMultiplyAccumulate(Accumulator):
         below = Const(0, FP32.width - kept)
         own = Signal(kept, name="accumulator", reset_less=not self._clears_sum)
         running, infinite, nan = self._running(m, self._augend(m, own, below, step))
-        placed, cut, origin = self._place(m, running, step["largest"])
+        placed, cut, origin = self._place(m, running, step["reached"])
         rows = self._rows(m, counts, cut)
         extended = Cat(placed, Const(0, scale.total_bits - len(placed)))
         pair, _ = compress(
@@ -202,14 +213,9 @@ class FusedMultiplyAccumulate(Accumulator):
             "total",
         )
         # One less than the sum, whose inverse is the sum's negative.
-        less = Signal(scale.total_bits, name="total_less_1")
-        total = Signal(scale.total_bits, name="total")
+        less, total = sum_and_next(m, pair[0], pair[1], "total_less_1")
         magnitude = Signal(scale.total_bits - 1, name="magnitude")
-        m.d.comb += [
-            less.eq(sum(pair, Const(0, 0))),
-            total.eq(sum(pair, Const(1, 1))),
-            magnitude.eq(Mux(less[-1], ~less, total)),
-        ]
+        m.d.comb += magnitude.eq(Mux(less[-1], ~less, total))
         round_ = place(m, platform, "fused_round", FusedRound, self._design)
         plus = step.get("plus", Const(0, 1)) | (infinite & ~running.sign)
         minus = step.get("minus", Const(0, 1)) | (infinite & running.sign)
@@ -251,7 +257,7 @@ class FusedMultiplyAccumulate(Accumulator):
         other = self.augend(m, own, step)
         return other[len(below) :] if self._travels else other
 
-    def _place(self, m: Module, running: Lane, largest: Value) -> tuple[Value, Value, Value]:
+    def _place(self, m: Module, running: Lane, reached: Value) -> tuple[Value, Value, Value]:
         """Bring the running sum into the places of the products.
 
         Returns
@@ -261,17 +267,17 @@ class FusedMultiplyAccumulate(Accumulator):
         cut : Value
             Of every place of a product, whether the running sum's exponent cuts it off.
         origin : Value
-            The exponent that places are counted from: the products' largest, or a lower one than the sum's.
+            The exponent of the running sum's first place.
         """
         scale = self._scale
         places = Signal(signed(scale.bits + 2), name="sum_places")
         above = Signal(name="sum_above")
-        origin = Signal(scale.bits, name="origin")
+        origin = Signal(scale.bits + 1, name="origin")
         shift = Signal(scale.bits + 1, name="sum_shift")
         m.d.comb += [
-            places.eq(largest + scale.reach - running.exponent),
+            places.eq(reached - running.exponent),
             above.eq(places[-1]),
-            origin.eq(Mux(above, running.exponent - scale.reach, largest)),
+            origin.eq(Mux(above, running.exponent, reached)),
             shift.eq(places[:-1] & (~above).replicate(scale.bits + 1)),
         ]
         significand = running.significand[
@@ -288,14 +294,16 @@ class FusedMultiplyAccumulate(Accumulator):
         mantissa, field = number[: -FP32.exponent_bits - 1], number[-FP32.exponent_bits - 1 : -1]
         special = Signal(name="sum_special")
         exponent = Signal(self._scale.bits, name="sum_exponent")
-        normal = field.any()
-        above = self._scale.bias - FP32.bias
-        # A subnormal's exponent is that of the smallest normal number.
-        biased = Cat(field[0] | ~normal, field[1:]) + above
-        counts = (normal | mantissa.any()) & ~special
+        normal, subnormal = field.any(), Const(0, 1)
+        if self._scale.has_subnormals:
+            # A subnormal's exponent is that of the smallest normal number.
+            subnormal = ~normal & mantissa.any()
+        biased = Cat(field[0] | subnormal, field[1:]) + (self._scale.bias - FP32.bias)
+        counts = (normal | subnormal) & ~special
         m.d.comb += [special.eq(field.all()), exponent.eq(biased & counts.replicate(len(exponent)))]
         significand = Cat(mantissa, normal) & (~special).replicate(len(mantissa) + 1)
-        return Lane(number[-1], significand, exponent), special & ~mantissa.any(), special & mantissa.any()
+        infinite = special & ~mantissa.any() if self._scale.overflows else Const(0, 1)
+        return Lane(number[-1], significand, exponent), infinite, special & ~infinite
 
     def _term(self, m: Module, platform: Any, number: int, lane: Lane) -> Value:
         """Align a product, and invert it if it is negative."""
@@ -406,7 +414,7 @@ class FusedRound(Block):
             {
                 "magnitude": In(self._scale.total_bits - 1),
                 "sign": In(1),
-                "origin": In(self._scale.bits),
+                "origin": In(self._scale.bits + 1),
                 "nan": In(1),
                 "plus": In(1),
                 "minus": In(1),
@@ -432,16 +440,16 @@ class FusedRound(Block):
         """Bring the leading one to the top, as far as the smallest exponent lets it, and give its field."""
         scale = self._scale
         # The exponent field of a sum whose leading one is on top.
-        above = len(magnitude) - 1 - scale.design.fused.fraction_bits + FP32.bias - scale.bias
+        above = len(magnitude) - scale.running_bits + FP32.bias - scale.bias
         if not scale.has_subnormals:
             shifted, zeros = normalise(m, magnitude, "total")
-            exponent = Signal(range((1 << scale.bits) + abs(above) + 1), name="exponent_field")
+            exponent = Signal(range((2 << scale.bits) + abs(above)), name="exponent_field")
             m.d.comb += exponent.eq((self.origin + above - zeros) & shifted[-1].replicate(len(exponent)))
             return shifted, exponent
         lowest = 0 if scale.design.addend else 1
-        padding = max(0, 1 - above - max(scale.least, lowest))
+        padding = max(0, 1 - above - scale.reach - max(scale.least, lowest))
         wide = Cat(magnitude, Const(0, padding))
-        room = Signal(range((1 << scale.bits) + abs(above) + padding + 1))
+        room = Signal(range((2 << scale.bits) + abs(above) + padding))
         zeros = leading_zeros(m, Cat(Const(1, 1), wide), "total")
         places = Signal(len(zeros))
         m.d.comb += [room.eq(self.origin + (above + padding)), places.eq(Mux(zeros < room, zeros, room - 1))]
@@ -460,6 +468,8 @@ class FusedRound(Block):
         field = Signal(bits + len(exponent) + 1, name="rounded")
         rounding = rounds_up(wide, rest) if self._scale.design.fused.nearest else Const(0, 1)
         m.d.comb += field.eq(Cat(wide[rest:-1], exponent) + rounding)
+        if not self._scale.overflows:
+            return field[: bits + FP32.exponent_bits]
         infinity = ((1 << FP32.exponent_bits) - 1) << bits
         limited = Signal(bits + FP32.exponent_bits, name="limited")
         m.d.comb += limited.eq(Mux(field >= infinity, infinity, field))

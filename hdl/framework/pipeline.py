@@ -37,9 +37,13 @@ ROUNDED_CUTS = (
 """The same for a fixed-point sum that becomes a floating-point result."""
 
 
-import os
-_E=os.environ.get("FC","counts").split(",")
-FUSED_CUTS = ((), *[tuple(_E[:k]) for k in (1,2,3,4)])
+FUSED_CUTS = (
+    (),
+    ("step",),
+    ("step", "counts"),
+    ("products", "step", "counts"),
+    ("inputs", "products", "step", "counts"),
+)
 """The same for a fused sum: products and their largest exponent first, for the loop of the sum is longest."""
 
 

@@ -101,7 +101,9 @@ def count_ones(m: Module, rows: list[Value], name: str) -> list[Value]:
         carries: list[Value] = []
         while len(rows) > 1:
             group, rows = rows[:3], rows[3:]
-            total, carry = (Signal(len(group[0]), name=f"{name}_{kind}_{adders}") for kind in ("sum", "carry"))
+            total, carry = (
+                Signal(len(group[0]), name=f"{name}_{kind}_{adders}") for kind in ("sum", "carry")
+            )
             x, y, z = [*group, Const(0, len(group[0]))][:3]
             m.d.comb += [total.eq(x ^ y ^ z), carry.eq((x & y) | ((x ^ y) & z))]
             adders += 1
