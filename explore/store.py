@@ -16,7 +16,7 @@ TABLE = "evaluations"
 BUSY_SECONDS = 60
 """How long another program may hold the file."""
 
-_WHOLE = {"lanes", "rows", "cols", "share", "depth", "pipeline", "addend", "stream", "seeds"}
+_WHOLE = {"lanes", "rows", "cols", "share", "depth", "pipeline", "interleave", "addend", "stream", "seeds"}
 _REAL = {"clock_ns", "precision_percent", "seconds", *(metric.name for metric in OBJECTIVES.values())}
 _PARAMETERS = dict.fromkeys(name for names in PARAMETERS.values() for name in names)
 _SETUP = ("seeds", "precision_percent", "wires", "library", "operands", "program", "pyosys")

@@ -171,7 +171,9 @@ def _expected_sums(design: Design, products: Products) -> _Expected:
         sums = matmul_codes(a, b, design, starts(design, a, b) if design.addend else None)
         rows, columns = chosen_vectors(design, a, b, cycles)
         steps = busy_cycles(design, [(a, b)])
-        ends = np.arange(steps - 1, cycles, steps)
+        # The last steps of those that take turns come one after the other.
+        turn = np.arange(design.interleave)
+        ends = (np.arange(steps, cycles + 1, steps)[:, None] + turn - design.interleave).reshape(-1)
         chosen = rows[:, : len(ends)], columns[:, : len(ends)]
         at = np.zeros((cycles + len(pauses) + design.latency, len(rows)), np.bool_)
         at[ends + np.searchsorted(pauses, ends, side="right") + design.latency] = True

@@ -51,7 +51,7 @@ def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> di
 def busy_cycles(design: Design, products: Sequence[tuple[Codes, Codes]]) -> int:
     """Give the cycles of a stimulus in which operands come, those of the longest dot product."""
     longest: int = max(a.shape[1] for a, _ in products)
-    return -(-longest // design.lanes)
+    return -(-longest // design.lanes) * design.interleave
 
 
 def chosen_vectors(
@@ -63,7 +63,7 @@ def chosen_vectors(
     -------
     rows, columns : ndarray of int64, shape (streams, vectors)
     """
-    vectors = -(-cycles // busy_cycles(design, [(a, b)]))
+    vectors = -(-cycles // busy_cycles(design, [(a, b)])) * design.interleave
     outputs = _spread(a.shape[0] * b.shape[1], STREAMS * vectors).reshape(STREAMS, vectors)
     rows, columns = np.divmod(outputs, b.shape[1])
     return rows, columns
@@ -129,19 +129,19 @@ def warmup(design: Design) -> int:
 
 def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
     """Send rows of A and columns of B into `mul` or `dot`."""
-    steps = -(-a.shape[1] // design.lanes)
+    steps, turns = -(-a.shape[1] // design.lanes), design.interleave
     rows, cols = chosen_vectors(design, a, b, cycles)
     first, second = design.formats
     ports = {
-        "a": _bits(_stream(a[rows], design.lanes)[:cycles], first.width),
-        "b": _bits(_stream(b.T[cols], design.lanes)[:cycles], second.width),
+        "a": _bits(_stream(a[rows], design.lanes, turns)[:cycles], first.width),
+        "b": _bits(_stream(b.T[cols], design.lanes, turns)[:cycles], second.width),
     }
     if design.kind == "mul":
         return ports
     if design.addend:  # Held from the first step of a sum to its last.
-        held = np.repeat(starts(design, a, b)[rows, cols], steps, axis=1)[:, :cycles]
-        ports["c_in"] = to_bits(held.T, FP32.width)
-    step = np.arange(cycles) % steps
+        held = np.repeat(starts(design, a, b)[rows, cols][..., None], steps, axis=2)
+        ports["c_in"] = to_bits(_in_turn(held, turns)[:cycles], FP32.width)
+    step = np.arange(cycles) // turns % steps
     control = {"in_valid": step >= 0, "in_first": step == 0, "in_last": step == steps - 1}
     levels = {name: _level(values, STREAMS) for name, values in control.items()}
     return _streamed(ports, levels) if design.stream else ports | levels
@@ -188,10 +188,17 @@ def _spread(size: int, count: int) -> NDArray[np.int64]:
     return np.linspace(0, size, count, endpoint=False).astype(np.int64)
 
 
-def _stream(codes: Codes, lanes: int) -> Codes:
-    """Lay vectors one after the other: (streams, vectors, K) to (cycles, streams, lanes)."""
+def _stream(codes: Codes, lanes: int, turns: int) -> Codes:
+    """Lay vectors one after the other, so many in turn: (streams, vectors, K) to (cycles, streams, lanes)."""
     padded = np.pad(codes, [(0, 0), (0, 0), (0, -codes.shape[2] % lanes)])
-    return padded.reshape(len(codes), -1, lanes).transpose(1, 0, 2)
+    return _in_turn(padded.reshape(*padded.shape[:2], -1, lanes), turns)
+
+
+def _in_turn(steps: NDArray[Any], turns: int) -> NDArray[Any]:
+    """Order steps, shape (streams, vectors, steps, ...) to (cycles, streams, ...), some vectors in turn."""
+    streams, vectors, count = steps.shape[:3]
+    grouped = steps.reshape(streams, vectors // turns, turns, count, *steps.shape[3:]).swapaxes(2, 3)
+    return np.moveaxis(grouped.reshape(streams, -1, *steps.shape[3:]), 0, 1)
 
 
 def to_bits(numbers: NDArray[Any], width: int) -> Bits:

@@ -151,10 +151,15 @@ class FusedMultiplyAccumulate(Accumulator):
         step["reached"] = (largest + self._scale.reach)[: self._scale.bits + 1]
         lanes = [self._distance(m, number, lane, largest) for number, lane in enumerate(lanes)]
         lanes, step = pipeline.cut_lanes("step", lanes, step)
+        sums = self._sums(m, step)
         counts = self._counts(m, platform, lanes)
+        if self._design.interleave > 1:
+            # The running sum finds its places while the products find theirs.
+            step |= self._augend_terms(m, sums, step)
         counts, step = _cut_counts(pipeline, counts, step)
-        self._accumulate(m, platform, counts, step)
-        self.complete(m, step)
+        if self._design.interleave == 1:
+            step |= self._augend_terms(m, sums, step)
+        self._accumulate(m, platform, counts, step, sums)
         return m
 
     def _lane(self, m: Module, lane: int, product: RawProduct) -> Lane:
@@ -191,45 +196,84 @@ class FusedMultiplyAccumulate(Accumulator):
         return replace(lane, exponent=places)
 
     def _counts(self, m: Module, platform: Any, lanes: list[Lane]) -> list[Value]:
-        """Count the ones of every place of the terms, and on top the negative ones; a term of -0 counts too."""
+        """Count the ones of every place of the terms, and on top the negative ones, those of -0 too."""
         rows = [self._term(m, platform, number, lane) for number, lane in enumerate(lanes)]
         columns = [Cat(row, lane.sign) for row, lane in zip(rows, lanes, strict=True)]
         return count_ones(m, [*columns, Const(-1, len(columns[0]))], "count")
 
-    def _accumulate(self, m: Module, platform: Any, counts: list[Value], step: dict[str, Value]) -> None:
-        """Add a step to the running sum, all within a cycle, in the places of the products."""
-        scale, kept = self._scale, FP32.exponent_bits + 1 + self._scale.design.fused.mantissa_bits
-        below = Const(0, FP32.width - kept)
-        own = Signal(kept, name="accumulator", reset_less=not self._clears_sum)
-        running, infinite, nan = self._running(m, self._augend(m, own, below, step))
+    def _sums(self, m: Module, step: dict[str, Value]) -> list[Signal]:
+        """Make the registers of the sums that are added to in turn, without the bits that are always zero."""
+        bits = 1 + FP32.exponent_bits + self._scale.design.fused.mantissa_bits
+        turns = range(self._design.interleave)
+        names = [f"accumulator_{turn}" for turn in turns] if len(turns) > 1 else ["accumulator"]
+        return [Signal(bits, name=name, reset_less=not self._clears_sum) for name in names]
+
+    def _turn(self, m: Module, step: dict[str, Value]) -> Value:
+        """Count the steps, to tell whose turn it is."""
+        turn = Signal(range(self._design.interleave), name="turn")
+        with m.If(self.en & step["valid"]):
+            m.d.sync += turn.eq(Mux(turn == self._design.interleave - 1, 0, turn + 1))
+        return turn
+
+    def _augend_terms(self, m: Module, sums: list[Signal], step: dict[str, Value]) -> dict[str, Value]:
+        """Give what a step is added to as a term, with what it cuts off the products."""
+        turn = self._turn(m, step) if len(sums) > 1 else Const(0, 1)
+        running, infinite, nan = self._running(m, self._augend(m, _chosen(sums, turn), step))
         placed, cut, origin = self._place(m, running, step["reached"])
-        rows = self._rows(m, counts, cut)
-        extended = Cat(placed, Const(0, scale.total_bits - len(placed)))
-        pair, _ = compress(
-            m,
-            [*rows, extended ^ running.sign.replicate(scale.total_bits)],
-            [running.sign],
-            scale.total_bits,
-            "total",
-        )
+        found = {"placed": placed, "cut": cut, "origin": origin}
+        return found | {
+            "turn": turn,
+            "sum_sign": running.sign,
+            "sum_infinite": infinite,
+            "sum_nan": nan,
+        }
+
+    def _accumulate(
+        self, m: Module, platform: Any, counts: list[Value], step: dict[str, Value], sums: list[Signal]
+    ) -> None:
+        """Add a step to the running sum, in the places of the products."""
+        scale = self._scale
+        rows = self._rows(m, counts, step["cut"])
+        extended = Cat(step["placed"], Const(0, scale.total_bits - len(step["placed"])))
+        augend = extended ^ step["sum_sign"].replicate(scale.total_bits)
+        pair, _ = compress(m, [*rows, augend], [step["sum_sign"]], scale.total_bits, "total")
         # One less than the sum, whose inverse is the sum's negative.
         less, total = sum_and_next(m, pair[0], pair[1], "total_less_1")
-        magnitude = Signal(scale.total_bits - 1, name="magnitude")
+        magnitude = Signal(scale.total_bits - 1, name="sum_magnitude")
         m.d.comb += magnitude.eq(Mux(less[-1], ~less, total))
+        loop = Pipeline(m, ("magnitude",) if self._design.interleave > 2 else (), ("valid",), self.en)
+        step = vars(loop.cut("magnitude", **step | {"magnitude": magnitude, "total_sign": less[-1]}))
+        self._round(m, platform, step, sums)
+
+    def _round(self, m: Module, platform: Any, step: dict[str, Value], sums: list[Signal]) -> None:
+        """Keep a sum as the running one."""
         round_ = place(m, platform, "fused_round", FusedRound, self._design)
-        plus = step.get("plus", Const(0, 1)) | (infinite & ~running.sign)
-        minus = step.get("minus", Const(0, 1)) | (infinite & running.sign)
+        infinite = step["sum_infinite"]
+        plus = step.get("plus", Const(0, 1)) | (infinite & ~step["sum_sign"])
+        minus = step.get("minus", Const(0, 1)) | (infinite & step["sum_sign"])
         m.d.comb += [
-            round_.magnitude.eq(magnitude),
-            round_.sign.eq(less[-1]),
-            round_.origin.eq(origin),
-            round_.nan.eq(nan | step.get("nan", Const(0, 1)) | (plus & minus)),
+            round_.magnitude.eq(step["magnitude"]),
+            round_.sign.eq(step["total_sign"]),
+            round_.origin.eq(step["origin"]),
+            round_.nan.eq(step["sum_nan"] | step.get("nan", Const(0, 1)) | (plus & minus)),
             round_.plus.eq(plus),
             round_.minus.eq(minus),
-            self.sum.eq(Cat(below, own)),
         ]
-        with m.If(self.en & step["valid"]):
-            m.d.sync += own.eq(round_.number)
+        latest = Signal.like(step["turn"], name="turn_latest")
+        m.d.comb += self.sum.eq(Cat(self._below, _chosen(sums, latest)))
+        load = self.en & step["valid"]
+        if len(sums) > 1:
+            with m.If(load):
+                m.d.sync += latest.eq(step["turn"])
+        for turn, own in enumerate(sums):
+            with m.If(load & (step["turn"] == turn)):
+                m.d.sync += own.eq(round_.number)
+        self.complete(m, step)
+
+    @property
+    def _below(self) -> Value:
+        """The bits of the mantissa that are always zero."""
+        return Const(0, FP32.mantissa_bits - self._scale.design.fused.mantissa_bits)
 
     def _rows(self, m: Module, counts: list[Value], cut: Value) -> list[Value]:
         """Give numbers whose sum is one less than that of the products, without what is cut off."""
@@ -248,14 +292,17 @@ class FusedMultiplyAccumulate(Accumulator):
             return [*rows, less, Cat(Const(0, bits), above)]
         return [*rows, Cat(less, Const(0, bits - len(less)), above)]
 
-    def _augend(self, m: Module, own: Signal, below: Const, step: dict[str, Value]) -> Value:
+    def _augend(self, m: Module, own: Value, step: dict[str, Value]) -> Value:
         """Give what a step is added to, without the bits of the mantissa that are always zero."""
+        if self._travels:
+            return self.sum_in[len(self._below) :]
+        augend = Signal(len(own), name="accumulator_augend")
         if self._design.addend:
             augend = Signal(FP32.width, name="accumulator_augend")
-            m.d.comb += augend.eq(Mux(step["first"], step["addend"], Cat(below, own)))
-            return augend
-        other = self.augend(m, own, step)
-        return other[len(below) :] if self._travels else other
+            m.d.comb += augend.eq(Mux(step["first"], step["addend"], Cat(self._below, own)))
+        else:
+            m.d.comb += augend.eq(own & ~step["first"].replicate(len(own)))
+        return augend
 
     def _place(self, m: Module, running: Lane, reached: Value) -> tuple[Value, Value, Value]:
         """Bring the running sum into the places of the products.
@@ -315,6 +362,14 @@ class FusedMultiplyAccumulate(Accumulator):
         ]
         term: Value = align.term
         return term
+
+
+def _chosen(sums: list[Signal], turn: Value) -> Value:
+    """Give the sum whose turn it is."""
+    chosen: Value = sums[-1]
+    for number, own in enumerate(sums[:-1]):
+        chosen = Mux(turn == number, own, chosen)
+    return chosen
 
 
 def _cut_counts(

@@ -62,7 +62,7 @@ def stages_before_sum(design: Design) -> int:
 
 def cycles_to_sum(design: Design) -> int:
     """Count the cycles from the operands of a step to the sum that it ends."""
-    return stages_before_sum(design) + (design.carry == "save") + 1
+    return stages_before_sum(design) + (design.carry == "save") + (design.interleave > 2) + 1
 
 
 def stages_after_sum(design: Design) -> int:

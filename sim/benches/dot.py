@@ -15,6 +15,7 @@ from lmul.golden import matmul_codes
 from lmul.sim.benches import bench
 from lmul.sim.stimulus.stress_operands import draw_starts
 from lmul.sim.stimulus.tiles import pack
+from lmul.sim.stimulus.turns import FILLER, turns
 
 PROGRESS_STEP = 64
 PATIENCE_CYCLES = 100
@@ -32,6 +33,10 @@ class Vector:
     start: int = 0
 
 
+ZERO = Vector([0], [0], 0, 0, 0)
+"""What fills turns that no other dot product has."""
+
+
 class Bench:
     """Drives vectors, collects results, compares them in order."""
 
@@ -45,12 +50,16 @@ class Bench:
     async def run(self, vectors: list[Vector]) -> None:
         """Drive all vectors and wait for the last result."""
         await bench.start_clock_and_reset(self.dut)
-        monitor = cocotb.start_soon(self.monitor(len(vectors)))
+        order = turns([len(vector.a) for vector in vectors], bench.design().interleave)
+        fillers = sum(place == FILLER for place, _ in order)
+        monitor = cocotb.start_soon(self.monitor(len(vectors) + fillers))
         await RisingEdge(bench.clock_of(self.dut))
         first = self.cycle
-        for vector in vectors:
-            await self.drive(vector)
-        steps, window = sum(len(vector.a) for vector in vectors), self.cycle - first
+        steps = 0
+        for place, step in turns([len(vector.a) for vector in vectors], bench.design().interleave):
+            await self.drive(ZERO if place == FILLER else vectors[place], step)
+            steps += 1
+        window = self.cycle - first
         self.dut.in_valid.value = 0
         try:
             await with_timeout(monitor, PATIENCE_CYCLES * bench.PERIOD_NS, "ns")
@@ -64,20 +73,19 @@ class Bench:
             window=window,
         )
 
-    async def drive(self, vector: Vector) -> None:
-        """Send the steps of one vector, with gaps of garbage between them."""
+    async def drive(self, vector: Vector, step: int) -> None:
+        """Send a step of a vector, behind a gap of garbage."""
         dut, edge = self.dut, RisingEdge(bench.clock_of(self.dut))
-        for step, (a, b) in enumerate(zip(vector.a, vector.b, strict=True)):
-            while random.random() < self.pause:
-                self.set_inputs(random.getrandbits(len(dut.a)), random.getrandbits(len(dut.b)), 0b110)
-                self.set_start(random.getrandbits(32))
-                await edge
-            last = step == len(vector.a) - 1
-            self.set_inputs(a, b, (last << 2) | ((step == 0) << 1) | 1)
-            self.set_start(random.getrandbits(32) if step else vector.start)
-            if last:
-                self.expected.append((vector, self.cycle + 1))
+        while random.random() < self.pause:
+            self.set_inputs(random.getrandbits(len(dut.a)), random.getrandbits(len(dut.b)), 0b110)
+            self.set_start(random.getrandbits(32))
             await edge
+        last = step == len(vector.a) - 1
+        self.set_inputs(vector.a[step], vector.b[step], (last << 2) | ((step == 0) << 1) | 1)
+        self.set_start(random.getrandbits(32) if step else vector.start)
+        if last:
+            self.expected.append((vector, self.cycle + 1))
+        await edge
 
     def set_inputs(self, a: int, b: int, control: int) -> None:
         """Set all inputs; control is {last, first, valid}."""

@@ -10,6 +10,7 @@ from cocotb.triggers import FallingEdge, ReadOnly
 
 from lmul.sim.benches import bench
 from lmul.sim.stimulus.tiles import pack
+from lmul.sim.stimulus.turns import FILLER, turns
 
 PROGRESS_STEP = 256
 
@@ -30,23 +31,27 @@ async def vectors(dut: Any) -> None:
     await bench.start_clock_and_reset(dut)
     edge, settled = FallingEdge(bench.clock_of(dut)), ReadOnly()
     found: list[int] = []
-    for cycle in range(total + design.latency):
+    order = list(turns([steps] * len(starts), design.interleave))
+    fillers = [place == FILLER for place, step in order if step == steps - 1 or place == FILLER]
+    for cycle in range(len(order) + design.latency):
         await edge
-        valid, step = cycle < total, cycle % steps
-        dut.in_valid.value = int(valid)
-        if valid:
+        dut.in_valid.value = int(cycle < len(order))
+        if cycle < len(order):
+            place, step = order[cycle]
+            beat = place * steps + step
             dut.a.value, dut.b.value, dut.c_in.value = (
-                sides[0][cycle],
-                sides[1][cycle],
-                starts[cycle // steps],
+                (0, 0, 0) if place == FILLER else (sides[0][beat], sides[1][beat], starts[place])
             )
-            dut.in_first.value, dut.in_last.value = int(step == 0), int(step == steps - 1)
+            dut.in_first.value = int(step == 0)
+            dut.in_last.value = int(step == steps - 1 or place == FILLER)
         await settled
         if dut.c_valid.value:
             found.append(int(dut.c.value))
         if cycle % PROGRESS_STEP == 0:
-            bench.report_progress(cycle, total + design.latency)
+            bench.report_progress(cycle, len(order) + design.latency)
+    found = [value for value, filler in zip(found, fillers, strict=True) if not filler]
     if len(found) != len(starts):
         raise AssertionError(f"{len(found)} results came of {len(starts)} dot products")
     np.save(Path(os.environ["LMUL_RESULT"]).with_suffix(".npy"), np.array(found, dtype=np.uint32))
-    bench.report_result(compared=0, products=a.size, cycles=total + design.latency, busy=total, window=total)
+    cycles = len(order) + design.latency
+    bench.report_result(compared=0, products=a.size, cycles=cycles, busy=total, window=total)

@@ -16,6 +16,7 @@ from lmul.golden import FP32, multiply
 from lmul.sim.stimulus.classes import classes_of
 from lmul.sim.stimulus.pairs import code_pairs
 from lmul.sim.stimulus.stress_operands import Case, draw_cases
+from lmul.sim.stimulus.turns import turns
 
 Bits = NDArray[np.bool_]
 Integers = NDArray[np.int64]
@@ -285,20 +286,34 @@ def draw_dot(design: Design, seed: int) -> DotStimulus:
     longer = [case for case in short if _beats(case, design) > 1]
     ended: list[Case] = []
     pieces: list[Integers] = []
-    for case in cases:
-        if rng.random() < DOT_RESETS / len(cases):
+    for first in range(0, len(cases), design.interleave):
+        group = cases[first : first + design.interleave]
+        if rng.random() < DOT_RESETS * len(group) / len(cases):
             before, cut = (
-                group[rng.integers(len(group))] for group in (short, longer if rng.random() < 0.5 else short)
+                some[rng.integers(len(some))] for some in (short, longer if rng.random() < 0.5 else short)
             )
             # What came before is through; another result may still be under way.
-            pieces += [_garbage(design.latency, design, rng), _spread(_steps(before, design), design, rng)]
-            pieces.append(_cut(_spread(_steps(cut, design), design, rng), design, rng))
-            ended += [before, *[cut] * int(np.any(pieces[-1][:, 0] & (LAST | VALID | RESET) == LAST | VALID))]
-        pieces.append(_spread(_steps(case, design), design, rng))
-        ended.append(case)
+            steps, through_ = _in_turn([before], design)
+            pieces += [_garbage(design.latency, design, rng), _spread(steps, design, rng)]
+            steps, cut_off = _in_turn([cut], design)
+            pieces.append(_cut(_spread(steps, design, rng), design, rng))
+            count = np.count_nonzero(pieces[-1][:, 0] & (LAST | VALID | RESET) == LAST | VALID)
+            ended += [*through_, *cut_off[:count]]
+        steps, through_ = _in_turn(group, design)
+        pieces.append(_spread(steps, design, rng))
+        ended += through_
     cycles = np.concatenate([*pieces, _garbage(design.latency + 4, design, rng)])
     control, a, b, start = np.split(cycles, [1, 1 + design.lanes, 1 + 2 * design.lanes], axis=1)
     return DotStimulus(ended, a, b, control[:, 0], start.reshape(-1))
+
+
+def _in_turn(cases: Sequence[Case], design: Design) -> tuple[Integers, list[Case]]:
+    """Give the steps of dot products that take turns, and these in the order of their last steps."""
+    filler = Case("zeros", *(np.zeros(shape, np.uint32) for shape in ((1, 1), (1, 1))))
+    steps = [_steps(case, design) for case in (*cases, filler)]
+    order = list(turns([len(one) for one in steps[:-1]], design.interleave))
+    ended = [(*cases, filler)[place] for place, step in order if step == len(steps[place]) - 1]
+    return np.stack([steps[place][step] for place, step in order]), ended
 
 
 def _steps(case: Case, design: Design) -> Integers:

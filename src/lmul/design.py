@@ -42,7 +42,7 @@ _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth"
 
 PARAMETERS = {
     "mul": ("format", "mul", "subnormals", "overflow", "pipeline", *INTERFACE),
-    "dot": (*_SUMS, "pipeline", "carry", "addend", "stream", *INTERFACE),
+    "dot": (*_SUMS, "pipeline", "carry", "interleave", "addend", "stream", *INTERFACE),
     "array": (*_SUMS, "pipeline", "carry", "rows", "cols", "share", "dataflow", *INTERFACE),
 }
 
@@ -52,9 +52,12 @@ DEFAULT_LANES = {"mul": 1, "dot": 8, "array": 4}
 
 DEFAULT_SHARE = 8
 
-LIMITS = {"lanes": 32, "rows": 32, "cols": 32, "share": 32, "depth": 1 << 16}
+LIMITS = {"lanes": 32, "rows": 32, "cols": 32, "share": 32, "depth": 1 << 16, "interleave": 3}
 
 PIPELINE_LIMIT = 4
+
+INTERLEAVED_STAGES = 2
+"""Register stages that sums in turn take at least: one of them divides the loop."""
 
 SUM_FORMAT_BITS = 16
 """Widest operands of dot products and arrays."""
@@ -84,6 +87,9 @@ class Design(Arithmetic):
         Register stages of a `mul`; of a sum, those beyond its accumulator and its result.
     carry : str
         Of a sum: a name of `CARRIES`.
+    interleave : int
+        Of a `dot` with a fused sum: dot products whose steps come in turn, so that the loop of the running
+        sum takes as many cycles.
     addend : bool
         Of a `dot` with a fused sum: whether it has a port for the sum to begin with.
     stream : bool
@@ -108,6 +114,7 @@ class Design(Arithmetic):
     dataflow: str = "os"
     pipeline: int = 0
     carry: str = "propagate"
+    interleave: int = 1
     addend: bool = False
     stream: bool = False
     reset: str = "sync"
@@ -130,9 +137,19 @@ class Design(Arithmetic):
             if type(value := getattr(self, name)) is not bool:
                 raise ParameterError(name, f"must be true or false, not {value!r}")
         super().__post_init__()
-        if self.addend and not isinstance(self.accumulator, Fused):
-            right = (", not for ", Parameter("acc"), f" {self.acc}: take {', '.join(Fused.WORDS)}")
-            raise ParameterError("addend", "is for fused sums", *right)
+        self._check_fused()
+
+    def _check_fused(self) -> None:
+        """Refuse what only fused sums have, and a loop of several cycles without registers to divide it."""
+        for name, usual in (("interleave", 1), ("addend", False)):
+            if getattr(self, name) != usual and not isinstance(self.accumulator, Fused):
+                right = (", not for ", Parameter("acc"), f" {self.acc}: take {', '.join(Fused.WORDS)}")
+                raise ParameterError(name, "is for fused sums", *right)
+        if self.interleave > 1 and self.pipeline < INTERLEAVED_STAGES:
+            least = f" of {INTERLEAVED_STAGES} or more, not {self.pipeline}"
+            raise ParameterError("interleave", "takes ", Parameter("pipeline"), least)
+        if self.interleave > 1 and self.stream:
+            raise ParameterError("interleave", "is for a dot without ", Parameter("stream"))
 
     def _check_number(self, name: str, first: int, last: int) -> None:
         value = getattr(self, name)
@@ -167,6 +184,7 @@ class Design(Arithmetic):
         choices += [(f"p{self.pipeline}", "p0"), (f"carry_{self.carry}", "carry_propagate")]
         if self.kind == "array":
             choices += [(self.dataflow, "os"), (f"share{self.share}", f"share{DEFAULT_SHARE}")]
+        choices.append((f"i{self.interleave}", "i1"))
         choices += [(name, "") for name in FLAGS if getattr(self, name)]
         if self.acc == "exact":  # No other accumulator is as wide as the depth asks for.
             choices.append((f"depth{self.depth}", f"depth{self.default_depth}"))
@@ -247,7 +265,7 @@ class Design(Arithmetic):
         """Cycles from the last operands of a result to its first output, if nothing pauses."""
         if self.kind == "mul":
             return self.pipeline
-        stages = 1 + self.pipeline + (self.carry == "save")
+        stages = 1 + self.pipeline + (self.carry == "save") + (self.interleave > 2)
         if self.kind == "dot":
             return stages + self.converts
         cols = (self.cols - 1) // self.share
@@ -295,6 +313,8 @@ class Design(Arithmetic):
                 values |= {name: self.interface[name]} if name in self.interface else {}
             elif name in FLAGS:
                 values |= {name: True} if getattr(self, name) else {}
+            elif name == "interleave":
+                values |= {name: self.interleave} if self.interleave > 1 else {}
             elif not name.startswith("format"):
                 values[name] = getattr(self, name)
             elif first == second and name == "format":

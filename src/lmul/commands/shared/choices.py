@@ -7,6 +7,7 @@ from lmul.design import (
     DATAFLOWS,
     EXACT_BITS,
     FLAGS,
+    INTERLEAVED_STAGES,
     LIMITS,
     PARAMETERS,
     PIPELINE_LIMIT,
@@ -57,6 +58,7 @@ def choices() -> dict[str, str]:
         **dict.fromkeys(("clock-name", "reset-name"), "a name of a port"),
         **{name: ", ".join(values) for name, values in names.items()},
         **{name: f"1 to {limit}" for name, limit in LIMITS.items()},
+        "interleave": f"1 to {LIMITS['interleave']}; with fused sums, pipeline from {INTERLEAVED_STAGES} on",
     }
 
 
