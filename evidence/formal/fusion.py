@@ -1,8 +1,8 @@
 """Fused sums are those of the specification: a step's terms aligned, truncated, added at once, rounded.
 
 The design's register begins with any value, and the description takes its running sum from there: so one
-cycle is proven from every running sum that is a multiple of a product's least bit. That the next one is such
-a multiple again is proven too, and with it any number of cycles.
+cycle is proven from every running sum that is a multiple of a product's least bit, and no larger than sums of
+the design can be. That the next one is such a sum again is proven too, and with it any number of cycles.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from lmul.evidence.formal.accumulation import INPUTS
 from lmul.evidence.formal.claims import DUT, Claim, edited, instance, specification
 from lmul.evidence.formal.multiplication import SPECIALS
 from lmul.golden import FP32
+from lmul.hdl.accumulator.fused import Scale
 from lmul.hdl.multiplier.unrounded import kept_subnormals
 
 LANES = 2
@@ -31,8 +32,8 @@ class Fault:
     replacement: str
 
 
-SIGN = Fault("a product's sign alone", r"align_0_sign = (product_0_sign) \^ .*;", r"align_0_sign = \1;")
-CUT = Fault("a place is not cut", r"align_0_cut\[1\] = .*;", "align_0_cut[1] = 1'h0;")
+SIGN = Fault("one sign too few", r"negative_less_1 = .*;", "negative_less_1 = 2'h0;")
+CUT = Fault("a place is not cut", r" cut\[1\] = .*;", " cut[1] = 1'h0;")
 INFINITY = Fault("no minus infinity", r"fused_round_minus = .*;", "fused_round_minus = 1'h0;")
 
 SUMS: tuple[tuple[dict[str, Any], Fault], ...] = (
@@ -78,6 +79,9 @@ def _sources(design: Design, verilog: str) -> dict[str, str]:
         "BITS": fused.mantissa_bits,
         "NEAREST": int(fused.nearest),
     }
+    scale = Scale(design)
+    special = "&number[30:23]" if scale.overflows else f"number[30:0] == {FP32.nan}"
+    highest = min(scale.highest + FP32.bias, FP32.infinity >> FP32.mantissa_bits)
     claim = f"""
 module claim (
   input clk, rst, in_valid, in_first, in_last,
@@ -96,8 +100,8 @@ module claim (
     integer below;
     begin
       below = {design.product_lsb_exponent + FP32.mantissa_bits + FP32.bias} - number[30:23];
-      whole = number[30:0] == 0 || &number[30:23] || below <= 0
-        || (below <= 23 && ({{1'b1, number[22:0]}} & ((24'd1 << below) - 24'd1)) == 0);
+      whole = number[30:0] == 0 || {special} || number[30:23] <= {highest} && (below <= 0
+        || (below <= 23 && ({{1'b1, number[22:0]}} & ((24'd1 << below) - 24'd1)) == 0));
     end
   endfunction
   reg begun = 0, done, reached;

@@ -85,9 +85,12 @@ class Scale:
     def overflows(self) -> bool:
         """Whether a sum can be infinite, of finite terms or of infinite ones."""
         infinities = any(format_.infinity is not None for format_ in self.design.formats)
-        # A sum so far above all products loses none of its bits, and takes none of theirs.
-        highest = self.largest - self.bias + self.term_bits + 1 + self.design.lanes.bit_length()
-        return self.design.addend or infinities or highest > FP32.bias
+        return self.design.addend or infinities or self.highest > FP32.bias
+
+    @property
+    def highest(self) -> int:
+        """The largest exponent of a finite sum: products that are all below its last bit do not change it."""
+        return self.largest - self.bias + self.term_bits + 1 + self.design.lanes.bit_length()
 
     @property
     def term_bits(self) -> int:
