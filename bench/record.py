@@ -46,8 +46,20 @@ RAW = {"acc": "fixed:24:1", "out": "raw"}
 
 FAST = {"pipeline": 4, "clock": 1.0}
 
-FUSED = ("fused:25", "fused:13:13", "fused:10:7:rne", "fixed:24:1")
-"""Sums of a unit of 16 lanes as accelerators have it, and a fixed one beside them."""
+FUSED = {"out": "raw", "pipeline": 3, "interleave": 3}
+FIXED = {"out": "raw", "pipeline": 2}
+"""Stages of a unit as accelerators have it: what its clock asks for, and no more."""
+
+UNITS: tuple[dict[str, Any], ...] = (
+    *({"lanes": 16, "acc": acc, **FUSED} for acc in ("fused:25", "fused:13:13", "fused:10:7:rne")),
+    *({"lanes": 32, "acc": acc, **FUSED} for acc in ("fused:25", "fused:13:13")),
+    {"lanes": 16, "format": "bf16", "acc": "fused:25", **FUSED},
+    *({"lanes": lanes, "acc": acc, **FIXED} for lanes in (16, 32) for acc in ("fixed:24:1", "exact")),
+)
+"""Units of one clock, beside each other: tensor cores' sums, fixed and exact ones."""
+
+UNIT_CLOCK = 1.5
+"""Of all of them, in ns."""
 
 COSTS: tuple[dict[str, Any], ...] = (
     *({"kind": "mul", "mul": mul} for mul in ("lmul", "addm", "addc", "exact")),
@@ -73,9 +85,10 @@ COSTS: tuple[dict[str, Any], ...] = (
     {"kind": "dot", **FAST},
     {"kind": "dot", "carry": "save", **FAST},
     *({"kind": "mul", "format": name, "mul": mul} for name in ("bf16", "fp32") for mul in ("lmul", "exact")),
+    # Twenty of the largest: one seed, as the document says.
     *(
-        {"kind": "dot", "lanes": 16, "acc": acc, "out": "raw", "pipeline": 1, "mul": mul}
-        for acc in FUSED
+        {"kind": "dot", "mul": mul, "clock": UNIT_CLOCK, "seeds": 1, **unit}
+        for unit in UNITS
         for mul in ("lmul", "exact")
     ),
 )

@@ -222,10 +222,14 @@ class FusedMultiplyAccumulate(Accumulator):
         """Give what a step is added to as a term, with what it cuts off the products."""
         turn = self._turn(m, step) if len(sums) > 1 else Const(0, 1)
         running, infinite, nan = self._running(m, self._augend(m, _chosen(sums, turn), step))
-        placed, cut, origin = self._place(m, running, step["reached"])
-        found = {"placed": placed, "cut": cut, "origin": origin}
-        return found | {
+        shift, cut, origin = self._places(m, running.exponent, step["reached"])
+        below = max(len(running.significand) - self._scale.design.fused.fraction_bits - 1, 0)
+        return {
             "turn": turn,
+            "cut": cut,
+            "origin": origin,
+            "sum_shift": shift,
+            "sum_significand": running.significand[below:],
             "sum_sign": running.sign,
             "sum_infinite": infinite,
             "sum_nan": nan,
@@ -236,10 +240,8 @@ class FusedMultiplyAccumulate(Accumulator):
     ) -> None:
         """Add a step to the running sum, in the places of the products."""
         scale = self._scale
-        rows = self._rows(m, counts, step["cut"])
-        extended = Cat(step["placed"], Const(0, scale.total_bits - len(step["placed"])))
-        augend = extended ^ step["sum_sign"].replicate(scale.total_bits)
-        pair, _ = compress(m, [*rows, augend], [step["sum_sign"]], scale.total_bits, "total")
+        rows = [*self._rows(m, counts, step["cut"]), self._placed(m, step)]
+        pair, _ = compress(m, rows, [step["sum_sign"]], scale.total_bits, "total")
         # One less than the sum, whose inverse is the sum's negative.
         less, total = sum_and_next(m, pair[0], pair[1], "total_less_1")
         magnitude = Signal(scale.total_bits - 1, name="sum_magnitude")
@@ -307,37 +309,40 @@ class FusedMultiplyAccumulate(Accumulator):
             m.d.comb += augend.eq(own & ~step["first"].replicate(len(own)))
         return augend
 
-    def _place(self, m: Module, running: Lane, reached: Value) -> tuple[Value, Value, Value]:
-        """Bring the running sum into the places of the products.
+    def _places(self, m: Module, exponent: Value, reached: Value) -> tuple[Value, Value, Value]:
+        """Compare the exponent of the running sum with that of the first place where it has one.
 
         Returns
         -------
-        placed : Value
-            Its magnitude.
+        shift : Value
+            Places by which its significand is shifted right.
         cut : Value
             Of every place of a product, whether the running sum's exponent cuts it off.
         origin : Value
-            The exponent of the running sum's first place.
+            The exponent of the first place: the running sum's own if it is above all products.
         """
         scale = self._scale
         places = Signal(signed(scale.bits + 2), name="sum_places")
         above = Signal(name="sum_above")
         origin = Signal(scale.bits + 1, name="origin")
         shift = Signal(scale.bits + 1, name="sum_shift")
-        m.d.comb += [
-            places.eq(reached - running.exponent),
-            above.eq(places[-1]),
-            origin.eq(Mux(above, running.exponent, reached)),
-            shift.eq(places[:-1] & (~above).replicate(scale.bits + 1)),
-        ]
-        significand = running.significand[
-            max(len(running.significand) - scale.design.fused.fraction_bits - 1, 0) :
-        ]
-        value: Value = Cat(Const(0, scale.running_bits - len(significand)), significand)
-        placed = shift_right(m, value, shift, "sum_placed")
         cut = Signal(scale.term_bits, name="cut")
-        m.d.comb += cut.eq(Cat(shift < scale.reach - place_ for place_ in range(scale.term_bits)))
-        return placed, cut, origin
+        m.d.comb += [
+            places.eq(reached - exponent),
+            above.eq(places[-1]),
+            origin.eq(Mux(above, exponent, reached)),
+            shift.eq(places[:-1] & (~above).replicate(scale.bits + 1)),
+            cut.eq(Cat(shift < scale.reach - place_ for place_ in range(scale.term_bits))),
+        ]
+        return shift, cut, origin
+
+    def _placed(self, m: Module, step: dict[str, Value]) -> Value:
+        """Give the running sum in the places of the products and above, inverted if it is negative."""
+        scale, significand = self._scale, step["sum_significand"]
+        value: Value = Cat(Const(0, scale.running_bits - len(significand)), significand)
+        placed = shift_right(m, value, step["sum_shift"], "sum_placed")
+        extended = Cat(placed, Const(0, scale.total_bits - len(placed)))
+        return extended ^ step["sum_sign"].replicate(scale.total_bits)
 
     def _running(self, m: Module, number: Value) -> tuple[Lane, Value, Value]:
         """Take the running sum apart: as a term, and whether it is infinite or NaN."""
