@@ -30,7 +30,7 @@ NO_CLOCK = "none"
 
 DESIGN, CLOCK = "design", "clock"
 
-_NUMBERS = {*LIMITS, "pipeline"}
+_NUMBERS = {*LIMITS, "pipeline", "interleave"}
 _NAMES = {name for names in PARAMETERS.values() for name in names}
 
 

@@ -52,9 +52,11 @@ DEFAULT_LANES = {"mul": 1, "dot": 8, "array": 4}
 
 DEFAULT_SHARE = 8
 
-LIMITS = {"lanes": 32, "rows": 32, "cols": 32, "share": 32, "depth": 1 << 16, "interleave": 3}
+LIMITS = {"lanes": 32, "rows": 32, "cols": 32, "share": 32, "depth": 1 << 16}
 
 PIPELINE_LIMIT = 4
+
+INTERLEAVE_LIMIT = 3
 
 INTERLEAVED_STAGES = 2
 """Register stages that sums in turn take at least: one of them divides the loop."""
@@ -128,6 +130,7 @@ class Design(Arithmetic):
         for name, limit in LIMITS.items():
             self._check_number(name, 1, limit)
         self._check_number("pipeline", 0, PIPELINE_LIMIT)
+        self._check_number("interleave", 1, INTERLEAVE_LIMIT)
         self._check_name("dataflow", DATAFLOWS)
         self._check_name("carry", CARRIES)
         self._check_name("reset", RESETS)

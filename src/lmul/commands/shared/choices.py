@@ -7,6 +7,7 @@ from lmul.design import (
     DATAFLOWS,
     EXACT_BITS,
     FLAGS,
+    INTERLEAVE_LIMIT,
     INTERLEAVED_STAGES,
     LIMITS,
     PARAMETERS,
@@ -58,7 +59,7 @@ def choices() -> dict[str, str]:
         **dict.fromkeys(("clock-name", "reset-name"), "a name of a port"),
         **{name: ", ".join(values) for name, values in names.items()},
         **{name: f"1 to {limit}" for name, limit in LIMITS.items()},
-        "interleave": f"1 to {LIMITS['interleave']}; with fused sums, pipeline from {INTERLEAVED_STAGES} on",
+        "interleave": f"1 to {INTERLEAVE_LIMIT}; with fused sums, pipeline from {INTERLEAVED_STAGES} on",
     }
 
 
