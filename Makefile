@@ -117,7 +117,7 @@ package: $(VENV)/ready
 	    PATH=$$env/bin "$$env/bin/lmul" error > /dev/null && \
 	    PATH=$$env/bin "$$env/bin/lmul" doctor || exit; \
 	done
-	$(VENV)/bin/python -m tests.support.extras $(BUILD)/package/*.whl
+	$(VENV)/bin/python -m tests.support.project.extras $(BUILD)/package/*.whl
 
 # HTML in docs/_build/html; warnings are errors.
 docs: $(VENV)/docs

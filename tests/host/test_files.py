@@ -22,8 +22,8 @@ from lmul.cost.library.reader import LARGEST_TEXT
 from lmul.errors import UserError
 from lmul.host.files import STALE_SECONDS, check_output, locked, scratch, user_cache, write_files
 from lmul.workloads.operands import LARGEST_ARRAY
-from tests.support.host import SCRATCH, SPACE, WRITERS, contents, run, run_here, write_small
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host.runs import SCRATCH, SPACE, WRITERS, contents, run, run_here, write_small
 
 EXPORT = ("verilog", "mul", "--format", "e2m1", "-o", "out")
 NAMES = ["lmul_e2m1_mul.core", "lmul_e2m1_mul.json", "lmul_e2m1_mul.v"]

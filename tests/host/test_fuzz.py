@@ -21,9 +21,9 @@ from lmul.cost.mapping.scripts import RIPPLE_EMAP
 from lmul.errors import UserError
 from lmul.explore.sweep import Sweep
 from lmul.host.toml import LARGEST_CONFIG
-from tests.support.edits import EDITS, edited
-from tests.support.host import run_here
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host.edits import EDITS, edited
+from tests.support.host.runs import run_here
 
 Check = Callable[[Path, Any], object]
 

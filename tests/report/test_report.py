@@ -28,8 +28,8 @@ from lmul.report.sections.tables import Table
 from lmul.report.sections.verdicts import claims_table
 from lmul.terminal.progress import TimeLeft
 from lmul.workloads import Operands, default_operands
-from tests.support.host import Run, contents, run, run_here
-from tests.support.reports import SMALL, shared_report
+from tests.support.host.reports import SMALL, shared_report
+from tests.support.host.runs import Run, contents, run, run_here
 
 LARGEST_PAGE = 2_000_000
 """Bytes."""

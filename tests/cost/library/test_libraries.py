@@ -24,8 +24,8 @@ from lmul.cost.mapping.scripts import RIPPLE_EMAP, timed_scripts
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.workloads import Operands
-from tests.support.host import run_here
-from tests.support.small_library import GATES, small_library
+from tests.support.cost.small_library import GATES, small_library
+from tests.support.host.runs import run_here
 
 MUL = make_design("mul", format="e2m1")
 QUICK = Conditions(seeds=1, precision=0.2)

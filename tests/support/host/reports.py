@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lmul.host.files import locked
-from tests.support.host import run
-from tests.support.small_library import small_library
+from tests.support.cost.small_library import small_library
+from tests.support.host.runs import run
 
 SMALL = (
     *("report", "--formats=e2m1", "--multipliers=lmul,exact"),
