@@ -31,7 +31,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@touch $@
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -n 2 --times $(BUILD)/times.json -m "not long and not full and not commands" tests $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --times $(BUILD)/times.json -m "not long and not full and not commands" tests $(ARGS)
 
 # Processor time of the last `make test`, file by file, beside what is recorded; fails if it grew by a fifth.
 times: $(VENV)/ready
@@ -117,7 +117,7 @@ package: $(VENV)/ready
 	    PATH=$$env/bin "$$env/bin/lmul" error > /dev/null && \
 	    PATH=$$env/bin "$$env/bin/lmul" doctor || exit; \
 	done
-	$(VENV)/bin/python -m tests.support.extras $(BUILD)/package/*.whl
+	$(VENV)/bin/python -m tests.support.project.extras $(BUILD)/package/*.whl
 
 # HTML in docs/_build/html; warnings are errors.
 docs: $(VENV)/docs

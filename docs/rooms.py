@@ -6,6 +6,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -168,14 +169,15 @@ def room_of(module: str) -> str:
 def modules() -> dict[str, set[str]]:
     """Give every module below `lmul`, and the modules that it imports."""
     paths = {_name(path): path for path in files(SOURCE)}
-    return {name: imported(path) - {name} for name, path in paths.items()}
+    return {name: {*imported(path)} - {name} for name, path in paths.items()}
 
 
 def _name(path: Path) -> str:
     return ".".join(path.relative_to(SOURCE).with_suffix("").parts)
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Give the modules below `lmul` that a module imports, without that; a folder's is its `__init__`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -184,7 +186,7 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     ours = (name.split(".")[1:] for name in names if name.startswith("lmul."))
-    return {_module(parts) for parts in ours}
+    return frozenset(_module(parts) for parts in ours)
 
 
 def _module(parts: list[str]) -> str:

@@ -159,7 +159,7 @@ def component(design: Design) -> Block:
     return ArrayAxiStream(design)
 
 
-@lru_cache(maxsize=32)
+@lru_cache
 def export(design: "Design | Component", name: str | None = None) -> Export:
     """Write Verilog: one module for each kind of block, the top first.
 

@@ -19,8 +19,8 @@ from lmul.hdl.axi_stream import data_bits
 from lmul.host.files import check_room, write_files
 from lmul.sim.simulate import SimulationError, built, prepare_directory
 from lmul.sim.simulators.verilator import (
+    join_main,
     make_command,
-    plain_file,
     run_build,
     runtime,
     verilator_environment,
@@ -233,24 +233,23 @@ def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags
     command = ["verilator", "--cc", "--exe", "-O3", "--x-initial", "fast", "-Wno-fatal"]
     command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", "."]
     command += ["-CFLAGS", " ".join(["-march=native", *flags])]
-    command += [
-        "--no-MMD",
-        *(os.path.relpath(path, directory) for path in sources),
-        str(plain_file(main_file)),
-    ]
+    command += ["--no-MMD", *(os.path.relpath(path, directory) for path in sources)]
     try:
         with built(directory, [*sources, main_file], [verilator_version(), *command]) as missing:
             if missing:
-                _compile(command, directory, environment, log)
+                _compile(command, main_file, directory, environment, log)
     except RuntimeError as error:
         check_room(directory)
         raise SimulationError(f"Verilator could not build {top}: see {log}") from error
     return directory / "Vbench"
 
 
-def _compile(command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path) -> None:
+def _compile(
+    command: Sequence[str], main_file: Path, directory: Path, environment: Mapping[str, str], log: Path
+) -> None:
     with log.open("w") as output:
         run_build(command, directory, environment, output)
+        join_main(directory / "Vbench.cpp", main_file)
         runtime(environment).bring(directory)
         run_build(make_command(directory, "Vbench.mk", OPTIMISE), directory, environment, output)
 

@@ -5,10 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -26,6 +26,9 @@ OLDEST_VERSION = (5, 36)
 
 OPTIMISE = "-O1"
 """What is compiled with for the cocotb benches, which take most of the time themselves."""
+
+OBJECTS_OPTIMISE = "-O1"
+"""What Verilator's own sources are compiled with: once, for all builds."""
 
 HEADER = "lmul_runtime.h"
 
@@ -154,36 +157,71 @@ def runtime(environment: Mapping[str, str], *, waves: bool = False) -> Runtime:
     """
     # Which Python joins files changes nothing in them.
     flags = re.sub(r"PYTHON3=\S+ ", "", environment.get("MAKEFLAGS", ""))
-    made_from = [verilator_version(), _compiler_version(), flags, OPTIMISE]
-    key = sha256("\0".join([*made_from, str(waves)]).encode()).hexdigest()[:16]
-    store = user_cache() / "verilator" / key
-    if not list(store.glob("*.o")):
+    common = [verilator_version(), _compiler_version(), flags]
+    return Runtime(
+        _kept([*common, OBJECTS_OPTIMISE], "*.o", partial(_compile_objects, environment)),
+        # A compiler takes it only with the options that it was made with.
+        _kept([*common, OPTIMISE, str(waves)], f"{HEADER}*", partial(_compile_header, environment, waves)),
+    )
+
+
+def _kept(made_from: Sequence[str], names: str, make: Callable[[Path], None]) -> list[Path]:
+    """Give files of the user's cache, made into that directory if none are there."""
+    store = user_cache() / "verilator" / sha256("\0".join(made_from).encode()).hexdigest()[:16]
+    if not list(store.glob(names)):
         # If it cannot be compiled, the build itself will say why.
         with suppress(RuntimeError), locked(store):
-            if not list(store.glob("*.o")):
-                _compile_runtime(store, environment, waves)
-    return Runtime(sorted(store.glob("*.o")), sorted(store.glob(f"{HEADER}*")))
+            if not list(store.glob(names)):
+                make(store)
+    return sorted(store.glob(names))
 
 
-def _compile_runtime(store: Path, environment: Mapping[str, str], waves: bool) -> None:
-    """Compile what a design with a public port has beside the design."""
+def _compile_objects(environment: Mapping[str, str], store: Path) -> None:
+    """Compile Verilator's own sources; what only waveforms need is not linked into other builds."""
     with scratch() as directory:
-        (directory / "wire.v").write_text(
-            "module wire_only(input a /* verilator public_flat_rw */); endmodule\n"
-        )
-        (directory / HEADER).write_text('#include "verilated.h"\n#include "verilated_vpi.h"\n')
-        verilate = ["verilator", "--cc", "--Mdir", ".", "--prefix", "Vtop", "--vpi", "wire.v"]
-        run_build([*verilate, *(["--trace"] if waves else [])], directory, environment)
+        _verilate_wire(directory, environment, waves=True)
         classes = (directory / "Vtop_classes.mk").read_text()
         found = re.search(r"^VM_GLOBAL_FAST \+= \\\n((?:.*\\\n)*)", classes, re.MULTILINE)
         names = found[1].replace("\\", "").split() if found else []
         objects = [f"{name}.o" for name in names]
-        make = ["make", "-j", "2", "-f", "Vtop.mk", f"OPT_GLOBAL={OPTIMISE}", f"OPT_FAST={OPTIMISE}"]
-        run_build([*make, *objects, f"{HEADER}.fast.gch"], directory, environment)
+        _make(directory, environment, OBJECTS_OPTIMISE, objects)
+        write_files(store, {name: (directory / name).read_bytes() for name in objects})
+
+
+def _compile_header(environment: Mapping[str, str], waves: bool, store: Path) -> None:
+    """Compile the headers that every design includes."""
+    with scratch() as directory:
+        (directory / HEADER).write_text('#include "verilated.h"\n#include "verilated_vpi.h"\n')
+        _verilate_wire(directory, environment, waves=waves)
+        _make(directory, environment, OPTIMISE, [f"{HEADER}.fast.gch"])
         # Under this name a compiler that cannot use it reads the header itself.
-        (directory / f"{HEADER}.fast.gch").rename(directory / f"{HEADER}.gch")
-        kept = [HEADER, f"{HEADER}.gch", *objects]
-        write_files(store, {name: (directory / name).read_bytes() for name in kept})
+        compiled = (directory / f"{HEADER}.fast.gch").read_bytes()
+        write_files(store, {HEADER: (directory / HEADER).read_bytes(), f"{HEADER}.gch": compiled})
+
+
+def _verilate_wire(directory: Path, environment: Mapping[str, str], *, waves: bool) -> None:
+    """Have Verilator write a makefile, for a design of one wire with a public port."""
+    (directory / "wire.v").write_text("module wire_only(input a /* verilator public_flat_rw */); endmodule\n")
+    command = ["verilator", "--cc", "--Mdir", ".", "--prefix", "Vtop", "--vpi", "wire.v"]
+    run_build([*command, *(["--trace"] if waves else [])], directory, environment)
+
+
+def _make(directory: Path, environment: Mapping[str, str], optimise: str, targets: Sequence[str]) -> None:
+    make = ["make", "-j", "2", "-f", "Vtop.mk", f"OPT_GLOBAL={optimise}", f"OPT_FAST={optimise}"]
+    run_build([*make, *targets], directory, environment)
+
+
+def join_main(design: Path, main: Path) -> None:
+    """Compile a program's main file with the design: reading Verilator's headers takes most of it.
+
+    Parameters
+    ----------
+    design : Path
+        A file that Verilator wrote, which every build compiles.
+    main : Path
+    """
+    with design.open("a") as file:
+        file.write(f'#include "{plain_file(main)}"\n')
 
 
 def make_command(directory: Path, makefile: str, optimise: str, header: str = "") -> list[str]:
@@ -250,11 +288,12 @@ class PortRunner(GivenEnvironment, Verilator):
         write_files(directory, {"ports.vlt": "\n".join(["`verilator_config", *rules, ""])})
         command = ["verilator", "--cc", "--exe", "--Mdir", ".", "--prefix", "Vtop", "--top-module", top]
         command += ["-o", top, *self._libraries, "--vpi", *(["--trace"] if waves else []), *self.options]
-        command += ["--timescale", "1ns/1ps", "--no-MMD", str(plain_file(COCOTB_MAIN)), "ports.vlt"]
+        command += ["--timescale", "1ns/1ps", "--no-MMD", "ports.vlt"]
         # make is told no name that a user chose: see `make_command`.
         command += [os.path.relpath(path, directory) for path in sources]
         with log.open("w") as output:
             run_build(command, directory, environment, output)
+            join_main(directory / "Vtop.cpp", COCOTB_MAIN)
             header = runtime(environment, waves=waves).bring(directory)
             make = make_command(directory, "Vtop.mk", OPTIMISE, header)
             run_build([*make, f"VM_TRACE={int(waves)}"], directory, environment, output)

@@ -124,11 +124,15 @@ def products_to_overflow(design: Design) -> int | None:
         limit, term = 1 << (design.accumulator_bits - 1), design.largest_term
         products = limit // term + 1 if term else LONGEST + 1
         return products if products <= longest_sum(design) else None
-    largest = [np.full((1, LONGEST_FLOAT), format_.largest_finite) for format_ in design.formats]
-    for products in range(design.lanes, min(LONGEST_FLOAT, longest_sum(design)) + 1, design.lanes):
-        if matmul_codes(largest[0][:, :products], largest[1][:, :products].T, design).inf[0, 0]:
-            return products
-    return None
+
+    def overflows(products: int) -> bool:
+        a, b = (np.full((1, products), format_.largest_finite) for format_ in design.formats)
+        return bool(matmul_codes(a, b.T, design).inf[0, 0])
+
+    # A sum that is infinite stays so, however many products follow.
+    whole_steps = range(design.lanes, min(LONGEST_FLOAT, longest_sum(design)) + 1, design.lanes)
+    place = bisect_left(whole_steps, True, key=overflows)
+    return whole_steps[place] if place < len(whole_steps) else None
 
 
 def far_apart(design: Design, places: int) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ from lmul.programs.installed import COMMANDS, OLDEST_VERILATOR
 from lmul.sim.simulators.verilator import OLDEST_VERSION
 from lmul.terminal.manual import PAGES
 from lmul.terminal.parser import with_commands
-from tests.support.host import run
+from tests.support.host.runs import run
 
 START_SECONDS, FIRST_VERILOG_SECONDS = 0.3, 1.5
 """Of processor time, so that what else the machine does counts less."""

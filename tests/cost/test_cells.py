@@ -21,7 +21,7 @@ from lmul.cost.power.energy import EnergyModel
 from lmul.cost.power.zero_delay import Activity, simulate, state_pins
 from lmul.cost.timing.analysis import analyse_timing
 from lmul.errors import UserError
-from tests.support.netlists import Cells, build
+from tests.support.cost.netlists import Cells, build
 
 LIBRARY = """
 library(toy) {

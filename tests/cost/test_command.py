@@ -110,7 +110,7 @@ def test_every_file_is_written_and_says_the_same(
 
 
 def test_critical_path_adds_up_to_the_critical_delay(cells: Path) -> None:
-    design = make_design("mul", mul="exact")
+    design = make_design("mul", mul="exact", format="e2m1")
     cost = estimate(
         design, default_operands(), default_library(), conditions=Conditions(seeds=1), cache=cells
     )

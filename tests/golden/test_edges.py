@@ -36,7 +36,7 @@ from lmul.golden import (
     wide_product,
 )
 from lmul.golden.formats.quantise import quantise_blocks, quantise_by_power
-from tests.support.golden_cases import by_name
+from tests.support.golden.cases import by_name
 
 E2M1, E8M3, E8M22 = (find_format(name) for name in ("e2m1", "e8m3", "e8m22"))
 

@@ -9,7 +9,7 @@ import pytest
 from lmul.golden import ACCUMULATORS, FORMATS, MULTIPLIERS, OUTPUTS, Arithmetic, decode, find_format
 from lmul.golden.formats.format import OTHER_NAMES
 from lmul.multipliers.lmul import lmul_offset
-from tests.support.golden_cases import EXMY, IEEE_TWINS, ORACLES
+from tests.support.golden.cases import EXMY, IEEE_TWINS, ORACLES
 
 
 @pytest.mark.parametrize("name", ORACLES)

@@ -24,8 +24,8 @@ from lmul.golden.sums.fused import fused_sums
 from lmul.golden.sums.fused_compiled import Layout, has_fused_loops
 from lmul.host import parallel
 from lmul.sim.stimulus.vectors import canonical, read_steps
-from tests.support.golden_cases import by_name, edge_codes, multipliers
-from tests.support.tensor_cores import MEASURED, MODELLED, called, names
+from tests.support.golden.cases import by_name, edge_codes, multipliers
+from tests.support.golden.tensor_cores import MEASURED, MODELLED, called, names
 
 FORMATS = [find_format(name) for name in ("e2m1", "e3m2", "e4m3", "e5m2", "bf16", "fp16", "e8m10")]
 

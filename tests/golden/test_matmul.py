@@ -39,7 +39,7 @@ from lmul.golden.sums.fixed_point import FixedPoint
 from lmul.golden.sums.separable import plan, separable_sums
 from lmul.golden.sums.steps import fixed_sums
 from lmul.workloads import default_operands
-from tests.support.golden_cases import drawn_pairs, edge_codes, multipliers, with_multipliers
+from tests.support.golden.cases import drawn_pairs, edge_codes, multipliers, with_multipliers
 
 LANES = (1, 3, 4, 8)
 MAX, MIN = 0x7E, 0xFE  # 448 and -448 in e4m3

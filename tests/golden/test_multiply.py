@@ -25,7 +25,7 @@ from lmul.golden import (
     reference,
     wide_product,
 )
-from tests.support.golden_cases import (
+from tests.support.golden.cases import (
     IEEE_TWINS,
     POLICIES,
     all_pairs,

@@ -25,7 +25,7 @@ from lmul.golden import (
     wide_product,
 )
 from lmul.multipliers.addm import middle_place
-from tests.support.golden_cases import (
+from tests.support.golden.cases import (
     by_name,
     drawn_pairs,
     edge_codes,

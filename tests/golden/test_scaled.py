@@ -23,7 +23,7 @@ from lmul.golden import (
 )
 from lmul.golden.formats.quantise import BLOCK, BLOCK_SCALINGS, quantise_blocks, quantise_by_power
 from lmul.golden.sums import tiles
-from tests.support.golden_cases import by_name
+from tests.support.golden.cases import by_name
 
 
 def drawn(*shape: int) -> NDArray[Any]:

@@ -30,7 +30,7 @@ from lmul.golden import OUTPUTS, OVERFLOWS, SUBNORMALS
 from lmul.hdl import Export, export
 from lmul.kinds import KINDS
 from lmul.sim.simulators.verilator import verilator_environment
-from tests.support.designs import CHOICES, name_of
+from tests.support.hdl.designs import CHOICES, name_of
 from tests.support.paths import EXAMPLES
 
 with_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")

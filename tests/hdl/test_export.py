@@ -21,8 +21,8 @@ from lmul.errors import UserError
 from lmul.hdl import DotProduct, Export, export
 from lmul.programs.yosys import run_yosys
 from lmul.sim.simulators.verilator import verilator_environment
-from tests.support.designs import CHOICES, DESIGNS, name_of
-from tests.support.lint import lint, slang_is_silent
+from tests.support.hdl.designs import CHOICES, DESIGNS, name_of
+from tests.support.hdl.lint import lint, slang_is_silent
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
 

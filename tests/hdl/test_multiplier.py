@@ -22,7 +22,7 @@ from lmul.sim.simulate import SimulationRun
 from lmul.sim.simulate import simulate as simulate_verilog
 from lmul.sim.simulators.verilator import verilator_environment
 from lmul.sim.stimulus.pairs import code_pairs
-from tests.support.lint import slang_is_silent
+from tests.support.hdl.lint import slang_is_silent
 
 QUICK_MAPPING = SynthesisScript("quick", ("synth {flatten} -top {top}",), "strash; map")
 

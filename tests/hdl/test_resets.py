@@ -33,6 +33,7 @@ from lmul.sim.simulate import SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.stress import MulStimulus, mul_products
 from lmul.sim.stimulus.tiles import tiles
+from tests.support.host import cheap
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
 Options = dict[str, Any]
@@ -209,8 +210,8 @@ def test_device_of_a_proof_has_the_usual_ports() -> None:
 @pytest.mark.parametrize("options", [LOW, NAMED])
 def test_netlists_are_checked_and_have_flip_flops_with_a_reset(options: Options, cells: Path) -> None:
     design = make_design("dot", format="e2m1", lanes=1, depth=4, out="raw", **options)
-    found = map_to_cells(export(design), design, default_library(), scripts=[RIPPLE_EMAP], cache=cells)
-    netlist = found[RIPPLE_EMAP.name].netlist
+    found = map_to_cells(export(design), design, default_library(), scripts=cheap.SCRIPTS[:1], cache=cells)
+    (netlist,) = (mapped.netlist for mapped in found.values())
     assert netlist.clock_port == design.clock_name
     assert any(cell.startswith("DFFR") for cell in netlist.cell_counts) == (options == NAMED)
     # A gate passes the clock for the enable, and for a synchronous reset too.

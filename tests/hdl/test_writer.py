@@ -16,9 +16,9 @@ from lmul.hdl.verilog.netlist import Cell, read_netlists
 from lmul.hdl.verilog.unread import cut_unread
 from lmul.host.verilog_names import KEYWORDS
 from lmul.programs.yosys import run_yosys
-from tests.support.drawn_designs import drawn_designs
-from tests.support.export_proof import prove_export
-from tests.support.lint import lint, slang_is_silent
+from tests.support.hdl.drawn_designs import drawn_designs
+from tests.support.hdl.export_proof import prove_export
+from tests.support.hdl.lint import lint, slang_is_silent
 
 QUICK, LONG = 6, 500
 """Drawn designs of `make test` and of `make test-long`."""

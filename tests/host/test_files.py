@@ -22,8 +22,8 @@ from lmul.cost.library.reader import LARGEST_TEXT
 from lmul.errors import UserError
 from lmul.host.files import STALE_SECONDS, check_output, locked, scratch, user_cache, write_files
 from lmul.workloads.operands import LARGEST_ARRAY
-from tests.support.host import SCRATCH, SPACE, WRITERS, contents, run, run_here, write_small
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host.runs import SCRATCH, SPACE, WRITERS, contents, run, run_here, write_small
 
 EXPORT = ("verilog", "mul", "--format", "e2m1", "-o", "out")
 NAMES = ["lmul_e2m1_mul.core", "lmul_e2m1_mul.json", "lmul_e2m1_mul.v"]
@@ -85,11 +85,11 @@ def test_a_sweep_whose_results_fill_the_disk_goes_on_when_there_is_room(tmp_path
     words = ("explore", "one.toml", *write_small(tmp_path, LIBRARY), "--json=out.json")
     with mounted(tmp_path / "full", "size=64k"):
         (tmp_path / "full" / "filler").write_bytes(bytes(56 << 10))
-        assert "full" in run(tmp_path, *words, "--results=full/results.sqlite").refusal()
+        assert "full" in run(tmp_path, *words, "--results=full/results.sqlite", cheap=True).refusal()
         assert not (tmp_path / "out.json").exists()
         (tmp_path / "full" / "filler").unlink()
-        first = run(tmp_path, *words, "--results=full/results.sqlite")
-        second = run(tmp_path, *words, "--results=full/results.sqlite", "--verbose")
+        first = run(tmp_path, *words, "--results=full/results.sqlite", cheap=True)
+        second = run(tmp_path, *words, "--results=full/results.sqlite", "--verbose", cheap=True)
         assert (first.status, second.status) == (0, 0)
         assert first.out == second.out
         assert "0 evaluated" in second.err

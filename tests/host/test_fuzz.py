@@ -16,14 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmul import cli
-from lmul.cost.cells import estimate
-from lmul.cost.mapping.scripts import RIPPLE_EMAP
 from lmul.errors import UserError
 from lmul.explore.sweep import Sweep
 from lmul.host.toml import LARGEST_CONFIG
-from tests.support.edits import EDITS, edited
-from tests.support.host import run_here
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host import cheap
+from tests.support.host.edits import EDITS, edited
+from tests.support.host.runs import run_here
 
 Check = Callable[[Path, Any], object]
 
@@ -379,10 +378,10 @@ def check_library(place: Path, edits: Any) -> None:
 
 
 def check_text(place: Path, text: str) -> int:
-    """Check the command with one script in place of many; give its status."""
+    """Check the command with cheap scripts; give its status."""
     (place / "any.lib").write_bytes(text.encode("latin-1"))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(estimate, "scripts_for", lambda *_: (RIPPLE_EMAP,))
+        cheap.use(monkeypatch.setattr)
         words = ["--liberty", "any.lib", "--seeds", "1", "--precision", "20", "--build", "../build"]
         return run_here(place, ["cost", "mul", "--format", "e2m1", *words]).status
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.host import SCRATCH, WRITERS, command, contents, run
+from tests.support.host.runs import SCRATCH, WRITERS, command, contents, run
 
 KILLS = int(os.environ.get("LMUL_KILLS", "40"))
 SEED = int(os.environ.get("LMUL_SEED", "1"))

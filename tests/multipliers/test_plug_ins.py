@@ -14,9 +14,9 @@ from amaranth import Const, Module, Signal, Value
 from amaranth.sim import Simulator
 
 from lmul.multipliers import BUILT_IN, IntegerAdd, Integers, tabulated
-from tests.support.host import Run, run, write_small
-from tests.support.plug_ins import EXAMPLE, register
-from tests.support.tiny_library import LIBRARY
+from tests.support.cost.tiny_library import LIBRARY
+from tests.support.host.plug_ins import EXAMPLE, register
+from tests.support.host.runs import Run, run, write_small
 
 WORKING = """
 import numpy as np
@@ -61,9 +61,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def run_with(site: Path, directory: Path, *arguments: object) -> Run:
+def run_with(site: Path, directory: Path, *arguments: object, cheap: bool = False) -> Run:
     """Run `lmul` where a directory of plug-ins is installed."""
-    found = run(directory, *arguments, env={**os.environ, "PYTHONPATH": str(site)})
+    found = run(directory, *arguments, cheap=cheap, env={**os.environ, "PYTHONPATH": str(site)})
     found.check()
     return found
 
@@ -106,7 +106,7 @@ def test_array_of_the_example_is_simulated_under_stress(example: Path, tmp_path:
 def test_cost_and_accuracy_have_the_example(example: Path, tmp_path: Path) -> None:
     compared = ["mul", "--format", "e2m3", "--compare", "mitchell2,mitchell", "--seeds", "1"]
     small = write_small(tmp_path, LIBRARY)
-    found = run_with(example, tmp_path, "cost", *compared, *small, "--json", "cost.json")
+    found = run_with(example, tmp_path, "cost", *compared, *small, "--json", "cost.json", cheap=True)
     assert found.status == 0, found
     costs = json.loads((tmp_path / "cost.json").read_text())
     areas = {cost["design"]["mul"]: cost["area_um2"] for cost in costs}
@@ -125,11 +125,11 @@ def test_sweep_takes_the_example_and_measures_it_anew_once_it_changed(example: P
     )
     small = write_small(tmp_path, LIBRARY)
     sweep = ["explore", "space.toml", "--jobs", "1", *small, "--json", "front.json", "--verbose"]
-    assert run_with(site, tmp_path, *sweep, "--plot", "front.svg").status == 0
+    assert run_with(site, tmp_path, *sweep, "--plot", "front.svg", cheap=True).status == 0
     before = (tmp_path / "front.json").read_text()
     module = site / "lmul_mitchell2.py"
     module.write_text(module.read_text().replace("(alike << second)", "(0 * alike << second)"))
-    assert run_with(site, tmp_path, *sweep).status == 0
+    assert run_with(site, tmp_path, *sweep, cheap=True).status == 0
     assert (tmp_path / "front.json").read_text() != before
 
 

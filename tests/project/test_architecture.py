@@ -101,9 +101,12 @@ def folders(room: Path) -> Iterator[Path]:
             yield from folders(path)
 
 
-@pytest.mark.parametrize("room", sorted(path.name for path in (ROOT / "src/lmul").iterdir() if path.is_dir()))
-def test_no_floor_has_more_than_a_dozen_files(room: str) -> None:
-    for folder in folders(ROOT / "src/lmul" / room):
+ROOMS = sorted(path for path in (ROOT / "src/lmul").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("room", [*ROOMS, ROOT / "tests"], ids=lambda room: room.name)
+def test_no_floor_has_more_than_a_dozen_files(room: Path) -> None:
+    for folder in folders(room):
         modules = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= rooms.MOST_FILES, folder
 

@@ -20,8 +20,8 @@ from lmul.cli import _parser
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.hdl import component, export
-from tests.support.documents import BROUGHT, DOCUMENTS, commands, whole
 from tests.support.paths import DOCS, ROOT
+from tests.support.project.documents import BROUGHT, DOCUMENTS, commands, whole
 from tests.support.scripts import script
 
 BLOCKS = [

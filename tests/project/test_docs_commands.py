@@ -18,12 +18,12 @@ import pytest
 from lmul.cli import main
 from lmul.cost.library.reader import default_liberty
 from lmul.design import make_design
-from tests.support.documents import SECONDS, commands, whole
-from tests.support.gate_level import mapped_design
-from tests.support.host import SPACE
+from tests.support.cost.gate_level import mapped_design
+from tests.support.golden.tensor_cores import MODELLED
+from tests.support.host.plug_ins import EXAMPLE, register
+from tests.support.host.runs import SPACE
 from tests.support.paths import DOCS
-from tests.support.plug_ins import EXAMPLE, register
-from tests.support.tensor_cores import MODELLED
+from tests.support.project.documents import SECONDS, commands, whole
 
 PLACEHOLDERS = re.compile(r"DESIGN|DIR|PROMPT|HOST|host:|lmul-scheduler| \.\.\. |_(TT|tt|typ1p20)\.lib")
 """What the reader replaces, or brings: files of published libraries."""

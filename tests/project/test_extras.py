@@ -13,9 +13,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from lmul.programs.extras import INCLUDED, MODULES
-from tests.support.extras import COMMANDS, SMALL, SPACE, run_commands
-from tests.support.host import run_here
+from tests.support.host.runs import run_here
 from tests.support.paths import ROOT
+from tests.support.project.extras import COMMANDS, SMALL, SPACE, run_commands
 
 
 def closure(requirement: Requirement, found: set[str]) -> None:

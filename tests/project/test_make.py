@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import SECONDS
 from tests.support.paths import ROOT
+from tests.support.project.documents import SECONDS
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.host.reports import shared_report
 from tests.support.paths import ROOT
-from tests.support.reports import shared_report
 
 webdriver = pytest.importorskip("selenium.webdriver")
 

@@ -12,7 +12,7 @@ from lmul.hdl import Export, export
 from lmul.sim.simulate import TESTCASES, Simulation, SimulationError, SimulationRun, simulate
 from lmul.sim.simulators.four_state import unknown_while_idle
 from lmul.sim.stimulus.quick import Matrices
-from tests.support.gate_level import netlist_sources
+from tests.support.cost.gate_level import netlist_sources
 
 TOP = "unknown_while_idle"
 

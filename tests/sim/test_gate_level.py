@@ -10,7 +10,7 @@ from lmul.hdl import export
 from lmul.sim.coverage.products import holes
 from lmul.sim.simulate import TESTCASES, Simulation, SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
-from tests.support.gate_level import netlist_sources
+from tests.support.cost.gate_level import netlist_sources
 
 MULS = ("lmul", "mitchell", "addm", "addc", "exact")
 

@@ -87,7 +87,7 @@ def test_bench_is_built_when_what_it_is_made_of_changes_and_when_it_was_built_in
     # What a killed compiler leaves: the program not linked, an object cut short.
     program.unlink()
     (directory / BUILT).unlink()
-    cut = directory / "products.o"
+    cut = directory / "Vbench__ALL.o"
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     assert build_products(candidates, [path], 1, directory).exists()
 

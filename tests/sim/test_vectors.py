@@ -11,7 +11,7 @@ from lmul.cli import main
 from lmul.errors import UserError
 from lmul.golden import Arithmetic, decode
 from lmul.sim.stimulus.vectors import Steps, arithmetic, combinations, read_steps
-from tests.support.tensor_cores import MEASURED, MODELLED, called
+from tests.support.golden.tensor_cores import MEASURED, MODELLED, called
 
 FEW = 40
 """Steps of a quick run."""

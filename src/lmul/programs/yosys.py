@@ -1,7 +1,4 @@
-"""Yosys in a process of its own, since its errors end the process that it runs in.
-
-`python -m lmul.programs.yosys` reads what to do from standard input, as JSON.
-"""
+"""Yosys in a process of its own, since its errors end the process that it runs in."""
 
 import json
 import os
@@ -11,10 +8,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from lmul.host.files import check_room
 from lmul.programs.extras import missing
+
+PROGRAM = Path(__file__).with_name("yosys_process.py")
 
 
 class YosysError(RuntimeError):
@@ -89,8 +87,9 @@ def run_branches(
     ):
         asked.write(json.dumps(work).encode())
         asked.seek(0)
-        with subprocess.Popen(
-            [sys.executable, "-P", "-m", "lmul.programs.yosys"],
+        with subprocess.Popen(  # noqa: S603
+            # No module of this package: to import that takes longer than many a command.
+            [sys.executable, "-P", str(PROGRAM)],
             stdin=asked,
             stdout=said,
             stderr=subprocess.STDOUT,
@@ -118,53 +117,3 @@ def _raise(status: int, output: str) -> None:
         raise missing("pyosys")
     errors = re.findall(r"ERROR: (.*)", output)
     raise YosysError(errors[0] if errors else f"Yosys ended with status {status}: {output[-300:]}")
-
-
-def main() -> None:
-    """Do what standard input asks for."""
-    from pyosys import libyosys  # type: ignore[import-untyped]
-
-    work = json.load(sys.stdin)
-    design = libyosys.Design()
-
-    def run(commands: Sequence[str]) -> None:
-        for command in commands:
-            libyosys.run_pass(command, design)
-
-    run(work["commands"])
-    running: dict[int, str] = {}
-    for branch in work["branches"]:
-        if len(running) == work["at_a_time"]:
-            _wait(running, work)
-        sys.stdout.flush()
-        child = os.fork()
-        if child == 0:
-            _branch(branch, lambda: run(work["then"]))
-        running[child] = branch
-    while running:
-        _wait(running, work)
-
-
-def _branch(directory: str, work: Callable[[], None]) -> None:
-    """Work in a directory, in this copy of the process, and end it."""
-    try:
-        os.chdir(directory)
-        work()
-    except BaseException:
-        os._exit(1)
-    os._exit(0)
-
-
-def _wait(running: dict[int, str], work: dict[str, Any]) -> None:
-    """Wait for a copy, and tell that it has finished."""
-    child, status = os.wait()
-    branch = running.pop(child)
-    if status:
-        while running:
-            running.pop(os.wait()[0])
-        sys.exit(1)
-    os.write(work["told"], f"{branch}\n".encode())
-
-
-if __name__ == "__main__":
-    main()

@@ -24,8 +24,9 @@ from lmul.cost.mapping.scripts import RIPPLE_EMAP, timed_scripts
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.workloads import Operands
-from tests.support.host import run_here
-from tests.support.small_library import GATES, small_library
+from tests.support.cost.small_library import GATES, small_library
+from tests.support.host import cheap
+from tests.support.host.runs import run_here
 
 MUL = make_design("mul", format="e2m1")
 QUICK = Conditions(seeds=1, precision=0.2)
@@ -42,7 +43,7 @@ def cost_in(library: Library) -> Cost:
     """Measure a small multiplier by one script on a few operands."""
     rng = np.random.default_rng(1)
     a, b = (rng.normal(size=size).astype(np.float32) for size in ((8, 24), (24, 8)))
-    return estimate(MUL, [Operands("drawn", a, b)], library, conditions=QUICK, scripts=[RIPPLE_EMAP])
+    return estimate(MUL, [Operands("drawn", a, b)], library, conditions=QUICK, scripts=cheap.SCRIPTS[:1])
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +222,8 @@ def test_cells_are_left_out_by_name(plain: Cost, tmp_path: Path) -> None:
     assert cost.as_dict()["dont_use"] == ["XOR*", "BUF"]
 
 
-def test_patterns_come_from_options_files_and_spaces(tmp_path: Path) -> None:
+def test_patterns_come_from_options_files_and_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cheap.use(monkeypatch.setattr)
     write(tmp_path, small_library())
     write(tmp_path, 'format = "e2m1"\ndont-use = ["XOR*"]\n', "design.toml")
     words = ["cost", "mul", "--liberty=small.lib", "--seeds=1", "--precision=20", "--clock=5"]
@@ -367,7 +369,8 @@ def test_figures_of_small_cells_keep_their_digits(tmp_path: Path) -> None:
     assert {value: three_digits(value) for value in digits} == digits
 
 
-def test_long_names_of_cells_are_whole_in_files(tmp_path: Path) -> None:
+def test_long_names_of_cells_are_whole_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cheap.use(monkeypatch.setattr)
     prefix = "a_foundry_013_standard_cells_of_seven_tracks_at_the_typical_corner__"
     write(tmp_path, small_library(prefix=prefix, power=False))
     words = ["cost", "mul", "--format=e2m1", "--liberty=small.lib", "--seeds=1", "--precision=20", "--path"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from lmul.cost.library.cells import Library
 from lmul.cost.library.reader import read_liberty
 from lmul.errors import UserError
-from tests.support.edits import EDITS, VALID, edited
+from tests.support.host.edits import EDITS, VALID, edited
 
 HEAD = "library(a) {\n nom_voltage : 1;\n"
 CELL = "cell(b) {\n area : 1;\n"

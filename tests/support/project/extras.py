@@ -1,7 +1,7 @@
 """Each extra alone is enough for its commands.
 
-`python -m tests.support.extras WHEEL` installs each into an empty environment, or those named behind it;
-`tests/project/test_extras.py` makes environments with links to what is installed here.
+`python -m tests.support.project.extras WHEEL` installs each into an empty environment, or those named
+behind it; `tests/project/test_extras.py` makes environments with links to what is installed here.
 """
 
 import os

@@ -17,6 +17,8 @@ import numpy as np
 from lmul.cli import main
 from lmul.errors import LONGEST_LINE
 
+CHEAP = Path(__file__).with_name("cheap.py")
+
 SECONDS = 200
 """Longest that a run may take before it counts as hanging."""
 
@@ -59,21 +61,23 @@ class Run:
         return self.lines[0]
 
 
-def run(directory: Path, *arguments: object, seconds: float = SECONDS, **options: object) -> Run:
+def run(
+    directory: Path, *arguments: object, seconds: float = SECONDS, cheap: bool = False, **options: object
+) -> Run:
     """Run `lmul` as a process in a directory, whose name is left out of what it prints.
 
-    `options` are those of `subprocess.run`.
+    `cheap` is that of `command`, `options` are those of `subprocess.run`.
     """
-    found = subprocess.run(
-        command(*arguments), cwd=directory, capture_output=True, check=False, timeout=seconds, **options
-    )  # type: ignore[call-overload]
+    words = command(*arguments, cheap=cheap)
+    found = subprocess.run(words, cwd=directory, capture_output=True, check=False, timeout=seconds, **options)  # type: ignore[call-overload]
     out = os.fsdecode(found.stdout).replace(f"{directory}/", "")
     return Run(found.returncode, out, os.fsdecode(found.stderr))
 
 
-def command(*arguments: object) -> list[str]:
-    """Give the words that start `lmul`."""
-    return [sys.executable, "-m", "lmul", *map(str, arguments)]
+def command(*arguments: object, cheap: bool = False) -> list[str]:
+    """Give the words that start `lmul`, or `cheap.py` in its place, whose netlists take less to map."""
+    program = ["-P", CHEAP] if cheap else ["-m", "lmul"]
+    return [sys.executable, *map(str, (*program, *arguments))]
 
 
 def run_here(directory: Path, arguments: Sequence[str]) -> Run:

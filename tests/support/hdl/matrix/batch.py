@@ -104,7 +104,7 @@ def _run(sources: list[Path], directory: Path) -> None:
     runner = PortRunner(ports)
     runner.compile(sources, TOP, directory, waves=False, log=directory / "build.log")
     results = runner.test(
-        test_module="tests.support.matrix.bench",
+        test_module="tests.support.hdl.matrix.bench",
         hdl_toplevel=TOP,
         hdl_toplevel_lang="verilog",
         build_dir=directory,

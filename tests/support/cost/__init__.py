@@ -1,0 +1,1 @@
+"""Netlists, and small Liberty libraries."""

@@ -1,0 +1,1 @@
+"""Formats and steps that the golden model is tested with."""

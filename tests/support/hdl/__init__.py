@@ -1,0 +1,1 @@
+"""Designs, and what is asked of their Verilog."""
