@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from lmul.design import (
     CARRIES,
     DATAFLOWS,
+    INTERLEAVE_LIMIT,
     LIMITS,
     PARAMETERS,
     PIPELINE_LIMIT,
@@ -84,7 +85,7 @@ def test_schema_has_the_choices_that_designs_have(schema: dict[str, Any]) -> Non
     }
     for name, known in choices.items():
         assert parameters[name]["enum"] == list(known)
-    for name, limit in (LIMITS | {"pipeline": PIPELINE_LIMIT}).items():
+    for name, limit in (LIMITS | {"pipeline": PIPELINE_LIMIT, "interleave": INTERLEAVE_LIMIT}).items():
         assert parameters[name]["maximum"] == limit
 
 

@@ -34,6 +34,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "subnormals": ("flush", "full"),
     "pipeline": (0, 1, 2, 3, 4),
     "carry": ("propagate", "save"),
+    "interleave": (1, 2, 3),
     "addend": (False, True),
 }
 

@@ -116,6 +116,8 @@ LARGE = [
     make_design("dot", acc="fp32", format="bf16", out="bf16", pipeline=3),
     make_design("dot", acc="fp16", out="raw"),
     make_design("dot", acc="fused:13:13", mul="exact", format="e5m2", subnormals="full"),
+    make_design("dot", acc="fused:13:13", lanes=3, pipeline=2, interleave=2),
+    make_design("dot", acc="fused:25", format="bf16", lanes=2, pipeline=3, interleave=3, addend=True),
     make_design("dot", format_a="e5m2", format_b="e2m1", lanes=3),
     make_design("array"),
     make_design("array", rows=8, cols=8, lanes=8, format="e5m2", share=4, pipeline=3, carry="save"),

@@ -37,7 +37,7 @@ CHOICES = [
     make_design(
         "dot", lanes=3, format="bf16", mul="exact", acc="fused:9:7:rne", subnormals="full", out="bf16"
     ),
-    make_design("dot", lanes=2, format="e2m1", acc="fused:7:5:rne", pipeline=2, addend=True),
+    make_design("dot", lanes=2, format="e2m1", acc="fused:7:5:rne", pipeline=2, interleave=3, addend=True),
     make_design("array", rows=2, cols=1, lanes=1, reset="async", reset_active="low", clock_name="aclk"),
 ]
 

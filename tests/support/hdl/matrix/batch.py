@@ -11,9 +11,10 @@ import numpy as np
 
 from lmul.design import Design
 from lmul.hdl import export
-from lmul.sim.benches.dot import Vector, vectors_of
+from lmul.sim.benches.dot import ZERO, Vector, vectors_of
 from lmul.sim.simulators.verilator import PortRunner, verilator_environment
 from lmul.sim.stimulus.quick import Matrices
+from lmul.sim.stimulus.turns import FILLER, turns
 
 TOP = "matrix"
 PAUSE = 0.2
@@ -37,6 +38,8 @@ class Schedule:
         a, b, valid, first, last, c_in; garbage where valid is low, c_in but in first steps too.
     results : dict of int to (int, int)
         c and its flags by the cycle after whose clock edge they are there.
+    fillers : int
+        Those of them that only fill turns.
     """
 
     def __init__(self, design: Design, products: Matrices) -> None:
@@ -44,14 +47,17 @@ class Schedule:
         first, second = (design.lanes * format_.width for format_ in design.formats)
         self.inputs: list[tuple[int, int, int, int, int, int]] = []
         self.results: dict[int, tuple[int, int]] = {}
-        for vector in (vector for a, b in products for vector in vectors_of(a, b, design)):
-            for step in range(len(vector.a)):
-                while rng.random() < PAUSE:
-                    garbage = int.from_bytes(rng.bytes(64), "little")
-                    self.inputs.append(
-                        (garbage % (1 << first), garbage % (1 << second), 0, 1, 1, ~vector.start & ADDEND)
-                    )
-                self._step(vector, step, design.latency)
+        self.fillers = 0
+        vectors = [vector for a, b in products for vector in vectors_of(a, b, design)]
+        for place, step in turns([len(vector.a) for vector in vectors], design.interleave):
+            vector = ZERO if place == FILLER else vectors[place]
+            while rng.random() < PAUSE:
+                garbage = int.from_bytes(rng.bytes(64), "little")
+                self.inputs.append(
+                    (garbage % (1 << first), garbage % (1 << second), 0, 1, 1, ~vector.start & ADDEND)
+                )
+            self.fillers += place == FILLER
+            self._step(vector, step, design.latency)
 
     def _step(self, vector: Vector, step: int, latency: int) -> None:
         last = step == len(vector.a) - 1
@@ -96,7 +102,7 @@ def simulate_batch(designs: Sequence[Design], products: Sequence[Matrices], dire
     finally:
         os.environ.clear()
         os.environ.update(before)
-    return sum(len(schedule.results) for schedule in schedules)
+    return sum(len(schedule.results) - schedule.fillers for schedule in schedules)
 
 
 def _run(sources: list[Path], directory: Path) -> None:
