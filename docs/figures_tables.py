@@ -24,9 +24,34 @@ from figures_records import (
     table,
 )
 
+from lmul.report.units import Unit, recorded_units
+
 MULS = ("exact", "lmul", "mitchell", "addm", "addc")
 
 # README.md
+
+
+def units() -> str:
+    """Compare the multipliers in units as accelerators have them, all at one clock."""
+    rows = []
+    for unit in recorded_units():
+        cells = [_unit(unit)]
+        for figure in (AREA, ENERGY):
+            cells += [f"{unit.lmul[figure]:.0f}", f"{unit.exact[figure]:.0f}", f"{unit.saved(figure):.2f}"]
+        rows.append(cells)
+    period = next(recorded_units()).lmul["clock_period_ps"] / 1e3
+    return table(
+        [
+            *(f"at {period} ns, Nangate 45 nm, 1.1 V", "area, um2: `lmul`", "`exact`", "ratio"),
+            *("energy of a product, fJ: `lmul`", "`exact`", "ratio"),
+        ],
+        rows,
+    )
+
+
+def _unit(unit: Unit) -> str:
+    design = unit.lmul["design"]
+    return f"{design['format']}, {design['lanes']} lanes, `{design['acc']}`"
 
 
 def overview() -> str:
@@ -338,19 +363,17 @@ def last_bits() -> str:
 
 
 def fused() -> str:
-    """Compare fused sums of a unit of 16 lanes with a fixed one, and both multipliers in each."""
-    rows, unit = [], {"lanes": 16, "out": "raw", "pipeline": 1}
-    fixed = cost("dot", acc="fixed:24:1", **unit)
-    for acc in ("fixed:24:1", "fused:25", "fused:13:13", "fused:10:7:rne"):
-        pair = [cost("dot", mul=mul, acc=acc, **unit) for mul in ("lmul", "exact")]
-        beside = [f"{pair[0][figure] / fixed[figure]:.2f}" for figure in (AREA, ENERGY)]
-        ratios = [ratio(figure, *pair) for figure in (AREA, ENERGY)]
-        figures = [f"{pair[0][figure]:.0f}" for figure in (AREA, ENERGY, QUIET, DELAY)]
-        rows.append([f"`{acc}`", *figures, ", ".join(beside), ", ".join(ratios)])
+    """Compare units of one clock with a fixed-point one of as many lanes."""
+    rows = []
+    for unit in recorded_units():
+        shown = [unit.beside_fixed(figure) for figure in (AREA, ENERGY)]
+        beside = ", ".join(f"{share:.2f}" for share in shown if share is not None)
+        figures = [f"{unit.lmul[figure]:.0f}" for figure in (AREA, ENERGY, QUIET, DELAY)]
+        rows.append([_unit(unit), *figures, beside])
     return table(
         [
-            *("16 lanes, e4m3 `lmul`", "area, um2", "energy of a product, fJ", "without glitches, fJ"),
-            *("critical delay, ps", "area, energy / `fixed:24:1`", "`lmul` / `exact`: area, energy"),
+            *("`lmul`", "area, um2", "energy of a product, fJ", "without glitches, fJ"),
+            *("critical delay, ps", "area, energy / `fixed:24:1`"),
         ],
         rows,
     )
@@ -494,6 +517,7 @@ def _library(library: Figures) -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     make.__name__: make
     for make in (
+        units,
         overview,
         effects,
         code_products,

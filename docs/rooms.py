@@ -91,7 +91,13 @@ INSIDE = {
         ("table",),
         ("significand",),
     ),
-    "report": (("plan", "language_model"), ("measure", "libraries"), ("contents",), ("sections",), ("page",)),
+    "report": (
+        ("plan", "language_model"),
+        ("measure", "libraries", "units"),
+        ("contents",),
+        ("sections",),
+        ("page",),
+    ),
     "sim": (("stimulus", "simulators"), ("coverage",), ("simulate", "benches"), ("native",)),
     "workloads": (("operands", "smollm2", "texts"), ("capture",)),
 }

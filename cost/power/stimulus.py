@@ -49,7 +49,7 @@ def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> di
 
 
 def busy_cycles(design: Design, products: Sequence[tuple[Codes, Codes]]) -> int:
-    """Give the cycles of a stimulus in which operands come, those of the longest dot product."""
+    """Give the number of cycles of a stimulus in which operands come: those of the longest dot product."""
     longest: int = max(a.shape[1] for a, _ in products)
     return -(-longest // design.lanes) * design.interleave
 

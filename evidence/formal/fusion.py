@@ -14,7 +14,7 @@ from lmul.evidence.formal.accumulation import INPUTS
 from lmul.evidence.formal.claims import DUT, Claim, edited, instance, specification
 from lmul.evidence.formal.multiplication import SPECIALS
 from lmul.golden import FP32
-from lmul.hdl.accumulator.fused import Scale
+from lmul.hdl.accumulator.fused_scale import Scale
 from lmul.hdl.multiplier.unrounded import kept_subnormals
 
 LANES = 2
@@ -81,7 +81,7 @@ def _sources(design: Design, verilog: str) -> dict[str, str]:
     }
     scale = Scale(design)
     special = "&number[30:23]" if scale.overflows else f"number[30:0] == {FP32.nan}"
-    highest = min(scale.highest + FP32.bias, FP32.infinity >> FP32.mantissa_bits)
+    highest = min(scale.highest + FP32.bias, (1 << FP32.exponent_bits) - 1)
     claim = f"""
 module claim (
   input clk, rst, in_valid, in_first, in_last,

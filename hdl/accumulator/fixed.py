@@ -11,6 +11,7 @@ from lmul.hdl.framework.hierarchy import place
 from lmul.hdl.framework.pipeline import Pipeline, sum_cuts
 from lmul.hdl.multiplier.unrounded import RawProduct
 from lmul.hdl.primitives.compressor import add_all, compress
+from lmul.hdl.primitives.signed import sign_extend, signed_rows
 
 
 class MultiplyAccumulate(Accumulator):
@@ -115,33 +116,3 @@ def _saturated(total: Value, left_range: Value, bits: int) -> Value:
     """Stop a sum at the ends of the register's range."""
     sign = total[-1]
     return Mux(left_range, Cat((~sign).replicate(bits - 1), sign), total[:bits])
-
-
-def signed_rows(terms: list[Value], signs: list[Value], bits: int) -> list[Value]:
-    """Write signed numbers as unsigned ones that have the same sum modulo 2^bits.
-
-    A sign bit of weight -2^T is its inverse of weight 2^T, less 2^T. What is to be taken off, the
-    same for all, is one constant, which fits above the first number's sign. With an odd number of
-    terms one is extended by its sign instead.
-
-    Parameters
-    ----------
-    terms : list of Value
-        T bits each.
-    signs : list of Value
-    bits : int
-    """
-    width = len(terms[0])
-    rows: list[Value] = [Cat(term, ~sign) for term, sign in zip(terms, signs, strict=True)]
-    if len(terms) % 2:
-        rows[-1] = Cat(terms[-1], signs[-1].replicate(bits - width))
-    pairs = len(terms) // 2
-    if pairs:
-        above = bits - width - 1
-        rows[0] = Cat(rows[0], Const(-pairs % (1 << above), above))
-    return rows
-
-
-def sign_extend(value: Value, bits: int) -> Value:
-    """Widen a two's complement number."""
-    return Cat(value, value[-1].replicate(bits - len(value)))

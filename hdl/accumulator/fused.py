@@ -4,119 +4,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib.wiring import In, Out
 
-from lmul.design import Design
 from lmul.golden import FP32
 from lmul.hdl.accumulator.base import Accumulator
-from lmul.hdl.framework.hierarchy import Block, place
+from lmul.hdl.accumulator.fused_blocks import FusedAlign, FusedRound
+from lmul.hdl.accumulator.fused_scale import Scale
+from lmul.hdl.framework.hierarchy import place
 from lmul.hdl.framework.pipeline import Pipeline
-from lmul.hdl.multiplier.unrounded import RawProduct, exponent_offset, largest_exponent
+from lmul.hdl.multiplier.unrounded import RawProduct
 from lmul.hdl.primitives.adder import sum_and_next
 from lmul.hdl.primitives.compressor import compress, count_ones
-from lmul.hdl.primitives.leading_zeros import leading_zeros
 from lmul.hdl.primitives.maximum import maximum
-from lmul.hdl.primitives.rounding import rounds_up
-from lmul.hdl.primitives.shift import normalise, shift_right
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How exponents and significands of a fused sum are counted.
-
-    Parameters
-    ----------
-    design : Design
-        With a fused accumulator.
-    """
-
-    design: Design
-
-    @property
-    def product_bias(self) -> int:
-        """What `UnroundedProduct` adds to the exponent of a product."""
-        return exponent_offset(self.design) - self.design.fraction_bits
-
-    @property
-    def bias(self) -> int:
-        """What is added to every exponent, so that none is negative."""
-        return max(self.product_bias, FP32.bias)
-
-    @property
-    def rebias(self) -> int:
-        """What is added to the exponent of a product to count it as the others."""
-        return self.bias - self.product_bias
-
-    @property
-    def behind(self) -> int:
-        """Places of a term behind those of a significand."""
-        return self.design.fused.fraction_bits - self.design.fraction_bits
-
-    @property
-    def largest(self) -> int:
-        """The largest exponent of a product."""
-        return largest_exponent(self.design) + self.rebias
-
-    @property
-    def harmless(self) -> int:
-        """A sum aligned to this exponent loses no bit: all terms are multiples of the least product bit."""
-        if self.design.addend:  # It may have any bits.
-            return 0
-        return self.design.product_lsb_exponent + self.design.fused.fraction_bits + self.bias
-
-    @property
-    def bits(self) -> int:
-        """Of an exponent with that bias."""
-        products = self.largest
-        running = (1 << FP32.exponent_bits) - 2 + self.bias - FP32.bias
-        return max(products, running).bit_length()
-
-    @property
-    def least(self) -> int:
-        """The exponent, with that bias, that a sum is aligned to at least."""
-        return self.design.fused.floor + self.bias
-
-    @property
-    def has_subnormals(self) -> bool:
-        """Whether there are sums below the smallest normal number, all multiples of the least product bit."""
-        return self.design.addend or self.design.product_lsb_exponent < FP32.min_exponent
-
-    @property
-    def overflows(self) -> bool:
-        """Whether a sum can be infinite, of finite terms or of infinite ones."""
-        infinities = any(format_.infinity is not None for format_ in self.design.formats)
-        return self.design.addend or infinities or self.highest > FP32.bias
-
-    @property
-    def highest(self) -> int:
-        """The largest exponent of a finite sum: products that are all below its last bit do not change it."""
-        return self.largest - self.bias + self.term_bits + 1 + self.design.lanes.bit_length()
-
-    @property
-    def term_bits(self) -> int:
-        """Of a product's magnitude: F behind the binary point, two before it of exact products, else one."""
-        whole = self.design.significand_bits - self.design.fraction_bits
-        return self.design.fused.fraction_bits + max(whole, 1)
-
-    @property
-    def distance_bits(self) -> int:
-        """Of the places by which a product is shifted: all ones shift it out."""
-        return min((self.term_bits + max(-self.behind, 0)).bit_length(), self.bits)
-
-    @property
-    def reach(self) -> int:
-        """Exponents by which the running sum is above all products where it has no bit in common with any."""
-        return self.term_bits + 1
-
-    @property
-    def running_bits(self) -> int:
-        """Of the running sum's magnitude, in the places of the products and above them."""
-        return self.design.fused.fraction_bits + 1 + self.reach
-
-    @property
-    def total_bits(self) -> int:
-        """Of the sum of a step's terms and the running sum, two's complement."""
-        return max(self.running_bits, self.term_bits + (self.design.lanes - 1).bit_length()) + 2
+from lmul.hdl.primitives.shift import shift_right
 
 
 @dataclass(frozen=True)
@@ -349,7 +248,7 @@ class FusedMultiplyAccumulate(Accumulator):
         mantissa, field = number[: -FP32.exponent_bits - 1], number[-FP32.exponent_bits - 1 : -1]
         special = Signal(name="sum_special")
         exponent = Signal(self._scale.bits, name="sum_exponent")
-        normal, subnormal = field.any(), Const(0, 1)
+        normal, subnormal = field.any(), Value.cast(Const(0, 1))
         if self._scale.has_subnormals:
             # A subnormal's exponent is that of the smallest normal number.
             subnormal = ~normal & mantissa.any()
@@ -386,154 +285,3 @@ def _cut_counts(
     values = {f"count_{weight}": count for weight, count in enumerate(counts)}
     after = vars(pipeline.cut("counts", **values, **step))
     return [after[name] for name in values], {name: after[name] for name in step}
-
-
-class FusedAlign(Block):
-    """Shift a product's significand right, and invert a negative one.
-
-    Combinational. What is below the last place is cut off. An inverted term is one less than the number that
-    it stands for; the adders make up for it.
-
-    Parameters
-    ----------
-    design : Design
-
-    Members
-    -------
-    sign : In(1)
-    significand : In(S)
-    distance : In(D)
-        From the largest exponent of the products; all ones for what is shifted out.
-    term : Out(T)
-        F bits behind the binary point.
-    """
-
-    block_name = "align"
-    sequential = False
-
-    sign: Signal
-    significand: Signal
-    distance: Signal
-    term: Signal
-
-    def __init__(self, design: Design) -> None:
-        scale = Scale(design)
-        self._behind = scale.behind
-        bits = scale.term_bits
-        super().__init__(
-            {
-                "sign": In(1),
-                "significand": In(design.significand_bits),
-                "distance": In(scale.distance_bits),
-                "term": Out(bits),
-            }
-        )
-
-    def elaborate(self, platform: Any) -> Module:
-        """Describe the hardware."""
-        m = Module()
-        bits, below = len(self.term), max(-self._behind, 0)
-        value: Value = Cat(Const(0, max(self._behind, 0)), self.significand)
-        value = Cat(value, Const(0, bits + below - len(value)))
-        magnitude = shift_right(m, value, self.distance, "shifted")[below:]
-        m.d.comb += self.term.eq(magnitude ^ self.sign.replicate(bits))
-        return m
-
-
-class FusedRound(Block):
-    """Normalise a sum and round it to an fp32 number of M mantissa bits. Combinational.
-
-    Parameters
-    ----------
-    design : Design
-
-    Members
-    -------
-    magnitude : In(W)
-        F bits behind the binary point.
-    sign : In(1)
-    origin : In(X)
-        The exponent that it counts from.
-    nan, plus, minus : In(1)
-        What takes the place of the number: NaN, an infinity.
-    number : Out(1 + 8 + M)
-        Without the mantissa's bits that are zero.
-    """
-
-    block_name = "fused_round"
-    sequential = False
-
-    magnitude: Signal
-    sign: Signal
-    origin: Signal
-    nan: Signal
-    plus: Signal
-    minus: Signal
-    number: Signal
-
-    def __init__(self, design: Design) -> None:
-        self._scale = Scale(design)
-        super().__init__(
-            {
-                "magnitude": In(self._scale.total_bits - 1),
-                "sign": In(1),
-                "origin": In(self._scale.bits + 1),
-                "nan": In(1),
-                "plus": In(1),
-                "minus": In(1),
-                "number": Out(1 + FP32.exponent_bits + self._scale.design.fused.mantissa_bits),
-            }
-        )
-
-    def elaborate(self, platform: Any) -> Module:
-        """Describe the hardware."""
-        m = Module()
-        field = self._round(m, *self._normalise(m, self.magnitude))
-        infinity = Const((1 << FP32.exponent_bits) - 1, FP32.exponent_bits)
-        mantissa_bits = self._scale.design.fused.mantissa_bits
-        with m.If(self.nan):
-            m.d.comb += self.number.eq(Cat(Const(0, mantissa_bits - 1), Const(1, 1), infinity))
-        with m.Elif(self.plus | self.minus):
-            m.d.comb += self.number.eq(Cat(Const(0, mantissa_bits), infinity, self.minus))
-        with m.Else():
-            m.d.comb += self.number.eq(Cat(field, self.sign & field.any()))
-        return m
-
-    def _normalise(self, m: Module, magnitude: Signal) -> tuple[Value, Value]:
-        """Bring the leading one to the top, as far as the smallest exponent lets it, and give its field."""
-        scale = self._scale
-        # The exponent field of a sum whose leading one is on top.
-        above = len(magnitude) - scale.running_bits + FP32.bias - scale.bias
-        if not scale.has_subnormals:
-            shifted, zeros = normalise(m, magnitude, "total")
-            exponent = Signal(range((2 << scale.bits) + abs(above)), name="exponent_field")
-            m.d.comb += exponent.eq((self.origin + above - zeros) & shifted[-1].replicate(len(exponent)))
-            return shifted, exponent
-        lowest = 0 if scale.design.addend else 1
-        padding = max(0, 1 - above - scale.reach - max(scale.least, lowest))
-        wide = Cat(magnitude, Const(0, padding))
-        room = Signal(range((2 << scale.bits) + abs(above) + padding))
-        zeros = leading_zeros(m, Cat(Const(1, 1), wide), "total")
-        places = Signal(len(zeros))
-        m.d.comb += [room.eq(self.origin + (above + padding)), places.eq(Mux(zeros < room, zeros, room - 1))]
-        shifted = Signal(len(wide))
-        m.d.comb += shifted.eq(wide << places)
-        exponent = Signal(len(room), name="exponent_field")
-        m.d.comb += exponent.eq(Mux(shifted[-1], room - places, 0))
-        return shifted, exponent
-
-    def _round(self, m: Module, shifted: Value, exponent: Value) -> Value:
-        """Cut the mantissa, or round it to nearest even; infinity if the exponent is too large."""
-        bits = self._scale.design.fused.mantissa_bits
-        padding = max(0, bits + 2 - (len(shifted) - 1))
-        wide = Cat(Const(0, padding), shifted)
-        rest = len(wide) - 1 - bits
-        field = Signal(bits + len(exponent) + 1, name="rounded")
-        rounding = rounds_up(wide, rest) if self._scale.design.fused.nearest else Const(0, 1)
-        m.d.comb += field.eq(Cat(wide[rest:-1], exponent) + rounding)
-        if not self._scale.overflows:
-            return field[: bits + FP32.exponent_bits]
-        infinity = ((1 << FP32.exponent_bits) - 1) << bits
-        limited = Signal(bits + FP32.exponent_bits, name="limited")
-        m.d.comb += limited.eq(Mux(field >= infinity, infinity, field))
-        return limited

@@ -309,7 +309,8 @@ def draw_dot(design: Design, seed: int) -> DotStimulus:
 
 def _in_turn(cases: Sequence[Case], design: Design) -> tuple[Integers, list[Case]]:
     """Give the steps of dot products that take turns, and these in the order of their last steps."""
-    filler = Case("zeros", *(np.zeros(shape, np.uint32) for shape in ((1, 1), (1, 1))))
+    zero = np.zeros((1, 1), np.uint32)
+    filler = Case("zeros", zero, zero)
     steps = [_steps(case, design) for case in (*cases, filler)]
     order = list(turns([len(one) for one in steps[:-1]], design.interleave))
     ended = [(*cases, filler)[place] for place, step in order if step == len(steps[place]) - 1]
