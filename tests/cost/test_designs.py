@@ -82,7 +82,7 @@ def test_mapped_dot_product_computes_what_it_is_measured_on(mul: str, cells: Pat
 
 
 def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
-    cost = cost_of(make_design("dot", lanes=2), cells, (draw(4, 8, 4),))
+    cost = cost_of(make_design("dot", format="e2m1", lanes=2), cells, (draw(4, 8, 4),))
     figures = cost.as_dict()
     energy = figures["energy_per_cycle_fj"]
     parts = [energy[name] for name in ("net", "internal", "clock", "leakage")]
@@ -155,7 +155,7 @@ def test_operands_that_never_change_take_no_switching_energy(cells: Path) -> Non
 
 
 def test_array_is_measured_with_every_element_in_it(cells: Path) -> None:
-    design = make_design("array", rows=2, cols=3, lanes=1, out="raw")
+    design = make_design("array", format="e2m1", rows=2, cols=3, lanes=1, out="raw")
     cost = cost_of(design, cells, (draw(8, 8, 8),))
     # The running sum and the result of every element.
     assert len(cost.mapped.netlist.flip_flops) > 6 * 2 * design.accumulator_bits

@@ -15,7 +15,7 @@ from lmul.evidence.mutation.netlist import Mutation, Netlist, draw
 from lmul.terminal.parser import run_tool
 
 MUL = Campaign("multiplier", "lmul", make_design("mul"), 8)
-DOT = Campaign("dot product", "exact sum", make_design("dot", lanes=1, depth=2), 2)
+DOT = Campaign("dot product", "exact sum", make_design("dot", lanes=1, depth=2), 2, testcases=("operands",))
 
 STEERED = """
 module steered(input clk, input [1:0] data, input go, input stop, output reg [1:0] held, output busy);

@@ -59,7 +59,13 @@ def chosen(format_: str, *choices: tuple[str, str, str, int]) -> list[Design]:
 
 QUICK = {
     "e2m1": designs("e2m1", 0),
-    "e2m3": designs("e2m3", 0),
+    "e2m3": chosen(
+        "e2m3",
+        ("lmul", "flush", "ieee", 0),
+        ("addm", "full", "saturate", 0),
+        ("addc", "full", "ieee", 0),
+        ("exact", "flush", "saturate", 0),
+    ),
     "e3m2": designs("e3m2", 0),
     "e4m3": chosen(
         "e4m3",

@@ -1,6 +1,7 @@
 """Dot products and arrays of every format, multiplier, accumulator and output equal the golden model."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import combinations, cycle, product
 from pathlib import Path
 from typing import Any
@@ -79,13 +80,15 @@ CANDIDATES = 100
 """Designs that are drawn for each that is taken."""
 
 
-def pairwise() -> Iterator[dict[str, Any]]:
+@cache
+def pairwise() -> Sequence[dict[str, Any]]:
     """Draw designs until every two choices of different options were together in one.
 
     Of those drawn at a time the one with most pairs that no other has had yet is taken.
     """
     rng = np.random.default_rng(1)
     seen: set[Any] = set()
+    found: list[dict[str, Any]] = []
     misses = 0
     while misses < 1000 // CANDIDATES:
         drawn = [
@@ -99,7 +102,8 @@ def pairwise() -> Iterator[dict[str, Any]]:
             continue
         seen |= pairs(best)
         misses = 0
-        yield best
+        found.append(best)
+    return found
 
 
 def pairs(options: dict[str, Any]) -> set[Any]:

@@ -27,7 +27,7 @@ from tests.support.host.runs import run_here
 Check = Callable[[Path, Any], object]
 
 
-def few(drawn: st.SearchStrategy[Any], examples: int = 150) -> Callable[[Check], Callable[..., None]]:
+def few(drawn: st.SearchStrategy[Any], examples: int = 100) -> Callable[[Check], Callable[..., None]]:
     """Make a test of a check: some examples, the same ones each time."""
     chosen = settings(
         derandomize=True, deadline=None, max_examples=examples, suppress_health_check=list(HealthCheck)

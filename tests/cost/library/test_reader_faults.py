@@ -153,7 +153,7 @@ def test_the_library_to_be_mutated_is_valid(mutant: Path) -> None:
     assert [name for name, cell in cells.items() if cell.unusable] == ["RAM"]
 
 
-@settings(derandomize=True, max_examples=1500, deadline=500)
+@settings(derandomize=True, max_examples=1000, deadline=500)
 @given(EDITS)
 def test_a_mutated_library_is_read_or_refused_in_one_line(
     mutant: Path, edits: list[tuple[str, int, int | str | None]]

@@ -33,7 +33,7 @@ def drawn_designs() -> Iterator[Design]:
             check_built(design)
         except UserError:
             continue
-        if design not in seen and _operand_bits(design) <= MOST_OPERAND_BITS:
+        if design not in seen and operand_bits(design) <= MOST_OPERAND_BITS:
             seen.add(design)
             yield design
 
@@ -72,6 +72,7 @@ def _choices(kind: str, rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-def _operand_bits(design: Design) -> int:
+def operand_bits(design: Design) -> int:
+    """Give the operand bits of all lanes, rows and columns."""
     first, second = (format_.width * design.lanes for format_ in design.formats)
     return design.rows * first + design.cols * second if design.kind == "array" else first + second
