@@ -133,13 +133,18 @@ def promoted_sums(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic, products: 
     """
     check_promotion(arithmetic, products)
     x, y = np.asarray(a), np.asarray(b)
-    total = matmul_codes(x[:, :products], y[:products], arithmetic).register
-    assert isinstance(total, np.ndarray)  # noqa: S101
+    total = _fp32(matmul_codes(x[:, :products], y[:products], arithmetic))
     with np.errstate(over="ignore", invalid="ignore"):  # What is too large is infinite, and may meet another.
         for first in range(products, x.shape[1], products):
             tile = slice(first, first + products)
-            total += matmul_codes(x[:, tile], y[tile], arithmetic).register
+            total += _fp32(matmul_codes(x[:, tile], y[tile], arithmetic))
     return total
+
+
+def _fp32(sums: Sums) -> NDArray[np.float32]:
+    """Give the numbers in a floating-point register."""
+    assert isinstance(sums.register, np.ndarray)  # noqa: S101
+    return sums.register
 
 
 def _start(codes: ArrayLike, a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float32]:

@@ -76,8 +76,8 @@ class Loss:
     loss : Interval
         Of cross-entropy, in nats a token.
     divergence : Interval
-        Of Kullback and Leibler's divergence of the predictions from full precision's, in nats a token: how much
-        more it is than with exact sums.
+        Of Kullback and Leibler's divergence of the predictions from full precision's, in nats a token: how
+        much more it is than with exact sums.
     loss_of_runs : list of float
         The loss of each reading alone.
     """
@@ -169,7 +169,8 @@ class Losses:
 
         def make() -> list[list[float]]:
             scheme = scheme_with(mul, acc)
-            return np.concatenate(list(self._read(scheme, factor)), axis=1).tolist()
+            both: list[list[float]] = np.concatenate(list(self._read(scheme, factor)), axis=1).tolist()
+            return both
 
         key = self._key | {"scheme": scheme_with(mul, acc).name, "factor": factor}
         return np.array(cached(self._directory, key, make))
