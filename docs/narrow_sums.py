@@ -69,7 +69,7 @@ def draw(record: Figures) -> "Figure":
 
 def _draw_errors(part: "SubFigure", record: Figures, muls: Sequence[str]) -> None:
     """Draw the error of products over F, a line for each M and rounding, a panel a multiplier."""
-    axes = part.subplots(1, len(muls), sharey=True)
+    axes = part.subplots(1, len(muls), sharey=True, squeeze=False)[0]
     for axis, mul in zip(axes, muls, strict=True):
         for mantissa, colour in MANTISSA_COLOURS.items():
             for nearest, style in ((False, "-"), (True, "--")):
@@ -88,7 +88,7 @@ def _draw_errors(part: "SubFigure", record: Figures, muls: Sequence[str]) -> Non
 
 def _draw_losses(part: "SubFigure", record: Figures, muls: Sequence[str]) -> None:
     """Draw loss and divergence of each width, a panel a multiplier."""
-    axes = part.subplots(1, len(muls), sharey=True)
+    axes = part.subplots(1, len(muls), sharey=True, squeeze=False)[0]
     for axis, mul in zip(axes, muls, strict=True):
         rows = rows_of(record["losses"], mul)
         for figure, shift, face in (("loss", -0.15, "none"), ("divergence", 0.15, COLOURS[mul])):
