@@ -195,7 +195,7 @@ def narrow() -> str:
         costs = [cost_of(row) for row in own]
         for name in (AREA, ENERGY):
             figures = [f"{found[name]:.0f}" if found else "-" for found in costs]
-            cells.append(", ".join(figures) if any(costs) else "")
+            cells.append(", ".join(figures) if any(costs) else "-")
         rows.append([f"`{width.acc}`", *cells])
     names = [f"{figure}, `{mul}`" for figure in ("loss", "divergence") for mul in muls]
     of_all = ", ".join(f"`{mul}`" for mul in muls)
@@ -205,7 +205,7 @@ def narrow() -> str:
 def _nats(value: float, half_width: float) -> str:
     """Write a loss with its interval, to as many digits as mean something."""
     digits = 3 if half_width < MOST_OF_THREE_DIGITS else 2
-    return f"{value:.{digits}f} ± {half_width:.{digits}f}"
+    return f"{round(value, digits) + 0.0:.{digits}f} ± {half_width:.{digits}f}"  # No negative zero.
 
 
 QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
