@@ -76,7 +76,7 @@ mutants: $(VENV)/ready
 	$(VENV)/bin/python -m lmul.evidence.mutation --build $(BUILD) --json $(BUILD)/mutants.json $(ARGS)
 
 # The tables of docs/accuracy.md: every arithmetic on a language model. Hours; what is finished is kept.
-SUITES := accuracy bias questions
+SUITES := accuracy bias questions sums
 TOKENS := 8192
 accuracy: $(VENV)/llm
 	@for suite in $(SUITES); do \

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from figures_records import (
     AREA,
@@ -16,6 +17,10 @@ from figures_records import (
     perplexity,
     recorded,
 )
+from narrow_sums import width_of
+
+NARROW_MULS = ("exact", "lmul", "addm")
+"""Multipliers of `bench/narrow.py`, in the order of its tables."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,28 @@ def _perplexity(arithmetic: str) -> Figures:
     return found
 
 
+def divergences(acc: str) -> tuple[str, ...]:
+    """Give how much more predictions diverge with narrow sums than exact ones, by multiplier, in nats."""
+    return tuple(f"{found['value']:.2f}" for found in _narrow("losses", acc, "divergence"))
+
+
+def product_errors(acc: str, figure: str, digits: int) -> tuple[str, ...]:
+    """Give a figure of the errors of products with narrow sums, by multiplier, in %."""
+    return tuple(f"{abs(found):.{digits}f}" for found in _narrow("errors", acc, figure))
+
+
+def _divergences_of_bf16_sums() -> tuple[str, ...]:
+    """Give those of `lmul` and `exact` with F = 10 and running sums of 7 bits, with their intervals."""
+    exact, lmul, _ = _narrow("losses", "fused:10:7:rne", "divergence")
+    return tuple(f"{found[name]:.3f}" for found in (lmul, exact) for name in ("value", "half_width"))
+
+
+def _narrow(part: str, acc: str, figure: str) -> list[Any]:
+    """Give a figure of each multiplier with sums of some width, as it is recorded."""
+    rows = {row["mul"]: row for row in recorded("narrow", MODEL)[part] if width_of(row).acc == acc}
+    return [rows[mul][figure] for mul in NARROW_MULS]
+
+
 def _counts(name: str) -> tuple[str, ...]:
     found = recorded(name)
     return f"{found['compared']:,}", f"{found['products']:,}"
@@ -89,6 +116,16 @@ SENTENCES = (
         README,
         "it takes {} % more area than L-Mul",
         lambda: (f"{100 * cost('mul', mul='addm')[AREA] / cost('mul')[AREA] - 100:.0f}",),
+    ),
+    Sentence(
+        README,
+        "{} with `exact` and {} with `lmul` where sums are those of an H100's tensor cores",
+        lambda: tuple(
+            f"{row['ratio']['value']:.3f}"
+            for mul in ("exact", "lmul")
+            for row in recorded("sums", MODEL)
+            if row["arithmetic"] == f"{mul},e4m3,all,acc=h100,lanes=32"
+        ),
     ),
     Sentence(
         README,
@@ -245,6 +282,34 @@ SENTENCES = (
         ACCURACY,
         "(`block-up`) `exact` loses {} ± {} %",
         lambda: loss("exact,e4m3,all,block-up,full"),
+    ),
+    Sentence(
+        ACCURACY,
+        "`lmul` diverges by {} ± {} nats more than with exact sums, `exact` by {} ± {}.",
+        _divergences_of_bf16_sums,
+    ),
+    Sentence(
+        ACCURACY,
+        "makes predictions diverge by {}, {} and {} nats more (`exact`, `lmul`, `addm`), **F = 6** by {}, {} "
+        "and {}.",
+        lambda: (*divergences("fused:8"), *divergences("fused:6")),
+    ),
+    Sentence(
+        ACCURACY,
+        "shrink products by {}, {} and {} % at F = 13, and predictions diverge by {}, {} and {} nats more",
+        lambda: (*product_errors("fused:13:7", "gain_percent", 1), *divergences("fused:13:7")),
+    ),
+    Sentence(
+        ACCURACY,
+        "with 5 rounded bits predictions diverge by {}, {} and {}.",
+        lambda: divergences("fused:13:5:rne"),
+    ),
+    Sentence(
+        ACCURACY,
+        "products are off by {}, {} and {} % with M = 10, and by {}, {} and {} % with M = 23.",
+        lambda: tuple(
+            error for acc in ("fused:10:10", "fused:10") for error in product_errors(acc, "rms_percent", 2)
+        ),
     ),
     Sentence(
         COST,

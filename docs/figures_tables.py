@@ -18,11 +18,13 @@ from figures_records import (
     added_error,
     busy,
     cost,
+    interval,
     perplexity,
     ratio,
     recorded,
     table,
 )
+from narrow_sums import cost_of, width_of
 
 from lmul.report.units import Unit, recorded_units
 
@@ -184,6 +186,51 @@ def model_registers() -> str:
     head, everything = model("all", "24-bit registers", register=True, prefix="everything, ")
     _, attention = model("attention", "", register=True, prefix="attention, ")
     return table(head, [*everything, *attention])
+
+
+MOST_OF_THREE_DIGITS = 0.03
+"""Half of an interval, in nats, above which the third digit means nothing."""
+
+SUMS = {
+    "`h100`: F = 13, M = 13, 32 lanes": "h100,lanes=32",
+    "`h100`, added in fp32 every 128 products": "h100,lanes=32,promote=128",
+    "`b200`: F = 25, M = 23, 32 lanes": "b200,lanes=32",
+}
+
+
+def model_sums() -> str:
+    """Compare the sums of tensor cores with exact ones."""
+    found = {row["arithmetic"]: row["ratio"] for row in recorded("sums", MODEL)}
+    rows = [["exact sums", *(perplexity(mul, "e4m3", "all") for mul in MULS)]]
+    rows += [
+        [words, *(interval(**found[f"{mul},e4m3,all,acc={acc}"]) for mul in MULS)]
+        for words, acc in SUMS.items()
+    ]
+    return table(["every matrix product, e4m3", *(f"`{mul}`" for mul in MULS)], rows)
+
+
+def narrow() -> str:
+    """Show what a language model loses to sums of few bits, and what these cost where that is recorded."""
+    losses = recorded("narrow", MODEL)["losses"]
+    muls = list(dict.fromkeys(row["mul"] for row in losses))
+    rows = []
+    for width in dict.fromkeys(map(width_of, losses)):
+        own = [row for row in losses if width_of(row) == width]
+        cells = [_nats(**row[figure]) for figure in ("loss", "divergence") for row in own]
+        costs = [cost_of(row) for row in own]
+        for name in (AREA, ENERGY):
+            figures = [f"{found[name]:.0f}" if found else "-" for found in costs]
+            cells.append(", ".join(figures) if any(costs) else "-")
+        rows.append([f"`{width.acc}`", *cells])
+    names = [f"{figure}, `{mul}`" for figure in ("loss", "divergence") for mul in muls]
+    of_all = ", ".join(f"`{mul}`" for mul in muls)
+    return table(["sum", *names, f"area, um2: {of_all}", f"energy of a product, fJ: {of_all}"], rows)
+
+
+def _nats(value: float, half_width: float) -> str:
+    """Write a loss with its interval, to as many digits as mean something."""
+    digits = 3 if half_width < MOST_OF_THREE_DIGITS else 2
+    return f"{round(value, digits) + 0.0:.{digits}f} ± {half_width:.{digits}f}"  # No negative zero.
 
 
 QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -526,6 +573,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
         model_head,
         model_attention,
         model_registers,
+        model_sums,
+        narrow,
         questions,
         corrections,
         token,

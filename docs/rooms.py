@@ -81,7 +81,7 @@ INSIDE = {
         ("products", "energy_table"),
         ("evaluation",),
         ("accuracy",),
-        ("table",),
+        ("narrow", "table"),
     ),
     "multipliers": (
         ("forms",),

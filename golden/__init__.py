@@ -16,7 +16,7 @@ from lmul.golden.formats.format import (
     find_format,
 )
 from lmul.golden.formats.quantise import SCALINGS, Quantised, quantise
-from lmul.golden.matmul import matmul_codes
+from lmul.golden.matmul import matmul_codes, promoted_sums
 from lmul.golden.products.multiply import multiply, wide_product
 from lmul.golden.scaled import matmul, multiply_scaled, quantise_factor
 from lmul.golden.sums.fused import fused_step
@@ -54,6 +54,7 @@ __all__ = [
     "matmul_codes",
     "multiply",
     "multiply_scaled",
+    "promoted_sums",
     "quantise",
     "quantise_factor",
     "wide_product",

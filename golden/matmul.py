@@ -68,6 +68,85 @@ def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic, start: Arra
     return SUMS[type(arithmetic.accumulator)](x, y, arithmetic)
 
 
+def check_promotion(arithmetic: Arithmetic, products: int, *, blocks: bool = False) -> None:
+    """Refuse to promote sums that have no use for it, or that end elsewhere than at a step.
+
+    Parameters
+    ----------
+    arithmetic : Arithmetic
+    products : int
+        As `promoted_sums` takes them.
+    blocks : bool
+        Whether blocks of K have scales, and so sums, of their own.
+
+    Raises
+    ------
+    ParameterError
+        The accumulator is no fused one, the output not fp32, the products are no whole steps, or there are
+        blocks, whose sums are added outside as it is.
+    """
+    if not isinstance(arithmetic.accumulator, Fused):
+        raise ParameterError(
+            "promote", f"is for fused sums, not for acc {arithmetic.acc!r}: take {', '.join(Fused.WORDS)}"
+        )
+    if arithmetic.out == "bf16":
+        raise ParameterError("promote", "adds fp32 numbers: take out fp32 or raw, not bf16")
+    if blocks:
+        raise ParameterError("promote", "is for one sum of all K: sums of blocks are added outside as it is")
+    if type(products) is not int or products < 1 or products % arithmetic.lanes:
+        raise ParameterError(
+            "promote", f"must be whole steps of {arithmetic.lanes} products, not {products!r} products"
+        )
+
+
+def promoted_sums(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic, products: int) -> NDArray[np.float32]:
+    """Multiply matrices of codes in tiles of K, whose fused sums are added outside in fp32.
+
+    Each tile begins with +0. Its sum is added to an fp32 number, rounded to nearest even, in the order of K:
+    what DeepSeek-V3 (arXiv 2412.19437, 3.3.2) does every 128 products.
+
+    Parameters
+    ----------
+    a : array_like of integers from 0 to 2^W - 1, shape (M, K)
+    b : array_like of integers from 0 to 2^W - 1, shape (K, N)
+    arithmetic : Arithmetic
+        With a `Fused` accumulator, and fp32 or raw outputs.
+    products : int
+        K of a tile, a multiple of the lanes; the last one may have fewer.
+
+    Returns
+    -------
+    ndarray of float32, shape (M, N)
+
+    Raises
+    ------
+    ValueError
+        What `matmul_codes` and `check_promotion` raise.
+
+    Examples
+    --------
+    >>> from lmul.golden import E4M3, Arithmetic, encode, promoted_sums
+    >>> a, b = encode([[64.0, 0.0, 2**-7]], E4M3), encode([[64.0], [0.0], [0.5]], E4M3)
+    >>> arithmetic = Arithmetic(mul="exact", acc="fused:13:13", lanes=2)
+    >>> promoted_sums(a, b, arithmetic, 4).item(), promoted_sums(a, b, arithmetic, 2).item()
+    (4096.0, 4096.00390625)
+    """
+    check_promotion(arithmetic, products)
+    x, y = np.asarray(a), np.asarray(b)
+    total = _fp32(matmul_codes(x[:, :products], y[:products], arithmetic))
+    with np.errstate(over="ignore", invalid="ignore"):  # What is too large is infinite, and may meet another.
+        for first in range(products, x.shape[1], products):
+            tile = slice(first, first + products)
+            total += _fp32(matmul_codes(x[:, tile], y[tile], arithmetic))
+    return total
+
+
+def _fp32(sums: Sums) -> NDArray[np.float32]:
+    """Give the numbers in a floating-point register."""
+    assert isinstance(sums.register, np.ndarray)  # noqa: S101
+    return sums.register
+
+
 def _start(codes: ArrayLike, a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDArray[np.float32]:
     """Give the numbers that fused sums begin with."""
     if not isinstance(arithmetic.accumulator, Fused):

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from lmul.golden.arguments import as_reals, check_choice
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import Rounding
+from lmul.golden.formats.format import Codes
 from lmul.golden.formats.quantise import (
     BLOCK,
     BLOCK_SCALINGS,
@@ -19,11 +21,14 @@ from lmul.golden.formats.quantise import (
     quantise_blocks,
     quantise_by_power,
 )
-from lmul.golden.matmul import matmul_codes
+from lmul.golden.matmul import check_promotion, matmul_codes, promoted_sums
 from lmul.golden.sums.tiles import column_tiles
 from lmul.host.parallel import run_each
 
 Reals = NDArray[np.float64]
+
+Multiplication = Callable[[Codes, Codes], tuple[Reals, int]]
+"""Multiplies matrices of codes: their products, and how many left the range."""
 
 
 def matmul(
@@ -122,7 +127,9 @@ def quantise_factor(
     return quantise(reals, spec.formats[side], rounding, inner if scaling == "row" else None)
 
 
-def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals, int]:
+def multiply_scaled(
+    x: Quantised, y: Quantised, spec: Arithmetic, promote: int | None = None
+) -> tuple[Reals, int]:
     """Multiply quantised factors of one scaling.
 
     Parameters
@@ -130,6 +137,8 @@ def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals
     x, y : Quantised
         As `quantise_factor` gives them, of sides 0 and 1.
     spec : Arithmetic
+    promote : int, optional
+        Products after which a fused sum is added to an fp32 number outside, as `promoted_sums` does.
 
     Returns
     -------
@@ -140,7 +149,7 @@ def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals
     Raises
     ------
     ValueError
-        More products than `spec.depth` with the `exact` accumulator.
+        More products than `spec.depth` with the `exact` accumulator, or sums that cannot be promoted.
 
     Examples
     --------
@@ -152,7 +161,9 @@ def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals
     >>> values.tolist(), left_range
     ([[24.5]], 0)
     """
-    parts = _parts(x)
+    parts, multiply = _parts(x), _multiplication(spec, promote)
+    if promote is not None:
+        check_promotion(spec, promote, blocks=len(parts) > 1)
     depth = max((part.stop - part.start for part in parts), default=0)
     if spec.acc == "exact" and depth > spec.depth:
         raise ValueError(
@@ -170,7 +181,7 @@ def multiply_scaled(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Reals
         index, columns = tile
         a = Quantised(x.codes[index], x.scale[index])
         b = Quantised(y.codes[index][:, columns], y.scale[index][:, columns])
-        return _add_products(a, b, parts, spec, total[index][:, columns])
+        return _add_products(a, b, parts, multiply, total[index][:, columns])
 
     left_range = sum(run_each(add, product(np.ndindex(axes), column_tiles(shape[-1], math.prod(axes)))))
     return total.reshape(shape), left_range
@@ -196,13 +207,29 @@ def _stacked(factor: Quantised, axes: tuple[int, ...], scales: tuple[int, int]) 
     return Quantised(codes, np.broadcast_to(factor.scale, axes + scales))
 
 
-def _add_products(x: Quantised, y: Quantised, parts: list[slice], spec: Arithmetic, total: Reals) -> int:
+def _multiplication(spec: Arithmetic, promote: int | None) -> Multiplication:
+    """Give what multiplies matrices of codes, sums promoted or not."""
+
+    def whole(a: Codes, b: Codes) -> tuple[Reals, int]:
+        sums = matmul_codes(a, b, spec)
+        values = sums.values()
+        return values, int(np.count_nonzero(sums.overflow | ~np.isfinite(values)))
+
+    def promoted(a: Codes, b: Codes) -> tuple[Reals, int]:
+        values = promoted_sums(a, b, spec, promote or 0).astype(np.float64)
+        return values, int(np.count_nonzero(~np.isfinite(values)))
+
+    return whole if promote is None else promoted
+
+
+def _add_products(
+    x: Quantised, y: Quantised, parts: list[slice], multiply: Multiplication, total: Reals
+) -> int:
     """Add the products of two matrices to `total`, and tell how many sums left their range."""
     left_range = 0
     for part, inner in enumerate(parts):
-        sums = matmul_codes(x.codes[:, inner], y.codes[inner], spec)
-        values = sums.values()
-        left_range += int(np.count_nonzero(sums.overflow | ~np.isfinite(values)))
+        values, outside = multiply(x.codes[:, inner], y.codes[inner])
+        left_range += outside
         # The product of the scales alone may be no double.
         values *= x.scale[:, part, None]
         values *= y.scale[part]

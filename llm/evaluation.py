@@ -189,7 +189,7 @@ def _pack(asked: list[tuple[Tokens, list[Tokens]]]) -> Pack:
 
 def perplexity(reading: Reading) -> Interval:
     """Give the exponential of the mean surprise."""
-    mean = _block_mean(reading.surprises)
+    mean = block_mean(reading.surprises)
     value = math.exp(mean.value)
     return Interval(value, value * mean.half_width)
 
@@ -199,14 +199,14 @@ def perplexity_ratio(reading: Reading, reference: Reading) -> Interval:
 
     Its interval is that of the differences from place to place, which is much smaller than those of both.
     """
-    mean = _block_mean(reading.surprises - reference.surprises)
+    mean = block_mean(reading.surprises - reference.surprises)
     value = math.exp(mean.value)
     return Interval(value, value * mean.half_width)
 
 
 def agreement(reading: Reading, reference: Reading) -> Interval:
     """Give the share of places where both find the same token the most likely."""
-    return _block_mean((reading.guesses == reference.guesses).astype(np.float64))
+    return block_mean((reading.guesses == reference.guesses).astype(np.float64))
 
 
 def right_answers(answers: Tokens, asked: Sequence[Question]) -> Interval:
@@ -218,7 +218,7 @@ def right_answers(answers: Tokens, asked: Sequence[Question]) -> Interval:
     return Interval(share, half_width)
 
 
-def _block_mean(values: Reals) -> Interval:
+def block_mean(values: Reals) -> Interval:
     """Give the mean of values in their order, from the spread of the means of blocks."""
     blocks = [values[start : start + SAMPLE_TOKENS] for start in range(0, len(values), SAMPLE_TOKENS)]
     mean = float(np.mean(values))

@@ -7,6 +7,8 @@ from lmul.errors import UserError
 from lmul.golden import ROUNDINGS, SCALINGS, SUBNORMALS, Arithmetic, find_format
 from lmul.golden.accumulators import UNITS, tensor_core
 from lmul.golden.formats.codec import Rounding
+from lmul.golden.formats.quantise import BLOCK_SCALINGS
+from lmul.golden.matmul import check_promotion
 from lmul.multipliers import plug_ins
 from lmul.multipliers.table import DESCRIPTIONS
 from lmul.workloads.smollm2 import ATTENTION, HEAD
@@ -31,10 +33,10 @@ _KINDS = {
 FULL_PRECISION = "full"
 """The word for the model's own arithmetic, double precision."""
 
-SCHEME_PARAMETERS = ("scope", "rounding", "scaling", "gain")
+SCHEME_PARAMETERS = ("scope", "rounding", "scaling", "gain", "promote")
 """Parameters of a scheme; the others are its arithmetic's."""
 
-NUMBERS = {"acc": str, "out": str, "lanes": int, "gain": float}
+NUMBERS = {"acc": str, "out": str, "lanes": int, "gain": float, "promote": int}
 """Parameters that are given by name and value, with an equals sign between."""
 
 
@@ -54,11 +56,13 @@ class Scheme:
         A name of `lmul.golden.SCALINGS`.
     gain : float
         What products are too large by on average: results are divided by it, as a scale would.
+    promote : int, optional
+        Products after which a fused sum is added to an fp32 number outside: `lmul.golden.promoted_sums`.
 
     Raises
     ------
     ValueError
-        The gain is not from 1/2 to 2.
+        The gain is not from 1/2 to 2, or sums of such an arithmetic cannot be promoted.
     """
 
     arithmetic: Arithmetic
@@ -66,10 +70,13 @@ class Scheme:
     rounding: Rounding = "nearest"
     scaling: str = "tensor"
     gain: float = 1.0
+    promote: int | None = None
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.gain <= 2:
             raise ValueError(f"gain must be from 0.5 to 2, not {self.gain:g}")
+        if self.promote is not None:
+            check_promotion(self.arithmetic, self.promote, blocks=self.scaling in BLOCK_SCALINGS)
 
     def covers(self, name: str) -> bool:
         """Tell whether a product is computed so, by its name as `workloads.smollm2.forward` gives it."""
@@ -106,7 +113,8 @@ def parse_scheme(text: str) -> Scheme | None:
     ----------
     text : str
         Words in any order, with commas between: a multiplier, a format (or two with an x between), a scope, a
-        rounding, a scaling, `flush` or `full`, and parameters such as `acc=fixed:24:-2` or `gain=1.05`. The
+        rounding, a scaling, `flush` or `full`, and parameters such as `acc=fixed:24:-2`, `gain=1.05` or
+        `promote=128`. The
         name of a GPU, as in `acc=b200`, stands for its lanes too where none are given. `full` alone is full
         precision.
 

@@ -70,5 +70,15 @@ def question_suite() -> list[str]:
     return ["full", *plain, "exact,e5m2,all", "lmul,e5m2,all", *cut, "lmul,bf16,all", *attention]
 
 
-SUITES = {"accuracy": accuracy_suite, "bias": bias_suite, "questions": question_suite}
+PROMOTED = 128
+"""Products after which DeepSeek-V3 adds a tensor core's sum to an fp32 number outside."""
+
+
+def sums_suite() -> list[str]:
+    """Two tensor cores' sums of every multiplier in e4m3, and the remedy for the narrow one of them."""
+    remedy = f"h100,promote={PROMOTED}"
+    return ["full", *(f"{mul},e4m3,all,acc={acc}" for acc in ("h100", remedy, "b200") for mul in MULTIPLIERS)]
+
+
+SUITES = {"accuracy": accuracy_suite, "bias": bias_suite, "questions": question_suite, "sums": sums_suite}
 """Tables by name."""

@@ -87,4 +87,4 @@ class SchemeMatmul:
 
     def multiply(self, x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Array, int]:
         """Multiply quantised factors: the product, and the number of sums that left the range."""
-        return multiply_scaled(x, y, scheme.arithmetic)
+        return multiply_scaled(x, y, scheme.arithmetic, scheme.promote)

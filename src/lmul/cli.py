@@ -375,7 +375,9 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
         help="such as lmul,e4m3,attention or exact,e5m2,all,row,acc=fixed:24:-2; may be repeated; full: none",
     )
     chosen.add_argument(
-        "--suite", choices=["accuracy", "bias", "questions"], help="every row of a table in docs/accuracy.md"
+        "--suite",
+        choices=["accuracy", "bias", "questions", "sums"],
+        help="every row of a table in docs/accuracy.md",
     )
     add = parser.add_argument
     add("--tokens", type=int, default=1024, metavar="N", help="of the text that are read; default: 1024")

@@ -1,5 +1,6 @@
 """Fused sums: those of tensor cores to the bit, the scalar reference's, and the steps of a matrix product."""
 
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -16,6 +17,7 @@ from lmul.golden import (
     find_format,
     fused_step,
     matmul_codes,
+    promoted_sums,
     reference,
 )
 from lmul.golden.accumulators import TENSOR_CORES, Fused, tensor_core
@@ -324,3 +326,48 @@ def test_sums_without_loops_are_told() -> None:
 
 def test_every_unit_has_a_name_for_each_kind_of_format() -> None:
     assert all(E4M3.name in known for known in [TENSOR_CORES[name][0][1] for name in ("h100", "b200", "ada")])
+
+
+def promoted(a: list[int], b: list[int], own: Arithmetic, products: int) -> float:
+    """Add the sums of tiles of K one after the other in fp32, each a scalar reference's."""
+    total = 0.0
+    for first in range(0, len(a), products):
+        tile = slice(first, first + products)
+        part = reference.decode(reference.dot(a[tile], b[tile], own).raw, FP32)
+        total = reference.decode(reference.encode(Fraction(total) + Fraction(part), FP32), FP32)
+    return total
+
+
+@pytest.mark.parametrize("mul", ["exact", "lmul"])
+@pytest.mark.parametrize("acc", ["fused:6:4", "fused:7:5:rne", "fused:25"])
+def test_promoted_sums_are_fp32_sums_of_tiles_of_k(acc: str, mul: str) -> None:
+    rng = np.random.default_rng(5)
+    own = Arithmetic(acc=acc, lanes=3, mul=mul)
+    a, b = (rng.integers(0, 127, shape) + rng.choice([0, 128], shape) for shape in ((4, 41), (41, 5)))
+    found = promoted_sums(a, b, own, 6)
+    for row, column in np.ndindex(4, 5):
+        assert found[row, column] == promoted(a[row].tolist(), b[:, column].tolist(), own, 6)
+    assert np.array_equal(promoted_sums(a, b, own, 42), matmul_codes(a, b, own).values())
+    assert acc == "fused:25" or not np.array_equal(found, matmul_codes(a, b, own).values())
+
+
+def test_promoted_sums_of_infinities_are_those_of_fp32() -> None:
+    e5m2 = find_format("e5m2")
+    own = Arithmetic(format=e5m2, mul="exact", acc="fused:13:13", lanes=1)
+    a = encode([[np.inf, 1.0, 1.0], [np.inf, -np.inf, 1.0], [1.0, 1.0, 1.0]], e5m2, overflow="ieee")
+    found = promoted_sums(a, encode([[1.0]] * 3, e5m2), own, 1)[:, 0]
+    assert np.array_equal(found, [np.inf, np.nan, 3.0], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "products", "words"),
+    [
+        ({}, 128, "promote is for fused sums, not for acc 'exact'"),
+        ({"acc": "h100", "lanes": 32}, 100, "promote must be whole steps of 32 products, not 100 products"),
+        ({"acc": "h100", "lanes": 32}, 0, "promote must be whole steps of 32 products, not 0 products"),
+        ({"acc": "h100", "out": "bf16"}, 128, "promote adds fp32 numbers: take out fp32 or raw, not bf16"),
+    ],
+)
+def test_sums_that_cannot_be_promoted_are_refused(options: dict[str, Any], products: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        promoted_sums([[0]], [[0]], Arithmetic(**options), products)

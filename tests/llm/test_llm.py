@@ -13,7 +13,15 @@ from lmul.cost.library.reader import default_library
 from lmul.cost.published.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
 from lmul.design import make_design
 from lmul.errors import UserError
-from lmul.golden import MULTIPLIERS, SCALINGS, Arithmetic, find_format, matmul
+from lmul.golden import (
+    MULTIPLIERS,
+    SCALINGS,
+    Arithmetic,
+    find_format,
+    matmul,
+    promoted_sums,
+    quantise_factor,
+)
 from lmul.llm.accuracy import Accuracy, measure_arithmetics
 from lmul.llm.evaluation import (
     WINDOW,
@@ -51,6 +59,7 @@ SCHEMES = [
     "mitchell,e8m3,all,block,truncate,acc=fixed:24:-19,gain=0.96",
     "lmul,bf16,all,power,acc=fp32,lanes=8",
     "exact,e4m3,all-but-head",
+    "lmul,e4m3,all,acc=h100,lanes=32,promote=128",
 ]
 
 
@@ -82,6 +91,10 @@ def test_a_gpu_named_for_its_sums_has_its_own_lanes() -> None:
         ("acc=fixed:1000:0", "acc 'fixed:1000:0' is out of range"),
         ("gain=0.01", "gain must be from 0.5 to 2"),
         ("e4m3xe4m3xe4m3", "'e4m3xe4m3xe4m3' is no word"),
+        ("promote=128", "promote is for fused sums, not for acc 'exact'"),
+        ("acc=h100,promote=often", "promote must be a number, not 'often'"),
+        ("acc=h100,promote=80", "promote must be whole steps of 32 products, not 80"),
+        ("acc=h100,promote=128,block", "sums of blocks are added outside as it is"),
     ],
 )
 def test_words_that_mean_nothing_are_refused(text: str, complaint: str) -> None:
@@ -128,6 +141,21 @@ def test_products_are_those_of_the_golden_model(mul: str, scaling: str) -> None:
     for _ in range(2):  # The second time with the weights that were kept.
         assert np.array_equal(multiply("layer0.q_proj", a, b), wanted)
     assert multiply.left_range == 0
+
+
+def test_promoted_products_are_scaled_sums_of_promoted_tiles() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(2, 5, 40)).astype(np.float32), rng.normal(size=(40, 7)).astype(np.float32)
+    scheme = scheme_of("lmul,e4m3,row,acc=fused:6:5,promote=8")
+    x, y = (
+        quantise_factor(each, side, scheme.arithmetic, "nearest", "row") for side, each in enumerate((a, b))
+    )
+    found = SchemeMatmul(scheme, Weights())("layer0.q_proj", a, b)
+    for index in range(2):
+        sums = promoted_sums(x.codes[index], y.codes, scheme.arithmetic, 8)
+        assert np.array_equal(found[index], sums.astype(float) * x.scale[index] * y.scale)
+    plain = SchemeMatmul(scheme_of("lmul,e4m3,row,acc=fused:6:5"), Weights())("layer0.q_proj", a, b)
+    assert not np.array_equal(found, plain)
 
 
 def test_weights_are_quantised_anew_for_another_format() -> None:
@@ -313,6 +341,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("continue", "a", "--array", "--arithmetic", "lmul,block"),
         ("continue", "a", "--array", "--arithmetic", "lmul,block-up"),
         ("continue", "a", "--array", "--arithmetic", "lmul,out=raw"),
+        ("continue", "a", "--array", "--arithmetic", "lmul,acc=h100,lanes=8,promote=128"),
     ],
 )
 def test_bad_input_is_told_in_one_line(

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -128,6 +129,38 @@ def test_a_figure_in_a_sentence_is_replaced_and_nothing_else(figures: ModuleType
     text = "It loses -1 %\n of 5,546 fJ, 2 of them."
     assert figures.fill(text, sentence) == "It loses 9.5 %\n of 1,148 fJ, 2 of them."
     assert figures.numbers_of(text, sentence) == ["-1", "5,546"]
+
+
+@pytest.fixture
+def narrow_sums(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(DOCS)
+    return script(DOCS / "narrow_sums.py")
+
+
+def test_picture_of_narrow_sums_is_that_of_the_record(narrow_sums: ModuleType, tmp_path: Path) -> None:
+    record = narrow_sums.recorded("narrow", narrow_sums.MODEL)
+    narrow_sums.write_picture(tmp_path / "sums.svg", lambda: narrow_sums.draw(record))
+    same = (tmp_path / "sums.svg").read_bytes() == narrow_sums.PICTURE.read_bytes()
+    assert same, "run `python docs/narrow_sums.py`"
+
+
+def test_narrow_sums_have_costs_only_where_these_are_recorded(
+    narrow_sums: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interval = {"value": 0.01, "half_width": 0.002}
+    sums = [
+        {"mantissa_bits": 13, "nearest": False, "mul": "lmul"} | {"fraction_bits": bits} for bits in (13, 14)
+    ]
+    record = {
+        "errors": [row | {"rms_percent": 1.0} for row in sums],
+        "losses": [row | {"loss": interval, "divergence": interval} for row in sums],
+    }
+    found, missing = (narrow_sums.cost_of(row) for row in sums)
+    assert found["design"]["acc"] == "fused:13:13" and found["design"]["lanes"] == 16
+    assert missing is None
+    assert len(narrow_sums.draw(record).subfigs) == 3
+    monkeypatch.setattr(narrow_sums, "cost_of", lambda _: None)
+    assert len(narrow_sums.draw(record).subfigs) == 2
 
 
 @pytest.mark.parametrize("text", ["It loses much.", "It loses 1 % of 2 fJ, and loses 1 % of 2 fJ."])

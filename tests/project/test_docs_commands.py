@@ -44,6 +44,7 @@ SMALLER = (
 LONG = {
     "lmul llm --suite accuracy --tokens 8192": "hours: `make accuracy`",
     "lmul llm --suite questions --tokens 8192 --questions": "hours: `make accuracy`",
+    "lmul llm --suite sums --tokens 8192": "an hour: `make accuracy`",
 }
 
 

@@ -80,6 +80,8 @@ def _print_steps(model: smollm2.Model, matmul: SchemeMatmul, options: argparse.N
 def _array(scheme: Scheme | None) -> Design:
     if scheme is None or scheme.scaling in BLOCK_SCALINGS:
         raise UserError("--array needs an arithmetic whose operands have one scale, or one a row")
+    if scheme.promote is not None:
+        raise UserError("--array adds nothing outside: leave promote= out")
     one = scheme.arithmetic
     if one.out == "raw":
         raise UserError("--array needs sums that are numbers: take out=fp32 or out=bf16")
