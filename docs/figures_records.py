@@ -17,20 +17,23 @@ Rows = Iterable[Sequence[str]]
 Figures = Mapping[str, Any]
 
 
-RECORDS = (
-    "costs",
-    "products",
-    "hardware",
-    "claims",
-    "gates",
-    "calibration",
-    "ice40",
-    "ecp5",
-    "ecp5_dot",
-    "simulation",
-    "simulation_ws",
-)
-"""What `bench/record.py` writes."""
+RECORDS = dict.fromkeys(
+    (
+        "costs",
+        "products",
+        "hardware",
+        "claims",
+        "gates",
+        "calibration",
+        "ice40",
+        "ecp5",
+        "ecp5_dot",
+        "simulation",
+        "simulation_ws",
+    ),
+    RECORDED,
+) | {"units": MODEL}
+"""What `bench/record.py` writes, and where."""
 
 
 class NotRecordedError(LookupError):

@@ -1,6 +1,6 @@
 """The picture of narrow sums in docs/accuracy.md: report/recorded/narrow.json to docs/images/narrow_sums.svg.
 
-`python docs/narrow_sums.py` draws it anew. Area and energy are those of docs/recorded/costs.json, of the
+`python docs/narrow_sums.py` draws it anew. Area and energy are those of report/recorded/units.json, of the
 widths that are recorded there.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from figures_records import AREA, ENERGY, MODEL, Figures, cost, recorded
+from figures_records import AREA, ENERGY, MODEL, Figures, recorded
 
 from lmul.llm.narrow import LANES, Width
 from lmul.terminal.pictures import COLOURS, write_picture
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 PICTURE = Path(__file__).parent / "images" / "narrow_sums.svg"
-
-UNIT = {"lanes": LANES, "out": "raw", "pipeline": 1}
-"""The dot product whose cost stands beside a loss."""
 
 MANTISSA_COLOURS = {5: "#D55E00", 7: "#E69F00", 10: "#009E73", 13: "#56B4E9", 23: "#0072B2"}
 
@@ -40,10 +37,8 @@ def label(width: Width) -> str:
 
 def cost_of(row: Figures) -> Figures | None:
     """Give the recorded cost of the unit that a row is about, None where there is none."""
-    try:
-        return cost("dot", mul=row["mul"], acc=width_of(row).acc, **UNIT)
-    except LookupError:
-        return None
+    wanted = {"mul": row["mul"], "acc": width_of(row).acc, "format": "e4m3", "lanes": LANES}.items()
+    return next((one for one in recorded("units", MODEL) if wanted <= one["design"].items()), None)
 
 
 def rows_of(rows: Sequence[Figures], mul: str) -> list[Figures]:
