@@ -30,6 +30,7 @@ PLACEHOLDERS = re.compile(r"DESIGN|DIR|PROMPT|HOST|host:|lmul-scheduler| \.\.\. 
 
 SMALLER = (
     (r"lmul cost (?!.*--(claims|calibration|estimate|cache))", "--seeds 1 --precision 20"),
+    (r"lmul cost dot --lanes 16", "--lanes 2"),
     (r"lmul cost array", "--rows 5 --cols 5"),
     (r"lmul explore", "--precision 20"),
     (r"lmul sim dot --four-state", "--lanes 1 --operands mine.npz"),
