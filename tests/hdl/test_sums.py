@@ -76,7 +76,7 @@ BATCH = 30
 """Designs in one simulation."""
 
 
-CANDIDATES = 100
+CANDIDATES = 300
 """Designs that are drawn for each that is taken."""
 
 
@@ -90,7 +90,7 @@ def pairwise() -> Sequence[dict[str, Any]]:
     seen: set[Any] = set()
     found: list[dict[str, Any]] = []
     misses = 0
-    while misses < 1000 // CANDIDATES:
+    while misses < 3000 // CANDIDATES:
         drawn = [
             {name: values[rng.integers(len(values))] for name, values in CHOICES.items()}
             for _ in range(CANDIDATES)

@@ -9,7 +9,7 @@ import pytest
 
 from lmul.cli import main
 from lmul.design import Design, make_design
-from lmul.golden import FORMATS
+from lmul.golden import FORMATS, matmul_codes
 from lmul.hdl import Export
 from lmul.sim.coverage.products import Group, ProductCoverage, holes
 from lmul.sim.coverage.streams import BREAK, StreamCoverage
@@ -17,7 +17,7 @@ from lmul.sim.coverage.sums import SumCoverage
 from lmul.sim.simulate import Simulation, SimulationError, SimulationRun, simulate
 from lmul.sim.stimulus.classes import classes_of
 from lmul.sim.stimulus.stress import STALL, digest, draw_dot, draw_mul, draw_runs, through
-from lmul.sim.stimulus.stress_operands import draw_cases
+from lmul.sim.stimulus.stress_operands import draw_cases, products_to_overflow
 
 Stress = Callable[..., Simulation]
 ExportTo = Callable[[Design], tuple[Export, Path]]
@@ -244,6 +244,19 @@ def test_operands_reach_beyond_an_output_that_cannot_hold_every_sum() -> None:
     bins = {f"sums: too {sign} for the output" for sign in ("large", "negative")}
     assert not bins.intersection(holes(whole.groups()))
     assert bins <= set(holes(part.groups()))
+
+
+def test_a_floating_point_sum_leaves_its_range_after_as_many_products_as_are_told() -> None:
+    design = make_design("dot", format="e3m4", lanes=7, acc="fp16")
+    products = products_to_overflow(design)
+    assert products is not None
+    largest = np.full((1, products), design.format.largest_finite)
+    infinite = [
+        bool(matmul_codes(largest[:, :count], largest[:, :count].T, design).inf[0, 0])
+        for count in (products - design.lanes, products)
+    ]
+    assert infinite == [False, True]
+    assert products_to_overflow(make_design("dot", acc="fp32")) is None
 
 
 def test_steps_of_a_fused_sum_that_are_far_apart_are_drawn_and_missed_without() -> None:
