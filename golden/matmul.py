@@ -126,7 +126,7 @@ def promoted_sums(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic, products: 
     Examples
     --------
     >>> from lmul.golden import E4M3, Arithmetic, encode, promoted_sums
-    >>> a, b = encode([[64.0, 0.0, 2**-7]], E4M3), encode([[64.0], [0.0], [0.5]], E4M3)
+    >>> a, b = encode([[64.0, 0.0, 2**-6]], E4M3), encode([[64.0], [0.0], [0.25]], E4M3)
     >>> arithmetic = Arithmetic(mul="exact", acc="fused:13:13", lanes=2)
     >>> promoted_sums(a, b, arithmetic, 4).item(), promoted_sums(a, b, arithmetic, 2).item()
     (4096.0, 4096.00390625)
