@@ -10,7 +10,7 @@ from lmul.report.contents import Contents
 from lmul.report.libraries import RATIOS, ratio, recorded_libraries
 from lmul.report.measure import Figures
 from lmul.report.plan import BEST_SUM, SUMS
-from lmul.report.sections.answer import first_table, picks, sentences, units_table
+from lmul.report.sections.answer import first_table, picks, sentences, units_sentence, units_table
 from lmul.report.sections.charts import (
     Chart,
     area_chart,
@@ -65,7 +65,7 @@ def sections(contents: Contents) -> list[Section]:
 
 
 def _answer(contents: Contents) -> Section:
-    texts = [*sentences(contents), *picks(contents)]
+    texts = [units_sentence(), *sentences(contents), *picks(contents)]
     tables = [units_table(), first_table(contents)]
     return Section("answer", "The answer", texts, [savings_chart(contents)], tables)
 

@@ -23,9 +23,10 @@ from lmul.report.language_model import FILES, RECORDED, LanguageModel, read_resu
 from lmul.report.measure import done_share
 from lmul.report.page.page import report_json
 from lmul.report.plan import BEST_SUM, FORMATS, FP32_SUM, MULTIPLIERS, Plan, fixed_accumulator
-from lmul.report.sections.answer import ACCEPTED, picks, sentences
+from lmul.report.sections.answer import ACCEPTED, picks, sentences, units_sentence
 from lmul.report.sections.tables import Table
 from lmul.report.sections.verdicts import claims_table
+from lmul.report.units import recorded_units
 from lmul.terminal.progress import TimeLeft
 from lmul.workloads import Operands, default_operands
 from tests.support.host.reports import SMALL, shared_report
@@ -198,6 +199,18 @@ def test_the_answer_has_the_savings_of_every_format_told() -> None:
     first, second, *_ = sentences(made_up(model()))
     assert "saves 40 % and 95 % in fp8 (e4m3) and fp32" in first
     assert "30 % in e4m3 with 8 lanes, fixed point" in second
+
+
+def test_units_are_recorded_in_pairs_beside_a_fixed_one_of_as_many_lanes() -> None:
+    for unit in recorded_units():
+        ours, theirs = unit.lmul["design"], unit.exact["design"]
+        assert (ours["mul"], theirs["mul"]) == ("lmul", "exact")
+        assert ours | {"mul": "exact"} == theirs
+        assert unit.lmul["clock_period_ps"] >= max(
+            one["critical_delay_ps"] for one in (unit.lmul, unit.exact)
+        )
+        assert unit.fixed is None or unit.fixed["design"]["lanes"] == ours["lanes"]
+    assert "of the area and" in units_sentence()
 
 
 def test_the_least_energy_of_an_accepted_perplexity_is_picked() -> None:
