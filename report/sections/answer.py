@@ -40,7 +40,8 @@ def units_sentence() -> str:
         saved = [1 - unit.saved(name) for unit in units if unit.lmul["design"]["format"] == "e4m3"]
         spans.append(f"{100 * min(saved):.0f} to {percent(max(saved))}")
     area, energy = spans
-    return f"In fp8 units that add as tensor cores do, L-Mul saves {area} of the area and {energy} of the energy."
+    unit = "In fp8 units that add as tensor cores do"
+    return f"{unit}, L-Mul saves {area} of the area and {energy} of the energy."
 
 
 def units_table() -> Table:
