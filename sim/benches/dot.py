@@ -50,15 +50,13 @@ class Bench:
     async def run(self, vectors: list[Vector]) -> None:
         """Drive all vectors and wait for the last result."""
         await bench.start_clock_and_reset(self.dut)
-        order = turns([len(vector.a) for vector in vectors], bench.design().interleave)
+        order = list(turns([len(vector.a) for vector in vectors], bench.design().interleave))
         fillers = sum(place == FILLER for place, _ in order)
         monitor = cocotb.start_soon(self.monitor(len(vectors) + fillers))
         await RisingEdge(bench.clock_of(self.dut))
         first = self.cycle
-        steps = 0
-        for place, step in turns([len(vector.a) for vector in vectors], bench.design().interleave):
+        for place, step in order:
             await self.drive(ZERO if place == FILLER else vectors[place], step)
-            steps += 1
         window = self.cycle - first
         self.dut.in_valid.value = 0
         try:
@@ -66,10 +64,10 @@ class Bench:
         except SimTimeoutError:
             raise AssertionError(f"the result of dot product {self.compared} never came") from None
         bench.report_result(
-            compared=self.compared,
+            compared=self.compared - fillers,
             products=sum(vector.length for vector in vectors),
             cycles=self.cycle - first,
-            busy=steps,
+            busy=len(order) - fillers,
             window=window,
         )
 

@@ -293,15 +293,15 @@ def draw_dot(design: Design, seed: int) -> DotStimulus:
                 some[rng.integers(len(some))] for some in (short, longer if rng.random() < 0.5 else short)
             )
             # What came before is through; another result may still be under way.
-            steps, through_ = _in_turn([before], design)
+            steps, whole = _in_turn([before], design)
             pieces += [_garbage(design.latency, design, rng), _spread(steps, design, rng)]
             steps, cut_off = _in_turn([cut], design)
             pieces.append(_cut(_spread(steps, design, rng), design, rng))
             count = np.count_nonzero(pieces[-1][:, 0] & (LAST | VALID | RESET) == LAST | VALID)
-            ended += [*through_, *cut_off[:count]]
-        steps, through_ = _in_turn(group, design)
+            ended += [*whole, *cut_off[:count]]
+        steps, whole = _in_turn(group, design)
         pieces.append(_spread(steps, design, rng))
-        ended += through_
+        ended += whole
     cycles = np.concatenate([*pieces, _garbage(design.latency + 4, design, rng)])
     control, a, b, start = np.split(cycles, [1, 1 + design.lanes, 1 + 2 * design.lanes], axis=1)
     return DotStimulus(ended, a, b, control[:, 0], start.reshape(-1))
