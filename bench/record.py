@@ -40,8 +40,8 @@ from lmul.workloads import default_operands
 
 RECORDED = Path(__file__).parent.parent / "docs" / "recorded"
 
-REPORTED = Path(__file__).parent.parent / "report" / "recorded"
-"""Of what the report's page shows, too."""
+PLACES = {"units": Path(__file__).parent.parent / "report" / "recorded"}
+"""Where records are that the report's page shows, too."""
 
 BUILD = Path("build")
 
@@ -222,7 +222,7 @@ def main() -> int:
     for name in names:
         before = processor_seconds()
         try:
-            write_json((REPORTED if name == "units" else RECORDED) / f"{name}.json", RECORDS[name]())
+            write_json(PLACES.get(name, RECORDED) / f"{name}.json", RECORDS[name]())
         except UserError as error:
             print(f"lmul: {error.told(option)}", file=sys.stderr)
             return 2

@@ -34,12 +34,12 @@ class Unit(NamedTuple):
 def recorded_units() -> Iterator[Unit]:
     """Give the units in the order of their record."""
     found: list[Figures] = json.loads((RECORDED / "units.json").read_text(encoding="utf-8"))
-    fixed = {_size(one): one for one in found if one["design"]["acc"].startswith("fixed")}
-    for lmul, exact in zip(found[::2], found[1::2], strict=True):
+    pairs = list(zip(found[::2], found[1::2], strict=True))
+    fixed = {_size(lmul): lmul for lmul, _ in pairs if lmul["design"]["acc"].startswith("fixed")}
+    for lmul, exact in pairs:
         yield Unit(lmul, exact, fixed.get(_size(lmul)))
 
 
 def _size(figures: Figures) -> tuple[str, int]:
-    """Give the format and the lanes of a unit whose multiplier is `lmul`, none of the others."""
-    design = figures["design"]
-    return (design["format"] if design["mul"] == "lmul" else "", design["lanes"])
+    """Give the format and the lanes of a unit."""
+    return figures["design"]["format"], figures["design"]["lanes"]

@@ -156,11 +156,11 @@ class Accumulator(Block):
             found["minus"] = Cat(p.inf & p.sign for p in products if p.inf is not None).any()
         return found
 
-    def augend(self, m: Module, own: Signal, step: dict[str, Value]) -> Value:
+    def augend(self, m: Module, own: Value, step: dict[str, Value], name: str) -> Value:
         """Give what a step is added to: the sum that comes in, or this one's, zero in the first step."""
         if self._travels:
             return self.sum_in
-        augend = Signal(len(own), name=f"{own.name}_augend")
+        augend = Signal(len(own), name=f"{name}_augend")
         m.d.comb += augend.eq(own & ~step["first"].replicate(len(own)))
         return augend
 

@@ -34,7 +34,7 @@ class MultiplyAccumulate(Accumulator):
         if "step" in sum_cuts(self._design):
             # Two numbers, which are added with the running sum: no carry is waited for twice.
             rows, ones = compress(m, rows, signs, self._wide, "step")
-            rows, signs, step = _cut_step(pipeline, rows, ones, step)
+            (rows, signs), step = pipeline.cut_lists("step", {"row": rows, "one": ones}, step)
         if self._design.carry == "save":
             self._accumulate_saved(m, rows, signs, step)
         else:
@@ -59,7 +59,7 @@ class MultiplyAccumulate(Accumulator):
     def _accumulate(self, m: Module, rows: list[Value], ones: list[Value], step: dict[str, Value]) -> None:
         """Add a step to the sum."""
         own = Signal(len(self.sum), name="accumulator", reset_less=not self._clears_sum)
-        augend = sign_extend(self.augend(m, own, step), self._wide)
+        augend = sign_extend(self.augend(m, own, step, own.name), self._wide)
         total = add_all(m, [*rows, augend], ones, self._wide, "total")
         self._register_sum(m, own, total, step)
         self.complete(m, step)
@@ -70,7 +70,7 @@ class MultiplyAccumulate(Accumulator):
         """Add a step to a sum of two numbers, and those to one number in the next cycle."""
         bits = self._wide
         pair = [Signal(bits, name=f"accumulator_{name}", reset_less=True) for name in ("sum", "carry")]
-        augends = [self.augend(m, register, step) for register in pair]
+        augends = [self.augend(m, register, step, register.name) for register in pair]
         load = Signal(name="accumulator_load")
         m.d.comb += load.eq(self.en & step["valid"])
         # There are as many places as single bits: none is left.
@@ -99,17 +99,6 @@ class MultiplyAccumulate(Accumulator):
                 own.eq(_saturated(total, left_range, bits) if self._design.saturates else total[:bits]),
                 flags.eq(before | step_flags | left_range),
             ]
-
-
-def _cut_step(
-    pipeline: Pipeline, rows: list[Value], ones: list[Value], step: dict[str, Value]
-) -> tuple[list[Value], list[Value], dict[str, Value]]:
-    """Cut the datapath where a step is a few rows and single bits."""
-    values = {f"row_{index}": row for index, row in enumerate(rows)}
-    values |= {f"one_{index}": one for index, one in enumerate(ones)}
-    after = vars(pipeline.cut("step", **values, **step))
-    ordered = [after[name] for name in values]
-    return ordered[: len(rows)], ordered[len(rows) :], {name: after[name] for name in step}
 
 
 def _saturated(total: Value, left_range: Value, bits: int) -> Value:

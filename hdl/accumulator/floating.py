@@ -34,7 +34,7 @@ class FloatMultiplyAccumulate(Accumulator):
         step_sum = self._add_lanes(m, platform, [lane.term for lane in lanes])
         stage = pipeline.cut("step", number=step_sum, **step)
         own = Signal(len(self.sum), name="accumulator", reset_less=not self._clears_sum)
-        total = self._add(m, platform, "add_step", self.augend(m, own, vars(stage)), stage.number)
+        total = self._add(m, platform, "add_step", self.augend(m, own, vars(stage), own.name), stage.number)
         m.d.comb += self.sum.eq(own)
         with m.If(self.en & stage.valid):
             m.d.sync += own.eq(total)

@@ -53,12 +53,12 @@ class FusedMultiplyAccumulate(Accumulator):
         step["reached"] = (largest + self._scale.reach)[: self._scale.bits + 1]
         lanes = [self._distance(m, number, lane, largest) for number, lane in enumerate(lanes)]
         lanes, step = pipeline.cut_lanes("step", lanes, step)
-        sums = self._sums(m, step)
+        sums = self._sums()
         counts = self._counts(m, platform, lanes)
         if self._design.interleave > 1:
             # The running sum finds its places while the products find theirs.
             step |= self._augend_terms(m, sums, step)
-        counts, step = _cut_counts(pipeline, counts, step)
+        (counts,), step = pipeline.cut_lists("counts", {"count": counts}, step)
         if self._design.interleave == 1:
             step |= self._augend_terms(m, sums, step)
         self._accumulate(m, platform, counts, step, sums)
@@ -103,7 +103,7 @@ class FusedMultiplyAccumulate(Accumulator):
         columns = [Cat(row, lane.sign) for row, lane in zip(rows, lanes, strict=True)]
         return count_ones(m, [*columns, Const(-1, len(columns[0]))], "count")
 
-    def _sums(self, m: Module, step: dict[str, Value]) -> list[Signal]:
+    def _sums(self) -> list[Signal]:
         """Make the registers of the sums that are added to in turn, without the bits that are always zero."""
         bits = 1 + FP32.exponent_bits + self._scale.design.fused.mantissa_bits
         turns = range(self._design.interleave)
@@ -145,7 +145,7 @@ class FusedMultiplyAccumulate(Accumulator):
         less, total = sum_and_next(m, pair[0], pair[1], "total_less_1")
         magnitude = Signal(scale.total_bits - 1, name="sum_magnitude")
         m.d.comb += magnitude.eq(Mux(less[-1], ~less, total))
-        loop = Pipeline(m, ("magnitude",) if self._design.interleave > 2 else (), ("valid",), self.en)
+        loop = Pipeline(m, ("magnitude",)[: self._design.loop_registers], ("valid",), self.en)
         step = vars(loop.cut("magnitude", **step | {"magnitude": magnitude, "total_sign": less[-1]}))
         self._round(m, platform, step, sums)
 
@@ -197,16 +197,13 @@ class FusedMultiplyAccumulate(Accumulator):
         return [*rows, Cat(less, Const(0, bits - len(less)), above)]
 
     def _augend(self, m: Module, own: Value, step: dict[str, Value]) -> Value:
-        """Give what a step is added to, without the bits of the mantissa that are always zero."""
-        if self._travels:
-            return self.sum_in[len(self._below) :]
-        augend = Signal(len(own), name="accumulator_augend")
+        """Give what a step is added to, of what may begin a sum all bits of the mantissa."""
         if self._design.addend:
             augend = Signal(FP32.width, name="accumulator_augend")
             m.d.comb += augend.eq(Mux(step["first"], step["addend"], Cat(self._below, own)))
-        else:
-            m.d.comb += augend.eq(own & ~step["first"].replicate(len(own)))
-        return augend
+            return augend
+        other = self.augend(m, own, step, "accumulator")
+        return other[len(self._below) :] if self._travels else other
 
     def _places(self, m: Module, exponent: Value, reached: Value) -> tuple[Value, Value, Value]:
         """Compare the exponent of the running sum with that of the first place where it has one.
@@ -277,11 +274,3 @@ def _chosen(sums: list[Signal], turn: Value) -> Value:
     for number, own in enumerate(sums[:-1]):
         chosen = Mux(turn == number, own, chosen)
     return chosen
-
-
-def _cut_counts(
-    pipeline: Pipeline, counts: list[Value], step: dict[str, Value]
-) -> tuple[list[Value], dict[str, Value]]:
-    values = {f"count_{weight}": count for weight, count in enumerate(counts)}
-    after = vars(pipeline.cut("counts", **values, **step))
-    return [after[name] for name in values], {name: after[name] for name in step}

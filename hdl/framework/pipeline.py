@@ -62,7 +62,7 @@ def stages_before_sum(design: Design) -> int:
 
 def cycles_to_sum(design: Design) -> int:
     """Count the cycles from the operands of a step to the sum that it ends."""
-    return stages_before_sum(design) + (design.carry == "save") + (design.interleave > 2) + 1
+    return stages_before_sum(design) + (design.carry == "save") + design.loop_registers + 1
 
 
 def stages_after_sum(design: Design) -> int:
@@ -122,6 +122,15 @@ class Pipeline:
             replace(lane, **{name: after[f"{name}_{n}"] for name in values_of(lane)})
             for n, lane in enumerate(lanes)
         ], {name: after[name] for name in step}
+
+    def cut_lists(
+        self, point: str, lists: Mapping[str, Sequence[Value]], step: Values
+    ) -> tuple[list[list[Value]], dict[str, Value]]:
+        """Do the same with lists of values, each by the name of its registers."""
+        flat = {f"{name}_{n}": value for name, values in lists.items() for n, value in enumerate(values)}
+        after = vars(self.cut(point, **flat, **step))
+        cut = [[after[f"{name}_{n}"] for n in range(len(values))] for name, values in lists.items()]
+        return cut, {name: after[name] for name in step}
 
     def _register(self, point: str, name: str, value: Value, load: Value) -> Value:
         if isinstance(value, Const):

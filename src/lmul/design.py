@@ -38,6 +38,11 @@ INTERFACE = ("reset", "reset_active", "clock_name", "reset_name")
 FLAGS = ("addend", "stream")
 """Parameters that are there or not."""
 
+LATER: dict[str, Any] = {"interleave": 1, **dict.fromkeys(FLAGS, False)}
+"""What is usual of parameters that came later than names and files of designs: only others are named."""
+
+_OF_FUSED = ("interleave", "addend")
+
 _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth", "subnormals")
 
 PARAMETERS = {
@@ -144,8 +149,8 @@ class Design(Arithmetic):
 
     def _check_fused(self) -> None:
         """Refuse what only fused sums have, and a loop of several cycles without registers to divide it."""
-        for name, usual in (("interleave", 1), ("addend", False)):
-            if getattr(self, name) != usual and not isinstance(self.accumulator, Fused):
+        for name in _OF_FUSED:
+            if getattr(self, name) != LATER[name] and not isinstance(self.accumulator, Fused):
                 right = (", not for ", Parameter("acc"), f" {self.acc}: take {', '.join(Fused.WORDS)}")
                 raise ParameterError(name, "is for fused sums", *right)
         if self.interleave > 1 and self.pipeline < INTERLEAVED_STAGES:
@@ -268,13 +273,18 @@ class Design(Arithmetic):
         """Cycles from the last operands of a result to its first output, if nothing pauses."""
         if self.kind == "mul":
             return self.pipeline
-        stages = 1 + self.pipeline + (self.carry == "save") + (self.interleave > 2)
+        stages = 1 + self.pipeline + (self.carry == "save") + self.loop_registers
         if self.kind == "dot":
             return stages + self.converts
         cols = (self.cols - 1) // self.share
         if self.weight_stationary:
             return self.rows + cols + stages + 1
         return (self.rows - 1) // self.share + cols + stages + 3
+
+    @property
+    def loop_registers(self) -> int:
+        """Registers of the loop of the running sum that `interleave` adds to the stages of `pipeline`."""
+        return max(0, self.interleave - 2)
 
     @property
     def products_per_cycle(self) -> int:
@@ -311,13 +321,11 @@ class Design(Arithmetic):
         first, second = self.formats
         values: dict[str, Any] = {"kind": self.kind}
         for name in PARAMETERS[self.kind]:
-            # What is as usual is not named of these, which came later than names and files of designs.
+            # What is as usual is not named of these.
             if name in INTERFACE:
                 values |= {name: self.interface[name]} if name in self.interface else {}
-            elif name in FLAGS:
-                values |= {name: True} if getattr(self, name) else {}
-            elif name == "interleave":
-                values |= {name: self.interleave} if self.interleave > 1 else {}
+            elif name in LATER:
+                values |= {name: getattr(self, name)} if getattr(self, name) != LATER[name] else {}
             elif not name.startswith("format"):
                 values[name] = getattr(self, name)
             elif first == second and name == "format":
