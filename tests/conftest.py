@@ -18,7 +18,7 @@ from tests.support.times import Times
 # Components that are only asked for their ports would warn in whichever test collects them.
 Elaboratable._MustUse__silence = True
 
-# Designs are thousands of objects that live as long as a test: looking for garbage among them took 8 % of the time.
+# Designs are thousands of objects that live as long as a test: the search for garbage was 8 % of it.
 gc.set_threshold(50_000, 20, 50)
 
 # What runs for milliseconds is not worth optimising.
