@@ -18,6 +18,7 @@ from lmul.cost.power.stimulus import (
     reset_port,
     starts,
     tile_interval,
+    tile_schedule,
     to_bits,
     words,
 )
@@ -27,6 +28,7 @@ from lmul.golden import Codes, Format, matmul_codes, multiply
 from lmul.hdl.axi_stream import data_bits
 from lmul.sim.stimulus.pairs import code_pairs
 from lmul.sim.stimulus.tiles import Tile, tiles
+from lmul.sim.stimulus.turns import FILLER
 from lmul.workloads import default_operands
 
 MUL_STREAMS = 1024
@@ -204,9 +206,12 @@ def _expected_tiles(design: Design, products: Products) -> _Expected:
     counts = []
     for a, b in products:
         jobs, interval = list(tiles(a, b, design)), tile_interval(design, a)
+        places, _ = tile_schedule(design, interval, cycles)
+        zeros = interval - len(jobs[0].a) if design.interleave > 1 else 0
+        beats = np.bincount(places[places != FILLER]) - zeros
         for stream in chosen_tiles(len(jobs), interval, cycles):
-            begun = zip(stream, range(cycles, 0, -interval), strict=True)
-            rows = [row for tile, left in begun for row in _rows(design, jobs[tile], left)]
+            begun = zip(stream, beats, strict=True)
+            rows = [row for tile, count in begun for row in _rows(design, jobs[tile], count)]
             results += rows
             counts.append(len(rows))
     data, flags, last = zip(*results, strict=True)

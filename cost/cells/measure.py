@@ -165,6 +165,7 @@ SOURCES = (
     "golden",
     "hdl",
     "sim/stimulus/tiles.py",
+    "sim/stimulus/turns.py",
     "workloads",
     "design.py",
 )

@@ -11,6 +11,7 @@ from lmul.design import Design
 from lmul.errors import UserError
 from lmul.golden import FP32, Codes, matmul_codes
 from lmul.sim.stimulus.tiles import tiling
+from lmul.sim.stimulus.turns import FILLER, turns_of_tiles
 from lmul.workloads import Operands
 
 RESET_CYCLES = 2
@@ -50,6 +51,8 @@ def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> di
 
 def busy_cycles(design: Design, products: Sequence[tuple[Codes, Codes]]) -> int:
     """Give the number of cycles of a stimulus in which operands come: those of the longest dot product."""
+    if design.kind == "array" and design.interleave > 1:
+        return max(tile_interval(design, a) for a, _ in products) * design.interleave
     longest: int = max(a.shape[1] for a, _ in products)
     return -(-longest // design.lanes) * design.interleave
 
@@ -99,9 +102,29 @@ def chosen_tiles(tiles: int, interval: int, cycles: int) -> list[list[int]]:
 
 
 def tile_interval(design: Design, a: Codes) -> int:
-    """Give the cycles from a tile of an `array` to the next, in a product with A of shape (M, K)."""
+    """Give the cycles from a tile of an `array` to the next, in a product with A of shape (M, K).
+
+    Of tiles that take turns also the steps of one, zeros first: a multiple of the turns, and so many that the
+    last step of a tile comes R cycles or more after that of the one before, which is in another turn.
+    """
     steps: int = len(a) if design.weight_stationary else -(-a.shape[1] // design.lanes)
-    return max(design.rows, steps)
+    turns = design.interleave
+    return -(-max(design.rows + turns - 1, steps) // turns) * turns
+
+
+def tile_schedule(design: Design, interval: int, cycles: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the tile of each cycle, by its place in the order of a stream, and its cycle within the tile.
+
+    Returns
+    -------
+    tile, beat : ndarray of int64, shape (cycles,)
+        `FILLER` where there is none in turn; no beat comes where a tile has no more of them.
+    """
+    if design.interleave == 1:
+        return np.divmod(np.arange(cycles), interval)
+    lengths = [interval] * (cycles // interval + design.interleave)
+    order = np.array(turns_of_tiles(lengths, design.interleave))[:cycles]
+    return order[:, 0], order[:, 1]
 
 
 def check_operands(design: Design, operands: Sequence[Operands]) -> None:
@@ -162,16 +185,20 @@ def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, B
     operands, interval = tiling(a, b, design), tile_interval(design, a)
     chosen = chosen_tiles(len(operands.pairs), interval, cycles)
     ahead = _cycles_ahead(design)
+    schedule = tile_schedule(design, interval, cycles + ahead)
     ports: dict[str, Bits] = {}
     for side, (name, format_) in enumerate(zip("ab", design.formats, strict=True)):
         parts = operands.b if side else operands.a
+        if design.interleave > 1:
+            parts = [np.pad(part, [(interval - len(part), 0), (0, 0)]) for part in parts]
         length = len(parts[0])
         cycle = np.arange(cycles + ahead) - (0 if side else ahead)
-        tile, beat = np.divmod(np.maximum(cycle, 0), interval)
+        tile, beat = (values[np.maximum(cycle, 0)] for values in schedule)
         # Between two tiles the last beat stays.
         index = np.minimum(tile, len(chosen[0]) - 1) * length + np.minimum(beat, length - 1)
         streams = [[parts[operands.pairs[n][side]] for n in stream] for stream in chosen]
         codes = np.stack([np.concatenate(stream)[index] for stream in streams], axis=1)
+        codes[tile == FILLER] = 0
         ports[f"s_axis_{name}_tdata"] = _octets(_bits(codes, format_.width))
         ports[f"s_axis_{name}_tvalid"] = _level((cycle >= 0) & (beat < length), len(chosen))
         ports[f"s_axis_{name}_tlast"] = _level(beat == length - 1, len(chosen))

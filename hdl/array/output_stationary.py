@@ -24,7 +24,9 @@ class OutputStationary(Systolic):
     """Take a step of both operands at a time, and give the rows of a tile after its last step.
 
     A step is taken when both operands are there. A tile ends with the last beat; where the operands
-    disagree about it, the tile is marked and the longer one is dropped up to its own end.
+    disagree about it, the tile is marked and the longer one is dropped up to its own end. Of tiles that
+    take turns nothing can be dropped, since steps of others come between: such a tile is marked, and so
+    are all of its turn until both operands end together again.
 
     Latency: from a tile's last step to its first row (R-1)//S + (C-1)//S + 3 cycles, and one for each
     register stage in the datapath. Throughput: R*C*N products every cycle, for tiles of R steps or
@@ -88,11 +90,14 @@ class OutputStationary(Systolic):
         take = Signal()
         last = Signal()
         mismatch = Signal()
-        first = Signal(init=1)
-        drop_a = Signal()
-        drop_b = Signal()
+        turns = self._design.interleave
+        # Of the turn of this step, and above it of those that come next.
+        first = Signal(turns, init=(1 << turns) - 1)
         tile_end = Signal()
         drain_busy = self._drain_busy(m, tile_end)
+        with m.If(take):
+            m.d.sync += first.eq(Cat(first[1:], last))
+        drop_a, drop_b = self._drop(m, take) if turns == 1 else (Const(0, 1), Const(0, 1))
         m.d.comb += [
             last.eq(self.a_last | self.b_last),
             mismatch.eq(self.a_last ^ self.b_last),
@@ -101,9 +106,14 @@ class OutputStationary(Systolic):
             self.a_ready.eq(take | drop_a),
             self.b_ready.eq(take | drop_b),
         ]
+        return Cat(take, first[0], last), Cat(tile_end, mismatch)
+
+    def _drop(self, m: Module, take: Value) -> tuple[Value, Value]:
+        """Tell whether beats of either operand are dropped: its tile is longer than the other's."""
+        drop_a = Signal()
+        drop_b = Signal()
         with m.If(take):
             m.d.sync += [
-                first.eq(last),
                 drop_a.eq(self.b_last & ~self.a_last),
                 drop_b.eq(self.a_last & ~self.b_last),
             ]
@@ -111,7 +121,7 @@ class OutputStationary(Systolic):
             m.d.sync += drop_a.eq(0)
         with m.If(drop_b & self.b_valid & self.b_last):
             m.d.sync += drop_b.eq(0)
-        return Cat(take, first, last), Cat(tile_end, mismatch)
+        return drop_a, drop_b
 
     def _drain_busy(self, m: Module, tile_end: Value) -> Value:
         """Tell whether the last tile ended less than R cycles ago: its results are in the way."""

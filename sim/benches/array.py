@@ -11,7 +11,7 @@ from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStream
 
 from lmul.sim.benches import bench
 from lmul.sim.benches.rules import watch_rows
-from lmul.sim.stimulus.tiles import MISMATCH, Tile, tiles
+from lmul.sim.stimulus.tiles import MISMATCH, Tile, in_turn, tiles
 
 PATIENCE = 50
 """Cycles to wait for each step of a tile."""
@@ -231,9 +231,9 @@ def _coin(probability: float) -> Iterator[bool]:
 
 
 def all_tiles() -> list[Tile]:
-    """Give the tiles of all matrix products."""
+    """Give the tiles of all matrix products, in turn if the design has them so."""
     design = bench.design()
-    return [tile for a, b in bench.matrices() for tile in tiles(a, b, design)]
+    return in_turn([tile for a, b in bench.matrices() for tile in tiles(a, b, design)], design)
 
 
 @cocotb.test
@@ -260,9 +260,16 @@ async def pauses(dut: Any) -> None:
 
 @cocotb.test
 async def mismatch(dut: Any) -> None:
-    """Let both streams of some tiles disagree: they are marked, and the next tile is right again."""
+    """Let both streams of some tiles disagree: they are marked, and the next tile is right again.
+
+    Of tiles in turn the last one, after which no turn is right again.
+    """
     spoil = _spoil_weights if bench.design().weight_stationary else _spoil_steps
-    jobs = [job for index, tile in enumerate(all_tiles()) for job in spoil(index, tile)]
+    jobs = all_tiles()
+    if bench.design().interleave > 1:
+        jobs = [*jobs[:-1], *_spoil_steps(0, jobs[-1])]
+    else:
+        jobs = [job for index, tile in enumerate(jobs) for job in spoil(index, tile)]
     await Paused(dut, 0.2).run(jobs)
 
 

@@ -14,16 +14,14 @@ from lmul.sim.benches import bench
 from lmul.sim.coverage.streams import StreamCoverage
 from lmul.sim.coverage.sums import SumCoverage
 from lmul.sim.stimulus.stress import STALL, Run, StressTile, digest, draw_runs
-from lmul.sim.stimulus.tiles import MISMATCH, Tile, pack, tiles
+from lmul.sim.stimulus.tiles import MISMATCH, Beats, Tile, in_turn, pack, tiles
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Beats):
     """A tile as the streams carry it: beats of both sources, rows {data, user, last} of the sink."""
 
     tile: StressTile
-    a: list[int]
-    b: list[int]
     rows: list[tuple[int, int, int]]
 
 
@@ -33,7 +31,7 @@ def make_job(tile: StressTile, design: Design) -> Job:
     a, b = _spoiled(tile, beats, design)
     flags = [found | (MISMATCH if tile.spoil else 0) for found in beats.flags]
     lasts = [0] * (len(beats.rows) - 1) + [1]
-    return Job(tile, a, b, list(zip(beats.rows, flags, lasts, strict=True)))
+    return Job(a, b, tile, list(zip(beats.rows, flags, lasts, strict=True)))
 
 
 def _spoiled(tile: StressTile, beats: Tile, design: Design) -> tuple[list[int], list[int]]:
@@ -251,7 +249,7 @@ async def stress(dut: Any) -> None:
     """Pauses of all patterns, resets at any time, disagreeing ends, storms of specials, extreme sums."""
     design = bench.design()
     runs = draw_runs(design, bench.seed())
-    jobs = [[make_job(tile, design) for tile in run.tiles] for run in runs]
+    jobs = [in_turn([make_job(tile, design) for tile in run.tiles], design) for run in runs]
     environment = Bench(dut)
     await bench.start_clock_and_reset(dut)
     starts = [0, *accumulate(len(run.tiles) for run in runs)]

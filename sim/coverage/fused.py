@@ -34,7 +34,10 @@ def fused_bins(design: Design) -> list[str]:
     # A sum of no more bits than an operand has is seldom cut in part.
     few = design.fused.mantissa_bits <= max(format_.mantissa_bits for format_ in design.formats)
     apart = far_apart(design, design.fused.fraction_bits + 1)
-    return FUSED_BINS[:ANY_SPAN] if few or not apart else FUSED_BINS
+    if few or not apart:
+        return FUSED_BINS[:ANY_SPAN]
+    # Seldom do a running sum and a single product cancel so far.
+    return FUSED_BINS if design.lanes > 1 else FUSED_BINS[:-1]
 
 
 def fused_conditions(a: Codes, b: Codes, wide: NDArray[np.float64], design: Design) -> dict[str, Any]:
@@ -72,7 +75,7 @@ def fused_rules(design: Design, longest: int) -> dict[str, tuple[bool, str]]:
     names = [name for name in FUSED_BINS if name.startswith("running sum")]
     return dict.fromkeys(names, steps) | {
         "rounding on a tie": (fused.nearest, "sums are truncated"),
-        "aligned terms cancel to the last place": (steps[0] and design.lanes > 1, "steps have one product"),
+        "aligned terms cancel to the last place": steps,
     }
 
 

@@ -191,7 +191,23 @@ def _without_unreachable(group: Group, design: Design) -> Group:
         reasons[f"2 to R-1 {unit}"] = "R is too small"
     if group.name == "tiles" and weights and design.rows == 1:
         reasons["marked, b shorter"] = "weights are one beat"
+    if design.interleave > 1:
+        reasons |= _apart(group)
     return make_group(group.name, group.bins, reasons)
+
+
+def _apart(group: Group) -> dict[str, str]:
+    """Give what tiles that take turns rule out: that one operand's beat is taken without the other's."""
+    if group.name == "tiles":
+        why = "no tile after it would be right: the bench has a test of its own"
+        return {name: why for name in group.bins if "marked" in name}
+    if group.name in {"pauses of a", "pauses of b"}:
+        return {"ready before valid": "no beat is dropped"}
+    if group.name == "streams at once":
+        return {
+            name: "no beat is dropped" for name in group.bins if ("a moves" in name) != ("b moves" in name)
+        }
+    return {}
 
 
 def dot_groups(design: Design, stimulus: DotStimulus, compared: Sequence[Case]) -> list[Group]:

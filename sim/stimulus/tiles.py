@@ -1,17 +1,36 @@
 """Matrices of codes to the beats of the array's streams, tile by tile."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 
 from lmul.design import Design
 from lmul.golden import Codes, matmul_codes
+from lmul.sim.stimulus.turns import FILLER, turns_of_tiles
 
 
 @dataclass(frozen=True)
-class Tile:
+class Beats:
+    """What the operands of a tile are on the streams of an array.
+
+    Parameters
+    ----------
+    a, b : list of int
+        tdata of every beat.
+    """
+
+    a: list[int]
+    b: list[int]
+
+
+AnyBeats = TypeVar("AnyBeats", bound=Beats)
+
+
+@dataclass(frozen=True)
+class Tile(Beats):
     """One tile of a matrix product, as the array's ports see it.
 
     Parameters
@@ -24,10 +43,37 @@ class Tile:
         Expected tuser of every row, {mismatch, overflow, inf, nan}.
     """
 
-    a: list[int]
-    b: list[int]
     rows: list[int]
     flags: list[int]
+
+
+def in_turn(tiles_: Sequence[AnyBeats], design: Design) -> list[AnyBeats]:
+    """Give the beats of tiles as an array takes them, some of them in turn.
+
+    Parameters
+    ----------
+    tiles_ : sequence of Beats
+        As many of `a` as of `b`.
+    design : Design
+        An `array`.
+
+    Returns
+    -------
+    list of Beats
+        The tiles in the order in which they end, each with all beats since the end of the one before.
+    """
+    if design.interleave == 1:
+        return list(tiles_)
+    found: list[AnyBeats] = []
+    a: list[int] = []
+    b: list[int] = []
+    for place, step in turns_of_tiles([len(tile.a) for tile in tiles_], design.interleave):
+        a.append(0 if place == FILLER else tiles_[place].a[step])
+        b.append(0 if place == FILLER else tiles_[place].b[step])
+        if place != FILLER and step == len(tiles_[place].a) - 1:
+            found.append(replace(tiles_[place], a=a, b=b))
+            a, b = [], []
+    return found
 
 
 @dataclass(frozen=True)

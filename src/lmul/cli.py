@@ -41,7 +41,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "share": (int, "rows and columns of an array with an operand register in common"),
     "pipeline": (int, "register stages inside the datapath"),
     "carry": (str, "running sum of the exact accumulator"),
-    "interleave": (int, "dot products whose steps come in turn, for a faster clock"),
+    "interleave": (int, "dot products, or tiles of an array, whose steps come in turn, for a faster clock"),
     "addend": (bool, "a dot with a port for the sum to begin with"),
     "stream": (bool, "a dot with AXI4-Stream ports, where results can wait"),
     "reset": (str, "how registers are cleared"),

@@ -48,7 +48,7 @@ _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth"
 PARAMETERS = {
     "mul": ("format", "mul", "subnormals", "overflow", "pipeline", *INTERFACE),
     "dot": (*_SUMS, "pipeline", "carry", "interleave", "addend", "stream", *INTERFACE),
-    "array": (*_SUMS, "pipeline", "carry", "rows", "cols", "share", "dataflow", *INTERFACE),
+    "array": (*_SUMS, "pipeline", "carry", "interleave", "rows", "cols", "share", "dataflow", *INTERFACE),
 }
 
 DEFAULT_FORMAT = "e4m3"
@@ -95,8 +95,8 @@ class Design(Arithmetic):
     carry : str
         Of a sum: a name of `CARRIES`.
     interleave : int
-        Of a `dot` with a fused sum: dot products whose steps come in turn, so that the loop of the running
-        sum takes as many cycles.
+        Of a `dot`, or of an output-stationary `array`, with fused sums: dot products, or tiles, whose steps
+        come in turn, so that the loop of the running sum takes as many cycles.
     addend : bool
         Of a `dot` with a fused sum: whether it has a port for the sum to begin with.
     stream : bool
@@ -158,6 +158,9 @@ class Design(Arithmetic):
             raise ParameterError("interleave", "takes ", Parameter("pipeline"), least)
         if self.interleave > 1 and self.stream:
             raise ParameterError("interleave", "is for a dot without ", Parameter("stream"))
+        if self.interleave > 1 and self.weight_stationary:
+            why = " os: sums of ws travel, and have no loop"
+            raise ParameterError("interleave", "is for ", Parameter("dataflow"), why)
 
     def _check_number(self, name: str, first: int, last: int) -> None:
         value = getattr(self, name)

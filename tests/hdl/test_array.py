@@ -16,7 +16,7 @@ from lmul.errors import UserError
 from lmul.golden import matmul_codes
 from lmul.hdl import Array, ArrayAxiStream, export
 from lmul.sim.stimulus.quick import Matrices
-from lmul.sim.stimulus.tiles import Tile, pack, tiles
+from lmul.sim.stimulus.tiles import Tile, in_turn, pack, tiles
 from lmul.workloads import Operands
 
 PATIENCE_CYCLES = 60
@@ -38,6 +38,8 @@ STAGED: list[dict[str, Any]] = [
     {"rows": 3, "cols": 2, "share": 1, "pipeline": 4},
     {"rows": 2, "cols": 3, "share": 2, "pipeline": 2, "acc": "fp16", "dataflow": "ws"},
     {"rows": 3, "cols": 2, "share": 1, "pipeline": 4, "acc": "fixed:14:-6", "dataflow": "ws"},
+    {"rows": 2, "cols": 3, "share": 2, "pipeline": 2, "acc": "fused:13:13", "interleave": 2},
+    {"rows": 3, "cols": 2, "share": 1, "pipeline": 3, "acc": "fused:7:9:rne", "interleave": 3},
 ]
 
 LONG = list(product(("os", "ws"), (1, 2, 5), (1, 3, 6), (1, 2, 4), ("exact", "fp16", "fixed:14:-6"), (0, 2)))
@@ -147,7 +149,7 @@ def draw_tiles(design: Design) -> list[Tile]:
     """Give tiles that are partly empty, and short ones back to back."""
     steps = design.rows * design.lanes
     shapes = (design.rows + 1, 2 * steps + 1, design.cols + 1), (1, design.lanes, 2 * design.cols)
-    return [tile for a, b in draw(design, *shapes) for tile in tiles(a, b, design)]
+    return in_turn([tile for a, b in draw(design, *shapes) for tile in tiles(a, b, design)], design)
 
 
 @pytest.mark.parametrize("dataflow", ["os", "ws"])
@@ -186,12 +188,12 @@ def test_array_of_every_combination_equals_the_model(
 def test_rows_come_after_the_latency(options: dict[str, Any]) -> None:
     design = make_design("array", **{"lanes": 1, **options})
     (operands,) = draw(design, (2 * design.rows, design.rows * design.lanes, design.cols))
-    jobs = list(tiles(*operands, design))
+    jobs = in_turn(list(tiles(*operands, design)), design)
     outcome = check_tiles(design, jobs)
     needed = outcome.taken
     if design.dataflow == "os":
-        ends = [outcome.taken[len(jobs[0].a) - 1 :: len(jobs[0].a)]]
-        needed = [end + row for end in ends[0] for row in range(design.rows)]
+        ends = np.cumsum([len(job.a) for job in jobs]) - 1
+        needed = [outcome.taken[end] + row for end in ends for row in range(design.rows)]
     assert outcome.row_cycles == [cycle + design.latency for cycle in needed]
 
 
@@ -204,6 +206,15 @@ def test_hundred_tiles_of_as_many_beats_as_rows_keep_the_array_busy(dataflow: st
     outcome = check_tiles(design, list(tiles(*operands, design)))
     assert len(outcome.taken) == 200
     assert outcome.taken[-1] - outcome.taken[0] + 1 <= len(outcome.taken) / 0.99
+
+
+def test_tiles_in_turn_keep_the_array_busy() -> None:
+    design = make_design(
+        "array", rows=4, cols=3, lanes=1, acc="fused:13:13", pipeline=3, interleave=3, share=2
+    )
+    (operands,) = draw(design, (12, 6, 9))
+    outcome = check_tiles(design, in_turn(list(tiles(*operands, design)), design))
+    assert outcome.taken[-1] - outcome.taken[0] + 1 == len(outcome.taken)
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,8 @@ ARRAYS = [
             "mul": "exact",
             "acc": "h100",
             "subnormals": "full",
+            "pipeline": 2,
+            "interleave": 2,
             "lanes": 3,
             "rows": 2,
             "cols": 1,

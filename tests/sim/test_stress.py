@@ -133,6 +133,7 @@ LARGE = [
     make_design("array"),
     make_design("array", rows=8, cols=8, lanes=8, format="e5m2", share=4, pipeline=3, carry="save"),
     make_design("array", rows=3, cols=5, lanes=2, acc="fp32", share=1, pipeline=2),
+    make_design("array", rows=4, cols=3, lanes=2, acc="fused:13:13", share=2, pipeline=3, interleave=3),
     make_design("array", rows=1, cols=1, lanes=1, acc="fixed:20:-4", format="e5m2", mul="exact"),
     make_design("array", dataflow="ws"),
     make_design("array", rows=8, cols=8, lanes=8, format="e5m2", dataflow="ws", share=4, pipeline=3),
