@@ -26,6 +26,7 @@ def equivalent(
     seconds: float = 60,
     reset_cycles: int = 1,
     masks: Mapping[str, str] | None = None,
+    assumed: str = "",
 ) -> bool | None:
     """Prove that two modules give the same outputs, or find inputs for which they do not.
 
@@ -42,6 +43,8 @@ def equivalent(
         compared after them.
     masks : mapping of str to str, optional
         Outputs that count only while another one is high: the other's name by theirs.
+    assumed : str
+        SystemVerilog with what inputs keep to.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def equivalent(
     """
     with scratch() as directory:
         copies, directions = _expose_registers(gold, gate, top, directory)
-    miter = _miter(directions[0], directions[1], reset_cycles, masks or {})
+    miter = _miter(directions[0], directions[1], reset_cycles, masks or {}, assumed)
     sources = {"copies.v": copies, "miter.sv": miter}
     return check(sources, "miter", method="sec", seconds=seconds).holds
 
@@ -103,7 +106,9 @@ def _expose_registers(gold: str, gate: str, top: str, directory: Path) -> tuple[
     return (directory / "copies.v").read_text(), directions
 
 
-def _miter(gold: dict[str, str], gate: dict[str, str], reset_cycles: int, masks: Mapping[str, str]) -> str:
+def _miter(
+    gold: dict[str, str], gate: dict[str, str], reset_cycles: int, masks: Mapping[str, str], assumed: str
+) -> str:
     """Write a module that runs both copies and asserts that their outputs are equal."""
     registers = [name.removesuffix(".q") for name in gold if name.endswith(".q")]
     exposed = {f"{register}.{end}" for register in registers for end in "cdq"}
@@ -116,6 +121,7 @@ def _miter(gold: dict[str, str], gate: dict[str, str], reset_cycles: int, masks:
         [
             f"module miter ({', '.join(f'input {_escaped(name)}' for name in inputs)});",
             *_cycles(inputs, reset_cycles),
+            assumed,
             *(_register(index) for index in range(len(registers))),
             *(_instance(copy, inputs, outputs, registers) for copy in COPIES),
             *(_comparison(name, masks.get(name.partition("[")[0])) for name in outputs),

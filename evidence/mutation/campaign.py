@@ -20,6 +20,12 @@ MASKS: dict[str, dict[str, str]] = {
 }
 """Outputs that mean something only while another one is high."""
 
+SUMS_BEGIN = """\
+  reg [{last}:0] inside = 0;
+  always @(posedge clk) if (rst) inside <= 0; else if (in_valid) inside <= {{1'b1, inside}} >> 1;
+  always @* assume (rst || !in_valid || in_first || inside[0]);"""
+"""A dot product begins with `in_first`, those in turn each with its own (docs/ports.md)."""
+
 OPERANDS = ("s_axis_a_tdata", "s_axis_b_tdata")
 
 SCOPES: dict[str, Callable[[Netlist], list[Mutation]]] = {
@@ -62,6 +68,7 @@ class Campaign:
 # Four rows: counters of rows go through all of their states.
 _OS = make_design("array", rows=4, cols=2, lanes=1, share=1, acc="fixed:12:-4", out="raw")
 _WS = make_design("array", rows=4, cols=2, lanes=1, share=1, dataflow="ws", acc="fixed:12:-4", out="raw")
+_IN_TURN = make_design("dot", lanes=2, acc="fused:7", out="raw", pipeline=2, interleave=2)
 
 CAMPAIGNS = (
     Campaign("multiplier", "lmul", make_design("mul"), 400),
@@ -75,6 +82,8 @@ CAMPAIGNS = (
     ),
     Campaign("dot product", "exact sum", make_design("dot", lanes=2, depth=4), 400),
     Campaign("dot product", "saturating sum", make_design("dot", lanes=2, acc="fixed:14:-6", out="raw"), 300),
+    Campaign("dot product", "fused sum", make_design("dot", lanes=2, acc="fused:7", out="raw"), 300),
+    Campaign("dot product", "fused sums in turn", _IN_TURN, 300),
     Campaign("array control", "os, control", _OS, 400, "control"),
     Campaign("array control", "os, enables", _OS, 100, "enables"),
     Campaign("array control", "ws, control", _WS, 400, "control"),
@@ -178,8 +187,15 @@ def run_campaign(
         gate = netlist.write_mutant(mutations[number - 1], f"mutant{number}.v").read_text()
         # A reset that lasts until the pipelines hold what inputs can bring about.
         cycles, masks = campaign.design.latency + 1, MASKS[campaign.design.kind]
+        is_dot = campaign.design.kind == "dot"
         proven = equivalent(
-            netlist.verilog, gate, text.name, seconds=seconds, reset_cycles=cycles, masks=masks
+            netlist.verilog,
+            gate,
+            text.name,
+            seconds=seconds,
+            reset_cycles=cycles,
+            masks=masks,
+            assumed=SUMS_BEGIN.format(last=campaign.design.interleave - 1) if is_dot else "",
         )
         return replace(found[number], equivalent=proven)
 
