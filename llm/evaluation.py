@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lmul.intervals import NORMAL_95
 from lmul.llm.products.host import SchemeMatmul
 from lmul.terminal.progress import Report
 from lmul.workloads import smollm2
@@ -18,9 +19,6 @@ WINDOW = 512
 
 SAMPLE_TOKENS = 64
 """Tokens whose mean is taken as one independent sample: neighbours are alike."""
-
-DEVIATIONS = 1.96
-"""Standard deviations that hold 95 % of a normal distribution."""
 
 Tokens = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -213,8 +211,8 @@ def right_answers(answers: Tokens, asked: Sequence[Question]) -> Interval:
     """Give the share of questions that were answered right, with the width of Wilson's interval."""
     right = answers == [question.answer for question in asked]
     count, share = len(right), float(np.mean(right))
-    squared = DEVIATIONS**2 / count
-    half_width = DEVIATIONS * math.sqrt(share * (1 - share) / count + squared / (4 * count)) / (1 + squared)
+    squared = NORMAL_95**2 / count
+    half_width = NORMAL_95 * math.sqrt(share * (1 - share) / count + squared / (4 * count)) / (1 + squared)
     return Interval(share, half_width)
 
 
@@ -227,4 +225,4 @@ def block_mean(values: Reals) -> Interval:
     # Each block's sum is off by its own deviation; those are independent.
     deviations = np.array([np.sum(block - mean) for block in blocks])
     variance = np.sum(deviations**2) * len(blocks) / (len(blocks) - 1)
-    return Interval(mean, float(DEVIATIONS * math.sqrt(variance) / len(values)))
+    return Interval(mean, float(NORMAL_95 * math.sqrt(variance) / len(values)))

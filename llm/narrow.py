@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from lmul.golden import Arithmetic, Quantised, multiply_scaled
 from lmul.golden.accumulators import FUSED_MANTISSA
 from lmul.host.cache import cached, digest, program_digest
+from lmul.intervals import NORMAL_95, student
 from lmul.llm.accuracy import SOURCES
-from lmul.llm.evaluation import DEVIATIONS, SAMPLE_TOKENS, WINDOW, Interval, Reals, Tokens, block_mean
+from lmul.llm.evaluation import SAMPLE_TOKENS, WINDOW, Interval, Reals, Tokens, block_mean
 from lmul.llm.products.host import SchemeMatmul, Weights
 from lmul.llm.scheme import Scheme, is_attention
 from lmul.terminal.progress import Report
@@ -203,15 +204,7 @@ def paired(more: Reals) -> Interval:
     """Give the mean of differences (runs, N); its interval is Student's, of blocks of tokens."""
     interval = block_mean(more.mean(axis=0))
     freedom = -(-more.shape[1] // SAMPLE_TOKENS) - 1
-    return Interval(interval.value, interval.half_width * student(freedom) / DEVIATIONS)
-
-
-def student(freedom: int) -> float:
-    """Give how many standard deviations hold 95 % of Student's distribution, by Cornish and Fisher."""
-    if freedom < 1:
-        return math.inf
-    z = DEVIATIONS
-    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+    return Interval(interval.value, interval.half_width * student(freedom) / NORMAL_95)
 
 
 class Products:

@@ -66,16 +66,16 @@ class Cost:
 
     @cached_property
     def script(self) -> str:
-        """SynthesisScript and seed whose netlist is kept.
+        """SynthesisScript and seed whose netlist is kept."""
+        return kept(self.candidates, self.conditions.period_ps)
 
-        That is the netlist of the least product of area and energy of those that meet the period, or the
-        fastest one if none does.
-        """
-        period = math.inf if self.conditions.period_ps is None else self.conditions.period_ps
-        meet = [name for name, found in self.candidates.items() if found.delay_ps <= period]
-        if meet:
-            return min(meet, key=lambda name: self.candidates[name].area_energy)
-        return min(self.candidates, key=lambda name: self.candidates[name].delay_ps)
+    @cached_property
+    def of_seeds(self) -> list[Measured]:
+        """Figures of the netlist that each seed alone would have kept."""
+        seeds: dict[str, dict[str, Measured]] = {}
+        for name, found in self.candidates.items():
+            seeds.setdefault(name.rpartition(":")[2], {})[name] = found
+        return [found[kept(found, self.conditions.period_ps)] for found in seeds.values()]
 
     @property
     def measured(self) -> Measured:
@@ -167,6 +167,18 @@ class Cost:
             "energy_per_product_fj": found.energy.total / self.design.products_per_cycle,
             "critical_delay_ps": round(found.delay_ps, 2),
         }
+
+
+def kept(candidates: Mapping[str, Measured], period_ps: float | None) -> str:
+    """Choose the netlist of the least product of area and energy of those that meet a period.
+
+    The fastest one if none does.
+    """
+    period = math.inf if period_ps is None else period_ps
+    meet = [name for name, found in candidates.items() if found.delay_ps <= period]
+    if meet:
+        return min(meet, key=lambda name: candidates[name].area_energy)
+    return min(candidates, key=lambda name: candidates[name].delay_ps)
 
 
 def _parts(energy: Energy) -> dict[str, float]:

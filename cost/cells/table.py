@@ -9,6 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lmul.cost.cells.estimate import Cost
+from lmul.cost.cells.noise import FIGURES, Ratio, ratios
 from lmul.cost.library.cells import Library
 from lmul.cost.library.join import left_out_kinds
 from lmul.cost.timing.analysis import LARGEST_FANOUT
@@ -33,11 +34,19 @@ ROWS: tuple[Row, ...] = (
     ("Zero delay instead", "fJ", lambda cost: cost.zero_delay_per_product.total),
 )
 
+LEAST_OF_TWO_DECIMALS = 0.0095
+"""Half of an interval from which on a ratio has two decimals, else three."""
+
 MOST_DECIMALS = 6
 """Decimals of a figure at most."""
 
-COMPARED = {"Area", "Critical delay", "Energy of a product", "Zero delay instead"}
-"""Rows in which the least figure wins."""
+COMPARED = dict(
+    zip(("Area", "Critical delay", "Energy of a product", "Zero delay instead"), FIGURES, strict=True)
+)
+"""Rows in which the least figure wins, and whose ratios are given."""
+
+ALIKE = "="
+"""Marks a ratio whose interval holds 1."""
 
 
 def cost_table(costs: Sequence[Cost]) -> Group:
@@ -54,7 +63,7 @@ def cost_table(costs: Sequence[Cost]) -> Group:
     rows = [row for row in rows if any(row[2])]
     parts: list[RenderableType] = [Text(heading, style="bold"), _figures(costs, rows)]
     if len(costs) > 1:
-        parts.append(_ratios(costs, [row for row in rows if row[0] in COMPARED]))
+        parts.append(_ratios(costs))
     return Group(*parts, Text(_notes(costs)))
 
 
@@ -118,15 +127,25 @@ def _figures(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]
     return table
 
 
-def _ratios(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]) -> Table:
+def _ratios(costs: Sequence[Cost]) -> Table:
     table = Table(
         f"over {costs[-1].design.mul}",
         *(Column(cost.design.mul, justify="right") for cost in costs[:-1]),
         box=SIMPLE_HEAD,
     )
-    for label, _, figures in rows:
-        table.add_row(label, *(f"{value / figures[-1]:.3f}" for value in figures[:-1]))
+    found = ratios(costs)
+    for label, name in COMPARED.items():
+        table.add_row(label, *(ratio_text(one[name]) for one in found))
     return table
+
+
+def ratio_text(ratio: Ratio) -> str:
+    """Write a ratio with half of its interval, and no more digits than that allows."""
+    half = ratio.half_width
+    if not math.isfinite(half):
+        return f"{ratio.value:.2f}  "
+    decimals = 2 if half >= LEAST_OF_TWO_DECIMALS else 3
+    return f"{ratio.value:.{decimals}f} ± {half:.{decimals}f}{'  ' if ratio.differs else f' {ALIKE}'}"
 
 
 def _notes(costs: Sequence[Cost]) -> str:
@@ -140,9 +159,20 @@ def _notes(costs: Sequence[Cost]) -> str:
         f"Energy: {last.measured.population:,} cycles, {drawn} of them with delays;",
         f"leakage over one {period}.",
     ]
+    if len(costs) > 1:
+        lines += _ratio_notes(costs)
     if last.part:
         lines.append(f"Simulated: {last.part.rows} x {last.part.cols}, each block as often as it is there.")
     return "\n".join([*lines, *_library_notes(last.library), *map(_script, costs)])
+
+
+def _ratio_notes(costs: Sequence[Cost]) -> Iterator[str]:
+    """Say what the intervals of ratios hold."""
+    seeds = len(costs[-1].of_seeds)
+    if seeds == 1:
+        yield "Ratios of one seed: how far others move them is not known; --seeds 3 tells."
+        return
+    yield f"Ratios ±: with {seeds} other seeds 19 of 20 are inside. {ALIKE} is no difference shown."
 
 
 def _library_notes(library: Library) -> Iterator[str]:

@@ -2,13 +2,18 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from lmul.cost.cells.estimate import Cost
+from lmul.cost.cells.noise import cost_figures
 
 ACCELERGY_VERSION = 0.4
+
+RATIO_ENDS = ("ratio", "ratio_low", "ratio_high")
+"""Columns of a ratio to the last design of a comparison, with its 95 % interval."""
 
 
 def csv_text(costs: Sequence[Cost]) -> str:
@@ -18,7 +23,7 @@ def csv_text(costs: Sequence[Cost]) -> str:
     ----------
     costs : sequence of Cost
     """
-    rows = [_row(cost) for cost in costs]
+    rows = [_row(figures) for figures in cost_figures(costs)]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
@@ -26,12 +31,15 @@ def csv_text(costs: Sequence[Cost]) -> str:
     return text.getvalue()
 
 
-def _row(cost: Cost) -> dict[str, object]:
-    figures = cost.as_dict()
+def _row(figures: Mapping[str, Any]) -> dict[str, object]:
     plain = {name: value for name, value in figures.items() if not isinstance(value, dict | list)}
     energy = {f"{part}_fj_per_cycle": value for part, value in figures["energy_per_cycle_fj"].items()}
     parameters: dict[str, object] = figures["design"]
-    return parameters | plain | energy
+    ratios = dict(figures.get("ratios", {}))
+    over: dict[str, object] = {"ratios_over": ratios.pop("over")} if ratios else {}
+    for name, values in ratios.items():
+        over |= zip((f"{name}_{end}" for end in RATIO_ENDS), values, strict=True)
+    return parameters | plain | energy | over
 
 
 def accelergy_files(costs: Sequence[Cost]) -> dict[str, str]:

@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from lmul.cost.power.event_driven import TimedCount, TimedNetlist
 from lmul.cost.power.zero_delay import Activity
-
-NORMAL_95 = 1.96
-"""Standard errors on either side of a mean that hold 95 % of a normal distribution."""
+from lmul.intervals import NORMAL_95
 
 _FIRST = 1024
 """Cycles that are simulated before the spread between them is believed."""

@@ -19,7 +19,6 @@ from lmul.llm.narrow import (
     log_likelihoods,
     paired,
     scheme_with,
-    student,
 )
 from lmul.llm.products.host import SchemeMatmul, Weights
 from lmul.workloads import smollm2
@@ -99,11 +98,6 @@ def test_errors_of_layers_are_those_of_their_products() -> None:
     assert set(found.rms_percent_of_kinds) == set(smollm2.GGUF_NAMES)
     assert -20 < found.gain_percent < 0 and np.mean(gains) < 1
     assert Products(model, TEXT, "lmul").errors(Width(40)).rms_percent < 1e-4
-
-
-@pytest.mark.parametrize(("freedom", "wanted"), [(7, 2.365), (15, 2.131), (127, 1.979)])
-def test_students_distribution(freedom: int, wanted: float) -> None:
-    assert student(freedom) == pytest.approx(wanted, rel=5e-3)
 
 
 def test_interval_of_runs_holds_the_mean_19_times_in_20() -> None:

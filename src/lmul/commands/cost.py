@@ -120,6 +120,7 @@ def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> No
 
 def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
     from lmul.cost.cells.estimate import estimate
+    from lmul.cost.cells.noise import cost_figures
     from lmul.cost.cells.table import cost_table, path_table
     from lmul.cost.handover.accelergy import accelergy_files, csv_text
     from lmul.cost.handover.opensta import handover_files
@@ -130,7 +131,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
         _measured(design, partial(estimate, design, operands, library, conditions=conditions, cache=cache))
         for design in designs
     ]
-    _show(cost_table(costs), [cost.as_dict() for cost in costs], options)
+    _show(cost_table(costs), cost_figures(costs), options)
     for cost in costs if options.path else []:
         print_whole(path_table(cost))
     files: list[tuple[Path, Mapping[str, str]]] = []
