@@ -64,8 +64,10 @@ def _add_sums(table: Table, found: Sequence[TokenEnergy], end: str = "") -> None
     table.add_row("all", *_energies(found, f"total{end}", end))
     shares = [("", f"{100 * energy.memory_share(end):.1f}") for energy in found]
     table.add_row("memory's share", *(text for pair in shares for text in pair))
-    saved = [("", f"{100 * energy.saved_of(found[-1], end):.1f}") for energy in found[:-1]]
-    table.add_row(f"saved of {found[-1].design.mul}", *(text for pair in saved for text in pair))
+    *others, reference = found
+    if others:
+        saved = [("", f"{100 * energy.saved_of(reference, end):.1f}") for energy in others]
+        table.add_row(f"saved of {reference.design.mul}", *(text for pair in saved for text in pair))
 
 
 def _energies(found: Sequence[TokenEnergy], part: str, end: str = "") -> list[str]:

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+INT16_ADD = "int16 add"
+"""Name of the operation that is interpolated."""
+
 
 @dataclass(frozen=True)
 class EnergyTable:
@@ -43,9 +46,6 @@ class EnergyTable:
         """Give everything as plain values, what is interpolated apart."""
         return asdict(self) | {"interpolated": {INT16_ADD: self.int16_add}}
 
-
-INT16_ADD = "int16 add"
-"""Name of the operation that is interpolated."""
 
 HOROWITZ = EnergyTable(
     node="45 nm",

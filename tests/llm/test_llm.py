@@ -11,6 +11,7 @@ from rich.console import Console
 from lmul.cli import main
 from lmul.cost.cells.measure import Conditions
 from lmul.cost.library.reader import default_library
+from lmul.cost.published.energies import TPUV4I
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.golden import (
@@ -332,11 +333,13 @@ def test_energy_tables_name_the_memory_and_show_a_range_where_there_is_one(memor
     console = Console(width=80)
     with console.capture() as capture:
         console.print(energy_tables([token_pair(memory)]))
+        console.print(energy_tables([token_pair(memory)[:1]]))
     lines = capture.get().splitlines()
     assert max(map(len, lines)) <= 80
     assert memory.text in " ".join(" ".join(lines).split())
     ends = 1 if memory.dram == memory.dram_high else 2
-    assert sum("saved of exact" in line for line in lines) == ends
+    assert sum("saved of" in line for line in lines) == ends
+    assert sum("memory's share" in line for line in lines) == 2 * ends
 
 
 MEMORY = 'sram_pj_per_byte = 1\ndram_pj_per_byte = [30.5, 60]\nsource = "x"\n'
@@ -348,8 +351,12 @@ def test_energies_of_memory_are_read_from_a_file(tmp_path: Path) -> None:
     assert read_memory_energy(path) == MemoryEnergy(1.0, 30.5, 60.0, "x")
     path.write_text(MEMORY.replace("[30.5, 60]", "45"))
     assert read_memory_energy(path) == MemoryEnergy(1.0, 45.0, 45.0, "x")
-    for example in (EXAMPLES / "memory").glob("*.toml"):
-        assert read_memory_energy(example).source
+
+
+def test_the_example_of_a_memory_has_the_figures_of_its_source() -> None:
+    found = read_memory_energy(EXAMPLES / "memory" / "hbm2.toml")
+    assert (found.sram, found.dram, found.dram_high) == (TPUV4I.sram_byte, *TPUV4I.dram_byte)
+    assert TPUV4I.source in found.source
 
 
 @pytest.mark.parametrize(
