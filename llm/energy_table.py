@@ -7,7 +7,6 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from lmul.cost.published.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
 from lmul.llm.token_energy import TokenEnergy
 
 PARTS = {
@@ -15,7 +14,6 @@ PARTS = {
     "elements": "rest of the elements",
     "sram": "SRAM",
     "dram": "DRAM",
-    "total": "all",
 }
 
 
@@ -26,10 +24,10 @@ def energy_tables(machines: Sequence[Sequence[TokenEnergy]]) -> Group:
         machine = found[0].machine
         title = f"One token behind {machine.context:,}, weights read once for {machine.batch:,}"
         parts += [Text(title, style="bold"), _parts(found)]
-    machine = machines[0][0].machine
+    machine, memory = machines[0][0].machine, machines[0][0].memory
     note = (
-        f"{machine.rows} x {machine.cols} elements, measured under operands of each kind, glitches included; "
-        f"SRAM {SRAM_PJ_PER_BYTE:g} pJ and DRAM {DRAM_PJ_PER_BYTE:g} pJ a byte (Horowitz, ISSCC 2014)."
+        f"{machine.rows} x {machine.cols} elements, measured under operands of each kind, glitches included. "
+        f"Memory is assumed: {memory.text}. --memory-energy takes others."
     )
     return Group(*parts, Text(note))
 
@@ -51,11 +49,31 @@ def _parts(found: Sequence[TokenEnergy]) -> Table:
     columns = [column for pair in zip(muls, shares, strict=True) for column in pair]
     table = Table("", *columns, box=SIMPLE_HEAD)
     for part, name in PARTS.items():
-        figures = []
-        for energy in found:
-            figures += [f"{energy.sum(part):,.1f}", f"{100 * energy.sum(part) / energy.sum('total'):.1f}"]
-        table.add_row(name, *figures)
-    reference = found[-1].sum("total")
-    saved = [("", f"{100 * (1 - energy.sum('total') / reference):.1f}") for energy in found[:-1]]
-    table.add_row(f"saved of {found[-1].design.mul}", *(text for pair in saved for text in pair))
+        table.add_row(name, *_energies(found, part))
+    _add_sums(table, found)
+    memory = found[0].memory
+    if memory.dram_high > memory.dram:
+        table.add_section()
+        table.add_row(f"DRAM at {memory.dram_high:g} pJ", *_energies(found, "dram_high", "_high"))
+        _add_sums(table, found, "_high")
     return table
+
+
+def _add_sums(table: Table, found: Sequence[TokenEnergy], end: str = "") -> None:
+    """Add what all takes, with DRAM at one end of its range: memory's share of it, and what is saved."""
+    table.add_row("all", *_energies(found, f"total{end}", end))
+    shares = [("", f"{100 * energy.memory_share(end):.1f}") for energy in found]
+    table.add_row("memory's share", *(text for pair in shares for text in pair))
+    *others, reference = found
+    if others:
+        saved = [("", f"{100 * energy.saved_of(reference, end):.1f}") for energy in others]
+        table.add_row(f"saved of {reference.design.mul}", *(text for pair in saved for text in pair))
+
+
+def _energies(found: Sequence[TokenEnergy], part: str, end: str = "") -> list[str]:
+    """Give a part of each energy in uJ and in % of all."""
+    return [
+        text
+        for energy in found
+        for text in (f"{energy.sum(part):,.1f}", f"{100 * energy.sum(part) / energy.sum(f'total{end}'):.1f}")
+    ]

@@ -1,7 +1,7 @@
 """What one token of a language model costs on generated hardware: products, SRAM and DRAM, by kind of layer.
 
 Products take the energy of a dot-product element measured under operands of that very kind of layer. Memory
-traffic is a model: see `Machine`.
+traffic is a model: see `Machine`. What a byte takes is assumed: see `MemoryEnergy`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ from typing import Any
 from lmul.cost.cells.estimate import estimate, map_blocks, measure_under
 from lmul.cost.cells.measure import Conditions
 from lmul.cost.library.cells import Library
-from lmul.cost.published.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
 from lmul.design import Design
+from lmul.llm.memory_energy import PUBLISHED, MemoryEnergy
 from lmul.terminal.progress import Report
 from lmul.workloads import Operands, default_operands
 from lmul.workloads.capture import LAYERS, cut_tile
@@ -73,6 +73,9 @@ class KindEnergy:
     elements : float
         Of the rest of the elements: alignment, addition, accumulation, registers.
     sram, dram : float
+        DRAM at its low end.
+    dram_high : float
+        DRAM at its high end.
     """
 
     kind: str
@@ -82,11 +85,17 @@ class KindEnergy:
     elements: float
     sram: float
     dram: float
+    dram_high: float
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """All of it, DRAM at its low end."""
         return self.multipliers + self.elements + self.sram + self.dram
+
+    @property
+    def total_high(self) -> float:
+        """All of it, DRAM at its high end."""
+        return self.total - self.dram + self.dram_high
 
 
 @dataclass(frozen=True)
@@ -98,24 +107,46 @@ class TokenEnergy:
     design : Design
         A `dot`, the element of the array.
     machine : Machine
+    memory : MemoryEnergy
     kinds : tuple of KindEnergy
     """
 
     design: Design
     machine: Machine
+    memory: MemoryEnergy
     kinds: tuple[KindEnergy, ...]
 
     def sum(self, part: str) -> float:
-        """Add up one part, or `total`, over all kinds, in uJ."""
+        """Add up one part, `total` or `total_high`, over all kinds, in uJ."""
         return float(sum(getattr(kind, part) for kind in self.kinds))
+
+    def memory_share(self, end: str = "") -> float:
+        """Give what memory takes of all, as a fraction.
+
+        Parameters
+        ----------
+        end : str
+            ``""`` for the low end of DRAM, ``"_high"`` for the high one.
+        """
+        return (self.sum("sram") + self.sum(f"dram{end}")) / self.sum(f"total{end}")
+
+    def saved_of(self, other: "TokenEnergy", end: str = "") -> float:
+        """Give what is saved of another one's energy, as a fraction; `end` as for `memory_share`."""
+        return 1 - self.sum(f"total{end}") / other.sum(f"total{end}")
 
     def as_plain(self) -> dict[str, Any]:
         """Give plain values, for JSON; energies in uJ."""
         return {
             "design": self.design.parameters(),
             "machine": asdict(self.machine),
-            "kinds": [asdict(kind) | {"total": kind.total} for kind in self.kinds],
+            "memory_pj_per_byte": asdict(self.memory),
+            "kinds": [
+                asdict(kind) | {"total": kind.total, "total_high": kind.total_high} for kind in self.kinds
+            ],
             "total": self.sum("total"),
+            "total_high": self.sum("total_high"),
+            "memory_share": self.memory_share(),
+            "memory_share_high": self.memory_share("_high"),
         }
 
 
@@ -216,7 +247,11 @@ def measure_kinds(
 
 
 def token_energy(
-    design: Design, measured: Mapping[str, ElementEnergy], model: Model, machine: Machine
+    design: Design,
+    measured: Mapping[str, ElementEnergy],
+    model: Model,
+    machine: Machine,
+    memory: MemoryEnergy = PUBLISHED,
 ) -> TokenEnergy:
     """Add up the energy of one token.
 
@@ -227,6 +262,8 @@ def token_energy(
         Of `measure_kinds`.
     model : Model
     machine : Machine
+    memory : MemoryEnergy, optional
+        By default what is published for 45 nm.
     """
     kinds = []
     for kind, products in products_per_token(model, machine.context).items():
@@ -242,8 +279,9 @@ def token_energy(
                 fj_per_product=element.fj_per_product,
                 multipliers=elements * element.multipliers,
                 elements=elements * (1 - element.multipliers),
-                sram=products * (1 / machine.rows + 1 / machine.cols) * SRAM_PJ_PER_BYTE * 1e-6,
-                dram=from_dram * DRAM_PJ_PER_BYTE * 1e-6,
+                sram=products * (1 / machine.rows + 1 / machine.cols) * memory.sram * 1e-6,
+                dram=from_dram * memory.dram * 1e-6,
+                dram_high=from_dram * memory.dram_high * 1e-6,
             )
         )
-    return TokenEnergy(design, machine, tuple(kinds))
+    return TokenEnergy(design, machine, memory, tuple(kinds))

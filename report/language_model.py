@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from lmul.errors import UserError
 from lmul.host.files import read_input
+from lmul.llm.memory_energy import MemoryEnergy
 
 RECORDED = Path(__file__).parent / "recorded"
 """Results of `make accuracy` that come with this package."""
@@ -98,12 +99,17 @@ def _is_energy(row: Any) -> bool:
     """Tell whether this is a row of `lmul llm --energy --json`."""
     parts = ("kind", "products", "multipliers", "elements", "sram", "dram", "total")
     return (
-        _has(row, "design", "machine", "kinds")
+        _has(row, "design", "machine", "memory_pj_per_byte", "kinds", "total", "total_high")
         and _has(row["design"], "mul")
         and _has(row["machine"], "batch")
+        and _is_memory(row["memory_pj_per_byte"])
         and isinstance(row["kinds"], list)
         and all(_has(kind, *parts) for kind in row["kinds"])
     )
+
+
+def _is_memory(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {field.name for field in fields(MemoryEnergy)}
 
 
 def _has(value: Any, *names: str) -> bool:

@@ -14,8 +14,8 @@ from lmul.cost.cells.measure import DEFAULT_CONDITIONS, measure_all
 from lmul.cost.library.cells import Library
 from lmul.cost.mapping.mapper import map_design
 from lmul.cost.mapping.scripts import QUICK_SCRIPTS
-from lmul.cost.published.claims import DOT, PRODUCT, Saving
-from lmul.cost.published.horowitz import PROVENANCE, TABLE, VOLTAGE
+from lmul.cost.published.claims import FP32_DOT, FP32_PRODUCT, Saving
+from lmul.cost.published.energies import TABLES, VOLTAGE
 
 METHOD = "glitches included, no wires; leakage over one critical delay"
 
@@ -51,8 +51,8 @@ class Calibrated:
     figures : Figures
     table_pj : float or None
         Energy in Horowitz's table, in pJ.
-    provenance : str
-        Where that is from, a key of `PROVENANCE`.
+    table_7nm_pj : float or None
+        Energy in the table of 7 nm, in pJ.
     accumulator : str
         Name of its accumulator alone, empty where there is none.
     """
@@ -60,7 +60,7 @@ class Calibrated:
     detail: str
     figures: Figures
     table_pj: float | None = None
-    provenance: str = ""
+    table_7nm_pj: float | None = None
     accumulator: str = ""
 
     @property
@@ -117,10 +117,10 @@ class Calibration:
             "seed": SEED,
             "cycles": CYCLES,
             "streams": STREAMS,
-            "provenance": PROVENANCE,
+            "sources": {table.node: table.source for table in TABLES},
             "operations": operations,
             "accumulations": accumulations,
-            "paper_savings": {row.what: row.share for row in paper_savings(self)},
+            "paper_savings": {row.replacement.what: row.share for row in paper_savings(self)},
         }
 
 
@@ -159,19 +159,13 @@ def calibrate(
 def paper_savings(calibration: Calibration) -> tuple[Saving, ...]:
     """Work out the paper's savings for fp32 operands with our figures in place of the table's."""
     pj = {name: found.figures.energy_fj / 1e3 for name, found in calibration.operations.items()}
-    add, mul, fp32 = pj["int32 add"], pj["fp32 mul"], pj["fp32 add"]
-    return (
-        Saving("fp32", PRODUCT, "", "", (add,), (mul,)),
-        Saving("fp32", DOT, "fp32 sum", "", (add, fp32), (mul, fp32)),
-    )
+    return FP32_PRODUCT.saving(pj), FP32_DOT.saving(pj)
 
 
 def _calibrated(circuit: Circuit, library: Library, cache: Path | None) -> Calibrated:
     figures = measure_circuit(circuit, library, cache)
-    entry = TABLE.get(circuit.name)
-    if entry is None:
-        return Calibrated(circuit.detail, figures, accumulator=circuit.accumulator)
-    return Calibrated(circuit.detail, figures, entry.picojoules, entry.provenance)
+    old, new = (table.operations.get(circuit.name) for table in TABLES)
+    return Calibrated(circuit.detail, figures, old, new, circuit.accumulator)
 
 
 def measure_circuit(circuit: Circuit, library: Library, cache: Path | None = None) -> Figures:

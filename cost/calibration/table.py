@@ -9,7 +9,7 @@ from rich.text import Text
 
 from lmul.cost.calibration.calibrate import METHOD, Calibrated, Calibration, paper_savings
 from lmul.cost.calibration.circuits import SEED, STREAMS
-from lmul.cost.published.horowitz import MEMORY, VOLTAGE
+from lmul.cost.published.energies import HOROWITZ, TABLES, TPUV4I, VOLTAGE
 
 FACTOR = """\
 Of every ratio {supply} is the supply. The rest has several causes
@@ -50,13 +50,15 @@ def calibration_table(calibration: Calibration) -> Group:
 def _operations(calibration: Calibration) -> Table:
     table = Table(
         Column("operation", no_wrap=True),
-        *_right("um2", "ps", "ours, pJ", "no glitches", "table, pJ", "ratio"),
+        *_right(
+            "um2", "ps", "ours, pJ", "no glitches", f"{HOROWITZ.node}, pJ", "ratio", f"{TPUV4I.node}, pJ"
+        ),
         box=SIMPLE_HEAD,
     )
     for name, found in calibration.operations.items():
-        mark = "*" if found.provenance == MEMORY else ""
         quiet = f"{found.figures.zero_delay_fj / 1e3:.3g}"
-        table.add_row(name, *_figures(found), quiet, f"{found.table_pj:g}{mark}", f"{found.ratio:.2f}")
+        published = f"{found.table_pj:g}", f"{found.ratio:.2f}", f"{found.table_7nm_pj:g}"
+        table.add_row(name, *_figures(found), quiet, *published)
     return table
 
 
@@ -87,10 +89,14 @@ def _explanation(calibration: Calibration) -> str:
     lowest, highest = (choose(ratios, key=lambda name: ratios[name]) for choose in (min, max))
     low, high = (f"{ratios[name]:.2f}" for name in (lowest, highest))
     supply = f"({calibration.voltage:g} / {VOLTAGE:g})^2 = {calibration.voltage_factor:.2f}"
-    savings = (f"{row.what} {row.arithmetic} = {100 * row.share:.1f} %" for row in paper_savings(calibration))
+    savings = (
+        f"{row.replacement.what} {row.arithmetic} = {100 * row.share:.1f} %"
+        for row in paper_savings(calibration)
+    )
     return "\n".join(
         [
-            "* from memory, no source at hand.",
+            *(f"{table.node}: {table.source}." for table in TABLES),
+            f"Ratio: ours over that of {HOROWITZ.node}.",
             FACTOR.format(supply=supply),
             VERDICT.format(low=low, lowest=lowest, high=high, highest=highest),
             f"What L-Mul saves by the paper's arithmetic, with our figures: {'; '.join(savings)}.",

@@ -6,10 +6,12 @@ library is needed. What it leaves out: complex gates, drive strengths, loads, wi
 
 Transistors: a NAND or NOR has 4 and an inverter 2, so an AND or OR has 6. An XOR is a NOR and an
 and-or-invert gate, an XNOR a NAND and an or-and-invert gate: 4 + 6. A half adder is an XNOR whose NAND also
-makes the carry, and two inverters: 10 + 4. A full adder is the mirror adder, 24 and two inverters (Weste and
-Harris, CMOS VLSI Design; from memory). A flip-flop is two latches of a transmission gate, an inverter and a
-clocked inverter, 2 x 8, and four inverters for data, output and the two clock phases. With an asynchronous
-reset, which designs with `--reset async` have, one inverter of each latch is a NAND: 4 more.
+makes the carry, and two inverters: 10 + 4. A full adder is a mirror adder, two gates whose upper and lower
+halves are alike: the inverted carry, (A B + C (A + B))', has 5 transistors a half, the inverted sum,
+(A B C + CO' (A + B + C))', 7; with an inverter behind either, 10 + 14 + 4. A flip-flop is two latches of a
+transmission gate (2), an inverter (2) and a clocked inverter (4), and four inverters for data, output and the
+two clock phases: 16 + 8. With an asynchronous reset, which designs with `--reset async` have, one inverter of
+each latch is a NAND: 4 more.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,14 +1,14 @@
-"""The paper's claims about cost, recomputed from its counting rule and from Horowitz's table of energies.
+"""The paper's claims about cost, recomputed from its counting rule and from published energies.
 
 A count is reproduced if it comes out exactly. Savings are published as round figures: one is reproduced for
-operands with which the table gives as much, or at most two points of a hundred less.
+operands with which a table of energies gives as much, or at most two points of a hundred less.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lmul.cost.published.horowitz import PROVENANCE, TABLE
+from lmul.cost.published.energies import INT16_ADD, TABLES, EnergyTable
 from lmul.cost.published.paper import PUBLISHED, RULES, Rule, lmul_terms, multiplier_terms
 from lmul.golden import E4M3, E5M2, FORMATS, FP16, Format
 
@@ -34,23 +34,19 @@ PUBLISHED_SAVINGS = {PRODUCT: 0.95, DOT: 0.80}
 RULED_FORMATS = ("e4m3", "e5m2", "bf16", "fp16", "fp32")
 """Formats for which the rules are compared."""
 
-_INT8_ADD, _INT32_ADD = TABLE["int8 add"].picojoules, TABLE["int32 add"].picojoules
-INT16_ADD = _INT8_ADD + (_INT32_ADD - _INT8_ADD) * (16 - 8) / (32 - 8)
-"""In pJ: not in the table, but on the line through its additions of 8 and 32 bits."""
-
 NOTES = (
-    "int16 add is not in the table: interpolated, linear in the width, between int8 and int32.",
-    "bf16 is not in the table. At least: an int8 mul in its place, which has the significands' 8 x 8 bits "
-    "and no exponent. At most: an fp16 mul, with 11 x 11 bits.",
-    "fp8 is not in the table. At most: an int8 mul, 8 x 8 bits for 4 x 4 or 3 x 3, and an int8 add for the "
-    "exponent. How much less an fp8 multiplier takes, the table cannot say.",
+    "* int16 add is an interpolation, in no table: linear in the width, between int8 and int32.",
+    "bf16 is not in the table of 45 nm. At least: an int8 mul in its place, which has the significands' "
+    "8 x 8 bits and no exponent. At most: an fp16 mul, with 11 x 11 bits.",
+    "fp8 is in neither table. At most: an int8 mul, 8 x 8 bits for 4 x 4 or 3 x 3, and an int8 add for the "
+    "exponent. How much less an fp8 multiplier takes, the tables cannot say.",
     "Two additions: the fields, then the constant, as the paper counts them in its gates.",
 )
 
 
 @dataclass(frozen=True)
-class Saving:
-    """Energy that L-Mul saves, by the table.
+class Replacement:
+    """What L-Mul puts in the place of a multiplication.
 
     Parameters
     ----------
@@ -60,15 +56,36 @@ class Saving:
     detail : str
         What is added to, or else special.
     bound : str
-        ``"at least"`` or ``"at most"`` where other operations stand in; empty otherwise.
-    lmul, multiplier : tuple of float
-        Energies of the operations of either, in pJ.
+        Of the saving, ``"at least"`` or ``"at most"`` where other operations stand in; empty otherwise.
+    lmul, multiplier : tuple of str
+        Operations of either.
     """
 
     operands: str
     what: str
     detail: str
     bound: str
+    lmul: tuple[str, ...]
+    multiplier: tuple[str, ...]
+
+    def saving(self, picojoules: Mapping[str, float]) -> "Saving":
+        """Work out what is saved, from the energies of operations in pJ."""
+        lmul, multiplier = (tuple(picojoules[name] for name in of) for of in (self.lmul, self.multiplier))
+        return Saving(self, lmul, multiplier)
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Energy that L-Mul saves.
+
+    Parameters
+    ----------
+    replacement : Replacement
+    lmul, multiplier : tuple of float
+        Energies of its operations, in pJ.
+    """
+
+    replacement: Replacement
     lmul: tuple[float, ...]
     multiplier: tuple[float, ...]
 
@@ -80,7 +97,43 @@ class Saving:
     @property
     def arithmetic(self) -> str:
         """The same as a Python expression."""
-        return f"1 - {_sum(self.lmul)} / {_sum(self.multiplier)}"
+        lmul, multiplier = ([f"{energy:.3g}" for energy in of] for of in (self.lmul, self.multiplier))
+        return f"1 - {_sum(lmul)} / {_sum(multiplier)}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything as plain values."""
+        figures = {"lmul_pj": self.lmul, "multiplier_pj": self.multiplier}
+        return asdict(self.replacement) | figures | {"arithmetic": self.arithmetic, "share": self.share}
+
+
+def _dot(operands: str, sum_: str, bound: str, lmul: str, *multiplier: str) -> Replacement:
+    """Add a product to a sum, on both sides."""
+    add = f"{sum_} add"
+    return Replacement(operands, DOT, f"{sum_} sum", bound, (lmul, add), (*multiplier, add))
+
+
+FP32_PRODUCT = Replacement("fp32", PRODUCT, "", "", ("int32 add",), ("fp32 mul",))
+FP32_DOT = _dot("fp32", "fp32", "", "int32 add", "fp32 mul")
+"""What the paper's 95 % and 80 % come from."""
+
+REPLACEMENTS = (
+    FP32_PRODUCT,
+    Replacement("fp32", PRODUCT, "two additions", "", ("int32 add", "int32 add"), ("fp32 mul",)),
+    FP32_DOT,
+    Replacement("fp16", PRODUCT, "", "", (INT16_ADD,), ("fp16 mul",)),
+    _dot("fp16", "fp16", "", INT16_ADD, "fp16 mul"),
+    _dot("fp16", "fp32", "", INT16_ADD, "fp16 mul"),
+    Replacement("bf16", PRODUCT, "", "at least", (INT16_ADD,), ("int8 mul",)),
+    Replacement("bf16", PRODUCT, "", "", (INT16_ADD,), ("bf16 mul",)),
+    Replacement("bf16", PRODUCT, "", "at most", (INT16_ADD,), ("fp16 mul",)),
+    _dot("bf16", "fp32", "at least", INT16_ADD, "int8 mul"),
+    _dot("bf16", "fp32", "", INT16_ADD, "bf16 mul"),
+    _dot("bf16", "fp32", "at most", INT16_ADD, "fp16 mul"),
+    Replacement("fp8", PRODUCT, "", "at most", ("int8 add",), ("int8 mul", "int8 add")),
+    _dot("fp8", "int32", "at most", "int8 add", "int8 mul", "int8 add"),
+    _dot("fp8", "fp32", "at most", "int8 add", "int8 mul", "int8 add"),
+)
+"""What is worked out, by operands."""
 
 
 @dataclass(frozen=True)
@@ -115,15 +168,15 @@ class PaperClaims:
         Numbers of gates.
     statements : tuple of PaperClaim
         Claims in words.
-    savings : tuple of Saving
-        Of energy, for operands that the paper speaks of and for others.
+    savings : dict of str to tuple of Saving
+        Of energy, for operands that the paper speaks of and for others, by the node of `TABLES`.
     gates : dict of str to dict of str to tuple of int
         Gates of a multiplier and of an L-Mul, by format and rule.
     """
 
     totals: tuple[PaperClaim, ...]
     statements: tuple[PaperClaim, ...]
-    savings: tuple[Saving, ...]
+    savings: dict[str, tuple[Saving, ...]]
     gates: dict[str, dict[str, tuple[int, int]]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -131,30 +184,27 @@ class PaperClaims:
         return {
             "totals": [asdict(claim) for claim in self.totals],
             "statements": [asdict(claim) for claim in self.statements],
-            "savings": [
-                asdict(saving) | {"arithmetic": saving.arithmetic, "share": saving.share}
-                for saving in self.savings
-            ],
+            "savings": {node: [saving.as_dict() for saving in found] for node, found in self.savings.items()},
             "gates": {
                 name: {rule: {"exact": exact, "lmul": lmul} for rule, (exact, lmul) in rules.items()}
                 for name, rules in self.gates.items()
             },
-            "table_pj": {name: asdict(entry) for name, entry in TABLE.items()},
-            "provenance": PROVENANCE,
+            "tables_pj": {table.node: table.as_dict() for table in TABLES},
             "notes": NOTES,
         }
 
 
 def paper_claims() -> PaperClaims:
     """Recompute the paper's claims about gates and energy."""
-    found = tuple(savings())
     gates = {name: {rule.name: gate_counts(FORMATS[name], rule) for rule in RULES} for name in RULED_FORMATS}
-    statements = (
-        _fewer_gates(),
-        _saving_claim("L-Mul saves 95 % of the energy of element-wise products", PRODUCT, found),
-        _saving_claim("L-Mul saves 80 % of the energy of dot products", DOT, found),
-    )
-    return PaperClaims(tuple(_totals()), statements, found, gates)
+    found = {table.node: tuple(savings(table)) for table in TABLES}
+    return PaperClaims(tuple(_totals()), (_fewer_gates(), *saving_claims()), found, gates)
+
+
+def saving_claims() -> tuple[PaperClaim, ...]:
+    """Recompute what the paper claims to save, from each table of published energies."""
+    kinds = {PRODUCT: "element-wise products", DOT: "dot products"}
+    return tuple(_saving_claim(whose, kind, table) for kind, whose in kinds.items() for table in TABLES)
 
 
 def gate_counts(format_: Format, rule: Rule) -> tuple[int, int]:
@@ -165,23 +215,12 @@ def gate_counts(format_: Format, rule: Rule) -> tuple[int, int]:
     return exact, lmul
 
 
-def savings() -> Iterator[Saving]:
-    """Work out what L-Mul saves, by operands and what they are used for."""
-    pj = {name: entry.picojoules for name, entry in TABLE.items()}
-    fp32, fp16, add16, add32 = pj["fp32 add"], pj["fp16 add"], INT16_ADD, pj["int32 add"]
-    mul32, mul16, mul8, add8 = pj["fp32 mul"], pj["fp16 mul"], pj["int8 mul"], pj["int8 add"]
-    yield Saving("fp32", PRODUCT, "", "", (add32,), (mul32,))
-    yield Saving("fp32", PRODUCT, "two additions", "", (add32, add32), (mul32,))
-    yield Saving("fp32", DOT, "fp32 sum", "", (add32, fp32), (mul32, fp32))
-    yield Saving("fp16", PRODUCT, "", "", (add16,), (mul16,))
-    yield Saving("fp16", DOT, "fp16 sum", "", (add16, fp16), (mul16, fp16))
-    yield Saving("fp16", DOT, "fp32 sum", "", (add16, fp32), (mul16, fp32))
-    for bound, mul in (("at least", mul8), ("at most", mul16)):
-        yield Saving("bf16", PRODUCT, "", bound, (add16,), (mul,))
-        yield Saving("bf16", DOT, "fp32 sum", bound, (add16, fp32), (mul, fp32))
-    yield Saving("fp8", PRODUCT, "", "at most", (add8,), (mul8, add8))
-    yield Saving("fp8", DOT, "int32 sum", "at most", (add8, add32), (mul8, add8, add32))
-    yield Saving("fp8", DOT, "fp32 sum", "at most", (add8, fp32), (mul8, add8, fp32))
+def savings(table: EnergyTable) -> Iterator[Saving]:
+    """Work out what L-Mul saves by a table, wherever it has the operations."""
+    picojoules = {**table.operations, INT16_ADD: table.int16_add}
+    for replacement in REPLACEMENTS:
+        if picojoules.keys() >= {*replacement.lmul, *replacement.multiplier}:
+            yield replacement.saving(picojoules)
 
 
 def _totals() -> Iterator[PaperClaim]:
@@ -210,35 +249,38 @@ def _fewer_gates() -> PaperClaim:
     )
 
 
-def _saving_claim(what: str, kind: str, found: tuple[Saving, ...]) -> PaperClaim:
-    """Say for which operands the table gives what is published."""
+def _saving_claim(whose: str, kind: str, table: EnergyTable) -> PaperClaim:
+    """Say for which operands a table gives what is published."""
     published = PUBLISHED_SAVINGS[kind]
-    rows = [saving for saving in found if saving.what == kind]
-    operands = list(dict.fromkeys(saving.operands for saving in rows))
-    by_operands = {name: [row for row in rows if row.operands == name] for name in operands}
+    by_operands: dict[str, list[Saving]] = {}
+    for row in savings(table):
+        if row.replacement.what == kind:
+            by_operands.setdefault(row.replacement.operands, []).append(row)
     holds = [name for name, group in by_operands.items() if any(_reaches(row, published) for row in group)]
     texts = [f"{name}: {', '.join(map(_saving_text, group))}" for name, group in by_operands.items()]
+    first = next(iter(by_operands.values()))[0]
     return PaperClaim(
-        what,
+        f"L-Mul saves {_percent(published, 0)} of the energy of {whose}; at {table.node}",
         _percent(published, 0),
-        rows[0].arithmetic,
+        first.arithmetic,
         "; ".join(texts),
-        f"{REPRODUCED} for {' and '.join(holds)} only" if holds else NOT_REPRODUCED,
+        f"{REPRODUCED} for {', '.join(holds)} only" if holds else NOT_REPRODUCED,
     )
 
 
 def _reaches(saving: Saving, published: float) -> bool:
     """Tell whether a saving is as large as published, whatever stands in."""
-    return saving.bound != "at most" and saving.share >= published - POINTS
+    return saving.replacement.bound != "at most" and saving.share >= published - POINTS
 
 
 def _saving_text(saving: Saving) -> str:
-    return " ".join(filter(None, (saving.detail, saving.bound, _percent(saving.share))))
+    replacement = saving.replacement
+    return " ".join(filter(None, (replacement.detail, replacement.bound, _percent(saving.share))))
 
 
-def _sum(energies: tuple[float, ...]) -> str:
-    text = " + ".join(f"{energy:.3g}" for energy in energies)
-    return f"({text})" if len(energies) > 1 else text
+def _sum(terms: Sequence[str]) -> str:
+    text = " + ".join(terms)
+    return f"({text})" if len(terms) > 1 else text
 
 
 def _percent(fraction: float, decimals: int = 1) -> str:

@@ -1,14 +1,14 @@
 """The estimate *paper* for people: tables that fit 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from lmul.cost.published.claims import NOTES, PaperClaim, PaperClaims, Saving
-from lmul.cost.published.horowitz import MEMORY, TABLE, VOLTAGE
+from lmul.cost.published.claims import DOT, NOTES, REPLACEMENTS, PaperClaim, PaperClaims, Replacement
+from lmul.cost.published.energies import INT16_ADD, TABLES
 from lmul.cost.published.paper import RULES, PaperCost
 
 SOURCE = "Luo and Sun, arXiv 2410.00907: full adder 11 gates, half adder 5, XOR 4, NAND, AND, OR 1."
@@ -42,7 +42,6 @@ def paper_table(costs: Sequence[PaperCost]) -> Group:
 
 def paper_claims_table(claims: PaperClaims) -> Group:
     """Lay out what the paper claims of gates and energy beside what was recomputed."""
-    memory = ", ".join(name for name, entry in TABLE.items() if entry.provenance == MEMORY)
     return Group(
         _heading("What the paper claims of cost"),
         _statements(claims.statements),
@@ -52,12 +51,13 @@ def paper_claims_table(claims: PaperClaims) -> Group:
         _formats(claims),
         Text(_rules_note()),
         Text(),
-        _heading("Energy that L-Mul saves by Horowitz's table"),
-        _savings(claims.savings),
-        Text(
-            f"pJ, 45 nm, {VOLTAGE:g} V, ISSCC 2014. From memory, not seen at a source: {memory}.\n"
-            + "\n".join(NOTES)
-        ),
+        _heading("Energy of an operation, pJ"),
+        _energies(),
+        Text(_energies_note()),
+        Text(),
+        _heading("Energy that L-Mul saves by these figures, in %"),
+        _savings(claims),
+        Text("\n".join(NOTES)),
         Text(),
         Text(f"{SOURCE} {LIMITS}"),
     )
@@ -114,14 +114,51 @@ def _formats(claims: PaperClaims) -> Table:
     return table
 
 
-def _savings(savings: Sequence[Saving]) -> Table:
-    saves = Column("saves", justify="right", no_wrap=True)
-    table = Table("operands", "what", "arithmetic", saves, box=SIMPLE_HEAD, pad_edge=False)
-    for saving in savings:
-        what = ", ".join(filter(None, (saving.what, saving.detail)))
-        share = f"{saving.bound} {100 * saving.share:.1f} %".strip()
-        table.add_row(saving.operands, what, saving.arithmetic, share)
+def _energies() -> Table:
+    """Lay out the published energies side by side, and what is interpolated between them."""
+    table = Table("operation", *_nodes(), box=SIMPLE_HEAD, pad_edge=False)
+    for name in dict.fromkeys(name for source in TABLES for name in source.operations):
+        found = (source.operations.get(name) for source in TABLES)
+        table.add_row(name, *("" if energy is None else f"{energy:g}" for energy in found))
+    table.add_row(f"{INT16_ADD}*, interpolated", *(f"{source.int16_add:.2g}" for source in TABLES))
     return table
+
+
+def _energies_note() -> str:
+    return "\n".join(f"{source.node}: {source.source}." for source in TABLES)
+
+
+def _savings(claims: PaperClaims) -> Table:
+    what = Column("what", no_wrap=True)
+    table = Table(
+        "", what, "operations", "", *_nodes(), box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    for row in savings_rows(claims):
+        table.add_row(*row)
+    return table
+
+
+def savings_rows(claims: PaperClaims) -> Iterator[tuple[str, ...]]:
+    """Give operands, what, operations, bound, and what is saved at each node in %, as people read them."""
+    shares = {
+        node: {saving.replacement: saving.share for saving in found} for node, found in claims.savings.items()
+    }
+    for row in REPLACEMENTS:
+        what = ", ".join(filter(None, (row.what, row.detail)))
+        found = (shares[source.node].get(row) for source in TABLES)
+        cells = ("" if share is None else f"{100 * share:.1f}" for share in found)
+        yield row.operands, what, _exchanged(row), row.bound, *cells
+
+
+def _exchanged(row: Replacement) -> str:
+    """Name what is put in whose place, without the sum that both have; a star is an interpolation."""
+    both = -1 if row.what == DOT else None
+    names = " for ".join(" + ".join(names[:both]) for names in (row.lmul, row.multiplier))
+    return names.replace(INT16_ADD, f"{INT16_ADD}*")
+
+
+def _nodes() -> Sequence[Column]:
+    return [Column(source.node, justify="right", no_wrap=True) for source in TABLES]
 
 
 def _heading(text: str) -> Text:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lmul.llm.memory_energy import MemoryEnergy
 from lmul.llm.suites import FULL_PRECISION_IS
 from lmul.metrics import METRICS
 from lmul.report.contents import Contents
@@ -138,7 +139,7 @@ def _model(contents: Contents) -> Section:
         _accuracies("accuracy", "Perplexity and next token", contents.model.accuracy),
         _accuracies("bias", "Mending the mean error", contents.model.bias),
         _accuracies("questions", "160 questions with four choices", contents.model.questions),
-        _token(contents),
+        token_table(contents),
     ]
     charts = [chart for chart in (model_chart(contents), token_chart(contents)) if chart.values]
     return Section("model", "Accuracy of a language model", [text], charts, tables)
@@ -241,12 +242,18 @@ def _accuracies(name: str, title: str, found: Sequence[Mapping[str, Any]]) -> Ta
     )
 
 
-def _token(contents: Contents) -> Table:
+def token_table(contents: Contents) -> Table:
+    """Lay out what a token takes, and what memory is assumed to take."""
     headings = ("multiplier", "tokens a weight", "multipliers, uJ", "rest of the elements, uJ", "SRAM, uJ")
     rows = []
     for found in contents.model.energy:
         sums = [
             sum(kind[part] for kind in found["kinds"]) for part in ("multipliers", "elements", "sram", "dram")
         ]
-        rows.append((found["design"]["mul"], found["machine"]["batch"], *sums, found["total"]))
-    return Table("token", "Energy of one token", (*headings, "DRAM, uJ", "all, uJ"), rows)
+        totals = found["total"], found["total_high"]
+        rows.append((found["design"]["mul"], found["machine"]["batch"], *sums, *totals))
+    memories = (MemoryEnergy(**found["memory_pj_per_byte"]).text for found in contents.model.energy)
+    assumed = "; ".join(dict.fromkeys(memories))
+    note = f"Memory is assumed: {assumed}. DRAM is at its low end but in the last column." if assumed else ""
+    more = "DRAM, uJ", "all, uJ", "all with DRAM at its high end, uJ"
+    return Table("token", "Energy of one token", (*headings, *more), rows, note)

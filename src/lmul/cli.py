@@ -391,6 +391,7 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
     )
     add("--batch", type=int, metavar="N", help="tokens that share the weights read; default: 1 and 256")
     add("--context", type=int, default=512, metavar="N", help="tokens that one attends to; default: 512")
+    add("--memory-energy", type=Path, metavar="FILE.toml", help="pJ a byte of SRAM, DRAM; default: 45 nm's")
     add("--questions", action="store_true", help="have 160 questions with four choices answered too")
     add("--build", type=folder, default="build", metavar="DIR", help="where finished readings are kept")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")

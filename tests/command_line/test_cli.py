@@ -75,6 +75,7 @@ IGNORED = [
     ("llm --compare lmul", ["--compare", "--energy"]),
     ("llm --batch 2", ["--batch", "--energy"]),
     ("llm --context 2", ["--context", "--energy"]),
+    ("llm --memory-energy x.toml", ["--memory-energy", "--energy"]),
     ("continue x --build b", ["--build", "--array"]),
     ("explore x.toml --scheduler tcp://host:8786 --jobs 2", ["--jobs", "--scheduler"]),
     ("sim mul --seed 2", ["--seed", "--stress"]),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from lmul.cli import main
 from lmul.cost.cells.measure import Conditions
 from lmul.cost.library.reader import default_library
-from lmul.cost.published.horowitz import DRAM_PJ_PER_BYTE, SRAM_PJ_PER_BYTE
+from lmul.cost.published.energies import TPUV4I
 from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.golden import (
@@ -23,6 +24,7 @@ from lmul.golden import (
     quantise_factor,
 )
 from lmul.llm.accuracy import Accuracy, measure_arithmetics
+from lmul.llm.energy_table import energy_tables
 from lmul.llm.evaluation import (
     WINDOW,
     Interval,
@@ -36,6 +38,7 @@ from lmul.llm.evaluation import (
     right_answers,
 )
 from lmul.llm.generation import continuations
+from lmul.llm.memory_energy import PUBLISHED, MemoryEnergy, read_memory_energy
 from lmul.llm.products.array import ArrayMatmul
 from lmul.llm.products.host import SchemeMatmul, Weights
 from lmul.llm.scheme import SCOPES, Scheme, parse_scheme
@@ -43,6 +46,7 @@ from lmul.llm.suites import SUITES
 from lmul.llm.token_energy import (
     ElementEnergy,
     Machine,
+    TokenEnergy,
     captured_operands,
     measure_kinds,
     products_per_token,
@@ -51,6 +55,7 @@ from lmul.llm.token_energy import (
 from lmul.workloads import default_operands, smollm2
 from lmul.workloads.texts import Question, passage
 from tests.support.llm import needs_llm, scheme_of, tiny_model
+from tests.support.paths import EXAMPLES
 
 SCHEMES = [
     "lmul,e4m3,attention",
@@ -282,23 +287,99 @@ def test_products_of_a_model_go_through_the_simulated_array(tmp_path: Path) -> N
 
 def test_energy_of_a_token_is_that_of_its_products_and_bytes() -> None:
     model, design = tiny_model(), make_design("dot", lanes=2)
-    machine = Machine(rows=4, cols=2, batch=10, context=7)
+    machine, memory = Machine(rows=4, cols=2, batch=10, context=7), MemoryEnergy(2.0, 100.0, 300.0, "made up")
     counts = products_per_token(model, 7)
     assert counts["q_proj"] == 2 * 24 * 24
     assert counts["k_proj"] == 2 * 24 * 8
     assert counts["qk"] == counts["pv"] == 2 * 24 * 7
     assert counts["lm_head"] == 256 * 24
     measured = {kind: ElementEnergy(800.0, 0.25) for kind in counts}
-    energy = token_energy(design, measured, model, machine)
+    energy = token_energy(design, measured, model, machine, memory)
     products = sum(counts.values())
     assert energy.sum("multipliers") == pytest.approx(products * 200e-9)
     assert energy.sum("elements") == pytest.approx(products * 600e-9)
-    assert energy.sum("sram") == pytest.approx(products * 0.75 * SRAM_PJ_PER_BYTE * 1e-6)
+    assert energy.sum("sram") == pytest.approx(products * 0.75 * 2.0 * 1e-6)
     weights = products - counts["qk"] - counts["pv"]
     keys_and_values = 2 * 2 * 8 * 7
-    assert energy.sum("dram") == pytest.approx((weights / 10 + keys_and_values) * DRAM_PJ_PER_BYTE * 1e-6)
+    assert energy.sum("dram") == pytest.approx((weights / 10 + keys_and_values) * 100.0 * 1e-6)
+    assert energy.sum("dram_high") == pytest.approx(3 * energy.sum("dram"))
     parts = ("multipliers", "elements", "sram", "dram")
     assert energy.sum("total") == pytest.approx(sum(energy.sum(part) for part in parts))
+    assert energy.sum("total_high") == pytest.approx(energy.sum("total") + 2 * energy.sum("dram"))
+
+
+def token_pair(memory: MemoryEnergy) -> list[TokenEnergy]:
+    """Give the energy of a token on two designs, of which the first takes three quarters of the second."""
+    model, machine = tiny_model(), Machine(context=7)
+    counts = products_per_token(model, 7)
+    return [
+        token_energy(make_design("dot", mul=mul), dict.fromkeys(counts, each), model, machine, memory)
+        for mul, each in (("lmul", ElementEnergy(600.0, 0.1)), ("exact", ElementEnergy(800.0, 0.2)))
+    ]
+
+
+def test_dearer_memory_takes_more_of_a_token_and_leaves_less_to_save() -> None:
+    ours, exact = token_pair(PUBLISHED)
+    elements = ours.sum("multipliers") + ours.sum("elements")
+    assert ours.memory_share() == pytest.approx(1 - elements / ours.sum("total"))
+    assert ours.memory_share() < ours.memory_share("_high") < 1
+    assert ours.saved_of(exact) > ours.saved_of(exact, "_high") > 0
+    free, of_free = token_pair(MemoryEnergy(0.0, 0.0, 0.0, "none"))
+    assert (free.memory_share(), free.saved_of(of_free)) == (0, pytest.approx(0.25))
+
+
+@pytest.mark.parametrize("memory", [PUBLISHED, MemoryEnergy(1.0, 30.0, 30.0, "a data sheet")])
+def test_energy_tables_name_the_memory_and_show_a_range_where_there_is_one(memory: MemoryEnergy) -> None:
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(energy_tables([token_pair(memory)]))
+        console.print(energy_tables([token_pair(memory)[:1]]))
+    lines = capture.get().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert memory.text in " ".join(" ".join(lines).split())
+    ends = 1 if memory.dram == memory.dram_high else 2
+    assert sum("saved of" in line for line in lines) == ends
+    assert sum("memory's share" in line for line in lines) == 2 * ends
+
+
+MEMORY = 'sram_pj_per_byte = 1\ndram_pj_per_byte = [30.5, 60]\nsource = "x"\n'
+
+
+def test_energies_of_memory_are_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "memory.toml"
+    path.write_text(MEMORY)
+    assert read_memory_energy(path) == MemoryEnergy(1.0, 30.5, 60.0, "x")
+    path.write_text(MEMORY.replace("[30.5, 60]", "45"))
+    assert read_memory_energy(path) == MemoryEnergy(1.0, 45.0, 45.0, "x")
+
+
+def test_the_example_of_a_memory_has_the_figures_of_its_source() -> None:
+    found = read_memory_energy(EXAMPLES / "memory" / "hbm2.toml")
+    assert (found.sram, found.dram, found.dram_high) == (TPUV4I.sram_byte, *TPUV4I.dram_byte)
+    assert TPUV4I.source in found.source
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("sram_pj_per_byte = 1", "", "sram_pj_per_byte is missing"),
+        ("sram_pj_per_byte = 1", 'sram_pj_per_byte = "1"', "sram_pj_per_byte must be a number"),
+        ("sram_pj_per_byte = 1", "sram_pj_per_byte = nan", "sram_pj_per_byte must be a number"),
+        ("sram_pj_per_byte = 1", "sram_pj_per_byte = true", "sram_pj_per_byte must be a number"),
+        ("sram_pj_per_byte", "sram", "it has no 'sram'"),
+        ("[30.5, 60]", "[60, 30.5]", "low and high end"),
+        ("[30.5, 60]", "[1, 2, 3]", "low and high end"),
+        ("[30.5, 60]", "-1", "low and high end"),
+        ("[30.5, 60]", f"1{400 * '0'}", "low and high end"),
+        ('"x"', '" "', "source must be a text"),
+        ('"x"', "3", "source must be a text"),
+    ],
+)
+def test_energies_of_memory_that_are_none_are_refused(old: str, new: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "memory.toml"
+    path.write_text(MEMORY.replace(old, new))
+    with pytest.raises(UserError, match=rf"memory\.toml: .*{words}"):
+        read_memory_energy(path)
 
 
 def test_operands_of_every_kind_are_captured() -> None:
@@ -333,6 +414,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         ("llm", "--text", "missing.txt"),
         ("llm", "--energy", "--batch", "0"),
         ("llm", "--energy", "--context", "0"),
+        ("llm", "--energy", "--memory-energy", "missing.toml"),
         ("llm", "--energy", "--compare", "lmul,none"),
         ("continue", ""),
         ("continue", "a", "--tokens", "0"),

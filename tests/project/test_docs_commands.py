@@ -22,7 +22,7 @@ from tests.support.cost.gate_level import mapped_design
 from tests.support.golden.tensor_cores import MODELLED
 from tests.support.host.plug_ins import EXAMPLE, register
 from tests.support.host.runs import SPACE
-from tests.support.paths import DOCS
+from tests.support.paths import DOCS, EXAMPLES
 from tests.support.project.documents import SECONDS, commands, whole
 
 PLACEHOLDERS = re.compile(r"DESIGN|DIR|PROMPT|HOST|host:|lmul-scheduler| \.\.\. |_(TT|tt|typ1p20)\.lib")
@@ -98,6 +98,7 @@ def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
     (tmp_path / "CELLS.lib").write_bytes(default_liberty().read_bytes())
     (tmp_path / "CELLS.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
     (tmp_path / "netlists.zip").write_bytes(netlists)
+    (tmp_path / "MEMORY.toml").write_text((EXAMPLES / "memory" / "hbm2.toml").read_text())
     for name in ("space.toml", "SPACE.toml"):
         (tmp_path / name).write_text(SPACE.read_text())
     point = {"design": {"kind": "mul"}, "clock_period_ps": None, "area_um2": 2.0}

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lmul.cost.published.energies import TABLES
 from lmul.golden import find_format
 from lmul.llm.accuracy import Accuracy
 from lmul.llm.evaluation import Interval
+from lmul.llm.memory_energy import PUBLISHED
 from lmul.llm.scheme import parse_scheme
 from lmul.report.contents import Contents
 from lmul.report.language_model import FILES, RECORDED, LanguageModel, read_results
@@ -24,6 +26,7 @@ from lmul.report.measure import done_share
 from lmul.report.page.page import report_json
 from lmul.report.plan import BEST_SUM, FORMATS, FP32_SUM, MULTIPLIERS, Plan, fixed_accumulator
 from lmul.report.sections.answer import ACCEPTED, picks, sentences, units_sentence
+from lmul.report.sections.sections import token_table
 from lmul.report.sections.tables import Table
 from lmul.report.sections.verdicts import claims_table
 from lmul.report.units import recorded_units
@@ -156,6 +159,12 @@ def test_recorded_results_are_of_arithmetic_that_there_is() -> None:
     assert recorded.energy
 
 
+def test_the_energy_of_a_token_says_what_memory_is_assumed() -> None:
+    table = token_table(made_up(read_results(None)))
+    assert PUBLISHED.text in table.note
+    assert all(low < high for *_, low, high in table.rows)
+
+
 def figures(format_: str, mul: str, energy: float, acc: str = "", lanes: int = 1) -> dict[str, Any]:
     """Make figures of a design of which nothing but the energy counts."""
     design: dict[str, Any] = {"kind": "mul", "format": format_, "mul": mul}
@@ -245,6 +254,14 @@ def test_a_saving_is_reached_where_it_rounds_to_the_published_one() -> None:
     rows = {row[0]: row for row in claims_table(made_up(model())).rows}
     assert rows["95 % less energy for element-wise products"][2] == "reached by fp32 only"
     assert rows["3-bit mantissa L-Mul everywhere equals e4m3"][2] == "not measured"
+
+
+def test_claims_of_energy_stand_beside_published_energies_of_both_nodes() -> None:
+    rows = {row[0]: row for row in claims_table(made_up(model())).rows}
+    for table in TABLES:
+        _, measured, _, conditions = rows[f"L-Mul saves 80 % of the energy of dot products; at {table.node}"]
+        assert "nothing measured" in conditions and table.source in conditions
+        assert measured.startswith("fp32: fp32 sum 7")
 
 
 def test_lossless_attention_is_judged_by_what_was_measured() -> None:

@@ -59,7 +59,7 @@ def run_energy(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        `compare`, `batch`, `context`, `build` and `json`.
+        `compare`, `batch`, `context`, `memory_energy`, `build` and `json`.
 
     Raises
     ------
@@ -70,12 +70,14 @@ def run_energy(options: argparse.Namespace) -> int:
     from lmul.cost.library.reader import default_library
     from lmul.cost.mapping.mapper import CELLS
     from lmul.llm.energy_table import energy_tables
+    from lmul.llm.memory_energy import PUBLISHED, read_memory_energy
     from lmul.llm.token_energy import Machine, captured_operands, measure_kinds, token_energy
 
     batches = BATCHES if options.batch is None else (options.batch,)
     for name, value in (("batch", batches[0]), ("context", options.context)):
         if value < 1:
             raise UserError(f"--{name} must be 1 or more, not {value}")
+    memory = read_memory_energy(options.memory_energy) if options.memory_energy else PUBLISHED
     designs = [make_design("dot", mul=mul) for mul in options.compare.split(",")]
     library = default_library()
     with working("Reading with SmolLM2"):
@@ -89,7 +91,7 @@ def run_energy(options: argparse.Namespace) -> int:
             )
     machines = [Machine(batch=batch, context=options.context) for batch in batches]
     found = [
-        [token_energy(*pair, model, machine) for pair in zip(designs, measured, strict=True)]
+        [token_energy(*pair, model, machine, memory) for pair in zip(designs, measured, strict=True)]
         for machine in machines
     ]
     console().print(energy_tables(found))

@@ -5,6 +5,9 @@ from collections.abc import Collection
 from lmul.errors import UserError
 from lmul.options import option
 
+TOKEN = ("compare", "batch", "context", "memory_energy")
+"""Options of `lmul llm` that say what takes the energy of a token."""
+
 ALONE: dict[str, dict[str, frozenset[str]]] = {
     "cost": {
         "cache": frozenset({"liberty", "dont_use", "build"}),
@@ -12,13 +15,13 @@ ALONE: dict[str, dict[str, frozenset[str]]] = {
         "calibration": frozenset({"liberty", "dont_use", "build", "json"}),
     },
     "error": {"claims": frozenset({"json"})},
-    "llm": {"energy": frozenset({"compare", "batch", "context", "build", "json"})},
+    "llm": {"energy": frozenset({*TOKEN, "build", "json"})},
 }
 """Options that ask for something else, and all that mean something beside each."""
 
 NEEDED = {
     "sim": {"liberty": "netlist", "dont_use": "netlist"},
-    "llm": {"compare": "energy", "batch": "energy", "context": "energy"},
+    "llm": dict.fromkeys(TOKEN, "energy"),
     "continue": {"build": "array"},
 }
 """Options that mean nothing without another."""

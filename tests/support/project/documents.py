@@ -27,6 +27,7 @@ BROUGHT = {
     "BEFORE/report.json",
     "CELLS.lib",
     "CELLS.lib.gz",
+    "MEMORY.toml",
     "OPERANDS.npz",
     "SPACE.toml",
     "STEPS.npz",
