@@ -27,8 +27,9 @@ from lmul.accuracy.products import (
     multipliers,
     rounded_products,
 )
-from lmul.cost.cells.estimate import estimate
-from lmul.cost.cells.measure import SEEDS, Conditions
+from lmul.cost.cells.estimate import Cost, estimate
+from lmul.cost.cells.measure import PRECISION, SEEDS, Conditions
+from lmul.cost.cells.noise import noise_of
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design, make_design
@@ -40,7 +41,7 @@ from lmul.workloads import default_operands
 
 RECORDED = Path(__file__).parent.parent / "docs" / "recorded"
 
-PLACES = {"units": Path(__file__).parent.parent / "report" / "recorded"}
+PLACES = dict.fromkeys(("units", "rivals", "noise"), Path(__file__).parent.parent / "report" / "recorded")
 """Where records are that the report's page shows, too."""
 
 BUILD = Path("build")
@@ -63,6 +64,26 @@ UNITS: tuple[dict[str, Any], ...] = (
 
 UNIT_CLOCK = 1.5
 """Of all of them, in ns."""
+
+RIVALS: tuple[str, ...] = ("mitchell", "addm", "addc")
+"""Multipliers of which one unit is recorded beside `lmul` and `exact`, for the recommendation."""
+
+RIVALS_UNIT = {"lanes": 32, "acc": "fused:13:13", **FUSED}
+"""That of an H100's fp8, with which the language model was read."""
+
+NOISES: dict[str, dict[str, Any]] = {
+    "mul": {"kind": "mul"},
+    "dot": {"kind": "dot", "lanes": 8, **RAW},
+    "unit": {"kind": "dot", "lanes": 4, "acc": "fused:13:13", "clock": UNIT_CLOCK, **FUSED},
+}
+"""Designs of whose seeds the noise of synthesis is told; a small unit stands for the large ones."""
+
+NOISE_SEEDS = 8
+
+NOISE_PRECISION = 0.02
+
+NOISE_FIGURES = ("area_um2", "critical_delay_ps", "energy_per_product_fj")
+"""What the report and the documents give ratios of."""
 
 COSTS: tuple[dict[str, Any], ...] = (
     *({"kind": "mul", "mul": mul} for mul in ("lmul", "addm", "addc", "exact")),
@@ -132,18 +153,49 @@ def units() -> list[dict[str, Any]]:
     return [_cost(kind="dot", mul=mul, clock=UNIT_CLOCK, seeds=1, **unit) for unit, mul in chosen]
 
 
-def _cost(clock: float | None = None, seeds: int = SEEDS, **options: Any) -> dict[str, Any]:
+def rivals() -> list[dict[str, Any]]:
+    """Measure the unit of the recommendation with other multipliers, each script once."""
+    return [_cost(kind="dot", mul=mul, clock=UNIT_CLOCK, seeds=1, **RIVALS_UNIT) for mul in RIVALS]
+
+
+def noise() -> dict[str, Any]:
+    """Measure how the figures of one seed scatter, over eight seeds of four multipliers each."""
+    found = {}
+    for name, unit in NOISES.items():
+        options = {"seeds": NOISE_SEEDS, "precision": NOISE_PRECISION, **unit}
+        costs_ = [_estimate(mul=mul, **options)[1] for mul in ("lmul", "addm", "addc", "exact")]
+        told = noise_of(costs_, of=1)
+        deviations = {figure: told.deviations[figure] for figure in NOISE_FIGURES}
+        size = costs_[0].design.size
+        found[name] = {
+            "design": size,
+            "seeds": NOISE_SEEDS,
+            "deviations": deviations,
+            "freedom": told.freedom,
+        }
+    return found
+
+
+def _estimate(
+    clock: float | None = None, seeds: int = SEEDS, precision: float = PRECISION, **options: Any
+) -> tuple[Design, Cost]:
     design = make_design(**options)
     with working(f"Measuring {design.name}") as progress:
         cost = estimate(
             design,
             default_operands(),
             default_library(),
-            conditions=Conditions(period_ps=clock and 1e3 * clock, seeds=seeds),
+            conditions=Conditions(period_ps=clock and 1e3 * clock, seeds=seeds, precision=precision),
             cache=BUILD / CELLS,
             progress=progress,
-        ).as_dict()
-    return {name: cost[name] for name in KEPT} | (_errors(design) if design.kind == "dot" else {})
+        )
+    return design, cost
+
+
+def _cost(**options: Any) -> dict[str, Any]:
+    design, cost = _estimate(**options)
+    figures = cost.as_dict()
+    return {name: figures[name] for name in KEPT} | (_errors(design) if design.kind == "dot" else {})
 
 
 def _errors(design: Design) -> dict[str, Any]:
@@ -200,6 +252,8 @@ def lmul(command: str) -> Any:
 RECORDS: dict[str, Callable[[], Any]] = {
     "costs": costs,
     "units": units,
+    "rivals": rivals,
+    "noise": noise,
     "products": products,
     "hardware": hardware,
     **{name: partial(lmul, command) for name, command in COMMANDS.items()},

@@ -26,9 +26,11 @@ from figures_records import (
 )
 from narrow_sums import cost_of, width_of
 
+from lmul.cost.cells.table import ratio_text
 from lmul.cost.published.claims import paper_claims
 from lmul.cost.published.energies import TABLES
 from lmul.cost.published.table import savings_rows
+from lmul.llm.suites import GAINS
 from lmul.report.units import Unit, recorded_units
 
 MULS = ("exact", "lmul", "mitchell", "addm", "addc")
@@ -42,7 +44,8 @@ def units() -> str:
     for unit in recorded_units():
         cells = [_unit(unit)]
         for figure in (AREA, ENERGY):
-            cells += [f"{unit.lmul[figure]:.0f}", f"{unit.exact[figure]:.0f}", f"{unit.saved(figure):.2f}"]
+            cells += [f"{unit.lmul[figure]:.0f}", f"{unit.exact[figure]:.0f}"]
+            cells.append(ratio_text(unit.ratio(figure)).strip())
         rows.append(cells)
     period = next(recorded_units()).lmul["clock_period_ps"] / 1e3
     return table(
@@ -209,6 +212,9 @@ def model_sums() -> str:
         [words, *(interval(**found[f"{mul},e4m3,all,acc={acc}"]) for mul in MULS)]
         for words, acc in SUMS.items()
     ]
+    scaled = {mul: f"{mul},e4m3,all,acc=h100,lanes=32,gain={gain}" for mul, gain in GAINS.items()}
+    own = [interval(**found[scaled[mul]]) if mul in scaled else "" for mul in MULS]
+    rows.append(["`h100`, operands scaled against the mean error", *own])
     return table(["every matrix product, e4m3", *(f"`{mul}`" for mul in MULS)], rows)
 
 

@@ -75,9 +75,10 @@ PROMOTED = 128
 
 
 def sums_suite() -> list[str]:
-    """Two tensor cores' sums of every multiplier in e4m3, and the remedy for the narrow one of them."""
+    """Two tensor cores' sums of every multiplier in e4m3, the remedy for the narrow one of them, free scales."""
     remedy = f"h100,promote={PROMOTED}"
-    return ["full", *(f"{mul},e4m3,all,acc={acc}" for acc in ("h100", remedy, "b200") for mul in MULTIPLIERS)]
+    sums = [f"{mul},e4m3,all,acc={acc}" for acc in ("h100", remedy, "b200") for mul in MULTIPLIERS]
+    return ["full", *sums, *(f"{mul},e4m3,all,acc=h100,gain={gain}" for mul, gain in GAINS.items())]
 
 
 SUITES = {"accuracy": accuracy_suite, "bias": bias_suite, "questions": question_suite, "sums": sums_suite}

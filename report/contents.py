@@ -1,13 +1,18 @@
 """What a report knows: figures of designs, claims recomputed, and how a language model did."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from lmul.cost.cells.noise import Ratio
 from lmul.report.language_model import LanguageModel
 from lmul.report.measure import Figures
 from lmul.report.plan import ADDED, BASELINE, FP32_SUM, Plan, Sum
+from lmul.report.units import recorded_noise
+
+ENERGY = "energy_per_product_fj"
 
 
 @dataclass(frozen=True)
@@ -55,22 +60,29 @@ class Contents:
         """Give the figures of a dot product, None if there is none."""
         return self._by_choice.get((format_, mul, sum_.acc, sum_.lanes))
 
-    def saved_by_product(self, format_: str, mul: str = "lmul") -> float | None:
-        """Give the share of a conventional multiplier's energy that another one saves."""
-        return _saved(self.product(format_, mul), self.product(format_, BASELINE))
+    def product_ratio(self, format_: str, mul: str = "lmul") -> Ratio | None:
+        """Give a multiplier's energy over that of a conventional one, with its interval."""
+        return _ratio("mul", self.product(format_, mul), self.product(format_, BASELINE))
 
-    def saved_by_dot(self, format_: str, sum_: Sum, mul: str = "lmul") -> float | None:
-        """Give the share of a dot product's energy that a multiplier saves.
+    def dot_ratio(self, format_: str, sum_: Sum, mul: str = "lmul") -> Ratio | None:
+        """Give the energy of a dot product with a multiplier over that with a conventional one.
 
         For fp32, the sum is an adder behind the multiplier, measured apart.
         """
         if format_ == ADDED and sum_ is FP32_SUM:
-            ours, theirs = (self.product(format_, name) for name in (mul, BASELINE))
-            if ours is None or theirs is None:
-                return None
-            adder: float = self.adder["energy_fj"]
-            return 1 - (_energy(ours) + adder) / (_energy(theirs) + adder)
-        return _saved(self.dot(format_, mul, sum_), self.dot(format_, BASELINE, sum_))
+            adder = float(self.adder.get("energy_fj", 0.0))
+            return _ratio("mul", self.product(format_, mul), self.product(format_, BASELINE), adder)
+        # One lane with an fp32 sum is as noisy as a multiplier.
+        noise = "mul" if sum_ is FP32_SUM else "dot"
+        return _ratio(noise, self.dot(format_, mul, sum_), self.dot(format_, BASELINE, sum_))
+
+    def saved_by_product(self, format_: str, mul: str = "lmul") -> float | None:
+        """Give the share of a conventional multiplier's energy that another one saves."""
+        return _saved(self.product_ratio(format_, mul))
+
+    def saved_by_dot(self, format_: str, sum_: Sum, mul: str = "lmul") -> float | None:
+        """Give the share of a dot product's energy that a multiplier saves, as `dot_ratio` has it."""
+        return _saved(self.dot_ratio(format_, sum_, mul))
 
     def formats_of(self, sum_: Sum) -> list[str]:
         """Give the formats that have a kind of dot product."""
@@ -99,10 +111,19 @@ class Contents:
         ]
 
 
-def _saved(ours: Figures | None, theirs: Figures | None) -> float | None:
-    return None if ours is None or theirs is None else 1 - _energy(ours) / _energy(theirs)
+def _saved(ratio: Ratio | None) -> float | None:
+    return None if ratio is None else 1 - ratio.value
+
+
+def _ratio(noise: str, ours: Figures | None, theirs: Figures | None, common: float = 0.0) -> Ratio | None:
+    """Give the ratio of two energies, each with what comes behind it, and its interval."""
+    if ours is None or theirs is None:
+        return None
+    both = [_energy(figures) + common for figures in (ours, theirs)]
+    sampled = (figures["interval_95_fj"] / whole for figures, whole in zip((ours, theirs), both, strict=True))
+    return recorded_noise(noise).ratio(ENERGY, both[0], both[1], math.hypot(*sampled))
 
 
 def _energy(figures: Figures) -> float:
-    energy: float = figures["energy_per_product_fj"]
+    energy: float = figures[ENERGY]
     return energy

@@ -13,7 +13,7 @@ from lmul.llm.memory_energy import MemoryEnergy
 RECORDED = Path(__file__).parent / "recorded"
 """Results of `make accuracy` that come with this package."""
 
-FILES = ("accuracy", "bias", "questions", "energy")
+FILES = ("accuracy", "bias", "questions", "sums", "energy")
 """Names of the files, without their suffix."""
 
 LARGEST = 1 << 24
@@ -28,8 +28,8 @@ class LanguageModel:
 
     Parameters
     ----------
-    accuracy, bias, questions : sequence of mapping
-        Rows of `lmul llm --json`.
+    accuracy, bias, questions, sums : sequence of mapping
+        Rows of `lmul llm --json`, by its suites.
     energy : sequence of mapping
         Those of `lmul llm --energy --json`.
     source : str
@@ -39,11 +39,12 @@ class LanguageModel:
     accuracy: Sequence[Row]
     bias: Sequence[Row]
     questions: Sequence[Row]
+    sums: Sequence[Row]
     energy: Sequence[Row]
     source: str
 
-    def ratio(self, mul: str, format_: str, scope: str, *more: str) -> float | None:
-        """Give perplexity over that of full precision, None if it was not measured.
+    def interval(self, mul: str, format_: str, scope: str, *more: str) -> tuple[float, float] | None:
+        """Give perplexity over that of full precision with half of its interval, None if not measured.
 
         Parameters
         ----------
@@ -52,8 +53,13 @@ class LanguageModel:
             What else the arithmetic is named with, as `lmul.llm.scheme` writes it.
         """
         name = ",".join((mul, format_, scope, *more))
-        rows = (row for row in (*self.accuracy, *self.bias) if row["arithmetic"] == name)
-        return next((float(row["ratio"]["value"]) for row in rows), None)
+        rows = (row["ratio"] for row in (*self.accuracy, *self.bias, *self.sums) if row["arithmetic"] == name)
+        return next(((float(row["value"]), float(row["half_width"])) for row in rows), None)
+
+    def ratio(self, mul: str, format_: str, scope: str, *more: str) -> float | None:
+        """Give the same without its interval."""
+        found = self.interval(mul, format_, scope, *more)
+        return None if found is None else found[0]
 
 
 def read_results(directory: Path | None) -> LanguageModel:

@@ -4,9 +4,16 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from lmul.cost.cells.noise import Noise, Ratio
 from lmul.report.language_model import RECORDED
 
 Figures = Mapping[str, Any]
+
+RECOMMENDED = ("fused:13:13", 32)
+"""Sum and lanes of the unit of which all multipliers are recorded: that of an H100's fp8."""
+
+RECOMMENDED_SUM = "acc=h100"
+"""How the language model's results name that sum."""
 
 
 class Unit(NamedTuple):
@@ -22,9 +29,9 @@ class Unit(NamedTuple):
     exact: Figures
     fixed: Figures | None
 
-    def saved(self, name: str) -> float:
-        """Give the figure of `lmul` over that of `exact`."""
-        return float(self.lmul[name] / self.exact[name])
+    def ratio(self, name: str) -> Ratio:
+        """Give the figure of `lmul` over that of `exact`, with the interval of synthesis."""
+        return recorded_noise("unit").ratio(name, self.lmul[name], self.exact[name])
 
     def beside_fixed(self, name: str) -> float | None:
         """Give the figure of `lmul` over that of `lmul` with a fixed-point sum."""
@@ -33,11 +40,33 @@ class Unit(NamedTuple):
 
 def recorded_units() -> Iterator[Unit]:
     """Give the units in the order of their record."""
-    found: list[Figures] = json.loads((RECORDED / "units.json").read_text(encoding="utf-8"))
+    found = _read("units")
     pairs = list(zip(found[::2], found[1::2], strict=True))
     fixed = {_size(lmul): lmul for lmul, _ in pairs if lmul["design"]["acc"].startswith("fixed")}
     for lmul, exact in pairs:
         yield Unit(lmul, exact, fixed.get(_size(lmul)))
+
+
+def recommended_units() -> list[Figures]:
+    """Give the figures of one unit with every multiplier that is recorded."""
+    found: list[Figures] = _read("units") + _read("rivals")
+    return list(filter(is_recommended, found))
+
+
+def is_recommended(figures: Figures) -> bool:
+    """Tell whether this is the unit of which all multipliers are recorded."""
+    design = figures["design"]
+    return (design["acc"], design["lanes"], design["format"]) == (*RECOMMENDED, "e4m3")
+
+
+def recorded_noise(name: str) -> Noise:
+    """Give the noise of figures that one seed has, of `mul`, `dot` or `unit`."""
+    found = _read("noise")[name]
+    return Noise(found["deviations"], found["freedom"])
+
+
+def _read(name: str) -> Any:
+    return json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _size(figures: Figures) -> tuple[str, int]:

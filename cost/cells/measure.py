@@ -14,6 +14,7 @@ from lmul.cost.netlist.netlist import Netlist, nand2
 from lmul.cost.power.energy import Energy, EnergyModel, sum_energies
 from lmul.cost.power.event_driven import TimedNetlist
 from lmul.cost.power.sampling import Glitches, sample_glitches
+from lmul.cost.power.stimulus import idle_cycles
 from lmul.cost.power.zero_delay import Activity, Bits, draw_steps, simulate
 from lmul.cost.timing.analysis import Step, Timing, analyse_timing
 from lmul.errors import UserError
@@ -72,19 +73,21 @@ class Block:
         Number of instances of each cell of the library.
     zero_delay, energy : Energy
         Of a mean cycle, without and with glitches, in fJ.
+    idle : Energy
+        Of a cycle without operands, in fJ.
     """
 
     area_um2: float
     cells: Mapping[str, int]
     zero_delay: Energy
     energy: Energy
+    idle: Energy
 
     def scaled(self, factor: float) -> "Block":
         """Give so many times the block."""
         cells = {name: round(count * factor) for name, count in self.cells.items()}
-        return Block(
-            self.area_um2 * factor, cells, self.zero_delay.scaled(factor), self.energy.scaled(factor)
-        )
+        energies = (one.scaled(factor) for one in (self.zero_delay, self.energy, self.idle))
+        return Block(self.area_um2 * factor, cells, *energies)
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,11 @@ class Measured:
         return sum_energies(block.energy for block in self.blocks.values())
 
     @property
+    def idle(self) -> Energy:
+        """Energy of a cycle without operands, in fJ."""
+        return sum_energies(block.idle for block in self.blocks.values())
+
+    @property
     def area_energy(self) -> float:
         """Product of area and energy of a mean cycle, in um2 fJ."""
         return self.area_um2 * self.energy.total
@@ -151,7 +159,9 @@ class Measured:
         """Make it from what `as_json` gave."""
         blocks = {
             name: Block(
-                block["area_um2"], block["cells"], Energy(**block["zero_delay"]), Energy(**block["energy"])
+                block["area_um2"],
+                block["cells"],
+                *(Energy(**block[kind]) for kind in ("zero_delay", "energy", "idle")),
             )
             for name, block in values["blocks"].items()
         }
@@ -188,6 +198,8 @@ class Simulated:
     glitches : Glitches
         Counts with delays, over random cycles.
     model : EnergyModel
+    idle : EnergyModel
+        Of cycles without operands.
     clock_ps : float
         The period that the energy is of.
     """
@@ -197,6 +209,7 @@ class Simulated:
     activity: Activity
     glitches: Glitches
     model: EnergyModel
+    idle: EnergyModel
     clock_ps: float
 
 
@@ -235,7 +248,9 @@ def simulate_netlist(
         within_fj=conditions.precision * model.energy().total,
         half_period_ps=clock_ps / 2,
     )
-    return Simulated(netlist, timing, activity, glitches, model, clock_ps)
+    # Nothing changes but the clock, so there are no glitches.
+    idle = EnergyModel(netlist, simulate(netlist, *idle_cycles(ports, warmup)), timing, clock_ps)
+    return Simulated(netlist, timing, activity, glitches, model, idle, clock_ps)
 
 
 def _check_times(timing: Timing, library: str) -> None:
@@ -292,7 +307,7 @@ def measure_all(
 def figures_of(simulated: Simulated) -> Measured:
     """Give the figures of a simulated netlist."""
     return Measured(
-        blocks=_blocks(simulated.netlist, simulated.model, simulated.glitches),
+        blocks=_blocks(simulated),
         nand2_um2=nand2(simulated.netlist.library).area,
         delay_ps=simulated.timing.delay_ps,
         path=simulated.timing.path,
@@ -302,8 +317,10 @@ def figures_of(simulated: Simulated) -> Measured:
     )
 
 
-def _blocks(netlist: Netlist, model: EnergyModel, glitches: Glitches) -> dict[str, Block]:
-    zero_delay, timed = model.by_module(), model.by_module(glitches.timed)
+def _blocks(simulated: Simulated) -> dict[str, Block]:
+    netlist, model = simulated.netlist, simulated.model
+    zero_delay, timed = model.by_module(), model.by_module(simulated.glitches.timed)
+    idle = simulated.idle.by_module()
     modules = np.array([instance.module for instance in netlist.instances])
     cells = np.array([instance.cell.name for instance in netlist.instances])
     areas = np.array([instance.cell.area for instance in netlist.instances])
@@ -316,5 +333,6 @@ def _blocks(netlist: Netlist, model: EnergyModel, glitches: Glitches) -> dict[st
             dict(zip(names.tolist(), counts.tolist(), strict=True)),
             zero_delay[module],
             timed[module],
+            idle[module],
         )
     return blocks

@@ -60,7 +60,7 @@ class Noise:
     Parameters
     ----------
     deviations : mapping of str to float
-        For each of `FIGURES` the standard deviation of its logarithm, in what is kept of all seeds.
+        For each of `FIGURES` the standard deviation of its logarithm, in what is kept of some seeds.
     freedom : int
         Degrees of freedom that it is known with: 0 of one seed, whose noise is not known.
     """
@@ -85,13 +85,15 @@ class Noise:
         return Ratio(value, value * math.exp(-half), value * math.exp(half))
 
 
-def noise_of(costs: Sequence[Cost]) -> Noise:
+def noise_of(costs: Sequence[Cost], of: int | None = None) -> Noise:
     """Tell the noise of designs that were mapped alike.
 
     Parameters
     ----------
     costs : sequence of Cost
         With as many seeds each.
+    of : int, optional
+        Seeds of which one netlist is kept; default: as many as there are.
     """
     seeds = min(len(cost.of_seeds) for cost in costs)
     logs = np.log([[_figures(found) for found in cost.of_seeds[:seeds]] for cost in costs])
@@ -100,7 +102,7 @@ def noise_of(costs: Sequence[Cost]) -> Noise:
         return Noise(dict.fromkeys(FIGURES, math.inf), 0)
     # A mean of few is nearer to them than the true one is.
     scatter = (logs - logs.mean(axis=1, keepdims=True)) * math.sqrt(seeds / (seeds - 1))
-    return Noise(_kept_deviations(scatter.reshape(-1, len(FIGURES)), seeds), freedom)
+    return Noise(_kept_deviations(scatter.reshape(-1, len(FIGURES)), of or seeds), freedom)
 
 
 def ratios(costs: Sequence[Cost]) -> list[dict[str, Ratio]]:
@@ -170,7 +172,7 @@ def _kept_deviations(scatter: NDArray[np.float64], seeds: int) -> dict[str, floa
     covariance = scatter.T @ scatter / len(scatter)
     chosen_by = np.isin(np.arange(len(FIGURES)), (AREA, ENERGY)).astype(np.float64)
     variances, product = np.diag(covariance), chosen_by @ covariance @ chosen_by
-    explained = (covariance @ chosen_by) ** 2 / max(product, LEAST_VARIANCE)
+    explained = (covariance @ chosen_by) ** 2 / np.maximum(product, LEAST_VARIANCE)
     kept = np.maximum(variances - explained * (1 - variance_of_least(seeds)), 0.0)
     return dict(zip(FIGURES, np.sqrt(kept).tolist(), strict=True))
 

@@ -32,6 +32,7 @@ ROWS: tuple[Row, ...] = (
     ("  of it, glitches", "fJ", lambda cost: cost.glitches_per_product),
     ("  95 % interval, +-", "fJ", lambda cost: cost.interval_per_product),
     ("Zero delay instead", "fJ", lambda cost: cost.zero_delay_per_product.total),
+    ("Idle cycle", "fJ", lambda cost: cost.measured.idle.total),
 )
 
 LEAST_OF_TWO_DECIMALS = 0.0095

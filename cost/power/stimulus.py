@@ -1,6 +1,6 @@
 """What the ports of a design see under real operands, as the netlist simulation takes it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -148,6 +148,33 @@ def warmup(design: Design) -> int:
     if design.kind == "mul":
         return RESET_CYCLES + design.pipeline if design.pipeline else 0
     return RESET_CYCLES + _cycles_ahead(design) + 1
+
+
+def idle_cycles(ports: Mapping[str, Bits], warmup: int) -> tuple[dict[str, Bits], int]:
+    """Give cycles without operands behind some of a stimulus, and how many of all are not to be counted.
+
+    Operands stay as they are in the last of those; what says that there are some is low. All results leave
+    before the cycles that count.
+
+    Parameters
+    ----------
+    ports : mapping of str to ndarray of uint8, shape (cycles, streams, bits)
+    warmup : int
+        First cycles that are not operation.
+    """
+    busy = min(warmup + BUSY_BEFORE_IDLE, len(next(iter(ports.values()))))
+    order = np.minimum(np.arange(busy + SETTLING), busy - 1)
+    held = {name: bits[order] for name, bits in ports.items()}
+    for name in VALIDS & held.keys():
+        held[name][busy:] = 0
+    return held, len(order) - COUNTED - 1
+
+
+VALIDS = {"in_valid", "s_axis_tvalid", "s_axis_a_tvalid", "s_axis_b_tvalid"}
+"""Ports that say that there are operands."""
+
+BUSY_BEFORE_IDLE, SETTLING, COUNTED = 16, 96, 16
+"""Cycles with operands before those without, of the latter, and of these the last ones that count."""
 
 
 def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:

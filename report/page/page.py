@@ -3,15 +3,19 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lmul.design import make_design
 from lmul.host.files import scratch
 from lmul.programs.extras import require
 from lmul.report.contents import Contents
+from lmul.report.language_model import LanguageModel
 from lmul.report.measure import DRAWN, Figures, drawn_file
+from lmul.report.plan import Plan
 from lmul.report.sections.charts import Chart
 from lmul.report.sections.sections import Section, sections
 
@@ -55,12 +59,17 @@ def report_files(contents: Contents) -> dict[str, str | bytes]:
         figure.
     """
     found = sections(contents)
-    files: dict[str, str | bytes] = {"index.html": page(found), "report.json": report_json(contents)}
+    files: dict[str, str | bytes] = {**written(found), "report.json": report_json(contents)}
     files[DRAWN] = drawn_file()
-    files |= {f"{table.name}.csv": table.csv() for section in found for table in section.tables}
     for chart in [chart for section in found for chart in section.charts]:
         files |= figure_files(chart)
     return files
+
+
+def written(found: list[Section]) -> dict[str, str]:
+    """Give the page and the tables, by the names of their files."""
+    tables = {f"{table.name}.csv": table.csv() for section in found for table in section.all_tables}
+    return {"index.html": page(found), **tables}
 
 
 def page(found: list[Section]) -> str:
@@ -85,6 +94,7 @@ def report_json(contents: Contents) -> str:
     """Write all figures, for programs and `lmul compare`."""
     content = {
         "report": REPORT,
+        "plan": asdict(contents.plan),
         "made": contents.made,
         "points": [_finite(figures) for figures in contents.figures.values()],
         "fp32_add": contents.adder,
@@ -92,15 +102,69 @@ def report_json(contents: Contents) -> str:
         "accuracy_claims": contents.claims,
         "language_model": {
             name: getattr(contents.model, name)
-            for name in ("source", "accuracy", "bias", "questions", "energy")
+            for name in ("source", "accuracy", "bias", "questions", "sums", "energy")
         },
     }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
+def read_contents(text: str) -> Contents:
+    """Take figures from what `report_json` wrote.
+
+    Raises
+    ------
+    ValueError
+        It is something else.
+    """
+    try:
+        found = json.loads(text)
+        figures = {make_design(**one["design"]).name: _infinite(one) for one in found["points"]}
+        return Contents(
+            Plan(**found["plan"]),
+            figures,
+            found["fp32_add"],
+            found["accuracy_claims"],
+            found["gates"],
+            LanguageModel(**found["language_model"]),
+            found["made"],
+        )
+    except (TypeError, KeyError, RecursionError) as error:
+        raise ValueError("not the figures of a report") from error
+
+
+def parted(contents: Contents, directory: Path) -> list[str]:
+    """Name the files of a report that are not what the page makes of its figures.
+
+    Parameters
+    ----------
+    contents : Contents
+        Of its report.json.
+    directory : Path
+        Of the report.
+
+    Returns
+    -------
+    list of str
+        Of the page and the tables; pictures are drawn from the same figures, but not compared.
+    """
+    wanted = written(sections(contents))
+    paths = {directory / name: text.encode() for name, text in wanted.items()}
+    return [path.name for path, text in paths.items() if not path.is_file() or path.read_bytes() != text]
+
+
 def _finite(figures: Figures) -> Figures:
     """Give figures for JSON, which has no infinity: errors of sums that overflow are none."""
     return {name: None if value == math.inf else value for name, value in figures.items()}
+
+
+def _infinite(figures: Figures) -> Figures:
+    """Give figures that were written for JSON."""
+    lost = {name: math.inf for name in OVERFLOWING if figures.get(name, 0.0) is None}
+    return {**figures, **lost}
+
+
+OVERFLOWING = {"rms_error_percent", "noise_percent"}
+"""Figures that are infinite where sums overflow."""
 
 
 def figure_files(chart: Chart) -> dict[str, str | bytes]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lmul.cost.cells.noise import Ratio
 from lmul.cost.power.energy import Energy
 from lmul.explore.search.pareto import front
 from lmul.llm.suites import FULL_PRECISION_IS, WITHOUT_HEAD
@@ -122,30 +123,34 @@ class Chart:
 
 def savings_chart(contents: Contents) -> Chart:
     """Draw what L-Mul saves, by format and what it is used in, beside the paper's claims."""
-    kinds: dict[str, Callable[[str], float | None]] = {
-        "product": contents.saved_by_product,
-        f"dot product, {FP32_SUM.title}": lambda name: contents.saved_by_dot(name, FP32_SUM),
-        f"dot product, {BEST_SUM.title}": lambda name: contents.saved_by_dot(name, BEST_SUM),
+    kinds: dict[str, Callable[[str], Ratio | None]] = {
+        "product": contents.product_ratio,
+        f"dot product, {FP32_SUM.title}": lambda name: contents.dot_ratio(name, FP32_SUM),
+        f"dot product, {BEST_SUM.title}": lambda name: contents.dot_ratio(name, BEST_SUM),
     }
     values = [
-        {"format": name, "of": kind, "saved": share}
+        {"format": name, "of": kind, "saved": 1 - ratio.value, "least": 1 - ratio.high, "most": 1 - ratio.low}
         for name in contents.formats
-        for kind, saved in kinds.items()
-        if (share := saved(name)) is not None
+        for kind, found in kinds.items()
+        if (ratio := found(name)) is not None
     ]
-    colours = ["#0072B2", "#E69F00", "#999999"]
+    colours = ["#0072B2", "#E69F00", "#009E73"]
+    x = {"type": "quantitative", "axis": {"format": "%"}, "title": "energy saved"}
+    shares = [{"field": name, "format": ".0%"} for name in ("saved", "least", "most")]
     encoding = {
-        "x": {"field": "saved", "type": "quantitative", "axis": {"format": "%"}, "title": "energy saved"},
         "y": {"field": "format", "type": "nominal", "sort": contents.formats, "title": None},
         "yOffset": {"field": "of", "type": "nominal", "sort": list(kinds)},
-        "color": _colour("of", dict(zip(kinds, colours, strict=True))),
-        "tooltip": [{"field": "format"}, {"field": "of"}, {"field": "saved", "format": ".1%"}],
+        "tooltip": [{"field": "format"}, {"field": "of"}, *shares],
     }
+    colour = {"color": _colour("of", dict(zip(kinds, colours, strict=True)))}
+    bars = {"mark": "bar", "encoding": colour | {"x": x | {"field": "saved"}}}
+    interval = {"mark": "rule", "encoding": {"x": x | {"field": "least"}, "x2": {"field": "most"}}}
     return Chart(
         "savings",
         "Energy that L-Mul saves beside the exact multiplier",
-        "The paper claims 95 % of a product and 80 % of a dot product.",
-        {"mark": "bar", "encoding": encoding},
+        "The paper claims 95 % of a product and 80 % of a dot product. Lines: where other seeds of synthesis "
+        "put it, 19 times of 20.",
+        {"encoding": encoding, "layer": [bars, interval]},
         values,
         "",
         240,

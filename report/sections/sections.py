@@ -11,7 +11,13 @@ from lmul.report.contents import Contents
 from lmul.report.libraries import RATIOS, ratio, recorded_libraries
 from lmul.report.measure import Figures
 from lmul.report.plan import BEST_SUM, SUMS
-from lmul.report.sections.answer import first_table, picks, sentences, units_sentence, units_table
+from lmul.report.sections.answer import (
+    accuracy_sentences,
+    answer,
+    answer_table,
+    first_table,
+    units_table,
+)
 from lmul.report.sections.charts import (
     Chart,
     area_chart,
@@ -24,6 +30,7 @@ from lmul.report.sections.charts import (
     token_chart,
 )
 from lmul.report.sections.peers import peers_table
+from lmul.report.sections.recommendation import recommendations
 from lmul.report.sections.tables import Cell, Table
 from lmul.report.sections.verdicts import claims_table
 
@@ -49,6 +56,8 @@ class Section:
     title : str
     texts : sequence of str
         Paragraphs.
+    lead : Table or None
+        Behind the first of them.
     charts : sequence of Chart
     tables : sequence of Table
     """
@@ -58,6 +67,12 @@ class Section:
     texts: Sequence[str] = ()
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()
+    lead: Table | None = None
+
+    @property
+    def all_tables(self) -> Sequence[Table]:
+        """Give all tables, that behind the first paragraph too."""
+        return [*filter(None, [self.lead]), *self.tables]
 
 
 def sections(contents: Contents) -> list[Section]:
@@ -66,9 +81,14 @@ def sections(contents: Contents) -> list[Section]:
 
 
 def _answer(contents: Contents) -> Section:
-    texts = [units_sentence(), *sentences(contents), *picks(contents)]
+    texts = answer(contents)
+    return Section("answer", "The answer", texts, [savings_chart(contents)], lead=answer_table(contents))
+
+
+def _choice(contents: Contents) -> Section:
+    texts = [*recommendations(contents), *accuracy_sentences(contents)]
     tables = [units_table(), first_table(contents)]
-    return Section("answer", "The answer", texts, [savings_chart(contents)], tables)
+    return Section("choice", "Which design to take", texts, tables=tables)
 
 
 def _claims(contents: Contents) -> Section:
@@ -168,6 +188,7 @@ def _made(contents: Contents) -> Section:
 
 _SECTIONS: tuple[Callable[[Contents], Section], ...] = (
     _answer,
+    _choice,
     _claims,
     _products,
     _dots,

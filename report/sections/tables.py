@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 Cell = str | float | int | None
 
+NBSP = "\u00a0"
+"""A space at which no line is broken."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -61,5 +64,5 @@ def shown(cell: Cell) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """Write a share as a percentage; `none` where there is no such figure."""
-    return "none" if share is None else f"{100 * share:.{digits}f} %"
+    """Write a share as a percentage, its sign on the same line; `none` where there is no such figure."""
+    return "none" if share is None else f"{100 * share:.{digits}f}{NBSP}%"

@@ -450,7 +450,15 @@ def _explore_parser(parser: argparse.ArgumentParser) -> None:
 
 def _report_parser(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("-o", "--output", type=Path, required=True, metavar="DIR", help="where to")
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to")
+    asked.add_argument(
+        "--check",
+        type=Path,
+        metavar="DIR",
+        help="measure nothing: make the page and the tables of a report anew from its report.json, and tell "
+        "whether they are the same",
+    )
     add("--formats", default="e4m3,e5m2,bf16,fp16,fp32", metavar="F,F", help="default: %(default)s")
     add(
         "--multipliers",
@@ -671,9 +679,9 @@ def _explore(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     require("report")
-    from lmul.commands.report import run_report
+    from lmul.commands.report import check_report, run_report
 
-    return run_report(options)
+    return check_report(options.check) if options.check else run_report(options)
 
 
 def _compare(options: argparse.Namespace) -> int:

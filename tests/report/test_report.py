@@ -25,11 +25,12 @@ from lmul.report.language_model import FILES, RECORDED, LanguageModel, read_resu
 from lmul.report.measure import done_share
 from lmul.report.page.page import report_json
 from lmul.report.plan import BEST_SUM, FORMATS, FP32_SUM, MULTIPLIERS, Plan, fixed_accumulator
-from lmul.report.sections.answer import ACCEPTED, picks, sentences, units_sentence
+from lmul.report.sections.answer import accuracy_sentences, answer, answer_table, units_sentence
+from lmul.report.sections.recommendation import ACCEPTED, recommendations
 from lmul.report.sections.sections import token_table
 from lmul.report.sections.tables import Table
 from lmul.report.sections.verdicts import claims_table
-from lmul.report.units import recorded_units
+from lmul.report.units import recommended_units, recorded_units
 from lmul.terminal.progress import TimeLeft
 from lmul.workloads import Operands, default_operands
 from tests.support.host.reports import SMALL, shared_report
@@ -170,15 +171,16 @@ def figures(format_: str, mul: str, energy: float, acc: str = "", lanes: int = 1
     design: dict[str, Any] = {"kind": "mul", "format": format_, "mul": mul}
     if acc:
         design |= {"kind": "dot", "acc": acc, "lanes": lanes}
-    return {"design": design, "energy_per_product_fj": energy, "area_um2": energy}
+    return {"design": design, "energy_per_product_fj": energy, "area_um2": energy, "interval_95_fj": 0.0}
 
 
 def model(**ratios: float) -> LanguageModel:
     """Make results of a language model; underscores are commas."""
     rows = [
-        {"arithmetic": name.replace("_", ","), "ratio": {"value": value}} for name, value in ratios.items()
+        {"arithmetic": name.replace("_", ","), "ratio": {"value": value, "half_width": 0.01}}
+        for name, value in ratios.items()
     ]
-    return LanguageModel(rows, [], [], [], "made up")
+    return LanguageModel(rows, [], [], [], [], "made up")
 
 
 def made_up(results: LanguageModel) -> Contents:
@@ -205,9 +207,28 @@ def test_an_fp32_dot_product_is_a_multiplier_and_an_adder() -> None:
 
 
 def test_the_answer_has_the_savings_of_every_format_told() -> None:
-    first, second, *_ = sentences(made_up(model()))
-    assert "saves 40 % and 95 % in fp8 (e4m3) and fp32" in first
-    assert "30 % in e4m3 with 8 lanes, fixed point" in second
+    fp8, fp32 = answer_table(made_up(model(lmul_e4m3_all=1.2, exact_e4m3_all=1.05))).rows
+    assert str(fp8[0]).startswith("fp8") and str(fp8[1]).startswith("40\u00a0±")
+    assert str(fp8[2]).split("\u00a0")[0] == f"{100 * (1 - recommended_ratio()):.0f}"
+    assert fp8[3:5] == ("1.20\u00a0±\u00a00.01", "1.05\u00a0±\u00a00.01")
+    assert str(fp32[1]).startswith("95\u00a0±") and str(fp32[2]).startswith("49\u00a0±") and fp32[3] == "-"
+
+
+def recommended_ratio() -> float:
+    energies = {one["design"]["mul"]: one["energy_per_product_fj"] for one in recommended_units()}
+    return float(energies["lmul"] / energies["exact"])
+
+
+def test_the_saving_of_a_token_is_told_where_it_is_known() -> None:
+    energy = [
+        {"design": {"mul": mul}, "machine": {"batch": batch}, "total": total}
+        for mul, totals in (("lmul", (998.0, 96.0)), ("exact", (1000.0, 100.0)))
+        for batch, total in zip((1, 256), totals, strict=True)
+    ]
+    results = replace(model(), energy=energy)
+    (_, token) = answer(made_up(results))
+    assert token.endswith("saves 0.2\u00a0% for one user and 4.0\u00a0% where 256 share the weights.")
+    assert answer(made_up(model())) == [units_sentence()]
 
 
 def test_units_are_recorded_in_pairs_beside_a_fixed_one_of_as_many_lanes() -> None:
@@ -222,11 +243,65 @@ def test_units_are_recorded_in_pairs_beside_a_fixed_one_of_as_many_lanes() -> No
     assert "of the area and" in units_sentence()
 
 
-def test_the_least_energy_of_an_accepted_perplexity_is_picked() -> None:
-    ratios = {"lmul_e4m3_all": ACCEPTED + 0.01, "addm_e4m3_all": ACCEPTED, "exact_e4m3_all": 1.0}
-    (pick,) = picks(made_up(model(**ratios)))
-    assert pick.startswith("In e4m3 take addm,")
-    assert picks(made_up(model())) == []
+def check(directory: Path) -> Run:
+    return run_here(directory, ["report", "--check", "own"])
+
+
+def test_text_and_figures_that_part_are_found(place: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(place / "out", own)
+    assert check(tmp_path).status == 0
+    page = (own / "index.html").read_text()
+    number = re.search(r"<td class=\"number\">(\d)", page)
+    assert number
+    changed = str((int(number[1]) + 1) % 10)
+    (own / "index.html").write_text(page[: number.start(1)] + changed + page[number.end(1) :])
+    told = check(tmp_path)
+    assert (told.status, told.out.strip()) == (1, "Not what report.json says: index.html")
+    shutil.copy(place / "out" / "index.html", own)
+    figures_ = json.loads((own / "report.json").read_text())
+    figures_["points"][0]["energy_per_product_fj"] *= 1.01
+    (own / "report.json").write_text(json.dumps(figures_))
+    assert "multipliers.csv" in check(tmp_path).out
+    figures_["made"]["lmul"] = "0.0.1"
+    (own / "report.json").write_text(json.dumps(figures_))
+    assert check(tmp_path).status == 2
+    (own / "report.json").write_text("[]")
+    assert "is not the figures of a report" in check(tmp_path).err
+
+
+OWN = f"acc={BEST_SUM.acc}_lanes={BEST_SUM.lanes}"
+
+
+def test_a_design_is_recommended_by_the_accuracy_of_its_own_sums() -> None:
+    exact_sums = {"lmul_e4m3_all": 1.0, "addm_e4m3_all": 1.0, "exact_e4m3_all": 1.0}
+    *_, without = recommendations(made_up(model(**exact_sums)))
+    assert without.endswith("nothing is recommended: no accuracy was measured with such sums.")
+    own = {f"lmul_e4m3_all_{OWN}": 1.3, f"addm_e4m3_all_{OWN}": ACCEPTED, f"exact_e4m3_all_{OWN}": 1.02}
+    *_, told = recommendations(made_up(model(**exact_sums, **own)))
+    assert "take addm: " in told and "25\u00a0% less than exact, perplexity 10\u00a0% above" in told
+    own |= {f"addm_e4m3_all_{OWN}": 1.3, f"exact_e4m3_all_{OWN}": 1.13}
+    *_, none = recommendations(made_up(model(**exact_sums, **own)))
+    assert "nothing is recommended: none has" in none and "nearest is exact, 13\u00a0% above" in none
+
+
+def test_the_unit_of_a_tensor_core_is_recommended_with_its_scales() -> None:
+    with_sums = {f"{mul}_e4m3_all_acc=h100_lanes=32": 1.05 for mul in ("addm", "addc", "exact")}
+    with_sums |= {"lmul_e4m3_all_acc=h100_lanes=32": 1.2}
+    first, *_ = recommendations(made_up(model(**with_sums)))
+    assert first.startswith("In e4m3 with sums of an H100 (32 lanes, fused:13:13) take ")
+    assert "take lmul" not in first
+    with_sums |= {"lmul_e4m3_all_acc=h100_lanes=32_gain=1.05": 1.08}
+    scaled, *_ = recommendations(made_up(model(**with_sums)))
+    assert "lmul with gain=1.05" in scaled
+
+
+def test_of_a_plug_in_nothing_is_recommended() -> None:
+    contents = made_up(model())
+    plan = Plan(("e4m3", "fp32"), ("lmul", "mine", "exact"))
+    by_name = {**contents.figures, "mine": figures("e4m3", "mine", 1)}
+    *_, told = recommendations(replace(contents, plan=plan, figures=by_name))
+    assert told == "Of mine no accuracy is known: nothing is recommended of it."
 
 
 def test_accuracy_is_told_with_the_sums_whose_energy_is() -> None:
@@ -236,18 +311,16 @@ def test_accuracy_is_told_with_the_sums_whose_energy_is() -> None:
         "lmul_e4m3_attention": 1.01,
         "lmul_bf16_all": 1.0,
     }
-    own = f"acc={BEST_SUM.acc}_lanes={BEST_SUM.lanes}"
-    coarse = {f"lmul_e4m3_all_{own}": 1.3, f"exact_e4m3_all_{own}": 1.2}
-    *_, without = sentences(made_up(model(**ratios)))
-    *_, told = sentences(made_up(model(**ratios, **coarse)))
+    coarse = {f"lmul_e4m3_all_{OWN}": 1.3, f"exact_e4m3_all_{OWN}": 1.2}
+    (without,) = accuracy_sentences(made_up(model(**ratios)))
+    (told,) = accuracy_sentences(made_up(model(**ratios, **coarse)))
     assert without.endswith("sums being exact.")
-    *_, mended = sentences(made_up(model(**ratios, **{"lmul_e4m3_all_gain=1.05": 1.03})))
-    assert mended.endswith("mean error, which cost nothing, make 3 % of the 4 %.")
+    *_, mended = accuracy_sentences(made_up(model(**ratios, **{"lmul_e4m3_all_gain=1.05": 1.03})))
+    assert mended.endswith("cost nothing: with them it is 3\u00a0% in place of 4\u00a0%.")
     assert told.endswith(
-        "sums being exact; with those of 8 lanes, fixed point, everything in e4m3, by 30 % (20 %)."
+        "sums being exact; with those of 8 lanes, fixed point, everything in e4m3, by 30\u00a0% (20\u00a0%)."
     )
-    (pick,) = picks(made_up(model(**ratios, **coarse)))
-    assert pick.endswith("perplexity 4 % up with exact sums, 30 % with its own.")
+    assert accuracy_sentences(made_up(model())) == []
 
 
 def test_a_saving_is_reached_where_it_rounds_to_the_published_one() -> None:

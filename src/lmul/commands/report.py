@@ -12,19 +12,23 @@ from lmul.commands.shared.library import library_files, library_options
 from lmul.cost.mapping.mapper import CELLS
 from lmul.errors import UserError
 from lmul.host.cache import cached, program_digest
-from lmul.host.files import check_output, write_files
+from lmul.host.files import check_output, read_input, write_files
 from lmul.host.processes import check_jobs
 from lmul.report.contents import Contents
 from lmul.report.language_model import read_results
 from lmul.report.measure import ADDER, CAPTURED_MANTISSA_BITS, CONDITIONS, DRAWN, Setup, measure_designs
-from lmul.report.page.page import check_drawing, report_files
+from lmul.report.page.page import check_drawing, parted, read_contents, report_files
 from lmul.report.plan import ADDED, Plan
-from lmul.report.sections.answer import picks, sentences
+from lmul.report.sections.answer import accuracy_sentences, answer
+from lmul.report.sections.recommendation import recommendations
 from lmul.terminal.console import console, say
 from lmul.terminal.progress import working
 
 CLAIMED_BY = ("accuracy", "cost", "golden", "multipliers")
 """Files of this program that the recomputed claims depend on."""
+
+LARGEST = 1 << 26
+"""Bytes of a report.json."""
 
 RESULTS = "report"
 """Directory of finished figures in the build directory."""
@@ -64,9 +68,34 @@ def run_report(options: argparse.Namespace) -> int:
     with working("Drawing", quiet=options.quiet):
         files = report_files(contents)
     write_files(options.output, files)
-    for text in [*sentences(contents), *picks(contents)]:
+    for text in [*answer(contents), *recommendations(contents), *accuracy_sentences(contents)]:
         console().print(text)
     say(f"Report: {options.output / 'index.html'}")
+    return 0
+
+
+def check_report(directory: Path) -> int:
+    """Tell whether the page and the tables of a report are made of its figures; 1 if some are not.
+
+    Raises
+    ------
+    UserError
+        There is no report, or one of another version.
+    """
+    wanted = "name a directory that `lmul report -o` wrote"
+    path = directory / "report.json"
+    try:
+        contents = read_contents(read_input(path, wanted, LARGEST).decode())
+    except ValueError:
+        raise UserError(f"{path} is not the figures of a report: {wanted}") from None
+    made, own = contents.made.get("lmul", "another"), _program()
+    if made != own:
+        raise UserError(f"{path} is of lmul {made}, this is {own}: each version checks its own")
+    check_drawing()
+    if names := parted(contents, directory):
+        say(f"Not what report.json says: {', '.join(names)}")
+        return 1
+    say(f"{directory}: the page and all tables are what report.json says")
     return 0
 
 
@@ -112,7 +141,7 @@ def _made(setup: Setup) -> dict[str, str]:
     captured = "tiles of SmolLM2-135M, of which workloads/smollm2/provenance.json tells"
     wide = f"operands of more than {CAPTURED_MANTISSA_BITS} mantissa bits"
     return {
-        "lmul": f"{version('lmul')}, source {program_digest()[:12]}",
+        "lmul": _program(),
         "cell library": f"{library.name}, {library.voltage:g} V, SHA-256 {library.checksum[:12]}",
         **({"cells left out": " ".join(library.dont_use)} if library.dont_use else {}),
         "Yosys (pyosys)": version("pyosys"),
@@ -130,3 +159,8 @@ def _made(setup: Setup) -> dict[str, str]:
         f"seed 1 of {CONDITIONS.seeds}",
         "energy": f"glitches included, half of the 95 % interval within {100 * CONDITIONS.precision:g} %",
     }
+
+
+def _program() -> str:
+    """Give the version, and a checksum of the source."""
+    return f"{version('lmul')}, source {program_digest()[:12]}"

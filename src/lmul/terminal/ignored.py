@@ -16,6 +16,7 @@ ALONE: dict[str, dict[str, frozenset[str]]] = {
     },
     "error": {"claims": frozenset({"json"})},
     "llm": {"energy": frozenset({*TOKEN, "build", "json"})},
+    "report": {"check": frozenset()},
 }
 """Options that ask for something else, and all that mean something beside each."""
 
