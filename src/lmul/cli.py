@@ -684,14 +684,14 @@ def _compare(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     from lmul.golden import ACCUMULATORS, FORMATS, SPECIALS
     from lmul.golden.arguments import checked_multiplier
-    from lmul.golden.formats.format import OTHER_NAMES
+    from lmul.golden.formats.format import OTHER_NAMES, VARIANTS
     from lmul.multipliers.table import descriptions
 
     others = {name: other for other, name in OTHER_NAMES.items()}
     formats = {
         name: f"exponent {f.exponent_bits}, mantissa {f.mantissa_bits}, largest {f.largest:g}, "
-        f"{SPECIALS[f.specials]}; also {others[name]}"
-        for name, f in FORMATS.items()
+        f"{SPECIALS[f.specials]}" + (f"; also {others[name]}" if name in others else "")
+        for name, f in (FORMATS | VARIANTS).items()
     }
     formats["eXmY"] = "exponent X from 2 to 8, mantissa Y from 1 to 23, infinities and NaN"
     with checked_multiplier():
