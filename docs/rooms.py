@@ -98,7 +98,7 @@ INSIDE = {
         ("sections",),
         ("page",),
     ),
-    "sim": (("stimulus", "simulators"), ("coverage",), ("simulate", "benches"), ("native",)),
+    "sim": (("stimulus", "simulators"), ("coverage",), ("simulate", "benches"), ("native",), ("rtl",)),
     "workloads": (("operands", "smollm2", "texts"), ("capture",)),
 }
 """The order inside of rooms, of modules and of folders, which are rooms themselves."""

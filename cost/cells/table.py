@@ -52,6 +52,10 @@ def cost_table(costs: Sequence[Cost]) -> Group:
     heading = f"{last.design.size}: cells of {last.library.name}, {last.library.voltage:g} V"
     rows = [(label, unit, [figure(cost) for cost in costs]) for label, unit, figure in _rows(last)]
     rows = [row for row in rows if any(row[2])]
+    foreign = [cost.foreign for cost in costs if cost.foreign]
+    if foreign:  # Smaller is no better where less is computed.
+        label = f"Wrong values, of {foreign[0].pairs:,}"
+        rows.insert(0, (label, "", [float(cost.other_values) for cost in costs]))
     parts: list[RenderableType] = [Text(heading, style="bold"), _figures(costs, rows)]
     if len(costs) > 1:
         parts.append(_ratios(costs, [row for row in rows if row[0] in COMPARED]))
@@ -85,7 +89,7 @@ def path_table(cost: Cost) -> Group:
             f"{step.delay_ps:.1f}",
             f"{step.arrival_ps:.1f}",
         )
-    return Group(Text(f"Critical path of {cost.design.mul}", style="bold"), table)
+    return Group(Text(f"Critical path of {cost.label}", style="bold"), table)
 
 
 def _rows(cost: Cost) -> Iterable[Row]:
@@ -109,7 +113,7 @@ def _dot_product_pj(cost: Cost) -> float:
 
 
 def _figures(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]) -> Table:
-    table = Table("", "unit", *(Column(cost.design.mul, justify="right") for cost in costs), box=SIMPLE_HEAD)
+    table = Table("", "unit", *(Column(cost.label, justify="right") for cost in costs), box=SIMPLE_HEAD)
     for label, unit, figures in rows:
         winner = min(figures) if label in COMPARED and len(costs) > 1 else None
         table.add_row(
@@ -120,8 +124,8 @@ def _figures(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]
 
 def _ratios(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]) -> Table:
     table = Table(
-        f"over {costs[-1].design.mul}",
-        *(Column(cost.design.mul, justify="right") for cost in costs[:-1]),
+        f"over {costs[-1].label}",
+        *(Column(cost.label, justify="right") for cost in costs[:-1]),
         box=SIMPLE_HEAD,
     )
     for label, _, figures in rows:
@@ -142,7 +146,8 @@ def _notes(costs: Sequence[Cost]) -> str:
     ]
     if last.part:
         lines.append(f"Simulated: {last.part.rows} x {last.part.cols}, each block as often as it is there.")
-    return "\n".join([*lines, *_library_notes(last.library), *map(_script, costs)])
+    foreign = [line for cost in costs if cost.foreign for line in cost.foreign.notes]
+    return "\n".join([*lines, *_library_notes(last.library), *map(_script, costs), *foreign])
 
 
 def _library_notes(library: Library) -> Iterator[str]:
@@ -169,7 +174,7 @@ def _script(cost: Cost) -> str:
     missed = cost.slack_ps is not None and cost.slack_ps < 0
     verdict = f"misses the period by {-(cost.slack_ps or 0):.1f} ps; the fastest" if missed else "best"
     return (
-        f"{cost.design.mul}: {verdict} of {len(cost.candidates)} netlists is {cost.script}, "
+        f"{cost.label}: {verdict} of {len(cost.candidates)} netlists is {cost.script}, "
         f"{three_digits(smallest)} to {three_digits(largest)} um2{_stopped(cost)}."
     )
 
