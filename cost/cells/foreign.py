@@ -190,13 +190,18 @@ def estimate_foreign(
         conditions=conditions,
         cache=cache,
     )
-    netlists, candidates, stopped = try_scripts(
-        lambda tried, tell: map_design(
-            foreign.verilog, foreign.top, library, scripts=tried, cache=cache, progress=tell
-        ),
-        measure,
-        possible_scripts(tried_scripts(design, conditions), library),
-        conditions,
-        progress,
-    )
+    try:
+        netlists, candidates, stopped = try_scripts(
+            lambda tried, tell: map_design(
+                foreign.verilog, foreign.top, library, scripts=tried, cache=cache, progress=tell
+            ),
+            measure,
+            possible_scripts(tried_scripts(design, conditions), library),
+            conditions,
+            progress,
+        )
+    except UserError as error:
+        raise UserError(
+            str(error).replace(f"{foreign.top}:", f"{foreign.name} (latches are refused):")
+        ) from None
     return Cost(design, library, conditions, candidates, netlists, None, stopped, foreign)

@@ -114,7 +114,7 @@ def products(program: Path, unit: Unit, a: Codes, b: Codes, format_: Format) -> 
     command = [str(program), str(unit.latency), str(unit.hold), str(written)]
     result = subprocess.run(command, input=sent, capture_output=True, check=False)  # noqa: S603
     if result.returncode or not written.exists():
-        said = re.search(rb"%Error: (.*)", result.stdout + result.stderr)
+        said = re.search(rb"%Error[\w-]*: (.*)", result.stdout + result.stderr)
         raise SimulationError(
             f"the simulation of {unit.top} ended early: {said[1].decode() if said else 'no reason'}"
         )

@@ -1,7 +1,7 @@
 """A unit from its files to a verdict."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,12 @@ from lmul.sim.rtl.verdict import Verdict, closest
 from lmul.sim.simulators.verilator import verilator_environment
 from lmul.sim.stimulus.pairs import code_pairs
 from lmul.terminal.progress import working
+
+LATENCIES = 8
+"""Latencies that are tried where the one that was given looks wrong."""
+
+MOST = 0.5
+"""Share of the values that are others from which on that is so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +43,8 @@ class Checked:
         The closest first.
     remade : int
         Products that what Yosys made of the unit gives otherwise than its sources, where that was looked at.
+    better : tuple of (int, int), or None
+        Another latency with which fewer values are others, and how many.
     """
 
     unit: Unit
@@ -46,6 +54,7 @@ class Checked:
     refused: str
     verdicts: Sequence[Verdict]
     remade: int = 0
+    better: tuple[int, int] | None = None
 
     @property
     def closest(self) -> Design:
@@ -127,13 +136,27 @@ def check_unit(unit: Unit, models: Sequence[Design], *, remade: bool = False) ->
             program = _build(sources, format_, elaborated, unread)
         with working(f"Simulating {len(pairs):,} pairs"):
             found = products(program.path, unit, a, b, format_)
-        others = 0
+        verdicts, others = closest(a, b, found, models), 0
+        better = _better(program, unit, verdicts[0])
         if remade and elaborated and not program.refused:
             with working(f"Simulating what Yosys made of {unit.top}"):
                 made = products(build_plain(sources, elaborated), unit, a, b, format_)
             others = int(np.count_nonzero(made != found))
-    verdicts = closest(a, b, found, models)
-    return Checked(unit, format_, elaborated, unread, program.refused, verdicts, others)
+    return Checked(unit, format_, elaborated, unread, program.refused, verdicts, others, better)
+
+
+def _better(program: Program, unit: Unit, verdict: Verdict) -> tuple[int, int] | None:
+    """Look for a latency with which there are far fewer other values, where most are."""
+    if not unit.latency or verdict.values < MOST * verdict.pairs:
+        return None
+    counted = {}
+    for latency in range(1, LATENCIES + 1):
+        found = products(
+            program.path, replace(unit, latency=latency), verdict.a, verdict.b, verdict.model.format
+        )
+        counted[latency] = replace(verdict, found=found).values
+    best = min(counted, key=lambda latency: counted[latency])
+    return (best, counted[best]) if counted[best] < MOST * verdict.values else None
 
 
 def _read(sources: Sources, format_: Format) -> tuple[Elaborated | None, str]:

@@ -10,9 +10,12 @@ from lmul.programs.yosys import YosysError, run_yosys
 from lmul.sim.rtl.sources import WRAPPER, Sources
 from lmul.sim.rtl.wrapper import TOP, Port, Ports, check_ports, probe_text, wrapper_text
 
+# As other tools have it: macros for the files behind, delays that mean nothing, numbers for enumerations.
+_SLANG = "--threads 1 --single-unit --allow-use-before-declare --relax-enum-conversions --ignore-timing"
+
 FRONT_ENDS: Mapping[str, tuple[str, ...]] = {
     "read_verilog": ("read_verilog -sv {options} {files}", f"hierarchy -check -top {TOP}"),
-    "read_slang": (f"read_slang --threads 1 --keep-hierarchy --top {TOP} {{options}} {{files}}",),
+    "read_slang": (f"read_slang {_SLANG} --keep-hierarchy --top {TOP} {{options}} {{files}}",),
 }
 """Commands of Yosys that read Verilog, in the order in which they are tried."""
 

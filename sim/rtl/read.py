@@ -50,8 +50,11 @@ def read_unit(paths: Sequence[Path], top: str | None, ports: str | None) -> Unit
     toml = [path for path in paths if path.suffix == ".toml"]
     if toml and len(paths) > 1:
         raise UserError(f"--rtl takes {toml[0]} alone: it names the files of Verilog itself")
+    read = read_toml(toml[0]) if toml else {}
     try:
-        values: dict[str, Any] = _read_values(toml[0]) if toml else {"files": paths}
+        values: dict[str, Any] = {"files": paths}
+        if toml:
+            values = _checked_values(read, toml[0].parent)
         if top is not None:
             values["top"] = top
         if ports is not None:
@@ -68,9 +71,8 @@ def read_unit(paths: Sequence[Path], top: str | None, ports: str | None) -> Unit
     return unit
 
 
-def _read_values(path: Path) -> dict[str, Any]:
-    """Read the file; its paths are relative to it."""
-    values = read_toml(path)
+def _checked_values(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Give what a file says, if all of it is known; its paths are relative to its folder."""
     _check_keys(values, _KINDS, "key")
     for name, value in values.items():
         kind, right = _KINDS[name]
@@ -79,7 +81,7 @@ def _read_values(path: Path) -> dict[str, Any]:
     for name in ("files", "include"):
         if not all(isinstance(one, str) for one in values.get(name, ())):
             raise UserError(f"{name} must be {_KINDS[name][1]}, not {values[name]!r}")
-        values[name] = [path.parent / one for one in values.get(name, ())]
+        values[name] = [folder / one for one in values.get(name, ())]
     return values
 
 

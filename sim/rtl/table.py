@@ -26,7 +26,10 @@ def report(checked: Checked) -> Group:
 
 
 def notes(checked: Checked) -> Iterator[str]:
-    """Say what read a unit, and what of it was not compared."""
+    """Say what read a unit, what of it was not compared, and whether its latency looks wrong."""
+    if checked.better:
+        latency, values = checked.better
+        yield f"With latency = {latency} it were {values:,} other values, not {checked.verdict.values:,}."
     elaborated = checked.elaborated
     if elaborated is None:
         yield f"No front end of Yosys reads it, so it can be simulated only: {checked.unread}."

@@ -13,12 +13,12 @@ from lmul.golden import Arithmetic, Codes, Format, decode, multiply
 CLASSES = {
     "nan_code": "both NaN, another code",
     "zero_sign": "both zero, another sign",
-    "nan": "NaN of an operand or due",
+    "nan": "an operand NaN, or no product",
     "infinity": "an infinite operand",
     "zero": "an operand zero",
     "subnormal_operand": "a subnormal operand",
-    "subnormal_result": "a product below the smallest normal",
-    "overflow": "a product above the largest",
+    "subnormal_result": "a subnormal product",
+    "overflow": "a product too large",
     "normal": "normal operands and product",
 }
 """Differences in the order in which they are told apart: each pair counts in the first that fits."""
@@ -119,12 +119,12 @@ class Verdict:
             self.found == self.expected,
             (found >= nan) & (due >= nan),
             (found == 0) & (due == 0),
-            (operands >= nan).any(axis=0) | (due >= nan) & ~(true > format_.largest),
+            np.isnan(true),
             (operands > format_.largest_finite).any(axis=0),
             (operands == 0).any(axis=0),
             (operands < format_.smallest_normal).any(axis=0),
-            true < format_.smallest,
-            true > format_.largest,
+            (true < format_.smallest) | (due < format_.smallest_normal),
+            (true > format_.largest) | (due > format_.largest_finite),
         ]
         order = [len(CLASSES), *range(len(CLASSES) - 1)]
         return np.select(conditions, order, len(CLASSES) - 1)

@@ -95,6 +95,13 @@ def test_product_that_moves_and_source_that_verilator_refuses(
     assert re.search(r"Verilator refuses it: .*u\.v:1", capsys.readouterr().out.replace("\n", ""))
 
 
+def test_wrong_latency_is_told_with_the_right_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (UNITS / "piped.toml").read_text().replace("latency = 2", "latency = 3")
+    (tmp_path / "unit.toml").write_text(text.replace('"piped.v"', f'"{UNITS}/piped.v"'))
+    assert main(["sim", "mul", "--format", "e4m3finite", "--rtl", str(tmp_path / "unit.toml")]) == 1
+    assert "With latency = 2 it were 10,440 other values" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

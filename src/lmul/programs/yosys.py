@@ -126,8 +126,8 @@ def _environment() -> dict[str, str]:
 def _raise(status: int, output: str) -> None:
     if "No module named 'pyosys'" in output:
         raise missing("pyosys")
-    found = re.search(r"^(?:(\S+:\d+)(?::\d+)?: )?(?:ERROR|error): (.*)", output, re.MULTILINE)
-    found = found or re.search(r"()ERROR: (.*)", output)
+    found = re.search(r"^(?:(\S+:\d+)(?::\d+)?: )?(?:ERROR|error): ?(.*)", output, re.MULTILINE)
+    found = found or re.search(r"()ERROR: ?(.*)", output)
     if found:
         raise YosysError(found[2], found[1] or "")
     raise YosysError(f"Yosys ended with status {status}: {output[-300:]}")
