@@ -28,18 +28,9 @@ BESIDE = {
     "cost": {"compare": {"mul"}, "rtl": {"accelergy", "netlist"}},
     "sim": {
         "rtl": {
-            *(
-                "operands",
-                "scaling",
-                "codes",
-                "waves",
-                "netlist",
-                "four_state",
-                "pauses",
-                "stress",
-                "vectors",
-            ),
-            *("seed", "pipeline", "reset", "reset_active", "clock_name", "reset_name", "build"),
+            *("operands", "scaling", "codes", "waves", "netlist", "four_state", "pauses"),
+            *("stress", "vectors", "seed", "build"),
+            *("pipeline", "reset", "reset_active", "clock_name", "reset_name"),
         }
     },
     "error": {"operands": {"length"}},
