@@ -11,14 +11,22 @@ import pytest
 
 from lmul.cli import main
 from lmul.cost.cells import estimate, foreign
+from lmul.cost.cells.foreign import Foreign
+from lmul.cost.library.reader import default_liberty, read_liberty
+from lmul.cost.mapping.mapper import map_design
 from lmul.cost.mapping.scripts import RIPPLE_EMAP
-from lmul.golden import FORMATS, Arithmetic, find_format, multiply
+from lmul.cost.power.stimulus import RESET_CYCLES
+from lmul.cost.power.zero_delay import simulate
+from lmul.design import make_design
+from lmul.golden import FORMATS, SUBNORMALS, Arithmetic, find_format, multiply
 from lmul.sim.native import native
+from lmul.sim.rtl.check import check_unit
 from lmul.sim.rtl.read import read_unit
 from lmul.sim.rtl.unit import Part, Unit
 from lmul.sim.rtl.verdict import CLASSES, Verdict, closest
 from lmul.sim.rtl.wrapper import Port, wrapper_text
 from lmul.sim.stimulus.pairs import code_pairs
+from lmul.workloads import Operands
 
 UNITS = Path(__file__).parent / "units"
 
@@ -256,6 +264,32 @@ def test_cost_stands_beside_the_verdict(
     header, first = (tmp_path / "cost.csv").read_text().splitlines()[:2]
     assert "rtl:serial" in first
     assert ",pairs,differ,values," in header
+
+
+@pytest.mark.parametrize(("name", "format_"), [("serial", "e2m1"), ("piped", "e4m3finite")])
+def test_netlist_gives_the_products_under_the_stimulus_that_it_is_measured_with(
+    name: str, format_: str
+) -> None:
+    """Out of its reset, each pair held as long as it needs: else the energy would be of something else."""
+    rng = np.random.default_rng(1)
+    operands = [Operands("mine", rng.normal(size=(8, 16)), rng.normal(size=(16, 8)))]
+    models = [make_design("mul", format=format_, mul="exact", subnormals=s) for s in SUBNORMALS]
+    unit = read_unit([UNITS / f"{name}.toml"], None, None)
+    foreign = Foreign(check_unit(unit, models, remade=True))
+    assert foreign.checked.remade == 0
+    mapped = map_design(foreign.verilog, foreign.top, read_liberty(default_liberty()), scripts=[RIPPLE_EMAP])
+    ports = foreign.stimulus(operands)
+    found = simulate(mapped[RIPPLE_EMAP.name].netlist, ports).outputs["p"]
+    codes = {port: bits @ (1 << np.arange(bits.shape[2])) for port, bits in (ports | {"p": found}).items()}
+    # The product is there when the next pair is, or so many cycles later.
+    step, later = unit.cycles_per_product, unit.latency + unit.hold
+    pairs = slice(RESET_CYCLES, -later, step)
+    expected = multiply(codes["a"][pairs], codes["b"][pairs], foreign.model)
+    given = codes["p"][RESET_CYCLES + later :: step]
+    # What is too large is the fault of one of them.
+    largest = (expected & foreign.model.format.magnitude_mask) == foreign.model.format.largest_finite
+    assert ((given == expected) | largest).all()
+    assert np.count_nonzero(~largest) > 50
 
 
 @pytest.mark.parametrize("option", [["--estimate", "gates"], ["--netlist", "out"], ["--top", "u"]])
