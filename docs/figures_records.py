@@ -32,7 +32,7 @@ RECORDS = dict.fromkeys(
         "simulation_ws",
     ),
     RECORDED,
-) | {"units": MODEL}
+) | dict.fromkeys(("units", "rivals", "noise"), MODEL)
 """What `bench/record.py` writes, and where."""
 
 

@@ -94,12 +94,12 @@ INSIDE = {
     ),
     "report": (
         ("plan", "language_model"),
-        ("measure", "libraries", "units"),
+        ("measure", "libraries", "units", "rule"),
         ("contents",),
         ("sections",),
         ("page",),
     ),
-    "sim": (("stimulus", "simulators"), ("coverage",), ("simulate", "benches"), ("native",)),
+    "sim": (("stimulus", "simulators"), ("coverage",), ("simulate", "benches"), ("native",), ("rtl",)),
     "workloads": (("operands", "smollm2", "texts"), ("capture",)),
 }
 """The order inside of rooms, of modules and of folders, which are rooms themselves."""

@@ -75,7 +75,7 @@ PROMOTED = 128
 
 
 def sums_suite() -> list[str]:
-    """Two tensor cores' sums of every multiplier in e4m3, the remedy for the narrow one of them, free scales."""
+    """Two tensor cores' sums in e4m3, the remedy for the narrow one of them, and scales that cost nothing."""
     remedy = f"h100,promote={PROMOTED}"
     sums = [f"{mul},e4m3,all,acc={acc}" for acc in ("h100", remedy, "b200") for mul in MULTIPLIERS]
     return ["full", *sums, *(f"{mul},e4m3,all,acc=h100,gain={gain}" for mul, gain in GAINS.items())]

@@ -8,11 +8,11 @@ as often as the whole array has it.
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Block, Conditions, Measured, measure_all
 from lmul.cost.library.cells import Library
@@ -36,6 +36,33 @@ PART = 4
 """Rows and columns of an array that are simulated at most."""
 
 
+class Outsider(Protocol):
+    """What is told of a multiplier that somebody else wrote beside its figures: `lmul.cost.cells.foreign`."""
+
+    @property
+    def name(self) -> str:
+        """What stands above its figures."""
+
+    @property
+    def products_per_cycle(self) -> float:
+        """Products that it computes in a cycle."""
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of operands that it was given."""
+
+    @property
+    def values(self) -> int:
+        """Products among them that have another value than the model's."""
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What has to be known beside its figures."""
+
+    def description(self, design: Design) -> dict[str, Any]:
+        """Give all of it as plain values."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a design takes.
@@ -54,6 +81,8 @@ class Cost:
     stopped : mapping of str to float
         Scripts that were not tried, and how many times the least product of area and energy the cheaper
         script had that each comes after.
+    foreign : Outsider or None
+        The multiplier that somebody wrote, whose figures these are; `design` is then the model closest to it.
     """
 
     design: Design
@@ -63,6 +92,22 @@ class Cost:
     netlists: Mapping[str, Mapped]
     part: Design | None = None
     stopped: Mapping[str, float] = field(default_factory=dict)
+    foreign: Outsider | None = None
+
+    @property
+    def label(self) -> str:
+        """What stands above its figures where designs are side by side."""
+        return self.foreign.name if self.foreign else self.design.mul
+
+    @property
+    def products_per_cycle(self) -> float:
+        """Products that are computed every cycle at full throughput."""
+        return self.foreign.products_per_cycle if self.foreign else self.design.products_per_cycle
+
+    @property
+    def other_values(self) -> int:
+        """Products whose values are not the model's: none but of what somebody else wrote."""
+        return self.foreign.values if self.foreign else 0
 
     @cached_property
     def script(self) -> str:
@@ -106,12 +151,12 @@ class Cost:
     @property
     def energy_per_product(self) -> Energy:
         """Energy of one product at full throughput, glitches included, in fJ."""
-        return self.measured.energy.scaled(1 / self.design.products_per_cycle)
+        return self.measured.energy.scaled(1 / self.products_per_cycle)
 
     @property
     def zero_delay_per_product(self) -> Energy:
         """The same without glitches."""
-        return self.measured.zero_delay.scaled(1 / self.design.products_per_cycle)
+        return self.measured.zero_delay.scaled(1 / self.products_per_cycle)
 
     @property
     def glitches_per_product(self) -> float:
@@ -121,7 +166,7 @@ class Cost:
     @property
     def interval_per_product(self) -> float:
         """Half of the 95 % confidence interval of the energy of one product, in fJ."""
-        return self.measured.interval_fj / self.design.products_per_cycle
+        return self.measured.interval_fj / self.products_per_cycle
 
     @property
     def area_spread(self) -> tuple[float, float]:
@@ -134,6 +179,7 @@ class Cost:
         measured = self.measured
         return {
             "design": self.design.parameters(),
+            **(self.foreign.description(self.design) if self.foreign else {}),
             "estimate": "cells",
             "library": self.library.name,
             "library_files_sha256": dict(self.library.files),
@@ -159,13 +205,13 @@ class Cost:
             "cycles": measured.population,
             "energy_per_product_fj": self.energy_per_product.total,
             "energy_per_product_zero_delay_fj": self.zero_delay_per_product.total,
-            "products_per_cycle": self.design.products_per_cycle,
+            "products_per_cycle": self.products_per_cycle,
         }
 
     def _figures(self, found: Measured) -> dict[str, float]:
         return {
             "area_um2": round(found.area_um2, 4),
-            "energy_per_product_fj": found.energy.total / self.design.products_per_cycle,
+            "energy_per_product_fj": found.energy.total / self.products_per_cycle,
             "critical_delay_ps": round(found.delay_ps, 2),
         }
 
@@ -221,10 +267,13 @@ def estimate(
     check_operands(part, operands)
     if scripts is None:
         scripts = tried_scripts(design, conditions)
-    adder = full_adder(library) is not None
-    possible = [script for script in scripts if script.suits(adder)]
-    netlists, candidates, stopped = _try_scripts(
-        part, operands, library, possible, conditions, cache, progress
+    text = export(part)
+    netlists, candidates, stopped = try_scripts(
+        lambda tried, tell: map_to_cells(text, part, library, scripts=tried, cache=cache, progress=tell),
+        lambda mapped: measure_under(part, mapped, operands, conditions, cache),
+        possible_scripts(scripts, library),
+        conditions,
+        progress,
     )
     if part == design:
         return Cost(design, library, conditions, candidates, netlists, None, stopped)
@@ -236,18 +285,33 @@ def estimate(
     return Cost(design, library, conditions, scaled, netlists, part, stopped)
 
 
-def _try_scripts(
-    design: Design,
-    operands: Sequence[Operands],
-    library: Library,
+def possible_scripts(scripts: Sequence[SynthesisScript], library: Library) -> list[SynthesisScript]:
+    """Leave out scripts that a library's full adder, or want of one, speaks against."""
+    adder = full_adder(library) is not None
+    return [script for script in scripts if script.suits(adder)]
+
+
+def try_scripts(
+    map_with: Callable[[Sequence[SynthesisScript], Report], Mapping[str, Mapped]],
+    measure: Callable[[Mapping[str, Mapped]], Iterator[tuple[str, Measured]]],
     scripts: Sequence[SynthesisScript],
     conditions: Conditions,
-    cache: Path | None,
     progress: Report | None,
 ) -> tuple[dict[str, Mapped], dict[str, Measured], dict[str, float]]:
     """Map and measure with each script that is worth it, in their order; tell which were not.
 
     Under a clock period all are: the least product says nothing of who meets it.
+
+    Parameters
+    ----------
+    map_with : callable
+        Takes scripts, and what is to be told how many are done; gives the netlists by script.
+    measure : callable
+        Gives the figures of netlists by script, one after the other.
+    scripts : sequence of SynthesisScript
+    conditions : Conditions
+    progress : callable or None
+        As `estimate` takes it.
     """
     netlists: dict[str, Mapped] = {}
     candidates: dict[str, Measured] = {}
@@ -265,11 +329,9 @@ def _try_scripts(
         stopped |= hopeless(scripts, {name: found.area_energy for name, found in candidates.items()})
         tell(len(netlists))
         going = [script for script in stage if script.name not in stopped]
-        mapped = map_to_cells(
-            export(design), design, library, scripts=going, cache=cache, progress=tell_mapped
-        )
+        mapped = map_with(going, tell_mapped)
         netlists |= mapped
-        for name, measured in measure_under(design, mapped, operands, conditions, cache):
+        for name, measured in measure(mapped):
             candidates[name] = measured
             tell(len(netlists))
     tried = [script.name for script in scripts if script.name not in stopped]

@@ -119,7 +119,7 @@ def ratios(costs: Sequence[Cost]) -> list[dict[str, Ratio]]:
         sampling = math.hypot(
             *(one.interval_per_product / one.energy_per_product.total for one in (cost, last))
         )
-        pairs = zip(FIGURES, _figures(cost.measured), _figures(last.measured), strict=True)
+        pairs = zip(FIGURES, _figures_of_cost(cost), _figures_of_cost(last), strict=True)
         found.append(
             {
                 name: noise.ratio(name, ours, theirs, sampling if name == FIGURES[ENERGY] else 0.0)
@@ -152,6 +152,11 @@ def cost_figures(costs: Sequence[Cost]) -> list[dict[str, Any]]:
 
 def _plain(value: float) -> float | None:
     return round(value, 6) if 0 < value < math.inf else None
+
+
+def _figures_of_cost(cost: Cost) -> list[float]:
+    energies = cost.energy_per_product.total, cost.zero_delay_per_product.total
+    return [cost.area_um2, cost.measured.delay_ps, *energies]
 
 
 def _figures(found: Measured) -> list[float]:

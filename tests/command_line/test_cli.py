@@ -326,8 +326,8 @@ def test_names_of_other_libraries_give_the_design_of_the_short_name(
     capsys.readouterr()
     assert main(["verilog", "dot", "--format-a=e4m3", "--format-b=e5m2", "--lanes=1", "-o", "-"]) == 0
     assert capsys.readouterr().out == (tmp_path / "lmul_e4m3xe5m2_dot1.v").read_text()
-    assert main(["verilog", "mul", "--format", "float8_e4m3", "-o", "-"]) == 2
-    assert "--format 'float8_e4m3' has infinities" in capsys.readouterr().err
+    assert main(["verilog", "mul", "--format", "float8_e4m3fnuz", "-o", "-"]) == 2
+    assert "--format 'float8_e4m3fnuz' has another bias" in capsys.readouterr().err
 
 
 def test_interrupt_ends_with_status_130(monkeypatch: pytest.MonkeyPatch) -> None:

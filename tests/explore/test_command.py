@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import time
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +277,15 @@ def test_plain_progress_tells_the_time_left_and_quiet_nothing(
     assert begun == "Evaluating: 0 of 500 ..."
     assert re.fullmatch(r"Evaluating: 1 of 500, about \d+ min left \.\.\.", second)
     assert rest == ""
+
+
+def test_plain_progress_says_that_a_long_piece_is_still_going_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lmul.terminal.progress.QUIET_SECONDS", 0.02)
+    with working("Mapping"):
+        time.sleep(0.05)
+    assert re.match(r"Mapping \.\.\.\nMapping: 0 s, still at it \.\.\.\n", capsys.readouterr().err)
 
 
 def test_what_was_kept_from_an_earlier_run_does_not_shorten_the_time_left(

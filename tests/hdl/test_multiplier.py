@@ -59,6 +59,8 @@ def chosen(format_: str, *choices: tuple[str, str, str, int]) -> list[Design]:
 
 QUICK = {
     "e2m1": designs("e2m1", 0),
+    "e4m3ieee": chosen("e4m3ieee", ("exact", "full", "ieee", 0), ("lmul", "flush", "saturate", 0)),
+    "e4m3finite": chosen("e4m3finite", ("exact", "full", "ieee", 0), ("lmul", "flush", "saturate", 0)),
     "e2m3": chosen(
         "e2m3",
         ("lmul", "flush", "ieee", 0),

@@ -19,6 +19,7 @@ import pytest
 from lmul.cli import main
 from lmul.cost.library.reader import default_liberty
 from lmul.design import make_design
+from tests.sim.test_rtl import UNITS
 from tests.support.cost.gate_level import mapped_design
 from tests.support.golden.tensor_cores import MODELLED
 from tests.support.host.plug_ins import EXAMPLE, register
@@ -99,6 +100,10 @@ def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
         np.savez(tmp_path / "STEPS.npz", **few)
     (tmp_path / "CELLS.lib").write_bytes(default_liberty().read_bytes())
     (tmp_path / "CELLS.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
+    unit = (UNITS / "plain.v").read_text().replace("module plain", "module unit")
+    (tmp_path / "UNIT.v").write_text(unit)
+    ports = '[ports]\na = "x"\nb = "y"\np = "z"\n'
+    (tmp_path / "UNIT.toml").write_text(f'files = ["UNIT.v"]\ntop = "unit"\n{ports}')
     (tmp_path / "netlists.zip").write_bytes(netlists)
     (tmp_path / "MEMORY.toml").write_text((EXAMPLES / "memory" / "hbm2.toml").read_text())
     for name in ("space.toml", "SPACE.toml"):

@@ -20,6 +20,7 @@ from lmul.terminal.progress import working
 from lmul.workloads import Operands
 
 if TYPE_CHECKING:
+    from lmul.cost.cells.foreign import Foreign
     from lmul.cost.cells.measure import Conditions
 
 Found = TypeVar("Found")
@@ -32,6 +33,7 @@ MOST_SEEDS = 100
 MOST_PERCENT = 20
 
 OF_CELLS = (
+    "rtl",
     "operands",
     "codes",
     "scaling",
@@ -120,6 +122,7 @@ def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> No
 
 def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
     from lmul.cost.cells.estimate import estimate
+    from lmul.cost.cells.foreign import estimate_foreign
     from lmul.cost.cells.noise import cost_figures
     from lmul.cost.cells.table import cost_table, path_table
     from lmul.cost.handover.accelergy import accelergy_files, csv_text
@@ -127,10 +130,18 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
 
     library = library_files(options).read()
     conditions, cache = conditions_of(options, library), _cache(options, CELLS)
-    costs = [
-        _measured(design, partial(estimate, design, operands, library, conditions=conditions, cache=cache))
-        for design in designs
-    ]
+    foreign = _foreign(designs, options) if options.rtl else None
+    given: dict[str, Any] = {
+        "operands": operands,
+        "library": library,
+        "conditions": conditions,
+        "cache": cache,
+    }
+    costs = []
+    if foreign:
+        designs = [foreign.beside(design, options.chosen) for design in designs]
+        costs.append(_measured(foreign.name, partial(estimate_foreign, foreign, **given)))
+    costs += [_measured(design.name, partial(estimate, design, **given)) for design in designs]
     _show(cost_table(costs), cost_figures(costs), options)
     for cost in costs if options.path else []:
         print_whole(path_table(cost))
@@ -144,6 +155,19 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     for directory, texts in files:
         for path in write_files(directory, texts):
             say(path)
+
+
+def _foreign(designs: Sequence[Design], options: argparse.Namespace) -> "Foreign":
+    """Read the multiplier of `--rtl`, and find out what it computes, before its cost is measured."""
+    from lmul.commands.shared.rtl import USUAL, check_rtl
+    from lmul.cost.cells.foreign import Foreign
+    from lmul.sim.simulate import SimulationError
+
+    muls = dict.fromkeys([*(design.mul for design in designs), USUAL])
+    try:
+        return Foreign(check_rtl(options, options.chosen, list(muls), remade=True))
+    except SimulationError as error:
+        raise UserError(str(error)) from None
 
 
 def conditions_of(options: argparse.Namespace, library: Library) -> "Conditions":
@@ -187,7 +211,8 @@ def _gates(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.gates.table import gates_table
 
     costs = [
-        _measured(design, partial(estimate_gates, design, cache=_cache(options, CELLS))) for design in designs
+        _measured(design.name, partial(estimate_gates, design, cache=_cache(options, CELLS)))
+        for design in designs
     ]
     _show(gates_table(costs), [cost.as_dict() for cost in costs], options)
 
@@ -206,7 +231,8 @@ def _fpga(designs: Sequence[Design], operands: Sequence[Operands], options: argp
 
     cache = _cache(options, FPGA)
     costs = [
-        _measured(design, partial(estimate_fpga, design, options.estimate, cache=cache)) for design in designs
+        _measured(design.name, partial(estimate_fpga, design, options.estimate, cache=cache))
+        for design in designs
     ]
     _show(fpga_table(costs), [cost.as_dict() for cost in costs], options)
 
@@ -218,8 +244,8 @@ def _cache(options: argparse.Namespace, name: str) -> Path:
     return directory
 
 
-def _measured(design: Design, estimate: Callable[..., Found]) -> Found:
-    with working(f"Mapping and measuring {design.name}") as progress:
+def _measured(name: str, estimate: Callable[..., Found]) -> Found:
+    with working(f"Mapping and measuring {name}") as progress:
         return estimate(progress=progress)
 
 

@@ -16,7 +16,18 @@ PROGRAM = Path(__file__).with_name("yosys_process.py")
 
 
 class YosysError(RuntimeError):
-    """Yosys refused a command; the message is its own."""
+    """Yosys refused a command; the message is its own.
+
+    Parameters
+    ----------
+    message : str
+    place : str
+        File and line that it is about, if it says so.
+    """
+
+    def __init__(self, message: str, place: str = "") -> None:
+        super().__init__(message)
+        self.place = place
 
 
 def run_yosys(commands: Sequence[str], directory: Path) -> None:
@@ -115,5 +126,8 @@ def _environment() -> dict[str, str]:
 def _raise(status: int, output: str) -> None:
     if "No module named 'pyosys'" in output:
         raise missing("pyosys")
-    errors = re.findall(r"ERROR: (.*)", output)
-    raise YosysError(errors[0] if errors else f"Yosys ended with status {status}: {output[-300:]}")
+    found = re.search(r"^(?:(\S+:\d+)(?::\d+)?: )?(?:ERROR|error): ?(.*)", output, re.MULTILINE)
+    found = found or re.search(r"()ERROR: ?(.*)", output)
+    if found:
+        raise YosysError(found[2], found[1] or "")
+    raise YosysError(f"Yosys ended with status {status}: {output[-300:]}")

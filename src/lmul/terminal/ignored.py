@@ -21,14 +21,22 @@ ALONE: dict[str, dict[str, frozenset[str]]] = {
 """Options that ask for something else, and all that mean something beside each."""
 
 NEEDED = {
-    "sim": {"liberty": "netlist", "dont_use": "netlist"},
+    "sim": {"liberty": "netlist", "dont_use": "netlist", "top": "rtl", "ports": "rtl"},
+    "cost": {"top": "rtl", "ports": "rtl"},
     "llm": dict.fromkeys(TOKEN, "energy"),
     "continue": {"build": "array"},
 }
 """Options that mean nothing without another."""
 
 BESIDE = {
-    "cost": {"compare": {"mul"}},
+    "cost": {"compare": {"mul"}, "rtl": {"accelergy", "netlist"}},
+    "sim": {
+        "rtl": {
+            *("operands", "scaling", "codes", "waves", "netlist", "four_state", "pauses"),
+            *("stress", "vectors", "seed", "build"),
+            *("pipeline", "reset", "reset_active", "clock_name", "reset_name"),
+        }
+    },
     "error": {"operands": {"length"}},
     "explore": {"scheduler": {"jobs"}},
 }

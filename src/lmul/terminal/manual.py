@@ -51,6 +51,7 @@ PAGES = {
             ("sim dot --operands OPERANDS.npz --codes", "on bit patterns: the bits are those of the file"),
             ("sim dot --acc h100 --vectors STEPS.npz", "on steps that GPUs gave, beside what they gave"),
             ("sim array --stress --seed 7", "pauses, resets and extremes from one seed"),
+            ("sim mul --rtl UNIT.v --top unit --ports a=x,b=y,p=z", "somebody else's multiplier, all pairs"),
         ),
     ),
     "cost": Page(
@@ -61,6 +62,7 @@ PAGES = {
             ("cost mul --compare lmul,exact", "a multiplier beside the correctly rounded one"),
             ("cost dot --clock 1.0 --pipeline 2 --path", "for 1 GHz, with the critical path"),
             ("cost mul --estimate ecp5", "LUTs and clock in an FPGA"),
+            ("cost mul --rtl UNIT.toml --compare lmul,exact", "somebody else's multiplier; docs/rtl.md"),
             ("cost --cache export netlists.zip", "all finished netlists, for --cache import elsewhere"),
         ),
     ),

@@ -1,6 +1,8 @@
 """Progress of long work on standard error: a bar on a terminal, plain lines elsewhere."""
 
+import itertools
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +26,9 @@ Report = Callable[[int, int], None]
 
 LINE_SECONDS = 30.0
 """Time between two plain lines."""
+
+QUIET_SECONDS = 30.0
+"""Time after which a plain line says that a piece of work is still going on."""
 
 
 class SharedReport(Protocol):
@@ -76,7 +81,8 @@ def working(what: str, *, quiet: bool = False) -> Iterator[SharedReport]:
         yield lambda done, total, share=None: None
         return
     if not sys.stderr.isatty():
-        yield _plain_lines(what)
+        with _still_working(what) as heard:
+            yield _plain_lines(what, heard)
         return
     description = TextColumn("{task.description}", markup=False)
     count = TextColumn("{task.fields[count]}")
@@ -107,7 +113,30 @@ def _share(done: int, total: int, share: float | None) -> float:
     return done / total if total else 1.0
 
 
-def _plain_lines(what: str) -> SharedReport:
+@contextmanager
+def _still_working(what: str) -> Iterator[threading.Event]:
+    """Print a line whenever nothing was heard for `QUIET_SECONDS`: some pieces of work take minutes."""
+    heard, over = threading.Event(), threading.Event()
+
+    def tell() -> None:
+        for waits in itertools.count(1):
+            if over.wait(QUIET_SECONDS):
+                return
+            if not heard.is_set():
+                seconds = waits * QUIET_SECONDS
+                print(f"{what}: {seconds:.0f} s, still at it ...", file=sys.stderr, flush=True)
+            heard.clear()
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield heard
+    finally:
+        over.set()
+        thread.join()
+
+
+def _plain_lines(what: str, heard: threading.Event) -> SharedReport:
     """Print a line now, and one every `LINE_SECONDS`, with the time left once the speed is known."""
     print(f"{what} ...", file=sys.stderr, flush=True)
     last = time.monotonic()
@@ -120,6 +149,7 @@ def _plain_lines(what: str) -> SharedReport:
         if now < last + LINE_SECONDS:
             return
         last = now
+        heard.set()
         line = f"{what}: {done:,} of {total:,}"
         seconds = left.seconds(now)
         if seconds is not None:

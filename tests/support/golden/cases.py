@@ -33,7 +33,10 @@ EXMY = [
 ]
 """All IEEE-like formats of up to 16 bits, but those whose names mean another format."""
 
-IEEE_TWINS = [Format(f"{name}-ieee", e, m) for name, e, m in (("e4m3", 4, 3), ("e2m3", 2, 3), ("e2m1", 2, 1))]
+IEEE_TWINS = [
+    find_format("e4m3ieee"),
+    *(Format(f"{name}-ieee", e, m) for name, e, m in (("e2m3", 2, 3), ("e2m1", 2, 1))),
+]
 """IEEE-like codes of the fields of named formats that are not."""
 
 
@@ -86,6 +89,7 @@ def with_multipliers(formats: Iterable[Format], among: Container[str] = MULTIPLI
 
 
 ORACLES = {
+    "e4m3ieee": ml_dtypes.float8_e4m3,
     "e4m3": ml_dtypes.float8_e4m3fn,
     "e5m2": ml_dtypes.float8_e5m2,
     "e3m4": ml_dtypes.float8_e3m4,

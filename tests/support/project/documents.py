@@ -31,6 +31,8 @@ BROUGHT = {
     "OPERANDS.npz",
     "SPACE.toml",
     "STEPS.npz",
+    "UNIT.toml",
+    "UNIT.v",
 }
 """The files that readers bring, of which the tests make their own."""
 

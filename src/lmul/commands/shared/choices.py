@@ -21,7 +21,7 @@ from lmul.design import (
 )
 from lmul.golden import ACCUMULATORS, FORMATS, OUTPUTS, OVERFLOWS, SUBNORMALS
 from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB, FUSED_FRACTION, FUSED_MANTISSA, TF32, Fused
-from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS
+from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS, VARIANTS
 from lmul.kinds import KINDS
 from lmul.multipliers import BUILT_IN
 from lmul.options import key
@@ -31,7 +31,7 @@ def choices() -> dict[str, str]:
     """Give what each option takes, by its name without dashes; nothing for `stream`."""
     odd = f"eXmY with X {_span(EXPONENT_BITS)}, Y {_span(MANTISSA_BITS)}"
     sums = f"up to {SUM_FORMAT_BITS} bits in dot and array, {', '.join(TF32)} with fused sums"
-    formats = f"{', '.join(FORMATS)}, {odd}; {sums}"
+    formats = f"{', '.join([*FORMATS, *VARIANTS])}, {odd}; {sums}"
     widths = {name: one.most_mantissa_bits for name, one in BUILT_IN.items()}
     narrow = [
         f"{name} up to {most} mantissa bits" for name, most in widths.items() if most < MANTISSA_BITS[-1]

@@ -1,0 +1,1 @@
+"""Multipliers that others wrote: read, simulated, compared with the golden model."""
