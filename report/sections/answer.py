@@ -7,12 +7,9 @@ from lmul.cost.cells.table import ratio_text
 from lmul.llm.suites import FULL_PRECISION_IS, GAINS
 from lmul.report.contents import ENERGY, Contents
 from lmul.report.plan import BASELINE, BEST_SUM, FP32_SUM
-from lmul.report.sections.recommendation import rise, told_formats, with_its_sums
+from lmul.report.sections.recommendation import TOLD, rise, told_formats, with_its_sums
 from lmul.report.sections.tables import NBSP, Cell, Table, percent
 from lmul.report.units import RECOMMENDED, RECOMMENDED_SUM, is_recommended, recorded_units
-
-TOLD = {"e4m3": "fp8 (e4m3)", "bf16": "bf16", "fp32": "fp32"}
-"""Formats of the first sentences, where the report has them."""
 
 
 def answer(contents: Contents) -> list[str]:
@@ -64,7 +61,7 @@ def answer_table(contents: Contents) -> Table:
         rows,
         "Beside the best conventional multiplier we can write. ±: with other seeds of synthesis, or cycles "
         "drawn, 19 of 20 are inside; of perplexities, 95 % intervals. Perplexity: every product of "
-        f"SmolLM2-135M in this arithmetic, with the sum that is named, or exact ones. {FULL_PRECISION_IS}",
+        f"SmolLM2-135M in this arithmetic. {FULL_PRECISION_IS}",
     )
 
 
@@ -78,11 +75,10 @@ def _answer_row(contents: Contents, format_: str) -> Sequence[Cell]:
     else:
         design = chosen.lmul["design"]
         dot, words = chosen.ratio(ENERGY), f"{design['lanes']} lanes, {design['acc']}"
-    more = (RECOMMENDED_SUM, f"lanes={RECOMMENDED[1]}")
-    found = [
-        contents.model.interval(mul, format_, "all", *more) or contents.model.interval(mul, format_, "all")
-        for mul in ("lmul", BASELINE)
-    ]
+    own: tuple[str, ...] = (RECOMMENDED_SUM, f"lanes={RECOMMENDED[1]}")
+    if contents.model.interval("lmul", format_, "all", *own) is None:
+        own, words = (), f"{words}; perplexity: exact sums"
+    found = [contents.model.interval(mul, format_, "all", *own) for mul in ("lmul", BASELINE)]
     return (TOLD.get(format_, format_), _saved(product), _saved(dot), *map(_perplexity, found), words)
 
 

@@ -13,8 +13,8 @@ from lmul.report.units import RECOMMENDED, RECOMMENDED_SUM, recommended_units, r
 ACCEPTED = 1.10
 """Perplexity over that of full precision that a design is recommended for, at most."""
 
-TOLD = ("e4m3", "bf16", "fp32")
-"""Formats that are spoken of, where the report has them."""
+TOLD = {"e4m3": "fp8 (e4m3)", "bf16": "bf16", "fp32": "fp32"}
+"""Formats that are spoken of, where the report has them, by their names in words."""
 
 
 def told_formats(contents: Contents) -> list[str]:
