@@ -34,10 +34,12 @@ def fused_bins(design: Design) -> list[str]:
     # A sum of no more bits than an operand has is seldom cut in part.
     few = design.fused.mantissa_bits <= max(format_.mantissa_bits for format_ in design.formats)
     apart = far_apart(design, design.fused.fraction_bits + 1)
-    if few or not apart:
-        return FUSED_BINS[:ANY_SPAN]
-    # Seldom do a running sum and a single product cancel so far.
-    return FUSED_BINS if design.lanes > 1 else FUSED_BINS[:-1]
+    bins = FUSED_BINS[:ANY_SPAN] if few or not apart else FUSED_BINS
+    # Seldom do a running sum and a single product cancel so far, and seldom is a sum cut that has room.
+    seldom = {"aligned terms cancel to the last place"} if design.lanes == 1 else set()
+    if design.fused.mantissa_bits > design.fused.fraction_bits:
+        seldom |= {"rounding cut something", "rounding on a tie"}
+    return [name for name in bins if name not in seldom]
 
 
 def fused_conditions(a: Codes, b: Codes, wide: NDArray[np.float64], design: Design) -> dict[str, Any]:

@@ -35,6 +35,9 @@ MOST_TERMS = 16
 FAR_APART = 12
 """Sums of each kind whose steps are far apart."""
 
+CARRIES = 12
+"""Sums of each sign that carry beyond their first place."""
+
 TABLE = 128
 """Codes of wide formats of which such products are made."""
 
@@ -77,7 +80,8 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     cases = [*drawing.crosses(), *drawing.storms(), *drawing.extremes(), *drawing.sticky()]
     cases += drawing.rounded() if design.converts and not design.accumulator_format else []
     cases += drawing.beyond_output()
-    cases += drawing.far_apart() if isinstance(design.accumulator, Fused) else []
+    if isinstance(design.accumulator, Fused):
+        cases += [*drawing.far_apart(), *drawing.carries()]
     cases = [cases[index] for index in rng.permutation(len(cases))]
     if not design.addend:
         return cases
@@ -411,6 +415,22 @@ class _Drawing:
                 b[0] |= design.formats[1].sign_mask * sign
                 b[lanes + 1 :] |= design.formats[1].sign_mask
                 yield self.whole(Case("far apart", a, b))
+
+    def carries(self) -> Iterator[Case]:
+        """Give sums of two steps of one sign: one reaches down to the last place, the next one carries."""
+        design, lanes = self.design, self.design.lanes
+        ones = [(1 << format_.mantissa_bits) - 1 for format_ in design.formats]
+        reached = [places for places in range(design.fused.fraction_bits + 1) if far_apart(design, places)]
+        if longest_sum(design) < 2 * lanes or not reached:
+            return
+        bits = max(ones).bit_length() + 1
+        first = [max(reached[-1] - lane * bits, 0) for lane in range(lanes)]
+        codes = np.array([far_apart(design, places) for places in first + [reached[-1]] * lanes])
+        for sign in CARRIES * [0, 1]:
+            drawn = (self.rng.integers(0, mask + 1, len(codes)) for mask in ones)
+            a, b = (codes[:, [side]] | mantissas[:, None] for side, mantissas in enumerate(drawn))
+            b |= design.formats[1].sign_mask * sign
+            yield self.whole(Case("carries", np.tile(a.T, (self.rows(), 1)), np.tile(b, (1, self.cols))))
 
     def rounded(self) -> Iterator[Case]:
         """Give sums of every size that are on a tie or beside one, or whose rounding carries far."""
