@@ -252,7 +252,7 @@ def estimate(
     library : Library
     conditions : Conditions
     scripts : sequence of SynthesisScript, optional
-        Fewer than the size of the design allows, each tried once: a first look.
+        In place of those that the size of the design allows.
     cache : Path, optional
         Directory where netlists and figures are kept.
     progress : callable, optional
@@ -393,6 +393,14 @@ def map_blocks(cost: Cost, *, cache: Path | None = None) -> Mapped:
 def tried_scripts(design: Design, conditions: Conditions) -> tuple[SynthesisScript, ...]:
     """Give the scripts that a design is mapped with, each as often as the conditions say."""
     return with_seeds(scripts_for(design, conditions.period_ps), conditions.seeds)
+
+
+def every_script(design: Design, conditions: Conditions) -> tuple[SynthesisScript, ...]:
+    """Give the same scripts, none of which waits for what a cheaper one reaches.
+
+    What somebody else wrote may be far from the best after a cheap script, and near it after a slow one.
+    """
+    return tuple(replace(script, after="") for script in tried_scripts(design, conditions))
 
 
 def part_of(design: Design) -> Design:

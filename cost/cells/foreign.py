@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lmul.cost.cells.estimate import Cost, possible_scripts, tried_scripts, try_scripts
+from lmul.cost.cells.estimate import Cost, every_script, possible_scripts, try_scripts
 from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Conditions, measure_all
 from lmul.cost.library.cells import Library
 from lmul.cost.mapping.mapper import map_design
@@ -196,7 +196,7 @@ def estimate_foreign(
                 foreign.verilog, foreign.top, library, scripts=tried, cache=cache, progress=tell
             ),
             measure,
-            possible_scripts(tried_scripts(design, conditions), library),
+            possible_scripts(every_script(design, conditions), library),
             conditions,
             progress,
         )

@@ -128,7 +128,7 @@ def read_contents(text: str) -> Contents:
             LanguageModel(**found["language_model"]),
             found["made"],
         )
-    except (TypeError, KeyError, RecursionError) as error:
+    except (AttributeError, TypeError, LookupError, RecursionError) as error:
         raise ValueError("not the figures of a report") from error
 
 

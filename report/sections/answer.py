@@ -13,8 +13,9 @@ from lmul.report.units import RECOMMENDED, RECOMMENDED_SUM, is_recommended, reco
 
 
 def answer(contents: Contents) -> list[str]:
-    """Say in two sentences what L-Mul saves in a unit as accelerators have it, and of a whole token."""
-    return [units_sentence(), *filter(None, [_token_sentence(contents)])]
+    """Say in few sentences what L-Mul saves in a unit as accelerators have it, and of a whole token."""
+    recorded = "" if "e4m3" in contents.formats else "These figures are recorded; the table is of this page."
+    return [units_sentence(), *filter(None, [recorded, _token_sentence(contents)])]
 
 
 def units_sentence() -> str:

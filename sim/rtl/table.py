@@ -29,7 +29,8 @@ def notes(checked: Checked) -> Iterator[str]:
     """Say what read a unit, what of it was not compared, and whether its latency looks wrong."""
     if checked.better:
         latency, values = checked.better
-        yield f"With latency = {latency} it were {values:,} other values, not {checked.verdict.values:,}."
+        now = f"{checked.verdict.values:,}"
+        yield f"With latency = {latency} there would be {values:,} other values or fewer, not {now}."
     elaborated = checked.elaborated
     if elaborated is None:
         yield f"No front end of Yosys reads it, so it can be simulated only: {checked.unread}."

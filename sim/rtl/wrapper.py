@@ -54,11 +54,15 @@ def check_ports(unit: Unit, format_: Format, ports: Ports) -> None:
         _check_direction(name, ports, "input")
     driven = {part.port for name in OPERANDS for part in resolved[name]} | {*unit.ties, *clock}
     for name, port in ports.items():
-        if port.direction != "output" and name not in driven:
+        if port.direction not in {"input", "output"}:
+            raise UserError(f"{name} of {unit.top} is an {port.direction}: wanted inputs and outputs alone")
+        if port.direction == "input" and name not in driven:
             raise UserError(
-                f"{port.direction} {name} of {unit.top} ({port.width} bits) is neither operand nor tied: "
+                f"input {name} of {unit.top} ({port.width} bits) is neither operand nor tied: "
                 "a TOML file can name it in [ties], or in [clock]"
             )
+    if both := [name for name in clock if name in unit.ties]:
+        raise UserError(f"port {both[0]!r} is in [clock] and in [ties]: leave it out of [ties]")
 
 
 def _check_direction(name: str, ports: Ports, direction: str) -> None:
@@ -85,6 +89,8 @@ def _check_widths(
     """Refuse ports that are wider than what is known of them."""
     for name in dict.fromkeys(part.port for operand in OPERANDS for part in resolved[operand]):
         taken = sum(width for _, width, _ in _taken(name, resolved))
+        if taken >= ports[name].width and name in unit.ties:
+            raise UserError(f"port {name!r} is an operand in all of its bits: leave it out of [ties]")
         if taken < ports[name].width and name not in unit.ties:
             raise UserError(
                 f"port {name!r} has {ports[name].width} bits, operands of {format_.name} take {taken}: "

@@ -77,7 +77,11 @@ COUNTS: tuple[tuple[str, str, Callable[[], Sequence[float]]], ...] = (
     (VERIFICATION, "all pairs of {} edge values, native bench | {} x {} products", fp32_products),
     (VERIFICATION, "mutants of netlists of generic gates | {};", mutants),
     (VERIFICATION, "(`lmul`, `exact`, `addc`, `mitchell`) | {} |", lambda: mutants("multiplier")),
-    (VERIFICATION, "dot products (exact sum, `fixed`) | {} |", lambda: mutants("dot product")),
+    (
+        VERIFICATION,
+        "dot products (exact sum, `fixed`, `fused`, `fused` in turn) | {} |",
+        lambda: mutants("dot product"),
+    ),
     (VERIFICATION, "control of arrays (`os`, `ws`) | {} |", lambda: mutants("array control")),
     (VERIFICATION, "| all | {} |", mutants),
     (VERIFICATION, "fails if fewer than {} % of those", lambda: (100 * REQUIRED,)),

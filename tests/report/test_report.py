@@ -263,9 +263,16 @@ def test_text_and_figures_that_part_are_found(place: Path, tmp_path: Path) -> No
     figures_["points"][0]["energy_per_product_fj"] *= 1.01
     (own / "report.json").write_text(json.dumps(figures_))
     assert "multipliers.csv" in check(tmp_path).out
+    made = dict(figures_["made"])
     figures_["made"]["lmul"] = "0.0.1"
     (own / "report.json").write_text(json.dumps(figures_))
     assert check(tmp_path).status == 2
+    for damaged in ({"made": None}, {"gates": [None]}, {"accuracy_claims": None}, {"points": [{}]}):
+        (own / "report.json").write_text(json.dumps(figures_ | damaged))
+        assert check(tmp_path).refusal()
+    lacks = [{**one, "energy_per_product_fj": {}} for one in figures_["points"]]
+    (own / "report.json").write_text(json.dumps({**figures_, "made": made, "points": lacks}))
+    assert "lacks figures of a report" in check(tmp_path).refusal()
     (own / "report.json").write_text("[]")
     assert "is not the figures of a report" in check(tmp_path).err
 

@@ -107,7 +107,7 @@ def test_wrong_latency_is_told_with_the_right_one(tmp_path: Path, capsys: pytest
     text = (UNITS / "piped.toml").read_text().replace("latency = 2", "latency = 3")
     (tmp_path / "unit.toml").write_text(text.replace('"piped.v"', f'"{UNITS}/piped.v"'))
     assert main(["sim", "mul", "--format", "e4m3finite", "--rtl", str(tmp_path / "unit.toml")]) == 1
-    assert "With latency = 2 it were 10,440 other values" in capsys.readouterr().out
+    assert "With latency = 2 there would be 10,440 other values" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -242,8 +242,8 @@ def few_scripts(design: Any, conditions: Any) -> Sequence[Any]:
 def test_cost_stands_beside_the_verdict(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimate, "tried_scripts", few_scripts)
-    monkeypatch.setattr(foreign, "tried_scripts", few_scripts)
+    monkeypatch.setattr(estimate, "every_script", few_scripts)
+    monkeypatch.setattr(foreign, "every_script", few_scripts)
     rng = np.random.default_rng(1)
     np.savez(tmp_path / "mine.npz", a=rng.normal(size=(8, 48)), b=rng.normal(size=(48, 8)))
     options = ["--format", "e2m1", "--rtl", str(UNITS / "serial.toml")]

@@ -121,7 +121,7 @@ def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> No
 
 
 def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
-    from lmul.cost.cells.estimate import estimate
+    from lmul.cost.cells.estimate import estimate, every_script
     from lmul.cost.cells.foreign import estimate_foreign
     from lmul.cost.cells.noise import cost_figures
     from lmul.cost.cells.table import cost_table, path_table
@@ -141,7 +141,10 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     if foreign:
         designs = [foreign.beside(design, options.chosen) for design in designs]
         costs.append(_measured(foreign.name, partial(estimate_foreign, foreign, **given)))
-    costs += [_measured(design.name, partial(estimate, design, **given)) for design in designs]
+    for design in designs:
+        # All sides get the scripts that somebody else's does.
+        scripts = every_script(design, conditions) if foreign else None
+        costs.append(_measured(design.name, partial(estimate, design, scripts=scripts, **given)))
     _show(cost_table(costs), cost_figures(costs), options)
     for cost in costs if options.path else []:
         print_whole(path_table(cost))

@@ -86,13 +86,17 @@ def check_report(directory: Path) -> int:
     path = directory / "report.json"
     try:
         contents = read_contents(read_input(path, wanted, LARGEST).decode())
-    except ValueError:
+        made, own = contents.made.get("lmul", "another"), _program()
+    except (AttributeError, ValueError):
         raise UserError(f"{path} is not the figures of a report: {wanted}") from None
-    made, own = contents.made.get("lmul", "another"), _program()
     if made != own:
         raise UserError(f"{path} is of lmul {made}, this is {own}: each version checks its own")
     check_drawing()
-    if names := parted(contents, directory):
+    try:
+        names = parted(contents, directory)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        raise UserError(f"{path} lacks figures of a report, or has others: {wanted}") from None
+    if names:
         say(f"Not what report.json says: {', '.join(names)}")
         return 1
     say(f"{directory}: the page and all tables are what report.json says")
