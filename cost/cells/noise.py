@@ -81,7 +81,7 @@ class Noise:
         """
         # Two designs, in this comparison and in the other one.
         synthesis = 2 * self.deviations[name] * student(self.freedom) if self.freedom else math.inf
-        half, value = math.hypot(synthesis, math.sqrt(2) * sampling), ours / theirs
+        half, value = math.hypot(synthesis, math.sqrt(2) * sampling), _over(ours, theirs)
         return Ratio(value, value * math.exp(-half), value * math.exp(half))
 
 
@@ -96,10 +96,12 @@ def noise_of(costs: Sequence[Cost], of: int | None = None) -> Noise:
         Seeds of which one netlist is kept; default: as many as there are.
     """
     seeds = min(len(cost.of_seeds) for cost in costs)
-    logs = np.log([[_figures(found) for found in cost.of_seeds[:seeds]] for cost in costs])
+    figures = np.array([[_figures(found) for found in cost.of_seeds[:seeds]] for cost in costs])
     freedom = len(costs) * (seeds - 1)
-    if not freedom:
+    # A library may give energies of no sense, such as negative ones.
+    if not freedom or not (figures > 0).all():
         return Noise(dict.fromkeys(FIGURES, math.inf), 0)
+    logs = np.log(figures)
     # A mean of few is nearer to them than the true one is.
     scatter = (logs - logs.mean(axis=1, keepdims=True)) * math.sqrt(seeds / (seeds - 1))
     return Noise(_kept_deviations(scatter.reshape(-1, len(FIGURES)), of or seeds), freedom)
@@ -116,9 +118,8 @@ def ratios(costs: Sequence[Cost]) -> list[dict[str, Ratio]]:
     noise, last = noise_of(costs), costs[-1]
     found = []
     for cost in costs[:-1]:
-        sampling = math.hypot(
-            *(one.interval_per_product / one.energy_per_product.total for one in (cost, last))
-        )
+        sampled = (_over(one.interval_per_product, one.energy_per_product.total) for one in (cost, last))
+        sampling = math.hypot(*sampled)
         pairs = zip(FIGURES, _figures_of_cost(cost), _figures_of_cost(last), strict=True)
         found.append(
             {
@@ -148,6 +149,10 @@ def cost_figures(costs: Sequence[Cost]) -> list[dict[str, Any]]:
         plain = {name: [_plain(value) for value in astuple(ratio)] for name, ratio in own.items()}
         figures["ratios"] = {"over": costs[-1].design.mul, **plain}
     return found
+
+
+def _over(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
 
 
 def _plain(value: float) -> float | None:

@@ -72,6 +72,15 @@ def test_one_seed_tells_no_noise() -> None:
     assert ratio_text(found).strip() == "0.75"
 
 
+def test_energies_of_no_sense_have_no_interval() -> None:
+    designs = draw(np.random.default_rng(1), 3, 2)
+    designs[0].of_seeds[1].energy.total = -1.0
+    noise = noise_of(designs)  # type: ignore[arg-type]
+    assert noise.freedom == 0
+    assert ratio_text(noise.ratio("energy_per_product_fj", -1.0, 2.0)).strip() == "-0.50"
+    assert ratio_text(noise.ratio("energy_per_product_fj", 1.0, 0.0)).strip() == "nan"
+
+
 def test_cycles_that_are_drawn_widen_the_interval_of_energy() -> None:
     noise = Noise(dict.fromkeys(FIGURES, 0.0), 4)
     assert noise.ratio("area_um2", 1.0, 2.0).half_width == 0
