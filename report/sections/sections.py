@@ -158,6 +158,7 @@ def _model(contents: Contents) -> Section:
     tables = [
         _accuracies("accuracy", "Perplexity and next token", contents.model.accuracy),
         _accuracies("bias", "Mending the mean error", contents.model.bias),
+        _accuracies("sums", "Sums of tensor cores", contents.model.sums),
         _accuracies("questions", "160 questions with four choices", contents.model.questions),
         token_table(contents),
     ]
