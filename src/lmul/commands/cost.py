@@ -122,7 +122,6 @@ def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> No
 
 def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
     from lmul.cost.cells.estimate import estimate, every_script
-    from lmul.cost.cells.foreign import estimate_foreign
     from lmul.cost.cells.noise import cost_figures
     from lmul.cost.cells.table import cost_table, path_table
     from lmul.cost.handover.accelergy import accelergy_files, csv_text
@@ -139,6 +138,8 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     }
     costs = []
     if foreign:
+        from lmul.cost.cells.foreign import estimate_foreign
+
         designs = [foreign.beside(design, options.chosen) for design in designs]
         costs.append(_measured(foreign.name, partial(estimate_foreign, foreign, **given)))
     for design in designs:
