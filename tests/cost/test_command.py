@@ -194,6 +194,6 @@ def test_large_array_is_what_its_part_says(
     assert scaled.part is not None and whole.part is None
     assert scaled.area_um2 == pytest.approx(whole.area_um2, rel=1e-3)
     # A weight-stationary part adds fewer products than the whole: its sums have other bits.
-    off = {"os": 0.02, "ws": 0.03}[dataflow]
+    off = {"os": 0.02, "ws": 0.04}[dataflow]
     assert scaled.energy_per_product.total == pytest.approx(whole.energy_per_product.total, rel=off)
     assert scaled.energy_per_product.clock == pytest.approx(whole.energy_per_product.clock, rel=0.03)
