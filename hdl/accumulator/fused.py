@@ -78,7 +78,8 @@ class FusedMultiplyAccumulate(Accumulator):
         if lowest:
             for number, lane in enumerate(lanes):
                 rank = Signal(range(max(scale.largest - scale.harmless, 1) + 1), name=f"above_{number}")
-                m.d.comb += rank.eq(Mux(lane.exponent > lowest, lane.exponent - lowest, 0))
+                if lowest < (1 << len(lane.exponent)) - 1:  # Else none is above.
+                    m.d.comb += rank.eq(Mux(lane.exponent > lowest, lane.exponent - lowest, 0))
                 above[number] = rank
         largest = Signal(scale.bits, name="largest_product")
         found = Signal(scale.bits, name="largest_found")
