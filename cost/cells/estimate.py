@@ -267,12 +267,14 @@ def estimate(
     check_operands(part, operands)
     if scripts is None:
         scripts = tried_scripts(design, conditions)
+    if conditions.period_ps is not None:
+        # The least product says nothing of who meets the period.
+        scripts = without_waiting(scripts)
     text = export(part)
     netlists, candidates, stopped = try_scripts(
         lambda tried, tell: map_to_cells(text, part, library, scripts=tried, cache=cache, progress=tell),
         lambda mapped: measure_under(part, mapped, operands, conditions, cache),
         possible_scripts(scripts, library),
-        conditions,
         progress,
     )
     if part == design:
@@ -295,12 +297,9 @@ def try_scripts(
     map_with: Callable[[Sequence[SynthesisScript], Report], Mapping[str, Mapped]],
     measure: Callable[[Mapping[str, Mapped]], Iterator[tuple[str, Measured]]],
     scripts: Sequence[SynthesisScript],
-    conditions: Conditions,
     progress: Report | None,
 ) -> tuple[dict[str, Mapped], dict[str, Measured], dict[str, float]]:
     """Map and measure with each script that is worth it, in their order; tell which were not.
-
-    Under a clock period all are: the least product says nothing of who meets it.
 
     Parameters
     ----------
@@ -309,7 +308,6 @@ def try_scripts(
     measure : callable
         Gives the figures of netlists by script, one after the other.
     scripts : sequence of SynthesisScript
-    conditions : Conditions
     progress : callable or None
         As `estimate` takes it.
     """
@@ -324,8 +322,8 @@ def try_scripts(
     def tell_mapped(done: int, _total: int) -> None:
         tell(len(netlists) + done)
 
-    at_once = [script for script in scripts if not script.after or conditions.period_ps is not None]
-    for stage in (at_once, [script for script in scripts if script not in at_once]):
+    first = [script for script in scripts if not script.after]
+    for stage in (first, [script for script in scripts if script.after]):
         stopped |= hopeless(scripts, {name: found.area_energy for name, found in candidates.items()})
         tell(len(netlists))
         going = [script for script in stage if script.name not in stopped]
@@ -395,12 +393,9 @@ def tried_scripts(design: Design, conditions: Conditions) -> tuple[SynthesisScri
     return with_seeds(scripts_for(design, conditions.period_ps), conditions.seeds)
 
 
-def every_script(design: Design, conditions: Conditions) -> tuple[SynthesisScript, ...]:
-    """Give the same scripts, none of which waits for what a cheaper one reaches.
-
-    What somebody else wrote may be far from the best after a cheap script, and near it after a slow one.
-    """
-    return tuple(replace(script, after="") for script in tried_scripts(design, conditions))
+def without_waiting(scripts: Sequence[SynthesisScript]) -> tuple[SynthesisScript, ...]:
+    """Give the same scripts, none of which waits for what a cheaper one reaches: all are tried."""
+    return tuple(replace(script, after="") for script in scripts)
 
 
 def part_of(design: Design) -> Design:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lmul.cost.cells.estimate import Cost, every_script, possible_scripts, try_scripts
+from lmul.cost.cells.estimate import Cost, possible_scripts, tried_scripts, try_scripts, without_waiting
 from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Conditions, measure_all
 from lmul.cost.library.cells import Library
 from lmul.cost.mapping.mapper import map_design
@@ -196,8 +196,8 @@ def estimate_foreign(
                 foreign.verilog, foreign.top, library, scripts=tried, cache=cache, progress=tell
             ),
             measure,
-            possible_scripts(every_script(design, conditions), library),
-            conditions,
+            # It may be far from the best after a cheap script, and near it after a slow one.
+            possible_scripts(without_waiting(tried_scripts(design, conditions)), library),
             progress,
         )
     except UserError as error:

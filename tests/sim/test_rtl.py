@@ -242,8 +242,8 @@ def few_scripts(design: Any, conditions: Any) -> Sequence[Any]:
 def test_cost_stands_beside_the_verdict(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimate, "every_script", few_scripts)
-    monkeypatch.setattr(foreign, "every_script", few_scripts)
+    monkeypatch.setattr(estimate, "tried_scripts", few_scripts)
+    monkeypatch.setattr(foreign, "tried_scripts", few_scripts)
     rng = np.random.default_rng(1)
     np.savez(tmp_path / "mine.npz", a=rng.normal(size=(8, 48)), b=rng.normal(size=(48, 8)))
     options = ["--format", "e2m1", "--rtl", str(UNITS / "serial.toml")]

@@ -121,7 +121,7 @@ def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> No
 
 
 def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
-    from lmul.cost.cells.estimate import estimate, every_script
+    from lmul.cost.cells.estimate import estimate, tried_scripts, without_waiting
     from lmul.cost.cells.noise import cost_figures
     from lmul.cost.cells.table import cost_table, path_table
     from lmul.cost.handover.accelergy import accelergy_files, csv_text
@@ -144,7 +144,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
         costs.append(_measured(foreign.name, partial(estimate_foreign, foreign, **given)))
     for design in designs:
         # All sides get the scripts that somebody else's does.
-        scripts = every_script(design, conditions) if foreign else None
+        scripts = without_waiting(tried_scripts(design, conditions)) if foreign else None
         costs.append(_measured(design.name, partial(estimate, design, scripts=scripts, **given)))
     _show(cost_table(costs), cost_figures(costs), options)
     for cost in costs if options.path else []:
