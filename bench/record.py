@@ -29,7 +29,7 @@ from lmul.accuracy.products import (
 )
 from lmul.cost.cells.estimate import Cost, estimate
 from lmul.cost.cells.measure import PRECISION, SEEDS, Conditions
-from lmul.cost.cells.noise import noise_of
+from lmul.cost.cells.noise import AREA, DELAY, ENERGY, noise_of
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design, make_design
@@ -82,7 +82,7 @@ NOISE_SEEDS = 8
 
 NOISE_PRECISION = 0.02
 
-NOISE_FIGURES = ("area_um2", "critical_delay_ps", "energy_per_product_fj")
+NOISE_FIGURES = (AREA, DELAY, ENERGY)
 """What the report and the documents give ratios of."""
 
 COSTS: tuple[dict[str, Any], ...] = (

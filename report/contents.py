@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lmul.cost.cells.noise import Ratio
+from lmul.cost.cells.noise import ENERGY, Ratio
 from lmul.report.language_model import LanguageModel
 from lmul.report.measure import Figures
 from lmul.report.plan import ADDED, BASELINE, FP32_SUM, Plan, Sum
 from lmul.report.units import recorded_noise
-
-ENERGY = "energy_per_product_fj"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ from lmul.llm.memory_energy import MemoryEnergy
 
 RECORDED = Path(__file__).parent / "recorded"
 """Results of `make accuracy` that come with this package."""
+
+
+@cache
+def recorded(name: str) -> Any:
+    """Give what is recorded under a name; read once, so nobody may change it."""
+    return json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
+
 
 FILES = ("accuracy", "bias", "questions", "sums", "energy")
 """Names of the files, without their suffix."""

@@ -1,10 +1,9 @@
 """The main designs in several published libraries, as `bench/libraries.py` recorded them."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from lmul.report.language_model import RECORDED
+from lmul.report.language_model import recorded
 
 RATIOS = ("area_um2", "critical_delay_ps", "energy_per_product_fj")
 """Figures that are compared, names of `lmul.metrics.METRICS`."""
@@ -12,7 +11,7 @@ RATIOS = ("area_um2", "critical_delay_ps", "energy_per_product_fj")
 
 def recorded_libraries() -> list[dict[str, Any]]:
     """Give what was measured in each library: its files, what was left out, and figures by multiplier."""
-    found: list[dict[str, Any]] = json.loads((RECORDED / "libraries.json").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = recorded("libraries")
     return found
 
 

@@ -7,7 +7,7 @@ just that.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lmul.cost.cells.noise import Noise
+from lmul.cost.cells.noise import ENERGY, Noise
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def recommend(candidates: Sequence[Candidate], accepted: float, noise: Noise) ->
     best = min(accurate, key=lambda one: (one.energy, _perplexity(one)))
     ties: dict[str, Candidate] = {}
     for one in sorted(accurate, key=_perplexity):
-        differs = noise.ratio("energy_per_product_fj", one.energy, best.energy).differs
+        differs = noise.ratio(ENERGY, one.energy, best.energy).differs
         if one.mul != best.mul and not differs:
             ties.setdefault(one.mul, one)
     return Recommendation(best, list(ties.values()), nearest, unknown)

@@ -1,11 +1,10 @@
 """Units as accelerators have them, all at one clock, as `bench/record.py` recorded them."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lmul.cost.cells.noise import Noise, Ratio
-from lmul.report.language_model import RECORDED
+from lmul.report.language_model import recorded
 
 Figures = Mapping[str, Any]
 
@@ -40,7 +39,7 @@ class Unit(NamedTuple):
 
 def recorded_units() -> Iterator[Unit]:
     """Give the units in the order of their record."""
-    found = _read("units")
+    found = recorded("units")
     pairs = list(zip(found[::2], found[1::2], strict=True))
     fixed = {_size(lmul): lmul for lmul, _ in pairs if lmul["design"]["acc"].startswith("fixed")}
     for lmul, exact in pairs:
@@ -49,7 +48,7 @@ def recorded_units() -> Iterator[Unit]:
 
 def recommended_units() -> list[Figures]:
     """Give the figures of one unit with every multiplier that is recorded."""
-    found: list[Figures] = _read("units") + _read("rivals")
+    found: list[Figures] = recorded("units") + recorded("rivals")
     return list(filter(is_recommended, found))
 
 
@@ -61,12 +60,8 @@ def is_recommended(figures: Figures) -> bool:
 
 def recorded_noise(name: str) -> Noise:
     """Give the noise of figures that one seed has, of `mul`, `dot` or `unit`."""
-    found = _read("noise")[name]
+    found = recorded("noise")[name]
     return Noise(found["deviations"], found["freedom"])
-
-
-def _read(name: str) -> Any:
-    return json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _size(figures: Figures) -> tuple[str, int]:

@@ -18,10 +18,10 @@ from lmul.cost.cells.estimate import Cost
 from lmul.cost.cells.measure import Measured
 from lmul.intervals import student
 
-FIGURES = ("area_um2", "critical_delay_ps", "energy_per_product_fj", "energy_per_product_zero_delay_fj")
-"""Figures of which ratios are given, by their names in JSON."""
+AREA, DELAY, ENERGY = "area_um2", "critical_delay_ps", "energy_per_product_fj"
 
-AREA, ENERGY = (FIGURES.index(name) for name in ("area_um2", "energy_per_product_fj"))
+FIGURES = (AREA, DELAY, ENERGY, "energy_per_product_zero_delay_fj")
+"""Figures of which ratios are given, by their names in JSON."""
 
 LEAST_VARIANCE = 1e-30
 """Of a product of area and energy, so that seeds that change nothing are no error."""
@@ -123,7 +123,7 @@ def ratios(costs: Sequence[Cost]) -> list[dict[str, Ratio]]:
         pairs = zip(FIGURES, _figures_of_cost(cost), _figures_of_cost(last), strict=True)
         found.append(
             {
-                name: noise.ratio(name, ours, theirs, sampling if name == FIGURES[ENERGY] else 0.0)
+                name: noise.ratio(name, ours, theirs, sampling if name == ENERGY else 0.0)
                 for name, ours, theirs in pairs
             }
         )
@@ -180,7 +180,7 @@ def _kept_deviations(scatter: NDArray[np.float64], seeds: int) -> dict[str, floa
         figure does by as much of its variance as goes with that product. Normal distributions are taken.
     """
     covariance = scatter.T @ scatter / len(scatter)
-    chosen_by = np.isin(np.arange(len(FIGURES)), (AREA, ENERGY)).astype(np.float64)
+    chosen_by = np.isin(FIGURES, (AREA, ENERGY)).astype(np.float64)
     variances, product = np.diag(covariance), chosen_by @ covariance @ chosen_by
     explained = (covariance @ chosen_by) ** 2 / np.maximum(product, LEAST_VARIANCE)
     kept = np.maximum(variances - explained * (1 - variance_of_least(seeds)), 0.0)

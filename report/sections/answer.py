@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from lmul.cost.cells.noise import Ratio
+from lmul.cost.cells.noise import AREA, ENERGY, Ratio
 from lmul.cost.cells.table import ratio_text
 from lmul.llm.suites import FULL_PRECISION_IS, GAINS
-from lmul.report.contents import ENERGY, Contents
+from lmul.report.contents import Contents
 from lmul.report.plan import BASELINE, BEST_SUM, FP32_SUM
 from lmul.report.sections.recommendation import TOLD, rise, told_formats, with_its_sums
 from lmul.report.sections.tables import NBSP, Cell, Table, percent
@@ -121,7 +121,7 @@ def units_table() -> Table:
     )
 
 
-RATIOS = ("area_um2", "energy_per_product_fj")
+RATIOS = (AREA, ENERGY)
 
 
 def first_table(contents: Contents) -> Table:

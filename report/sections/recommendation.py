@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from lmul.cost.cells.noise import Noise
+from lmul.cost.cells.noise import ENERGY, Noise
 from lmul.llm.suites import GAINS, MULTIPLIERS
-from lmul.report.contents import ENERGY, Contents
+from lmul.report.contents import Contents
 from lmul.report.plan import BASELINE, BEST_SUM
 from lmul.report.rule import Candidate, recommend
 from lmul.report.sections.tables import percent
