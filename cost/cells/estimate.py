@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Block, Conditions, Measured, measure_all
 from lmul.cost.library.cells import Library
 from lmul.cost.mapping.designs import map_to_cells, scripts_for
-from lmul.cost.mapping.mapper import Mapped, map_design
+from lmul.cost.mapping.mapper import Mapped
 from lmul.cost.mapping.scripts import (
     SynthesisScript,
     full_adder,
@@ -83,6 +83,8 @@ class Cost:
         script had that each comes after.
     foreign : Outsider or None
         The multiplier that somebody wrote, whose figures these are; `design` is then the model closest to it.
+    choice : str
+        Name of the netlist that is kept, where others than this design had a say; empty if it is the best.
     """
 
     design: Design
@@ -93,6 +95,7 @@ class Cost:
     part: Design | None = None
     stopped: Mapping[str, float] = field(default_factory=dict)
     foreign: Outsider | None = None
+    choice: str = ""
 
     @property
     def label(self) -> str:
@@ -112,7 +115,7 @@ class Cost:
     @cached_property
     def script(self) -> str:
         """SynthesisScript and seed whose netlist is kept."""
-        return kept(self.candidates, self.conditions.period_ps)
+        return self.choice or kept(self.candidates, self.conditions.period_ps)
 
     @cached_property
     def of_seeds(self) -> list[Measured]:
@@ -375,15 +378,8 @@ def map_blocks(cost: Cost, *, cache: Path | None = None) -> Mapped:
         Directory where netlists are kept.
     """
     (script,) = (one for one in tried_scripts(cost.design, cost.conditions) if one.name == cost.script)
-    text = export(cost.design)
-    mapped = map_design(
-        text.verilog,
-        text.name,
-        cost.library,
-        scripts=[script],
-        flatten=False,
-        design=cost.design.parameters(),
-        cache=cache,
+    mapped = map_to_cells(
+        export(cost.design), cost.design, cost.library, scripts=[script], flatten=False, cache=cache
     )
     return mapped[script.name]
 

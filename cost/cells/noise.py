@@ -85,7 +85,7 @@ class Noise:
         return Ratio(value, value * math.exp(-half), value * math.exp(half))
 
 
-def noise_of(costs: Sequence[Cost], of: int | None = None) -> Noise:
+def noise_of(costs: Sequence[Cost], of: int | None = None, *, paired: bool = False) -> Noise:
     """Tell the noise of designs that were mapped alike.
 
     Parameters
@@ -94,28 +94,36 @@ def noise_of(costs: Sequence[Cost], of: int | None = None) -> Noise:
         With as many seeds each.
     of : int, optional
         Seeds of which one netlist is kept; default: as many as there are.
+    paired : bool
+        What all designs have in common of a seed, such as blocks of the same netlist, does not count.
     """
     seeds = min(len(cost.of_seeds) for cost in costs)
     figures = np.array([[_figures(found) for found in cost.of_seeds[:seeds]] for cost in costs])
-    freedom = len(costs) * (seeds - 1)
+    designs = len(costs) - paired
+    freedom = designs * (seeds - 1)
     # A library may give energies of no sense, such as negative ones.
     if not freedom or not (figures > 0).all():
         return Noise(dict.fromkeys(FIGURES, math.inf), 0)
     logs = np.log(figures)
+    scatter = logs - logs.mean(axis=1, keepdims=True)
+    if paired:
+        scatter -= scatter.mean(axis=0)
     # A mean of few is nearer to them than the true one is.
-    scatter = (logs - logs.mean(axis=1, keepdims=True)) * math.sqrt(seeds / (seeds - 1))
+    scatter *= math.sqrt(len(costs) * seeds / freedom)
     return Noise(_kept_deviations(scatter.reshape(-1, len(FIGURES)), of or seeds), freedom)
 
 
-def ratios(costs: Sequence[Cost]) -> list[dict[str, Ratio]]:
+def ratios(costs: Sequence[Cost], *, paired: bool = False) -> list[dict[str, Ratio]]:
     """Give all ratios to the last design, by the names in `FIGURES`; those of the last one left out.
 
     Parameters
     ----------
     costs : sequence of Cost
         Mapped alike.
+    paired : bool
+        Whether blocks of theirs have the same netlist.
     """
-    noise, last = noise_of(costs), costs[-1]
+    noise, last = noise_of(costs, paired=paired), costs[-1]
     found = []
     for cost in costs[:-1]:
         sampled = (_over(one.interval_per_product, one.energy_per_product.total) for one in (cost, last))
@@ -130,13 +138,15 @@ def ratios(costs: Sequence[Cost]) -> list[dict[str, Ratio]]:
     return found
 
 
-def cost_figures(costs: Sequence[Cost]) -> list[dict[str, Any]]:
+def cost_figures(costs: Sequence[Cost], *, paired: bool = False) -> list[dict[str, Any]]:
     """Give the figures of designs as plain values, with their ratios to the last one.
 
     Parameters
     ----------
     costs : sequence of Cost
         Mapped alike.
+    paired : bool
+        Whether blocks of theirs have the same netlist.
 
     Returns
     -------
@@ -145,7 +155,7 @@ def cost_figures(costs: Sequence[Cost]) -> list[dict[str, Any]]:
         and for each of `FIGURES` value, low and high; the latter are None of one seed.
     """
     found = [cost.as_dict() for cost in costs]
-    for figures, own in zip(found, ratios(costs), strict=False):
+    for figures, own in zip(found, ratios(costs, paired=paired), strict=False):
         plain = {name: [_plain(value) for value in astuple(ratio)] for name, ratio in own.items()}
         figures["ratios"] = {"over": costs[-1].design.mul, **plain}
     return found

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from lmul.cost.cells.estimate import Cost
 from lmul.cost.cells.noise import FIGURES, Ratio, ratios
+from lmul.cost.cells.shared import Shared
 from lmul.cost.library.cells import Library
 from lmul.cost.library.join import left_out_kinds
 from lmul.cost.timing.analysis import LARGEST_FANOUT
@@ -72,6 +73,29 @@ def cost_table(costs: Sequence[Cost]) -> Group:
     return Group(*parts, Text(_notes(costs)))
 
 
+def shared_table(shared: Shared) -> Group:
+    """Lay out designs whose common blocks have one netlist, below the same designs mapped as a whole.
+
+    Parameters
+    ----------
+    shared : Shared
+    """
+    costs = shared.costs
+    rows = [
+        (label, unit, [figure(cost) for cost in costs]) for label, unit, figure in ROWS if label in COMPARED
+    ]
+    lines = [
+        "Each block is mapped by itself, all but the products by one script and seed",
+        "for all sides: blocks of the same logic are then the same cells.",
+        f"Here: {', '.join(shared.alike) or 'none'}, {100 * shared.share:.0f} % of {costs[-1].label}'s area.",
+        "So these ratios tell what the products did; those above hold what mapping",
+        "did elsewhere, too.",
+        *map(_script, costs),
+    ]
+    parts = (_figures(costs, rows), _ratios(costs, paired=True))
+    return Group(Text("Common blocks held to one netlist", style="bold"), *parts, Text("\n".join(lines)))
+
+
 def path_table(cost: Cost) -> Group:
     """Lay out the critical path of a cost, cell by cell.
 
@@ -132,13 +156,13 @@ def _figures(costs: Sequence[Cost], rows: Sequence[tuple[str, str, list[float]]]
     return table
 
 
-def _ratios(costs: Sequence[Cost]) -> Table:
+def _ratios(costs: Sequence[Cost], *, paired: bool = False) -> Table:
     table = Table(
         f"over {costs[-1].label}",
         *(Column(cost.label, justify="right") for cost in costs[:-1]),
         box=SIMPLE_HEAD,
     )
-    found = ratios(costs)
+    found = ratios(costs, paired=paired)
     for label, name in COMPARED.items():
         table.add_row(label, *(ratio_text(one[name]) for one in found))
     return table

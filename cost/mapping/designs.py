@@ -40,10 +40,11 @@ def map_to_cells(
     library: Library,
     *,
     scripts: Sequence[SynthesisScript],
+    flatten: bool = True,
     cache: Path | None = None,
     progress: Report | None = None,
 ) -> dict[str, Mapped]:
-    """Map a design's export: an array one kind of block at a time, the other designs as a whole.
+    """Map a design's export: an array one kind of block at a time, the other designs as a whole if wanted.
 
     Parameters, results and errors are those of `map_design`.
     """
@@ -54,7 +55,7 @@ def map_to_cells(
         text.name,
         library,
         scripts=scripts,
-        flatten=design.kind != "array",
+        flatten=flatten and design.kind != "array",
         design=design.parameters(),
         cache=cache,
         progress=progress,

@@ -340,6 +340,7 @@ def _cost_parser(parser: Parser) -> None:
     )
     add("--seeds", type=int, metavar="N", help="times that each script is tried; default: 3")
     add("--precision", type=float, metavar="PERCENT", help="of an energy, 95 %% of the time; default: 1")
+    add("--share-blocks", action="store_true", help="compare with common blocks held to one netlist, too")
     add("--path", action="store_true", help="print the critical path, cell by cell")
     add("--json", type=Path, metavar="FILE", help="write the figures there too")
     add("--csv", type=Path, metavar="FILE", help="write a row of figures a design")

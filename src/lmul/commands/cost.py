@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 
 from lmul.commands.shared.library import library_files
 from lmul.cost.library.cells import Library
@@ -44,6 +44,7 @@ OF_CELLS = (
     "seeds",
     "precision",
     "path",
+    "share-blocks",
     "csv",
     "accelergy",
     "netlist",
@@ -123,10 +124,13 @@ def _refuse(options: argparse.Namespace, names: Sequence[str], asked: str) -> No
 def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:
     from lmul.cost.cells.estimate import estimate, tried_scripts, without_waiting
     from lmul.cost.cells.noise import cost_figures
-    from lmul.cost.cells.table import cost_table, path_table
+    from lmul.cost.cells.shared import check_sharing, estimate_shared, shared_figures
+    from lmul.cost.cells.table import cost_table, path_table, shared_table
     from lmul.cost.handover.accelergy import accelergy_files, csv_text
     from lmul.cost.handover.opensta import handover_files
 
+    if options.share_blocks:
+        check_sharing(designs)
     library = library_files(options).read()
     conditions, cache = conditions_of(options, library), _cache(options, CELLS)
     foreign = _foreign(designs, options) if options.rtl else None
@@ -146,7 +150,13 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
         # All sides get the scripts that somebody else's does.
         scripts = without_waiting(tried_scripts(design, conditions)) if foreign else None
         costs.append(_measured(design.name, partial(estimate, design, scripts=scripts, **given)))
-    _show(cost_table(costs), cost_figures(costs), options)
+    tables, figures = [cost_table(costs)], cost_figures(costs)
+    if options.share_blocks:
+        shared = _measured("with common blocks", partial(estimate_shared, designs, **given))
+        tables.append(shared_table(shared))
+        for whole, held in zip(figures, shared_figures(shared), strict=True):
+            whole["shared_blocks"] = held
+    _show(Group(*tables), figures, options)
     for cost in costs if options.path else []:
         print_whole(path_table(cost))
     files: list[tuple[Path, Mapping[str, str]]] = []

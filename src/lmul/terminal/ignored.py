@@ -22,14 +22,14 @@ ALONE: dict[str, dict[str, frozenset[str]]] = {
 
 NEEDED = {
     "sim": {"liberty": "netlist", "dont_use": "netlist", "top": "rtl", "ports": "rtl"},
-    "cost": {"top": "rtl", "ports": "rtl"},
+    "cost": {"top": "rtl", "ports": "rtl", "share_blocks": "compare"},
     "llm": dict.fromkeys(TOKEN, "energy"),
     "continue": {"build": "array"},
 }
 """Options that mean nothing without another."""
 
 BESIDE = {
-    "cost": {"compare": {"mul"}, "rtl": {"accelergy", "netlist"}},
+    "cost": {"compare": {"mul"}, "rtl": {"accelergy", "netlist", "share_blocks"}},
     "sim": {
         "rtl": {
             *("operands", "scaling", "codes", "waves", "netlist", "four_state", "pauses"),
