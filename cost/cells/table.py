@@ -131,7 +131,7 @@ def _rows(cost: Cost) -> Iterable[Row]:
         yield row
         period = cost.conditions.period_ps
         if row[0] == "Critical delay" and period:
-            yield f"Slack of {period / 1e3:g} ns", "ps", lambda found: found.slack_ps or 0.0
+            yield f"Slack of {period / 1e3:.4g} ns", "ps", lambda found: found.slack_ps or 0.0
         if row[0] == "Energy of a product" and cost.design.adds_products:
             yield f"  a dot product of {_products(cost)}", "pJ", _dot_product_pj
 
@@ -220,7 +220,7 @@ def _library_notes(library: Library) -> Iterator[str]:
 def _goal(cost: Cost) -> str:
     least = "the least area x energy"
     period = cost.conditions.period_ps
-    return least if period is None else f"{least} that meets {period / 1e3:g} ns, or else for speed"
+    return least if period is None else f"{least} that meets {period / 1e3:.4g} ns, or else for speed"
 
 
 def _script(cost: Cost) -> str:

@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from lmul.cost.library.cells import Cell, Library
-from lmul.cost.netlist.netlist import is_nand2
+from lmul.cost.netlist.netlist import is_inverter, is_nand2
 from lmul.errors import Parameter, UserError
-
-_INVERTER = (True, False)
 
 
 def check_mappable(library: Library, *, registers: bool) -> None:
@@ -25,7 +23,7 @@ def check_mappable(library: Library, *, registers: bool) -> None:
         Something is missing; with what the library has.
     """
     needed: dict[str, Callable[[Cell], bool]] = {
-        "inverter": _is_inverter,
+        "inverter": is_inverter,
         "two-input NAND": lambda cell: cell.is_gate and is_nand2(cell),
     }
     if registers:
@@ -51,13 +49,6 @@ def check_asynchronous_reset(library: Library) -> None:
             f"library {library.name} has no usable flip-flop with an asynchronous reset: ",
             *("take another library, or ", Parameter("reset"), " sync"),
         )
-
-
-def _is_inverter(cell: Cell) -> bool:
-    if not cell.is_gate or len(cell.inputs) != 1 or len(cell.outputs) != 1:
-        return False
-    function = cell.outputs[0].function
-    return function is not None and function.truth_table() == _INVERTER
 
 
 def _is_plain_flip_flop(cell: Cell) -> bool:

@@ -20,6 +20,7 @@ CONSTANT_NETS = 2
 _CONSTANTS: dict[Any, int] = {"0": 0, "x": 0, "z": 0, "1": 1}
 """Undefined bits are low."""
 
+_INVERTER = (True, False)
 _NAND2 = (True, True, True, False)
 
 
@@ -275,6 +276,14 @@ def nand2_load(library: Library) -> float:
     """Give the mean load of an input of the smallest two-input NAND, in fF."""
     loads = [pin.capacitance for pin in nand2(library).inputs]
     return sum(loads) / len(loads)
+
+
+def is_inverter(cell: Cell) -> bool:
+    """Tell whether logic can be mapped to a cell that inverts its only input."""
+    if not cell.is_gate or len(cell.inputs) != 1 or len(cell.outputs) != 1:
+        return False
+    function = cell.outputs[0].function
+    return function is not None and function.truth_table() == _INVERTER
 
 
 def is_nand2(cell: Cell) -> bool:

@@ -332,7 +332,7 @@ def _cost_parser(parser: Parser) -> None:
         help="by a library's cells (default), in two-input gates, by the paper's rule, or in an FPGA",
     )
     _add_liberty(parser)
-    add("--clock", type=float, metavar="NS", help="clock period to map for, in ns")
+    add("--clock", metavar="NS|NFO4", help="clock period to map for, in ns, or in FO4 delays such as 70FO4")
     add(
         "--wires",
         metavar="NAME",

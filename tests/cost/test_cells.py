@@ -20,6 +20,7 @@ from lmul.cost.netlist.netlist import Netlist, cell_models
 from lmul.cost.power.energy import EnergyModel
 from lmul.cost.power.zero_delay import Activity, simulate, state_pins
 from lmul.cost.timing.analysis import analyse_timing
+from lmul.cost.timing.fo4 import fo4_ps
 from lmul.errors import UserError
 from tests.support.cost.netlists import Cells, build
 
@@ -316,6 +317,11 @@ def test_timing_of_two_inverters(library: Library) -> None:
     # input falls: first rises in 10 + 2 + 4, slew 10; second falls in 5 + 1 + 5
     np.testing.assert_allclose(timing.arrivals[netlist.instances[1].nets["Y"]], [0.0160, 0.0090])
     assert timing.arrivals.max() == pytest.approx(0.0297)
+
+
+def test_fan_out_of_four_is_that_of_a_settled_row(library: Library) -> None:
+    # 8 fF: slews of 16 and 10; rises in 10 + 1.0 + 16, falls in 5 + 1.6 + 8.
+    assert fo4_ps(library) == pytest.approx((27.0 + 14.6) / 2)
 
 
 def test_timing_takes_a_large_net_to_be_buffered(library: Library) -> None:

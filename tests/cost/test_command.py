@@ -31,6 +31,7 @@ QUICK = ["--seeds", "1"]
     ("options", "words"),
     [
         (["--clock", "0"], ["--clock", "ns", "above 0"]),
+        (["--clock", "70FO5"], ["--clock", "such as 70FO4"]),
         (["--seeds", "0"], ["--seeds", "from 1 to 100"]),
         (["--precision", "30"], ["--precision", "20 %"]),
         (["--wires", "nope"], ["--wires 'nope'", "5K_hvratio_1_1"]),

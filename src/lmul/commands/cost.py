@@ -196,9 +196,7 @@ def conditions_of(options: argparse.Namespace, library: Library) -> "Conditions"
 
     given: dict[str, Any] = {}
     if options.clock is not None:
-        if not 0 < options.clock < math.inf:
-            raise UserError(f"--clock must be a period in ns above 0, not {options.clock:g}")
-        given["period_ps"] = options.clock * 1e3
+        given["period_ps"] = _period_ps(options.clock, library)
     if options.seeds is not None:
         if not 1 <= options.seeds <= MOST_SEEDS:
             raise UserError(f"--seeds must be from 1 to {MOST_SEEDS}, not {options.seeds}")
@@ -218,6 +216,26 @@ def conditions_of(options: argparse.Namespace, library: Library) -> "Conditions"
             )
         given["wires"] = name
     return Conditions(**given)
+
+
+def _period_ps(text: str, library: Library) -> float:
+    """Read a clock period in ns, or in delays of the library's inverter that drives four."""
+    from lmul.cost.timing.fo4 import fo4_ps
+
+    number, fo4, _ = text.upper().partition("FO4")
+    try:
+        period = float(number)
+    except ValueError:
+        period = math.nan
+    if not 0 < period < math.inf or text.upper() != number + fo4:
+        raise UserError(
+            f"--clock must be a period in ns above 0 such as 1.5, or one such as 70FO4, not {text!r}"
+        )
+    if not fo4:
+        return period * 1e3
+    delay = fo4_ps(library)
+    say(f"FO4 of {library.name}: {delay:.1f} ps, so that {text} is {period * delay / 1e3:.4g} ns")
+    return round(period * delay, 1)
 
 
 def _gates(designs: Sequence[Design], operands: Sequence[Operands], options: argparse.Namespace) -> None:

@@ -80,4 +80,6 @@ def test_an_array_is_shared_as_its_part_is(tmp_path: Path) -> None:
     assert all(cost.part is not None for cost in found.costs)
     areas = [{name: block.area_um2 for name, block in cost.measured.blocks.items()} for cost in found.costs]
     assert areas[0]["product"] < areas[1]["product"]
-    assert all(areas[0][name] == pytest.approx(areas[1][name]) for name in ("array", "core", "element", "mac"))
+    assert all(
+        areas[0][name] == pytest.approx(areas[1][name]) for name in ("array", "core", "element", "mac")
+    )
