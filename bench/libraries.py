@@ -10,13 +10,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lmul.cost.cells.estimate import estimate
+from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Conditions
 from lmul.cost.library.cells import Library
 from lmul.cost.library.reader import LibraryFiles
 from lmul.cost.mapping.mapper import CELLS
-from lmul.design import Design, make_design
+from lmul.cost.timing.fo4 import fo4_ps
+from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.host.files import write_json
 from lmul.options import option
@@ -27,11 +29,37 @@ TARGET = Path(__file__).parent.parent / "report" / "recorded" / "libraries.json"
 
 BUILD = Path("build")
 
-DESIGNS: dict[str, tuple[str, dict[str, str]]] = {
-    "multiplier": ("mul", {}),
-    "8-lane dot product, 24-bit register": ("dot", {"acc": "fixed:24:1", "out": "raw"}),
+
+class Compared(NamedTuple):
+    """A design of e4m3 operands, with each multiplier.
+
+    Parameters
+    ----------
+    kind : str
+    options : mapping of str to value
+    clock_fo4 : int or None
+        Clock period in delays of each library's own inverter, mapped with one seed, since that takes minutes.
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+    clock_fo4: int | None = None
+
+    def conditions(self, library: Library) -> Conditions:
+        """Give what the design is mapped for."""
+        if self.clock_fo4 is None:
+            return DEFAULT_CONDITIONS
+        return Conditions(period_ps=round(self.clock_fo4 * fo4_ps(library), 1), seeds=1)
+
+
+UNIT = {"lanes": 16, "acc": "fused:13:13", "out": "raw", "pipeline": 3, "interleave": 3}
+
+DESIGNS = {
+    "multiplier": Compared("mul", {}),
+    "8-lane dot product, 24-bit register": Compared("dot", {"acc": "fixed:24:1", "out": "raw"}),
+    # 1.5 ns in Nangate 45 nm, as the other units.
+    "16-lane unit, sums of an H100, 70 FO4": Compared("dot", UNIT, clock_fo4=70),
 }
-"""Kind and options of the designs, which have e4m3 operands."""
 
 MULTIPLIERS = ("lmul", "exact")
 
@@ -84,33 +112,35 @@ def measured(published: Published, folder: Path) -> dict[str, Any]:
     paths = tuple(folder / name for name in published.files)
     library = LibraryFiles(paths, published.dont_use).read()
     designs = {
-        name: {
-            mul: _figures(make_design(kind, mul=mul, **options), library, published.title)
-            for mul in MULTIPLIERS
-        }
-        for name, (kind, options) in DESIGNS.items()
+        name: {mul: _figures(compared, mul, library, published.title) for mul in MULTIPLIERS}
+        for name, compared in DESIGNS.items()
     }
     return {
         "title": published.title,
         "source": published.source,
         "library": library.name,
         "voltage_v": library.voltage,
+        "fo4_ps": round(fo4_ps(library), 2),
         "files_sha256": dict(library.files),
         "dont_use": list(library.dont_use),
-        "commands": [_command(kind, options, published) for kind, options in DESIGNS.values()],
+        "commands": [_command(compared, published) for compared in DESIGNS.values()],
         "designs": designs,
     }
 
 
-def _figures(design: Design, library: Library, title: str) -> dict[str, float]:
+def _figures(compared: Compared, mul: str, library: Library, title: str) -> dict[str, float]:
+    design = make_design(compared.kind, mul=mul, **compared.options)
+    given: dict[str, Any] = {"conditions": compared.conditions(library), "cache": BUILD / CELLS}
     with working(f"Measuring {design.name} in {title}") as progress:
-        cost = estimate(design, default_operands(), library, cache=BUILD / CELLS, progress=progress)
+        cost = estimate(design, default_operands(), library, progress=progress, **given)
     found = cost.as_dict()
     return {name: found[name] for name in ("area_um2", "critical_delay_ps", "energy_per_product_fj")}
 
 
-def _command(kind: str, options: Mapping[str, str], published: Published) -> str:
-    words = ["lmul", "cost", kind, *(f"--{name} {value}" for name, value in options.items())]
+def _command(compared: Compared, published: Published) -> str:
+    words = ["lmul", "cost", compared.kind]
+    words += [f"--{name} {value}" for name, value in compared.options.items()]
+    words += [] if compared.clock_fo4 is None else [f"--clock {compared.clock_fo4}FO4 --seeds 1"]
     words += ["--compare", ",".join(MULTIPLIERS)]
     words += [f"--liberty {name}" for name in published.files]
     words += [f"--dont-use {shlex.quote(pattern)}" for pattern in published.dont_use]

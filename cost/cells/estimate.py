@@ -203,6 +203,7 @@ class Cost:
             "energy_per_cycle_fj": _parts(measured.energy),
             "energy_per_cycle_zero_delay_fj": _parts(measured.zero_delay),
             "energy_per_idle_cycle_fj": _parts(measured.idle),
+            "energy_per_unused_cycle_zero_delay_fj": _parts(measured.unused),
             "energy_interval_95_fj": measured.interval_fj,
             "timed_cycles": measured.cycles,
             "cycles": measured.population,
@@ -418,7 +419,7 @@ def scale_blocks(part: Measured, mapped: Measured, areas: Mapping[str, float]) -
         Area that each block takes in the whole, in um2. One that the part lacks, such as registers between
         groups of elements, takes as much energy for its area as the part does.
     """
-    average = Block(part.area_um2, {}, part.zero_delay, part.energy, part.idle)
+    average = Block(part.area_um2, {}, part.zero_delay, part.energy, part.idle, part.unused)
     blocks = {}
     for name, area in areas.items():
         if name in part.blocks and name in mapped.blocks:

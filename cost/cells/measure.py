@@ -75,6 +75,8 @@ class Block:
         Of a mean cycle, without and with glitches, in fJ.
     idle : Energy
         Of a cycle without operands, in fJ.
+    unused : Energy
+        Of a cycle whose operands change but are not valid, without glitches, in fJ.
     """
 
     area_um2: float
@@ -82,11 +84,12 @@ class Block:
     zero_delay: Energy
     energy: Energy
     idle: Energy
+    unused: Energy
 
     def scaled(self, factor: float) -> "Block":
         """Give so many times the block."""
         cells = {name: round(count * factor) for name, count in self.cells.items()}
-        energies = (one.scaled(factor) for one in (self.zero_delay, self.energy, self.idle))
+        energies = (one.scaled(factor) for one in (self.zero_delay, self.energy, self.idle, self.unused))
         return Block(self.area_um2 * factor, cells, *energies)
 
 
@@ -146,6 +149,11 @@ class Measured:
         return sum_energies(block.idle for block in self.blocks.values())
 
     @property
+    def unused(self) -> Energy:
+        """Energy of a cycle whose operands change but are not valid, without glitches, in fJ."""
+        return sum_energies(block.unused for block in self.blocks.values())
+
+    @property
     def area_energy(self) -> float:
         """Product of area and energy of a mean cycle, in um2 fJ."""
         return self.area_um2 * self.energy.total
@@ -161,7 +169,7 @@ class Measured:
             name: Block(
                 block["area_um2"],
                 block["cells"],
-                *(Energy(**block[kind]) for kind in ("zero_delay", "energy", "idle")),
+                *(Energy(**block[kind]) for kind in ("zero_delay", "energy", "idle", "unused")),
             )
             for name, block in values["blocks"].items()
         }
@@ -198,8 +206,8 @@ class Simulated:
     glitches : Glitches
         Counts with delays, over random cycles.
     model : EnergyModel
-    idle : EnergyModel
-        Of cycles without operands.
+    idle, unused : EnergyModel
+        Of cycles without operands, and of those whose operands change but are not valid.
     clock_ps : float
         The period that the energy is of.
     """
@@ -210,6 +218,7 @@ class Simulated:
     glitches: Glitches
     model: EnergyModel
     idle: EnergyModel
+    unused: EnergyModel
     clock_ps: float
 
 
@@ -248,9 +257,12 @@ def simulate_netlist(
         within_fj=conditions.precision * model.energy().total,
         half_period_ps=clock_ps / 2,
     )
-    # Nothing changes but the clock, so there are no glitches.
-    idle = EnergyModel(netlist, simulate(netlist, *idle_cycles(ports, warmup)), timing, clock_ps)
-    return Simulated(netlist, timing, activity, glitches, model, idle, clock_ps)
+    # Nothing changes but the clock in the first, so that it has no glitches.
+    idle, unused = (
+        EnergyModel(netlist, simulate(netlist, *idle_cycles(ports, warmup, change=change)), timing, clock_ps)
+        for change in (False, True)
+    )
+    return Simulated(netlist, timing, activity, glitches, model, idle, unused, clock_ps)
 
 
 def _check_times(timing: Timing, library: str) -> None:
@@ -320,7 +332,7 @@ def figures_of(simulated: Simulated) -> Measured:
 def _blocks(simulated: Simulated) -> dict[str, Block]:
     netlist, model = simulated.netlist, simulated.model
     zero_delay, timed = model.by_module(), model.by_module(simulated.glitches.timed)
-    idle = simulated.idle.by_module()
+    idle, unused = simulated.idle.by_module(), simulated.unused.by_module()
     modules = np.array([instance.module for instance in netlist.instances])
     cells = np.array([instance.cell.name for instance in netlist.instances])
     areas = np.array([instance.cell.area for instance in netlist.instances])
@@ -334,5 +346,6 @@ def _blocks(simulated: Simulated) -> dict[str, Block]:
             zero_delay[module],
             timed[module],
             idle[module],
+            unused[module],
         )
     return blocks

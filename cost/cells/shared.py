@@ -49,6 +49,7 @@ KEPT = (
     "energy_per_product_fj",
     "energy_per_product_zero_delay_fj",
     "energy_per_idle_cycle_fj",
+    "energy_per_unused_cycle_zero_delay_fj",
     "ratios",
 )
 """Figures of `cost_figures` that sharing changes."""

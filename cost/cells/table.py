@@ -34,6 +34,7 @@ ROWS: tuple[Row, ...] = (
     ("  95 % interval, +-", "fJ", lambda cost: cost.interval_per_product),
     ("Zero delay instead", "fJ", lambda cost: cost.zero_delay_per_product.total),
     ("Idle cycle", "fJ", lambda cost: cost.measured.idle.total),
+    ("  operands change", "fJ", lambda cost: cost.measured.unused.total),
 )
 
 LEAST_OF_TWO_DECIMALS = 0.0095
@@ -186,7 +187,7 @@ def _notes(costs: Sequence[Cost]) -> str:
         f"Mapped for {_goal(last)}; * is the least.",
         f"Delay: the library's tables, {wires}; above {LARGEST_FANOUT} NAND inputs a net counts as buffered.",
         f"Energy: {last.measured.population:,} cycles, {drawn} of them with delays;",
-        f"leakage over one {period}.",
+        f"leakage over one {period}. Idle cycles without glitches.",
     ]
     if len(costs) > 1:
         lines += _ratio_notes(costs)

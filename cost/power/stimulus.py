@@ -150,24 +150,34 @@ def warmup(design: Design) -> int:
     return RESET_CYCLES + _cycles_ahead(design) + 1
 
 
-def idle_cycles(ports: Mapping[str, Bits], warmup: int) -> tuple[dict[str, Bits], int]:
+def idle_cycles(
+    ports: Mapping[str, Bits], warmup: int, *, change: bool = False
+) -> tuple[dict[str, Bits], int]:
     """Give cycles without operands behind some of a stimulus, and how many of all are not to be counted.
 
-    Operands stay as they are in the last of those; what says that there are some is low. All results leave
-    before the cycles that count.
+    What says that there are operands is low. All results leave before the cycles that count.
 
     Parameters
     ----------
     ports : mapping of str to ndarray of uint8, shape (cycles, streams, bits)
     warmup : int
         First cycles that are not operation.
+    change : bool
+        Whether the ports of the operands go on changing, as a bus that others use does; else they stay as
+        they are in the last cycle with operands.
     """
-    busy = min(warmup + BUSY_BEFORE_IDLE, len(next(iter(ports.values()))))
-    order = np.minimum(np.arange(busy + SETTLING), busy - 1)
-    held = {name: bits[order] for name, bits in ports.items()}
-    for name in VALIDS & held.keys():
-        held[name][busy:] = 0
-    return held, len(order) - COUNTED - 1
+    cycles = len(next(iter(ports.values())))
+    busy = min(warmup + BUSY_BEFORE_IDLE, cycles)
+    order = np.arange(busy + SETTLING)
+    if change:
+        again = warmup + (order - warmup) % (cycles - warmup)
+        order = np.where(order < cycles, order, again)
+    else:
+        order = np.minimum(order, busy - 1)
+    shown = {name: bits[order] for name, bits in ports.items()}
+    for name in VALIDS & shown.keys():
+        shown[name][busy:] = 0
+    return shown, len(order) - COUNTED - 1
 
 
 VALIDS = {"in_valid", "s_axis_tvalid", "s_axis_a_tvalid", "s_axis_b_tvalid"}

@@ -126,12 +126,22 @@ class Accumulator(Block):
         names = ["valid"] if self._travels else ["valid", "first", "last"]
         names += ["addend"] if self._design.addend else []
         control = {name: getattr(self, name) for name in names}
-        operands = pipeline.cut("inputs", a=self.a, b=self.b, **control)
+        a, b = (self._operands(m, name) for name in ("a", "b"))
+        operands = pipeline.cut("inputs", a=a, b=b, **control)
         step = {name: getattr(operands, name) for name in names}
         if splits_nan(self._design):
             pairs = zip((operands.a, operands.b), self._design.formats, strict=True)
             step["nan"] = Cat(codes[-1] for codes, format_ in pairs if format_.nan is not None).any()
         return pipeline, operands, step
+
+    def _operands(self, m: Module, name: str) -> Value:
+        """Give operands as the multipliers see them: with `--isolate` zero while they are not valid."""
+        codes: Signal = getattr(self, name)
+        if not self._design.isolate:
+            return codes
+        isolated = Signal(len(codes), name=f"{name}_isolated")
+        m.d.comb += isolated.eq(codes & self.valid.replicate(len(codes)))
+        return isolated
 
     def multiply(self, m: Module, platform: Any, operands: SimpleNamespace) -> list[RawProduct]:
         """Multiply the operands of every lane."""

@@ -4,6 +4,7 @@ from lmul.design import EXACT_BITS, SUM_FORMAT_BITS, Design
 from lmul.errors import Parameter, UserError
 from lmul.golden import FORMATS
 from lmul.golden.accumulators import TF32, Fused
+from lmul.hdl.framework.pipeline import sum_cuts
 from lmul.host.parameters import ParameterError
 from lmul.multipliers import BUILT_IN
 
@@ -32,6 +33,11 @@ def check_built(design: Design) -> None:
             *("carry", "save is for ", acc, " exact and ", dataflow, " os, "),
             *("not for ", acc, f" {design.acc} and ", dataflow, f" {design.dataflow}: "),
             "other sums must be one number in every cycle",
+        )
+    if design.isolate and "inputs" in sum_cuts(design):
+        raise ParameterError(
+            *("isolate", "means nothing with ", Parameter("pipeline"), f" {design.pipeline}, "),
+            "whose first registers hold the operands: leave it out",
         )
     if design.accumulator_format:
         return

@@ -43,6 +43,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "carry": (str, "running sum of the exact accumulator"),
     "interleave": (int, "dot products, or tiles of an array, whose steps come in turn, for a faster clock"),
     "addend": (bool, "a dot with a port for the sum to begin with"),
+    "isolate": (bool, "a dot whose multipliers rest while operands that are not valid change"),
     "stream": (bool, "a dot with AXI4-Stream ports, where results can wait"),
     "reset": (str, "how registers are cleared"),
     "reset-active": (str, "level at which the reset is on"),

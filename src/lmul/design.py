@@ -35,7 +35,7 @@ RESET_NAMES = {"high": "rst", "low": "rst_n"}
 INTERFACE = ("reset", "reset_active", "clock_name", "reset_name")
 """Parameters of the clock and the reset of a design with registers."""
 
-FLAGS = ("addend", "stream")
+FLAGS = ("addend", "isolate", "stream")
 """Parameters that are there or not."""
 
 LATER: dict[str, Any] = {"interleave": 1, **dict.fromkeys(FLAGS, False)}
@@ -47,7 +47,7 @@ _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth"
 
 PARAMETERS = {
     "mul": ("format", "mul", "subnormals", "overflow", "pipeline", *INTERFACE),
-    "dot": (*_SUMS, "pipeline", "carry", "interleave", "addend", "stream", *INTERFACE),
+    "dot": (*_SUMS, "pipeline", "carry", "interleave", "addend", "isolate", "stream", *INTERFACE),
     "array": (*_SUMS, "pipeline", "carry", "interleave", "rows", "cols", "share", "dataflow", *INTERFACE),
 }
 
@@ -99,6 +99,8 @@ class Design(Arithmetic):
         come in turn, so that the loop of the running sum takes as many cycles.
     addend : bool
         Of a `dot` with a fused sum: whether it has a port for the sum to begin with.
+    isolate : bool
+        Of a `dot`: whether its multipliers see zeros in place of operands that are not valid.
     stream : bool
         Of a `dot`: whether its ports are those of AXI4-Stream, which a result can wait at.
     reset : str
@@ -123,6 +125,7 @@ class Design(Arithmetic):
     carry: str = "propagate"
     interleave: int = 1
     addend: bool = False
+    isolate: bool = False
     stream: bool = False
     reset: str = "sync"
     reset_active: str = "high"

@@ -162,7 +162,7 @@ def test_seeds_add_netlists_and_never_make_the_best_worse(cells: Path) -> None:
 
 def test_blocks_are_scaled_by_their_area_and_none_is_lost() -> None:
     quiet, energy = Energy(1.0, 2.0, 3.0, 4.0), Energy(2.0, 3.0, 3.0, 4.0)
-    block = Block(10.0, {"INV": 4}, quiet, energy, quiet)
+    block = Block(10.0, {"INV": 4}, quiet, energy, quiet, quiet)
     part = Measured({"mac": block, "round": block}, 1.0, 100.0, (), 0.5, 10, 100)
     whole = scale_blocks(part, part, {"mac": 40.0, "round": 20.0, "skew": 5.0})
     assert whole.area_um2 == 65.0

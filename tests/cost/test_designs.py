@@ -86,6 +86,7 @@ def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
     cost = cost_of(make_design("dot", format="e2m1", lanes=2), cells, (draw(4, 8, 4),))
     idle, busy = cost.measured.idle, cost.measured.energy
     assert idle.net == idle.internal == 0 < idle.clock < busy.clock and idle.leakage > 0
+    assert idle.total < cost.measured.unused.total < cost.measured.zero_delay.total
     figures = cost.as_dict()
     energy = figures["energy_per_cycle_fj"]
     parts = [energy[name] for name in ("net", "internal", "clock", "leakage")]
@@ -99,6 +100,16 @@ def test_figures_add_up_and_scale_with_the_lanes(cells: Path) -> None:
     assert figures["energy_per_product_zero_delay_fj"] < figures["energy_per_product_fj"]
     assert 0 <= figures["energy_interval_95_fj"] <= 0.01 * energy["total"]
     json.dumps(figures)
+
+
+def test_isolated_operands_that_are_not_valid_take_no_more_energy_than_none(cells: Path) -> None:
+    plain, isolated = (
+        cost_of(make_design("dot", format="e2m1", lanes=2, isolate=isolate), cells, (draw(4, 8, 4),)).measured
+        for isolate in (False, True)
+    )
+    # What is left are the nets of the operands themselves, up to the gates that hide them.
+    assert isolated.unused.total - isolated.idle.total < 0.5 * (plain.unused.total - plain.idle.total)
+    assert isolated.area_um2 > plain.area_um2
 
 
 def test_netlist_of_least_area_times_energy_is_kept(cells: Path) -> None:

@@ -61,8 +61,8 @@ def try_scripts(
 
     def measure_under(_: Any, netlists: Mapping[str, Any], *__: Any) -> Iterator[tuple[str, Measured]]:
         for name in netlists:
-            energy = Energy(products[name], 0.0, 0.0, 0.0)
-            yield name, Measured({"": Block(1.0, {}, energy, energy, energy)}, 1.0, 1.0, (), 0.0, 1, 1)
+            block = Block(1.0, {}, *[Energy(products[name], 0.0, 0.0, 0.0)] * 4)
+            yield name, Measured({"": block}, 1.0, 1.0, (), 0.0, 1, 1)
 
     monkeypatch.setattr("lmul.cost.cells.estimate.map_to_cells", map_to_cells)
     monkeypatch.setattr("lmul.cost.cells.estimate.measure_under", measure_under)

@@ -37,6 +37,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "carry": ("propagate", "save"),
     "interleave": (1, 2, 3),
     "addend": (False, True),
+    "isolate": (False, True),
 }
 
 ARRAYS = [

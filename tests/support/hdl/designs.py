@@ -33,7 +33,7 @@ CHOICES = [
     make_design("array", format="e3m2", mul="addc", rows=2, cols=3, lanes=2),
     make_design("dot", lanes=1, pipeline=4, reset_active="low"),
     make_design("dot", lanes=3, format="e3m2", acc="fixed:13:0", out="raw", stream=True),
-    make_design("dot", lanes=2, acc="fused:13:13", pipeline=1),
+    make_design("dot", lanes=2, acc="fused:13:13", pipeline=1, isolate=True),
     make_design(
         "dot", lanes=3, format="bf16", mul="exact", acc="fused:9:7:rne", subnormals="full", out="bf16"
     ),

@@ -55,6 +55,7 @@ def choices() -> dict[str, str]:
         "carry": f"{', '.join(CARRIES)}; save with exact and os only",
         "pipeline": f"0 to {PIPELINE_LIMIT}",
         "addend": f"with {', '.join(Fused.WORDS)} only",
+        "isolate": "no pipeline that begins with registers of the operands",
         "stream": "",
         **dict.fromkeys(("clock-name", "reset-name"), "a name of a port"),
         **{name: ", ".join(values) for name, values in names.items()},
