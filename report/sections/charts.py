@@ -24,14 +24,15 @@ Values = Sequence[Mapping[str, Any]]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
-SHADES = ("#08306b", "#4292c6", "#fdae61", "#d9d9d9", "#7f3b08", "#b35806", "#f7f7f7")
-"""Of the parts of a bar: apart in lightness too, for print in grey."""
+SHADES = ("#08306b", "#4292c6", "#fdae61", "#ffe9a8", "#9e2a5a", "#1b7837", "#c7b3e0")
+"""Of the parts of a bar: neighbours are apart in lightness too, for print in grey."""
 
 PARTS = {"net": "net switching", "internal": "inside cells", "clock": "clock", "leakage": "leakage"}
 
 CONFIG = {
     "font": "system-ui, sans-serif",
     "axis": {"labelLimit": 220, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
+    "axisX": {"labelFlush": False, "labelSeparation": 5},
     "legend": {"labelFontSize": 12},
     "header": {"labelFontSize": 13, "labelFontWeight": "normal"},
     "view": {"stroke": None},
@@ -53,6 +54,8 @@ DOT_PRODUCT = "dot product"
 """The field that tells kinds of dot products apart."""
 
 BEATEN = "beaten"
+
+FILLED = "Filled: no design drawn here has less of both."
 
 PLACES = {"attention": "attention", "all": "everywhere", WITHOUT_HEAD: "all but the head"}
 """Where an arithmetic is taken, by its scope."""
@@ -103,7 +106,7 @@ class Chart:
         spec |= {
             "width": "container",
             "height": self.height,
-            "autosize": {"type": "fit-x", "contains": "padding"},
+            "autosize": {"type": "fit-x", "contains": "padding", "resize": True},
         }
         if not self.choice:
             return spec
@@ -241,18 +244,38 @@ def area_chart(contents: Contents) -> Chart:
 
 def product_errors_chart(contents: Contents) -> Chart:
     """Draw error against energy of multipliers, the Pareto front filled."""
-    values = _errors(contents, "multiplier alone", contents.products())
-    return _errors_chart(contents, "error_products", "Multipliers: error against energy", values, "")
+    caption, exact = FILLED, contents.product(ADDED, BASELINE)
+    if exact is not None:
+        error = np.format_float_positional(exact[ERROR], precision=1, fractional=False, trim="-")
+        caption += f" {ADDED} is in the table alone: the {error}{NBSP}% of exact would flatten the rest."
+    values = _errors(contents, {}, contents.products())
+    view = _error_view(values)
+    return Chart(
+        "error_products", "Multipliers: error against energy", caption, view, values, "", ERROR_HEIGHT
+    )
 
 
 def dot_errors_chart(contents: Contents) -> Chart:
     """Draw error against energy of dot products, the Pareto front filled; first those of an accelerator."""
-    sums = dict.fromkeys((BEST_SUM, *SUMS))
-    values = [row for sum_ in sums for row in _errors(contents, sum_.title, contents.dots(sum_))]
-    return _errors_chart(contents, "error_dots", "Dot products: error against energy", values, DOT_PRODUCT)
+    values = [
+        row
+        for sum_ in dict.fromkeys((BEST_SUM, *SUMS))
+        for row in _errors(contents, {DOT_PRODUCT: sum_.title}, contents.dots(sum_))
+    ]
+    return Chart(
+        "error_dots",
+        "Dot products: error against energy",
+        FILLED,
+        _error_view(values),
+        values,
+        DOT_PRODUCT,
+        ERROR_HEIGHT,
+    )
 
 
-def _errors(contents: Contents, title: str, designs: Sequence[Figures]) -> list[dict[str, Any]]:
+def _errors(
+    contents: Contents, labels: Mapping[str, str], designs: Sequence[Figures]
+) -> list[dict[str, Any]]:
     """Give a row for each design that can be compared, with the label of its format on one of each."""
     drawn = [one for one in designs if _names(one)["format"] != ADDED and 0 < one[ERROR] < math.inf]
     best = front([[figures[name] for name in PARETO] for figures in drawn])
@@ -261,7 +284,7 @@ def _errors(contents: Contents, title: str, designs: Sequence[Figures]) -> list[
         low, high = contents.energy_interval(figures)
         rows.append(
             {
-                DOT_PRODUCT: title,
+                **labels,
                 **_names(figures),
                 **{name: figures[name] for name in PARETO},
                 "least": low,
@@ -270,14 +293,13 @@ def _errors(contents: Contents, title: str, designs: Sequence[Figures]) -> list[
                 "verilog": figures["verilog"],
             }
         )
-    _label(rows)
+    if rows:
+        _label(rows)
     return rows
 
 
 def _label(rows: Sequence[dict[str, Any]]) -> None:
     """Place the names of formats beside points of theirs."""
-    if not rows:
-        return
     across = _share([row[end] for row in rows for end in ("least", "most")])
     down = _share([row[ERROR] for row in rows])
     formats: dict[str, list[dict[str, Any]]] = {}
@@ -298,15 +320,6 @@ def _share(values: Sequence[float]) -> Callable[[float], float]:
     """Give where a logarithmic axis of these values has one, from 0 to 1."""
     low, high = math.log(min(values)), math.log(max(values))
     return lambda value: (math.log(value) - low) / (high - low) if high > low else 0.5
-
-
-def _errors_chart(contents: Contents, name: str, title: str, values: Values, choice: str) -> Chart:
-    caption = "Filled: no design drawn here has less of both."
-    product = contents.product(ADDED, BASELINE)
-    if product is not None:
-        error = np.format_float_positional(product[ERROR], precision=1, fractional=False)
-        caption += f" {ADDED} is in the tables alone: the {error}{NBSP}% of exact would flatten the rest."
-    return Chart(name, title, caption, _error_view(values), values, choice, ERROR_HEIGHT)
 
 
 def _error_view(values: Values) -> Spec:
@@ -355,7 +368,9 @@ def _error_view(values: Values) -> Spec:
 
 
 def _ticks(values: Sequence[float], digits: Sequence[int]) -> list[float]:
-    """Give numbers of few digits for a logarithmic axis, one below the values and one above them."""
+    """Give numbers of few digits for a logarithmic axis, from below the values to above them."""
+    if not values:
+        return []
     low, high = (math.floor(math.log10(end)) for end in (min(values), max(values)))
     return [float(f"{digit}e{power}") for power in range(low, high + 2) for digit in digits]
 

@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lmul.report.sections.sections import sections
 from tests.support.host.reports import shared_report
 from tests.support.paths import ROOT
 
+imread = pytest.importorskip("matplotlib.image").imread
 webdriver = pytest.importorskip("selenium.webdriver")
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -204,3 +206,61 @@ def test_no_text_of_a_chart_lies_on_another_or_on_a_point(browser: Any, many: Pa
     while browser.execute_async_script(NEXT_PANEL):
         found += browser.execute_script(COLLISIONS)
     assert found == []
+
+
+EDGES = """
+const place = document.getElementById(arguments[0]);
+const box = place.getBoundingClientRect();
+return [box.left + scrollX, box.top + scrollY, box.width, box.height, place.scrollWidth - place.clientWidth];
+"""
+
+
+SHADOW = 14
+"""Pixels: what hides less than its width begins to show at once."""
+
+
+def darkness(browser: Any, table: str) -> list[float]:
+    """Tell how dark the left and the right edge of a table's place are, 0 for white, its text left out."""
+    left, top, width, height, _ = browser.execute_script(EDGES, table)
+    found = []
+    for x in (left, left + width - 4):
+        clip = {"x": x, "y": top, "width": 4, "height": min(height, 100), "scale": 1}
+        shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip})
+        found.append(1 - float(imread(BytesIO(base64.b64decode(shot["data"])))[..., :3].mean()))
+    return found
+
+
+def test_a_table_that_scrolls_sideways_shows_where_there_is_more(page: tuple[Any, Path, int]) -> None:
+    browser, _, width = page
+    tables = browser.execute_script(
+        """document.querySelectorAll("details").forEach(part => part.open = true);
+        const style = document.createElement("style");
+        style.textContent = ".wide * { color: transparent !important; border-color: transparent !important }";
+        document.head.append(style);
+        return [...document.querySelectorAll(".wide")].map((place, index) => place.id = `wide-${index}`)"""
+    )
+    scrolled = [table for table in tables if browser.execute_script(EDGES, table)[-1] > SHADOW]
+    assert bool(scrolled) == (width == 400)
+    script = """const place = document.getElementById(arguments[0]);
+        place.scrollIntoView(); place.scrollLeft = arguments[1];
+        place.focus({preventScroll: true}); const reached = document.activeElement === place; place.blur();
+        return [place.getAttribute("role"), place.getAttribute("aria-label").length > 0, reached]"""
+    for table in scrolled[:3]:
+        for far, begin_is_dark, end_is_dark in ((0, False, True), (10_000, True, False)):
+            assert browser.execute_script(script, table, far) == ["region", True, True]
+            begin, end = darkness(browser, table)
+            assert (begin > 0.1, end > 0.1) == (begin_is_dark, end_is_dark), (table, begin, end)
+
+
+def test_the_first_chart_is_on_the_first_screens(browser: Any, many: Path) -> None:
+    for width, height, screens in ((1400, 900, 1), (400, 800, 2)):
+        visit(browser, many, width)
+        bottom = browser.execute_script(
+            """return document.querySelector("#chart-savings").getBoundingClientRect().bottom"""
+        )
+        assert bottom <= screens * height
+        lacking = browser.execute_script(
+            """const place = document.querySelector("#answer .wide");
+            return place.scrollWidth - place.clientWidth"""
+        )
+        assert lacking <= 0, "the first table is cut off"
