@@ -74,6 +74,16 @@ class Contents:
         noise = "mul" if sum_ is FP32_SUM else "dot"
         return _ratio(noise, self.dot(format_, mul, sum_), self.dot(format_, BASELINE, sum_))
 
+    def energy_interval(self, figures: Figures) -> tuple[float, float]:
+        """Give the 95 % interval of an energy: another seed, and other cycles, put it there."""
+        design = figures["design"]
+        alone = design.get("acc", FP32_SUM.acc) == FP32_SUM.acc
+        energy, sampled = _energy(figures), figures["interval_95_fj"] / _energy(figures)
+        noise = recorded_noise("mul" if alone else "dot")
+        # Of a ratio two designs are drawn anew, of an energy one: less by the root of two.
+        drawn = noise.ratio(ENERGY, energy, energy, math.sqrt(2) * sampled)
+        return energy * drawn.low ** math.sqrt(0.5), energy * drawn.high ** math.sqrt(0.5)
+
     def saved_by_product(self, format_: str, mul: str = "lmul") -> float | None:
         """Give the share of a conventional multiplier's energy that another one saves."""
         return _saved(self.product_ratio(format_, mul))

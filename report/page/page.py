@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
@@ -18,6 +19,7 @@ from lmul.report.measure import DRAWN, Figures, drawn_file
 from lmul.report.plan import Plan
 from lmul.report.sections.charts import Chart
 from lmul.report.sections.sections import Section, sections
+from lmul.report.sections.tables import NBSP
 
 PLACE = Path(__file__).parent
 
@@ -29,6 +31,14 @@ PDF_PAGE = """\
 #image("figure.svg")
 """
 """A page as large as the figure, for Typst. Without a date, the same figure gives the same bytes."""
+
+UNIT = re.compile(r"(?<=[\d,]) (?=(?:%|[fpu]J|um2|[np]s|nm|V|mW|MHz|ppm)(?!\w))")
+"""The space before a unit, behind a number or the comma of a heading."""
+
+OPTIONS = re.compile(r",(?=[a-z])")
+"""A comma without a space, as in the name of an arithmetic."""
+
+CODE = re.compile(r"`([^`]+)`")
 
 REPORT = "report"
 """What the JSON file says that it is."""
@@ -77,7 +87,11 @@ def page(found: list[Section]) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PLACE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(PLACE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_for_people,
     )
     charts = {chart.name: chart.page_spec() for section in found for chart in section.charts}
     return environment.get_template("page.html").render(
@@ -88,6 +102,16 @@ def page(found: list[Section]) -> str:
         library=chart_library(),
         charts=in_script(charts),
     )
+
+
+def _for_people(value: Any) -> Any:
+    """Set plain text: units on the line of their numbers, lists of options broken at commas, code as such."""
+    from markupsafe import Markup, escape
+
+    if type(value) is not str:  # What is marked as safe is of another type.
+        return value
+    text = UNIT.sub(NBSP, str(escape(value)))
+    return Markup(CODE.sub(r"<code>\1</code>", OPTIONS.sub(",<wbr>", text)))  # noqa: S704 - escaped above.
 
 
 def report_json(contents: Contents) -> str:

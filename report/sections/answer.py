@@ -47,26 +47,26 @@ def _token_sentence(contents: Contents) -> str:
 
 def answer_table(contents: Contents) -> Table:
     """Lay out what is saved in each format, and what it costs in accuracy."""
-    rows = [_answer_row(contents, name) for name in told_formats(contents)]
+    rows, sums = zip(*(_answer_row(contents, name) for name in told_formats(contents)), strict=True)
     return Table(
         "answer",
         "What L-Mul saves, and what it costs",
         (
             "format",
-            "energy saved of a product, %",
-            "of a dot product, %",
+            "product: energy saved, %",
+            "dot product: energy saved, %",
             "perplexity, x full precision",
             "the same of exact",
-            "the dot product",
         ),
         rows,
-        "Beside the best conventional multiplier we can write. ±: with other seeds of synthesis, or cycles "
-        "drawn, 19 of 20 are inside; of perplexities, 95 % intervals. Perplexity: every product of "
-        f"SmolLM2-135M in this arithmetic. {FULL_PRECISION_IS}",
+        f"Dot products: {'; '.join(sums)}. Beside the best conventional multiplier we can write. ±: with "
+        "other seeds of synthesis, or cycles drawn, 19 of 20 are inside; of perplexities, 95 % intervals. "
+        f"Perplexity: every product of SmolLM2-135M in this arithmetic. {FULL_PRECISION_IS}",
     )
 
 
-def _answer_row(contents: Contents, format_: str) -> Sequence[Cell]:
+def _answer_row(contents: Contents, format_: str) -> tuple[Sequence[Cell], str]:
+    """Give the row of a format, and say what its dot product is."""
     units = [unit for unit in recorded_units() if unit.lmul["design"]["format"] == format_]
     fused = [unit for unit in units if unit.lmul["design"]["acc"].startswith("fused")]
     chosen = next((unit for unit in fused if is_recommended(unit.lmul)), fused[0] if fused else None)
@@ -78,9 +78,12 @@ def _answer_row(contents: Contents, format_: str) -> Sequence[Cell]:
         dot, words = chosen.ratio(ENERGY), f"{design['lanes']} lanes, {design['acc']}"
     own: tuple[str, ...] = (RECOMMENDED_SUM, f"lanes={RECOMMENDED[1]}")
     if contents.model.interval("lmul", format_, "all", *own) is None:
-        own, words = (), f"{words}; perplexity: exact sums"
+        own = ()
     found = [contents.model.interval(mul, format_, "all", *own) for mul in ("lmul", BASELINE)]
-    return (TOLD.get(format_, format_), _saved(product), _saved(dot), *map(_perplexity, found), words)
+    if found[0] is not None and not own:
+        words += ", perplexity with exact sums"
+    name = TOLD.get(format_, format_)
+    return (name, _saved(product), _saved(dot), *map(_perplexity, found)), f"{name}: {words}"
 
 
 def _saved(ratio: Ratio | None) -> str:

@@ -1,17 +1,22 @@
 """Charts of a report as Vega-Lite: one for the page, with a choice of the format, and one for a paper."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lmul.cost.cells.noise import Ratio
+import numpy as np
+
+from lmul.cost.cells.noise import ENERGY, Ratio
 from lmul.cost.power.energy import Energy
 from lmul.explore.search.pareto import front
 from lmul.llm.suites import FULL_PRECISION_IS, WITHOUT_HEAD
 from lmul.metrics import METRICS
 from lmul.report.contents import Contents
 from lmul.report.measure import Figures
-from lmul.report.plan import BEST_SUM, FP32_SUM, MULTIPLIERS, SUMS
+from lmul.report.plan import ADDED, BASELINE, BEST_SUM, FP32_SUM, MULTIPLIERS, SUMS
+from lmul.report.sections.labels import FONT_SIZE, PADDING, Point, place
+from lmul.report.sections.tables import NBSP
 from lmul.terminal.pictures import COLOURS
 
 Spec = dict[str, Any]
@@ -19,14 +24,15 @@ Values = Sequence[Mapping[str, Any]]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
-SHADES = ("#08306b", "#4292c6", "#fdae61", "#d9d9d9", "#7f3b08", "#b35806", "#f7f7f7")
-"""Of the parts of a bar: apart in lightness too, for print in grey."""
+SHADES = ("#08306b", "#4292c6", "#fdae61", "#ffe9a8", "#9e2a5a", "#1b7837", "#c7b3e0")
+"""Of the parts of a bar: neighbours are apart in lightness too, for print in grey."""
 
 PARTS = {"net": "net switching", "internal": "inside cells", "clock": "clock", "leakage": "leakage"}
 
 CONFIG = {
     "font": "system-ui, sans-serif",
     "axis": {"labelLimit": 220, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
+    "axisX": {"labelFlush": False, "labelSeparation": 5},
     "legend": {"labelFontSize": 12},
     "header": {"labelFontSize": 13, "labelFontWeight": "normal"},
     "view": {"stroke": None},
@@ -36,10 +42,20 @@ CONFIG = {
 SHORT = 16
 """Characters of labels, three of which fit beside each other on a phone."""
 
-PARETO = ("energy_per_product_fj", "rms_error_percent")
+ERROR = "rms_error_percent"
+
+PARETO = (ENERGY, ERROR)
 """What is drawn against each other, names of `lmul.metrics.METRICS`."""
 
+ERROR_HEIGHT = 340
+"""Of their drawing, in pixels."""
+
+DOT_PRODUCT = "dot product"
+"""The field that tells kinds of dot products apart."""
+
 BEATEN = "beaten"
+
+FILLED = "Filled: no design drawn here has less of both."
 
 PLACES = {"attention": "attention", "all": "everywhere", WITHOUT_HEAD: "all but the head"}
 """Where an arithmetic is taken, by its scope."""
@@ -90,7 +106,7 @@ class Chart:
         spec |= {
             "width": "container",
             "height": self.height,
-            "autosize": {"type": "fit-x", "contains": "padding"},
+            "autosize": {"type": "fit-x", "contains": "padding", "resize": True},
         }
         if not self.choice:
             return spec
@@ -177,7 +193,7 @@ def dots_chart(contents: Contents) -> Chart:
     for sum_ in SUMS:
         for figures in contents.dots(sum_):
             names = _names(figures)
-            labels = {"dot product": f"{names['format']}, {sum_.title}", **names}
+            labels = {DOT_PRODUCT: f"{names['format']}, {sum_.title}", **names}
             values += _parts(figures, labels)
     return Chart(
         "energy_dots",
@@ -185,7 +201,7 @@ def dots_chart(contents: Contents) -> Chart:
         "The whole element's energy, over its lanes. Black tick: without glitches.",
         _stacked(list(PARTS.values())),
         values,
-        "dot product",
+        DOT_PRODUCT,
         150,
     )
 
@@ -219,41 +235,144 @@ def area_chart(contents: Contents) -> Chart:
         "area_delay",
         "Area and critical delay of multipliers",
         "Mapped for the least area x energy, no clock asked for: left and low is better.",
-        _scatter(("area", "area, um2"), ("delay", "critical delay, ps"), ["format"], log=False),
+        _scatter(("area", "area, um2"), ("delay", "critical delay, ps"), ["format"]),
         values,
         "format",
         260,
     )
 
 
-def pareto_chart(contents: Contents) -> Chart:
-    """Draw error against energy, the Pareto front filled."""
-    groups = {"multiplier alone": contents.products()}
-    groups |= {f"dot product, {sum_.title}": contents.dots(sum_) for sum_ in SUMS}
-    values = []
-    for title, designs in groups.items():
-        best = front([[figures[name] for name in PARETO] for figures in designs])
-        for figures, on_front in zip(designs, best, strict=True):
-            values.append(
-                {
-                    "design": title,
-                    **_names(figures),
-                    **{name: figures[name] for name in PARETO},
-                    "front": "on the Pareto front" if on_front else BEATEN,
-                    "verilog": figures["verilog"],
-                }
-            )
-    x, y = ((name, f"{METRICS[name].label}, {METRICS[name].unit}") for name in PARETO)
+def product_errors_chart(contents: Contents) -> Chart:
+    """Draw error against energy of multipliers, the Pareto front filled."""
+    caption, exact = FILLED, contents.product(ADDED, BASELINE)
+    if exact is not None:
+        error = np.format_float_positional(exact[ERROR], precision=1, fractional=False, trim="-")
+        caption += f" {ADDED} is in the table alone: the {error}{NBSP}% of exact would flatten the rest."
+    values = _errors(contents, {}, contents.products())
+    view = _error_view(values)
     return Chart(
-        "pareto",
-        "Error against energy",
-        "RMS error of dot products of the operands, quantisation included. Filled: no design beside it "
-        "has less of both.",
-        _scatter(x, y, ["format", "front", "verilog"], log=True, hollow=f"datum.front == '{BEATEN}'"),
-        values,
-        "design",
-        320,
+        "error_products", "Multipliers: error against energy", caption, view, values, "", ERROR_HEIGHT
     )
+
+
+def dot_errors_chart(contents: Contents) -> Chart:
+    """Draw error against energy of dot products, the Pareto front filled; first those of an accelerator."""
+    values = [
+        row
+        for sum_ in dict.fromkeys((BEST_SUM, *SUMS))
+        for row in _errors(contents, {DOT_PRODUCT: sum_.title}, contents.dots(sum_))
+    ]
+    return Chart(
+        "error_dots",
+        "Dot products: error against energy",
+        FILLED,
+        _error_view(values),
+        values,
+        DOT_PRODUCT,
+        ERROR_HEIGHT,
+    )
+
+
+def _errors(
+    contents: Contents, labels: Mapping[str, str], designs: Sequence[Figures]
+) -> list[dict[str, Any]]:
+    """Give a row for each design that can be compared, with the label of its format on one of each."""
+    drawn = [one for one in designs if _names(one)["format"] != ADDED and 0 < one[ERROR] < math.inf]
+    best = front([[figures[name] for name in PARETO] for figures in drawn])
+    rows: list[dict[str, Any]] = []
+    for figures, on_front in zip(drawn, best, strict=True):
+        low, high = contents.energy_interval(figures)
+        rows.append(
+            {
+                **labels,
+                **_names(figures),
+                **{name: figures[name] for name in PARETO},
+                "least": low,
+                "most": high,
+                "front": "on the Pareto front" if on_front else BEATEN,
+                "verilog": figures["verilog"],
+            }
+        )
+    if rows:
+        _label(rows)
+    return rows
+
+
+def _label(rows: Sequence[dict[str, Any]]) -> None:
+    """Place the names of formats beside points of theirs."""
+    across = _share([row[end] for row in rows for end in ("least", "most")])
+    down = _share([row[ERROR] for row in rows])
+    formats: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        formats.setdefault(row["format"], []).append(row)
+    points = {
+        name: [
+            Point(across(row[ENERGY]), 1 - down(row[ERROR]), across(row["least"]), across(row["most"]))
+            for row in own
+        ]
+        for name, own in formats.items()
+    }
+    for name, label in place(points, ERROR_HEIGHT).items():
+        formats[name][label.point] |= {"label": name, "dx": label.dx, "dy": label.dy, "align": label.align}
+
+
+def _share(values: Sequence[float]) -> Callable[[float], float]:
+    """Give where a logarithmic axis of these values has one, from 0 to 1."""
+    low, high = math.log(min(values)), math.log(max(values))
+    return lambda value: (math.log(value) - low) / (high - low) if high > low else 0.5
+
+
+def _error_view(values: Values) -> Spec:
+    """Make points of multipliers with intervals of their energies, joined and named by their formats."""
+    scale = {"type": "log", "nice": False, "padding": PADDING}
+    x, y = (
+        {
+            "field": name,
+            "type": "quantitative",
+            "title": f"{METRICS[name].label}, {METRICS[name].unit}",
+            "scale": scale,
+            "axis": {"values": _ticks([row[name] for row in values], digits), "format": ",~g"},
+        }
+        for name, digits in zip(PARETO, ((1, 2, 4, 6), (1, 2, 5)), strict=True)
+    )
+    colour = _colour("multiplier", COLOURS)
+    tooltip = [
+        *({"field": name} for name in ("format", "multiplier")),
+        *({"field": name, "format": ",.4~g"} for name in (ENERGY, "least", "most", ERROR)),
+        *({"field": name} for name in ("front", "verilog")),
+    ]
+    marks = {
+        "stroke": colour,
+        "fill": colour | {"condition": {"test": f"datum.front == '{BEATEN}'", "value": "white"}},
+        "shape": colour | {"scale": {"domain": list(COLOURS)}},
+        "tooltip": tooltip,
+    }
+    place_ = {name: {"expr": f"datum.{name}"} for name in ("dx", "dy", "align")}
+    layers = [
+        {
+            "mark": {"type": "line", "color": "#8fb3d1", "strokeWidth": 1},
+            "encoding": {"detail": {"field": "format"}},
+        },
+        {
+            "mark": {"type": "rule", "strokeWidth": 1.5},
+            "encoding": {"x": x | {"field": "least"}, "x2": {"field": "most"}, "stroke": colour},
+        },
+        {"mark": POINT, "encoding": marks},
+        {
+            "transform": [{"filter": "isValid(datum.label)"}],
+            "mark": {"type": "text", "fontSize": FONT_SIZE, **place_},
+            "encoding": {"text": {"field": "label"}},
+        },
+    ]
+    return {"layer": layers, "encoding": {"x": x, "y": y}}
+
+
+def _ticks(values: Sequence[float], digits: Sequence[int]) -> list[float]:
+    """Give numbers of few digits for a logarithmic axis, from below the values to above them."""
+    if not values:
+        return []
+    low, high = (math.floor(math.log10(end)) for end in (min(values), max(values)))
+    return [float(f"{digit}e{power}") for power in range(low, high + 2) for digit in digits]
 
 
 def model_chart(contents: Contents) -> Chart:
@@ -378,39 +497,26 @@ def _stacked(parts: Sequence[str], *, ticks: bool = True, title: str = "energy o
     return {"layer": [bars, tick] if ticks else [bars], "encoding": {"y": y}}
 
 
-def _scatter(
-    x: tuple[str, str], y: tuple[str, str], more: Sequence[str], *, log: bool, hollow: str = ""
-) -> Spec:
-    """Make points of multipliers; where some are hollow, all have the names of their formats.
-
-    `hollow` is an expression of Vega.
-    """
+def _scatter(x: tuple[str, str], y: tuple[str, str], more: Sequence[str]) -> Spec:
+    """Make points of multipliers; `x` and `y` are fields and titles of axes."""
     axes = {
         channel: {
             "field": field,
             "type": "quantitative",
             "title": title,
-            "scale": {"type": "log", "nice": False, "padding": 16} if log else {"zero": False, "padding": 12},
+            "scale": {"zero": False, "padding": 12},
         }
         for channel, (field, title) in (("x", x), ("y", y))
     }
     fields = [{"field": "multiplier"}, *({"field": field, "format": ",.4~g"} for field, _ in (x, y))]
     colour = _colour("multiplier", COLOURS)
-    marks: Spec = {
+    marks = {
         "stroke": colour,
         "fill": colour,
         "shape": colour | {"scale": {"domain": list(COLOURS)}},
         "tooltip": [*fields, *({"field": field} for field in more)],
     }
-    points = {"mark": POINT, "encoding": marks}
-    if not hollow:
-        return points | {"encoding": axes | marks}
-    marks["fill"] = colour | {"condition": {"test": hollow, "value": "white"}}
-    names = {
-        "mark": {"type": "text", "dx": 9, "align": "left", "fontSize": 11},
-        "encoding": {"text": {"field": "format"}},
-    }
-    return {"layer": [points, names], "encoding": axes}
+    return {"mark": POINT, "encoding": axes | marks}
 
 
 def _colour(field: str, colours: Mapping[str, str]) -> Spec:

@@ -2,10 +2,14 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 Cell = str | float | int | None
+
+DIGITS = 4
 
 NBSP = "\u00a0"
 """A space at which no line is broken."""
@@ -43,23 +47,42 @@ class Table:
 
     @property
     def texts(self) -> list[list[str]]:
-        """All cells for people: four digits of a number."""
-        return [[shown(cell) for cell in row] for row in self.rows]
+        """All cells for people: a column's numbers have as many decimals."""
+        columns = [_shown(column) for column in zip(*self.rows, strict=True)]
+        return [list(row) for row in zip(*columns, strict=True)]
 
     @property
     def numeric(self) -> list[bool]:
-        """Which columns are numbers, to be aligned on the right."""
+        """Which columns are numbers, or have nothing, to be aligned on the right."""
         columns = list(zip(*self.rows, strict=True))
-        return [any(isinstance(cell, int | float) for cell in column) for column in columns]
+        return [
+            any(isinstance(cell, int | float) for cell in column) or not any(map(bool, column))
+            for column in columns
+        ]
 
 
-def shown(cell: Cell) -> str:
-    """Write a cell for people."""
+def _shown(column: Sequence[Cell]) -> list[str]:
+    """Write a column for people."""
+    numbers = sorted(abs(cell) for cell in column if isinstance(cell, float) and cell and math.isfinite(cell))
+    decimals = _decimals(numbers) if numbers else 0
+    return [_text(cell, decimals) for cell in column]
+
+
+def _decimals(numbers: Sequence[float]) -> int:
+    """Give what four digits of the number in the middle need, and no more than any number has of four."""
+    needed = DIGITS - 1 - math.floor(math.log10(numbers[len(numbers) // 2]))
+    most = max(-int(Decimal(f"{number:.{DIGITS}g}").as_tuple().exponent) for number in numbers)
+    return max(0, min(needed, most))
+
+
+def _text(cell: Cell, decimals: int) -> str:
     match cell:
         case None:
             return "-"
         case float():
-            return f"{cell:,.0f}" if abs(cell) >= 1000 else f"{cell:.4g}"
+            text = f"{cell:,.{decimals}f}"
+            # What is too small for the column is no zero.
+            return f"{cell:.1g}" if cell and not float(text.replace(",", "")) else text
     return str(cell)
 
 

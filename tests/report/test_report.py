@@ -26,11 +26,13 @@ from lmul.report.measure import done_share
 from lmul.report.page.page import report_json
 from lmul.report.plan import BEST_SUM, FORMATS, FP32_SUM, MULTIPLIERS, Plan, fixed_accumulator
 from lmul.report.sections.answer import accuracy_sentences, answer, answer_table, units_sentence
+from lmul.report.sections.charts import SHADES
 from lmul.report.sections.recommendation import ACCEPTED, recommendations
 from lmul.report.sections.sections import token_table
-from lmul.report.sections.tables import Table
+from lmul.report.sections.tables import NBSP, Table
 from lmul.report.sections.verdicts import claims_table
 from lmul.report.units import recommended_units, recorded_units
+from lmul.terminal.pictures import COLOURS
 from lmul.terminal.progress import TimeLeft
 from lmul.workloads import Operands, default_operands
 from tests.support.host.reports import SMALL, shared_report
@@ -386,6 +388,34 @@ def test_numbers_of_tables_are_whole_in_csv_and_short_for_people() -> None:
     assert table.csv() == "a,b\nx,1234.5678\ny,\n"
     assert table.texts == [["x", "1,235"], ["y", "-"]]
     assert table.numeric == [False, True]
+
+
+def test_numbers_of_a_column_have_as_many_decimals() -> None:
+    columns = {
+        (32.67, 15.4, -1.0, 0.0398, 40.125): ["32.67", "15.40", "-1.00", "0.04", "40.12"],
+        (0.753, 0.79, 1.0): ["0.753", "0.790", "1.000"],
+        (9453.2, 1176.4, 12.34, None): ["9,453", "1,176", "12", "-"],
+        (15.39, 3.9, 4.1, 2.6e-6, 0.0, math.inf): ["15.390", "3.900", "4.100", "3e-06", "0.000", "inf"],
+        (1, 16, None): ["1", "16", "-"],
+        ("0.82", 1.5): ["0.82", "1.5"],
+        (None, None): ["-", "-"],
+    }
+    for column, texts in columns.items():
+        assert [row[0] for row in Table("t", "T", ("a",), [(cell,) for cell in column]).texts] == texts
+
+
+def test_units_stay_on_the_line_of_their_numbers(place: Path) -> None:
+    page = (place / "out" / "index.html").read_text()
+    visible = re.sub(r"(?s)<(script|style)>.*?</\1>", "", page)
+    assert re.findall(r"[\d,] (?:%|fJ|um2|ps|nm|uJ)(?!\w)", visible) == []
+    assert visible.count(f"{NBSP}%") > 50
+    assert "`" not in visible
+
+
+def test_no_series_is_grey() -> None:
+    for colour in (*SHADES, *COLOURS.values()):
+        lights = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+        assert max(lights) - min(lights) > 0x28, colour
 
 
 def times_left(expected: dict[str, float], taken: dict[str, float], processes: int) -> list[float]:
