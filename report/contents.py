@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lmul.cost.cells.noise import ENERGY, Ratio
+import numpy as np
+
+from lmul.cost.cells.noise import ENERGY, Noise, Ratio, noise_among
 from lmul.report.language_model import LanguageModel
 from lmul.report.measure import Figures
 from lmul.report.plan import ADDED, BASELINE, FP32_SUM, Plan, Sum
@@ -60,7 +62,7 @@ class Contents:
 
     def product_ratio(self, format_: str, mul: str = "lmul") -> Ratio | None:
         """Give a multiplier's energy over that of a conventional one, with its interval."""
-        return _ratio("mul", self.product(format_, mul), self.product(format_, BASELINE))
+        return self._ratio(self.product(format_, mul), self.product(format_, BASELINE))
 
     def dot_ratio(self, format_: str, sum_: Sum, mul: str = "lmul") -> Ratio | None:
         """Give the energy of a dot product with a multiplier over that with a conventional one.
@@ -69,19 +71,14 @@ class Contents:
         """
         if format_ == ADDED and sum_ is FP32_SUM:
             adder = float(self.adder.get("energy_fj", 0.0))
-            return _ratio("mul", self.product(format_, mul), self.product(format_, BASELINE), adder)
-        # One lane with an fp32 sum is as noisy as a multiplier.
-        noise = "mul" if sum_ is FP32_SUM else "dot"
-        return _ratio(noise, self.dot(format_, mul, sum_), self.dot(format_, BASELINE, sum_))
+            return self._ratio(self.product(format_, mul), self.product(format_, BASELINE), adder)
+        return self._ratio(self.dot(format_, mul, sum_), self.dot(format_, BASELINE, sum_))
 
     def energy_interval(self, figures: Figures) -> tuple[float, float]:
         """Give the 95 % interval of an energy: another seed, and other cycles, put it there."""
-        design = figures["design"]
-        alone = design.get("acc", FP32_SUM.acc) == FP32_SUM.acc
         energy, sampled = _energy(figures), figures["interval_95_fj"] / _energy(figures)
-        noise = recorded_noise("mul" if alone else "dot")
         # Of a ratio two designs are drawn anew, of an energy one: less by the root of two.
-        drawn = noise.ratio(ENERGY, energy, energy, math.sqrt(2) * sampled)
+        drawn = self.noise(figures).ratio(ENERGY, energy, energy, math.sqrt(2) * sampled)
         return energy * drawn.low ** math.sqrt(0.5), energy * drawn.high ** math.sqrt(0.5)
 
     def saved_by_product(self, format_: str, mul: str = "lmul") -> float | None:
@@ -99,6 +96,22 @@ class Contents:
     def multipliers_of(self, format_: str) -> list[str]:
         """Give the multipliers that a format has."""
         return [mul for mul in self.plan.multipliers if self.product(format_, mul)]
+
+    def noise(self, figures: Figures) -> Noise:
+        """Give the noise of designs such as one: measured with several seeds, else recorded."""
+        kind = _noise_kind(figures)
+        if self.plan.seeds == 1:
+            return recorded_noise(kind)
+        alike = [one["of_seeds"] for one in self.figures.values() if _noise_kind(one) == kind]
+        return noise_among(np.array(alike), self.plan.seeds)
+
+    def _ratio(self, ours: Figures | None, theirs: Figures | None, common: float = 0.0) -> Ratio | None:
+        """Give the ratio of two energies, each with what comes behind it, and its interval."""
+        if ours is None or theirs is None:
+            return None
+        both = [_energy(figures) + common for figures in (ours, theirs)]
+        sampled = [one["interval_95_fj"] / whole for one, whole in zip((ours, theirs), both, strict=True)]
+        return self.noise(ours).ratio(ENERGY, both[0], both[1], math.hypot(*sampled))
 
     @property
     def formats(self) -> Sequence[str]:
@@ -123,13 +136,9 @@ def _saved(ratio: Ratio | None) -> float | None:
     return None if ratio is None else 1 - ratio.value
 
 
-def _ratio(noise: str, ours: Figures | None, theirs: Figures | None, common: float = 0.0) -> Ratio | None:
-    """Give the ratio of two energies, each with what comes behind it, and its interval."""
-    if ours is None or theirs is None:
-        return None
-    both = [_energy(figures) + common for figures in (ours, theirs)]
-    sampled = (figures["interval_95_fj"] / whole for figures, whole in zip((ours, theirs), both, strict=True))
-    return recorded_noise(noise).ratio(ENERGY, both[0], both[1], math.hypot(*sampled))
+def _noise_kind(figures: Figures) -> str:
+    """Name the noise of a design: one lane with an fp32 sum is as noisy as a multiplier."""
+    return "mul" if figures["design"].get("acc", FP32_SUM.acc) == FP32_SUM.acc else "dot"
 
 
 def _energy(figures: Figures) -> float:

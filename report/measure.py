@@ -22,6 +22,7 @@ from lmul.cost.cells.estimate import (
 )
 from lmul.cost.cells.measure import SOURCES as MEASURED_BY
 from lmul.cost.cells.measure import Block, Conditions
+from lmul.cost.cells.noise import figures_of_seeds
 from lmul.cost.library.reader import LibraryFiles
 from lmul.cost.mapping.designs import DEEP_FORMAT_BITS
 from lmul.design import Design, command_line
@@ -33,8 +34,8 @@ from lmul.report.plan import BASELINE, is_split
 from lmul.terminal.progress import SharedReport
 from lmul.workloads import Operands, default_operands, load_operands
 
-CONDITIONS = Conditions(seeds=1, precision=0.02)
-"""Those of `lmul explore`: the command beside each figure asks for them."""
+PRECISION = 0.02
+"""Of energies, as in `lmul explore`: the command beside each figure asks for it."""
 
 ADDER = "fp32 add"
 """Key of the figures of an fp32 adder alone, which belong to no design."""
@@ -78,12 +79,20 @@ class Setup:
         Directory of finished figures.
     operands : Path or None
         File of operands; None are the captured ones of the package.
+    seeds : int
+        How often each synthesis script is tried.
     """
 
     library: LibraryFiles
     cells: Path
     results: Path
     operands: Path | None = None
+    seeds: int = 1
+
+    @property
+    def conditions(self) -> Conditions:
+        """What designs are mapped and measured for."""
+        return Conditions(seeds=self.seeds, precision=PRECISION)
 
     @property
     def given(self) -> tuple[Operands, ...]:
@@ -205,7 +214,11 @@ def _key(job: Job) -> list[Any]:
     common = [program_digest(*SOURCES), version("pyosys"), job.setup.library.read().checksum]
     if job.design is None:
         return [*common, ADDER]
-    key = [*common, asdict(CONDITIONS), operands_key(job.design, job.setup.matrices(job.design.format))]
+    key = [
+        *common,
+        asdict(job.setup.conditions),
+        operands_key(job.design, job.setup.matrices(job.design.format)),
+    ]
     return [*key, *filter(None, [plug_in_digest(job.design.mul)])]
 
 
@@ -250,18 +263,19 @@ def _measure(design: Design | None, setup: Setup) -> Figures:
     if design is None:
         return asdict(measure_circuit(float_adder(FP32), setup.library.read(), setup.cells))
     operands = setup.matrices(design.format)
-    cost = estimate(design, operands, setup.library.read(), conditions=CONDITIONS, cache=setup.cells)
+    cost = estimate(design, operands, setup.library.read(), conditions=setup.conditions, cache=setup.cells)
     error, noise = design_errors(design, operands)
     smallest, largest = cost.area_spread
     drawn = f" --operands {DRAWN}" if operands[0] is drawn_operands() else ""
     return {
         **_of_cost(cost),
+        "of_seeds": figures_of_seeds(cost),
         "area_um2_of_all_netlists": [round(smallest, 4), round(largest, 4)],
         "rms_error_percent": 100 * error,
         "noise_percent": 100 * noise,
         "blocks": _blocks(cost, setup) if is_split(design) else {},
-        "measured_by": f"{command_line('cost', design)} --seeds {CONDITIONS.seeds} "
-        f"--precision {100 * CONDITIONS.precision:g}{drawn}",
+        "measured_by": f"{command_line('cost', design)} --seeds {setup.seeds} "
+        f"--precision {100 * PRECISION:g}{drawn}",
         "verilog": command_line("verilog", design),
     }
 
@@ -302,7 +316,7 @@ def _blocks(cost: Cost, setup: Setup) -> Figures:
     """
     operands = setup.matrices(cost.design.format)
     netlists = {"blocks": map_blocks(cost, cache=setup.cells)}
-    measured = dict(measure_under(cost.design, netlists, operands, CONDITIONS, setup.cells))["blocks"]
+    measured = dict(measure_under(cost.design, netlists, operands, setup.conditions, setup.cells))["blocks"]
     return _by_purpose(measured.blocks.items(), 1 / cost.design.products_per_cycle)
 
 

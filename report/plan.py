@@ -60,13 +60,16 @@ FP32_SUM, BEST_SUM = SUMS[0], SUMS[2]
 
 @dataclass(frozen=True)
 class Plan:
-    """Formats and multipliers of a report.
+    """Formats and multipliers of a report, and how often each is mapped.
 
     Parameters
     ----------
     formats : sequence of str
         As `find_format` takes them; kept by their short names.
     multipliers : sequence of str
+    seeds : int
+        How often each synthesis script is tried. From two on the noise of synthesis is told from these
+        designs; of one it is the recorded one.
 
     Raises
     ------
@@ -76,6 +79,7 @@ class Plan:
 
     formats: Sequence[str] = FORMATS
     multipliers: Sequence[str] = MULTIPLIERS
+    seeds: int = 1
 
     def __post_init__(self) -> None:
         short = tuple(make_design("mul", format=name).format.name for name in self.formats)

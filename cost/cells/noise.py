@@ -98,9 +98,22 @@ def noise_of(costs: Sequence[Cost], of: int | None = None, *, paired: bool = Fal
         What all designs have in common of a seed, such as blocks of the same netlist, does not count.
     """
     seeds = min(len(cost.of_seeds) for cost in costs)
-    figures = np.array([[_figures(found) for found in cost.of_seeds[:seeds]] for cost in costs])
-    designs = len(costs) - paired
-    freedom = designs * (seeds - 1)
+    figures = [figures_of_seeds(cost)[:seeds] for cost in costs]
+    return noise_among(np.array(figures), of or seeds, paired=paired)
+
+
+def noise_among(figures: NDArray[np.float64], of: int, *, paired: bool = False) -> Noise:
+    """Tell the noise of designs by the figures of their seeds.
+
+    Parameters
+    ----------
+    figures : ndarray of float64, shape (designs, seeds, len(FIGURES))
+        Of the netlist that each seed alone would have kept.
+    of, paired
+        As `noise_of` takes them.
+    """
+    designs, seeds, _ = figures.shape
+    freedom = (designs - paired) * (seeds - 1)
     # A library may give energies of no sense, such as negative ones.
     if not freedom or not (figures > 0).all():
         return Noise(dict.fromkeys(FIGURES, math.inf), 0)
@@ -109,8 +122,8 @@ def noise_of(costs: Sequence[Cost], of: int | None = None, *, paired: bool = Fal
     if paired:
         scatter -= scatter.mean(axis=0)
     # A mean of few is nearer to them than the true one is.
-    scatter *= math.sqrt(len(costs) * seeds / freedom)
-    return Noise(_kept_deviations(scatter.reshape(-1, len(FIGURES)), of or seeds), freedom)
+    scatter *= math.sqrt(designs * seeds / freedom)
+    return Noise(_kept_deviations(scatter.reshape(-1, len(FIGURES)), of), freedom)
 
 
 def ratios(costs: Sequence[Cost], *, paired: bool = False) -> list[dict[str, Ratio]]:
@@ -172,6 +185,11 @@ def _plain(value: float) -> float | None:
 def _figures_of_cost(cost: Cost) -> list[float]:
     energies = cost.energy_per_product.total, cost.zero_delay_per_product.total
     return [cost.area_um2, cost.measured.delay_ps, *energies]
+
+
+def figures_of_seeds(cost: Cost) -> list[list[float]]:
+    """Give for each seed `FIGURES` of the netlist that it alone would have kept, energies of a cycle."""
+    return [_figures(found) for found in cost.of_seeds]
 
 
 def _figures(found: Measured) -> list[float]:

@@ -36,13 +36,15 @@ def recommendations(contents: Contents) -> list[str]:
     texts = [_told_rule(f"In e4m3 with sums of an H100 ({unit})", units, recorded_noise("unit"))]
     for format_ in told_formats(contents):
         figures = {mul: contents.dot(format_, mul, BEST_SUM) for mul in contents.multipliers_of(format_)}
+        measured = [found for found in figures.values() if found]
         dots = [
             Candidate(mul, "", with_its_sums(contents, format_, mul), found[ENERGY])
             for mul, found in figures.items()
             if found
         ]
         if dots:
-            texts.append(_told_rule(f"In {format_} with {BEST_SUM.title}", dots, recorded_noise("dot")))
+            noise = contents.noise(measured[0])
+            texts.append(_told_rule(f"In {format_} with {BEST_SUM.title}", dots, noise))
     plug_ins = [mul for mul in muls if mul not in MULTIPLIERS]
     if plug_ins:
         texts.append(f"Of {joined(plug_ins)} no accuracy is known: nothing is recommended of it.")

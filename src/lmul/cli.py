@@ -479,6 +479,14 @@ def _report_parser(parser: argparse.ArgumentParser) -> None:
         metavar="M,M",
         help="lmul and exact among them; default: %(default)s",
     )
+    add(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="times that each script is tried; from 2 on the noise of synthesis is told from them: default: "
+        "%(default)s, with the recorded noise",
+    )
     _add_operands(parser)
     _add_liberty(parser)
     add(

@@ -208,6 +208,22 @@ def test_an_fp32_dot_product_is_a_multiplier_and_an_adder() -> None:
     assert found.saved_by_dot("fp32", BEST_SUM) is None
 
 
+def test_of_several_seeds_the_noise_is_that_of_the_pages_own_designs() -> None:
+    found = made_up(model())
+    quiet, loud = [[1.0] * 4, [1.0] * 4], [[1.0] * 4, [1.1, 1.0, 1.1, 1.0]]
+    seeds = {
+        name: one | {"of_seeds": loud if one["design"]["kind"] == "mul" else quiet}
+        for name, one in found.figures.items()
+    }
+    measured = replace(found, figures=seeds, plan=replace(found.plan, seeds=2))
+    product, dot = measured.product_ratio("e4m3"), measured.dot_ratio("e4m3", BEST_SUM)
+    recorded = found.product_ratio("e4m3")
+    assert product and dot and recorded
+    # Dot products do not move, multipliers do, and neither as the recorded ones.
+    assert dot.half_width == 0 < product.half_width != recorded.half_width
+    assert measured.noise(seeds["0"]).freedom == 5 and measured.noise(seeds["5"]).freedom == 3
+
+
 def test_the_answer_has_the_savings_of_every_format_told() -> None:
     fp8, fp32 = answer_table(made_up(model(lmul_e4m3_all=1.2, exact_e4m3_all=1.05))).rows
     assert str(fp8[0]).startswith("fp8") and str(fp8[1]).startswith("40\u00a0±")

@@ -198,8 +198,7 @@ def conditions_of(options: argparse.Namespace, library: Library) -> "Conditions"
     if options.clock is not None:
         given["period_ps"] = _period_ps(options.clock, library)
     if options.seeds is not None:
-        if not 1 <= options.seeds <= MOST_SEEDS:
-            raise UserError(f"--seeds must be from 1 to {MOST_SEEDS}, not {options.seeds}")
+        check_seeds(options.seeds)
         given["seeds"] = options.seeds
     if options.precision is not None:
         if not 0 < options.precision <= MOST_PERCENT:
@@ -216,6 +215,17 @@ def conditions_of(options: argparse.Namespace, library: Library) -> "Conditions"
             )
         given["wires"] = name
     return Conditions(**given)
+
+
+def check_seeds(seeds: int) -> None:
+    """Refuse a number of seeds that is out of range.
+
+    Raises
+    ------
+    UserError
+    """
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise UserError(f"--seeds must be from 1 to {MOST_SEEDS}, not {seeds}")
 
 
 def _period_ps(text: str, library: Library) -> float:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lmul.commands.cost import check_seeds
 from lmul.commands.shared.library import library_files, library_options
 from lmul.cost.mapping.mapper import CELLS
 from lmul.errors import UserError
@@ -16,7 +17,7 @@ from lmul.host.files import check_output, read_input, write_files
 from lmul.host.processes import check_jobs
 from lmul.report.contents import Contents
 from lmul.report.language_model import read_results
-from lmul.report.measure import ADDER, CAPTURED_MANTISSA_BITS, CONDITIONS, DRAWN, Setup, measure_designs
+from lmul.report.measure import ADDER, CAPTURED_MANTISSA_BITS, DRAWN, PRECISION, Setup, measure_designs
 from lmul.report.page.page import check_drawing, parted, read_contents, report_files
 from lmul.report.plan import ADDED, Plan
 from lmul.report.sections.answer import accuracy_sentences, answer
@@ -40,8 +41,8 @@ def run_report(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        `output`, `formats`, `multipliers`, `operands`, `liberty`, `dont_use`, `llm`, `build`, `jobs` and
-        `quiet`.
+        `output`, `formats`, `multipliers`, `seeds`, `operands`, `liberty`, `dont_use`, `llm`, `build`, `jobs`
+        and `quiet`.
 
     Raises
     ------
@@ -50,7 +51,8 @@ def run_report(options: argparse.Namespace) -> int:
     """
     check_jobs(options.jobs)
     _check_place(options.output)
-    plan = Plan(options.formats.split(","), options.multipliers.split(","))
+    check_seeds(options.seeds)
+    plan = Plan(options.formats.split(","), options.multipliers.split(","), options.seeds)
     model = read_results(options.llm)
     check_drawing()
     setup = _setup(options)
@@ -119,7 +121,7 @@ def _setup(options: argparse.Namespace) -> Setup:
         check_output(directory, directory=True)
     library = library_files(options).absolute()
     library.read()
-    return Setup(library, cells, results, options.operands and options.operands.absolute())
+    return Setup(library, cells, results, options.operands and options.operands.absolute(), options.seeds)
 
 
 def _given(options: argparse.Namespace) -> str:
@@ -159,9 +161,10 @@ def _made(setup: Setup) -> dict[str, str]:
                 wide: f"{DRAWN}, standard normal: captured ones are float16",
             }
         ),
-        "scripts": "all that the size of a design allows, slow ones where a cheaper one came close, "
-        f"seed 1 of {CONDITIONS.seeds}",
-        "energy": f"glitches included, half of the 95 % interval within {100 * CONDITIONS.precision:g} %",
+        "scripts": "all that the size of a design allows, slow ones where a cheaper one came close",
+        "seeds": f"{setup.seeds} of each script; noise of synthesis: "
+        + ("of these designs" if setup.seeds > 1 else "recorded with this version"),
+        "energy": f"glitches included, half of the 95 % interval within {100 * PRECISION:g} %",
     }
 
 
