@@ -269,6 +269,8 @@ def _check_times(timing: Timing, library: str) -> None:
     """Refuse delays that no simulation can take, such as those of a wrong unit."""
     delays = (delay for arc in timing.delays.values() for delay in arc)
     longest = max(map(abs, (timing.delay_ps / 1e3, *timing.slews.flat, *delays)))
+    if not timing.delays and longest <= LONGEST_NS:
+        raise UserError("no output follows an input through a cell: there is nothing to measure")
     if timing.delay_ps <= 0 or not longest <= LONGEST_NS:
         raise UserError(
             f"library {library} gives a slowest path of {timing.delay_ps:.3g} ps and delays or slews up to "

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lmul.cost.cells.measure import Conditions, simulate_netlist
 from lmul.cost.library.cells import Library
 from lmul.cost.library.reader import read_liberty
 from lmul.cost.netlist.netlist import Netlist, cell_models
@@ -381,6 +382,13 @@ def test_netlists_that_cannot_be_used_take_one_line(library: Library) -> None:
         build(library, {}, {}, {"g": ("NOR", {})})
     with pytest.raises(UserError, match="LATCH is a latch"):
         build(library, {"a": [2]}, {}, {"g": ("LATCH", {"D": 2, "G": 2})})
+
+
+def test_outputs_that_are_constant_are_no_fault_of_the_library(library: Library) -> None:
+    netlist = build(library, {"a": [2]}, {"y": ["1"]}, {})
+    ports = {"a": np.zeros((8, 4, 1), dtype=np.uint8)}
+    with pytest.raises(UserError, match=r"^no output follows an input through a cell"):
+        simulate_netlist(netlist, ports, warmup=0, conditions=Conditions())
 
 
 def test_stimulus_that_does_not_fit_takes_one_line(library: Library) -> None:
