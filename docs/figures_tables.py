@@ -31,6 +31,9 @@ from lmul.cost.published.claims import paper_claims
 from lmul.cost.published.energies import TABLES
 from lmul.cost.published.table import savings_rows
 from lmul.llm.suites import GAINS
+from lmul.report.arithmetics import on_front, recorded_points
+from lmul.report.sections.arithmetics import arithmetics_sentences
+from lmul.report.sections.tables import NBSP
 from lmul.report.units import Unit, recorded_units
 
 MULS = ("exact", "lmul", "mitchell", "addm", "addc")
@@ -234,6 +237,24 @@ def narrow() -> str:
     names = [f"{figure}, `{mul}`" for figure in ("loss", "divergence") for mul in muls]
     of_all = ", ".join(f"`{mul}`" for mul in muls)
     return table(["sum", *names, f"area, um2: {of_all}", f"energy of a product, fJ: {of_all}"], rows)
+
+
+def arithmetics() -> str:
+    """Show energy and accuracy of all arithmetics, the least energy first, and say which to build."""
+    points = recorded_points()
+    best = dict(zip(points, on_front(points), strict=True))
+    rows = [
+        [
+            f"`{point.words}`",
+            f"{point.energy:.0f} ± {(point.most - point.least) / 2:.0f}",
+            f"{point.ratio:.2f} ± {point.half_width:.2f}",
+            "yes" if best[point] else "",
+        ]
+        for point in sorted(points, key=lambda point: point.energy)
+    ]
+    headings = ["arithmetic", "energy of a product, fJ", "perplexity over full precision", "on the front"]
+    said = " ".join(arithmetics_sentences()).replace(NBSP, " ")
+    return f"{said}\n\n{table(headings, rows)}"
 
 
 def _nats(value: float, half_width: float) -> str:
@@ -606,6 +627,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         model_registers,
         model_sums,
         narrow,
+        arithmetics,
         questions,
         corrections,
         token,

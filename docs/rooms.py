@@ -95,7 +95,7 @@ INSIDE = {
     "report": (
         ("plan", "language_model"),
         ("measure", "libraries", "units", "rule"),
-        ("contents",),
+        ("contents", "arithmetics"),
         ("sections",),
         ("page",),
     ),

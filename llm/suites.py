@@ -81,5 +81,36 @@ def sums_suite() -> list[str]:
     return ["full", *sums, *(f"{mul},e4m3,all,acc=h100,gain={gain}" for mul, gain in GAINS.items())]
 
 
-SUITES = {"accuracy": accuracy_suite, "bias": bias_suite, "questions": question_suite, "sums": sums_suite}
+UNIT_LANES = 16
+"""Products of a step in the units that arithmetics are compared in."""
+
+
+def _in_unit(words: str, acc: str = "") -> str:
+    """Give an arithmetic, with the sums of a unit, in every product but the output layer's."""
+    sums = f",acc={acc},lanes={UNIT_LANES}" if acc else ""
+    return f"{words},{WITHOUT_HEAD}{sums}"
+
+
+def arithmetics_suite() -> list[str]:
+    """Arithmetics that a chip could have, each with its sums, for one chart of energy and accuracy."""
+    best = ("exact", "lmul", "addm")
+    hopper, blackwell, narrow = "fused:13:13", "fused:25", "fused:10:7:rne"
+    found = [_in_unit(f"{mul},e4m3", acc) for acc in (hopper, narrow, "") for mul in best]
+    found += [_in_unit(f"{mul},e4m3,gain={gain}", hopper) for mul, gain in GAINS.items()]
+    found += [_in_unit(f"{mul},e4m3", "fixed:24:-3") for mul in best]
+    found += [_in_unit(f"{mul},bf16", blackwell) for mul in best]
+    found += [_in_unit("exact,bf16xe2m1,row", blackwell), _in_unit("exact,e4m3xe2m1,row", hopper)]
+    found += [_in_unit(f"{mul},e4m3", blackwell) for mul in best]
+    found += [_in_unit(f"{mul},e3m4") for mul in best]
+    found += [_in_unit(f"{mul},e5m2", hopper) for mul in best]
+    return [*found, *(_in_unit(f"{mul},e4m3", hopper) for mul in ("mitchell", "addc"))]
+
+
+SUITES = {
+    "accuracy": accuracy_suite,
+    "bias": bias_suite,
+    "questions": question_suite,
+    "sums": sums_suite,
+    "arithmetics": arithmetics_suite,
+}
 """Tables by name."""

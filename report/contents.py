@@ -76,10 +76,8 @@ class Contents:
 
     def energy_interval(self, figures: Figures) -> tuple[float, float]:
         """Give the 95 % interval of an energy: another seed, and other cycles, put it there."""
-        energy, sampled = _energy(figures), figures["interval_95_fj"] / _energy(figures)
-        # Of a ratio two designs are drawn anew, of an energy one: less by the root of two.
-        drawn = self.noise(figures).ratio(ENERGY, energy, energy, math.sqrt(2) * sampled)
-        return energy * drawn.low ** math.sqrt(0.5), energy * drawn.high ** math.sqrt(0.5)
+        energy = _energy(figures)
+        return self.noise(figures).interval(ENERGY, energy, figures["interval_95_fj"] / energy)
 
     def saved_by_product(self, format_: str, mul: str = "lmul") -> float | None:
         """Give the share of a conventional multiplier's energy that another one saves."""

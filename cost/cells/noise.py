@@ -84,6 +84,21 @@ class Noise:
         half, value = math.hypot(synthesis, math.sqrt(2) * sampling), _over(ours, theirs)
         return Ratio(value, value * math.exp(-half), value * math.exp(half))
 
+    def interval(self, name: str, value: float, sampling: float = 0.0) -> tuple[float, float]:
+        """Give the ends of the 95 % interval of a figure: where another seed, and other cycles, put it.
+
+        Parameters
+        ----------
+        name : str
+            Of `FIGURES`.
+        value : float
+        sampling : float
+            Half of the 95 % interval, relative, that it has from drawing cycles.
+        """
+        # Of a ratio two designs are drawn anew, of a figure one: less by the root of two.
+        drawn, root = self.ratio(name, value, value, math.sqrt(2) * sampling), math.sqrt(0.5)
+        return value * drawn.low**root, value * drawn.high**root
+
 
 def noise_of(costs: Sequence[Cost], of: int | None = None, *, paired: bool = False) -> Noise:
     """Tell the noise of designs that were mapped alike.

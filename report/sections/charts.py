@@ -158,7 +158,7 @@ def savings_chart(contents: Contents) -> Chart:
         "yOffset": {"field": "of", "type": "nominal", "sort": list(kinds)},
         "tooltip": [{"field": "format"}, {"field": "of"}, *shares],
     }
-    colour = {"color": _colour("of", dict(zip(kinds, colours, strict=True)))}
+    colour = {"color": colour_of("of", dict(zip(kinds, colours, strict=True)))}
     bars = {"mark": "bar", "encoding": colour | {"x": x | {"field": "saved"}}}
     interval = {"mark": "rule", "encoding": {"x": x | {"field": "least"}, "x2": {"field": "most"}}}
     return Chart(
@@ -335,7 +335,7 @@ def _error_view(values: Values) -> Spec:
         }
         for name, digits in zip(PARETO, ((1, 2, 4, 6), (1, 2, 5)), strict=True)
     )
-    colour = _colour("multiplier", COLOURS)
+    colour = colour_of("multiplier", COLOURS)
     tooltip = [
         *({"field": name} for name in ("format", "multiplier")),
         *({"field": name, "format": ",.4~g"} for name in (ENERGY, "least", "most", ERROR)),
@@ -396,7 +396,7 @@ def model_chart(contents: Contents) -> Chart:
     x = {"type": "quantitative", "title": "perplexity / full precision", "scale": {"zero": False}}
     y = {"field": "multiplier", "type": "nominal", "sort": list(MULTIPLIERS), "title": None}
     places = dict(zip(PLACES.values(), ("#0072B2", "#D55E00", "#009E73"), strict=True))
-    colour = _colour("where", places)
+    colour = colour_of("where", places)
     shape = colour | {"scale": {"domain": list(places)}}
     tooltip = [{"field": name} for name in ("operands", "multiplier", "where", "ratio", "low", "high")]
     view = {
@@ -479,7 +479,7 @@ def _stacked(parts: Sequence[str], *, ticks: bool = True, title: str = "energy o
     """Make stacked bars of multipliers, with a tick where glitches begin."""
     y = {"field": "multiplier", "type": "nominal", "sort": list(MULTIPLIERS), "title": None}
     x = {"field": "energy", "type": "quantitative", "title": title}
-    colour = _colour("part", dict(zip(parts, SHADES, strict=False)))
+    colour = colour_of("part", dict(zip(parts, SHADES, strict=False)))
     tooltip = [
         {"field": "multiplier"},
         {"field": "part"},
@@ -509,7 +509,7 @@ def _scatter(x: tuple[str, str], y: tuple[str, str], more: Sequence[str]) -> Spe
         for channel, (field, title) in (("x", x), ("y", y))
     }
     fields = [{"field": "multiplier"}, *({"field": field, "format": ",.4~g"} for field, _ in (x, y))]
-    colour = _colour("multiplier", COLOURS)
+    colour = colour_of("multiplier", COLOURS)
     marks = {
         "stroke": colour,
         "fill": colour,
@@ -519,7 +519,8 @@ def _scatter(x: tuple[str, str], y: tuple[str, str], more: Sequence[str]) -> Spe
     return {"mark": POINT, "encoding": axes | marks}
 
 
-def _colour(field: str, colours: Mapping[str, str]) -> Spec:
+def colour_of(field: str, colours: Mapping[str, str]) -> Spec:
+    """Give the colours of a field's values, with a legend below."""
     columns = 3 if max(map(len, colours)) <= SHORT else 1
     legend = {"title": None, "orient": "bottom", "columns": columns, "labelLimit": 320}
     return {"field": field, "type": "nominal", "scale": _scale(colours), "legend": legend}

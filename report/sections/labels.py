@@ -1,6 +1,6 @@
 """Labels of a chart, so placed that none lies on another one or on a point."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,14 +74,18 @@ class Label:
         return np.concatenate([corner, corner + np.array([wide, LINE])], axis=2)
 
 
-def place(series: Mapping[str, Sequence[Point]], height: int) -> dict[str, Label]:
-    """Place the name of every series beside one of its points.
+def place(
+    series: Mapping[str, Sequence[Point]], height: int, named: Collection[str] | None = None
+) -> dict[str, Label]:
+    """Place the name of every series, or of some, beside one of its points.
 
     Parameters
     ----------
     series : mapping of str to sequence of Point
     height : int
         Of the drawing, in pixels.
+    named : collection of str, optional
+        Series that have a label; default: all.
 
     Returns
     -------
@@ -91,7 +95,8 @@ def place(series: Mapping[str, Sequence[Point]], height: int) -> dict[str, Label
     points = [point for own in series.values() for point in own]
     hard, soft = [_markers(points, height)], [_intervals(points, height), _joints(series, height)]
     found = {}
-    for name, own in series.items():
+    for name in series if named is None else [name for name in series if name in named]:
+        own = series[name]
         boxes = {label: label.box(own, name, height) for label in _candidates(own)}
         costs = {label: _cost(box, hard, soft, height) for label, box in boxes.items()}
         found[name] = min(costs, key=costs.__getitem__)

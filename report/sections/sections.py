@@ -18,6 +18,11 @@ from lmul.report.sections.answer import (
     first_table,
     units_table,
 )
+from lmul.report.sections.arithmetics import (
+    arithmetics_chart,
+    arithmetics_sentences,
+    arithmetics_table,
+)
 from lmul.report.sections.charts import (
     Chart,
     area_chart,
@@ -90,6 +95,13 @@ def _choice(contents: Contents) -> Section:
     texts = [*recommendations(contents), *accuracy_sentences(contents)]
     tables = [units_table(), first_table(contents)]
     return Section("choice", "Which design to take", texts, tables=tables)
+
+
+def _arithmetics(contents: Contents) -> Section:
+    texts = [*arithmetics_sentences(), "Recorded with this version: `python bench/arithmetics.py`."]
+    return Section(
+        "arithmetics", "Which arithmetic to build", texts, [arithmetics_chart()], [arithmetics_table()]
+    )
 
 
 def _claims(contents: Contents) -> Section:
@@ -193,6 +205,7 @@ def _made(contents: Contents) -> Section:
 _SECTIONS: tuple[Callable[[Contents], Section], ...] = (
     _answer,
     _choice,
+    _arithmetics,
     _claims,
     _products,
     _dots,

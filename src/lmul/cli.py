@@ -389,7 +389,7 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
     )
     chosen.add_argument(
         "--suite",
-        choices=["accuracy", "bias", "questions", "sums"],
+        choices=["accuracy", "bias", "questions", "sums", "arithmetics"],
         help="every row of a table in docs/accuracy.md",
     )
     add = parser.add_argument

@@ -78,7 +78,7 @@ def charts(browser: Any) -> tuple[int, int]:
 
 def test_all_charts_are_drawn_and_nothing_is_on_the_console(page: tuple[Any, Path, int]) -> None:
     browser, _, width = page
-    assert charts(browser) == (9, 9)
+    assert charts(browser) == (10, 10)
     assert browser.get_log("browser") == []
     height = browser.execute_script("return document.documentElement.scrollHeight")
     show(browser, width, height)

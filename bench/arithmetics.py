@@ -1,0 +1,125 @@
+"""Record what each arithmetic takes, and how a language model does with it.
+
+`python bench/arithmetics.py` goes on where it was: what report/recorded/arithmetics.json has is kept, unless
+`--anew` asks for all of it. An arithmetic is one of `lmul llm --suite arithmetics`. Its energy is that of a
+product in a unit of 16 lanes at one clock, its accuracy that of every product but the output layer's.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lmul.cost.cells.estimate import estimate
+from lmul.cost.cells.measure import Conditions
+from lmul.cost.library.reader import default_library
+from lmul.cost.mapping.mapper import CELLS
+from lmul.design import Design, command_line, make_design
+from lmul.errors import UserError
+from lmul.golden.accumulators import Fused
+from lmul.host.files import write_json
+from lmul.llm.accuracy import measure_arithmetics
+from lmul.llm.scheme import Scheme, parse_scheme
+from lmul.llm.suites import UNIT_LANES, arithmetics_suite
+from lmul.options import option
+from lmul.terminal.progress import working
+from lmul.workloads import default_operands
+from lmul.workloads.texts import passage
+
+TARGET = Path(__file__).parent.parent / "report" / "recorded" / "arithmetics.json"
+
+BUILD = Path("build")
+
+CLOCK_NS = 1.5
+"""Of all units, as those of docs/cost.md."""
+
+FUSED, OTHER = {"pipeline": 3, "interleave": 3}, {"pipeline": 2}
+"""Stages that this clock asks for."""
+
+TOKENS = 1024
+
+PRECISION = 0.02
+"""Of energies: a third of the noise of synthesis."""
+
+COST = ("area_um2", "critical_delay_ps", "energy_per_product_fj", "energy_interval_95_fj")
+
+LLM = ("perplexity", "ratio", "agreement")
+
+
+def unit_of(scheme: Scheme) -> Design:
+    """Give the unit of an arithmetic: 16 lanes with its sums, registered for the clock."""
+    arithmetic = scheme.arithmetic
+    first, second = (format_.name for format_ in arithmetic.formats)
+    formats = {"format": first} if first == second else {"format_a": first, "format_b": second}
+    stages: dict[str, Any] = FUSED if isinstance(arithmetic.accumulator, Fused) else OTHER
+    chosen: dict[str, Any] = {
+        "mul": arithmetic.mul,
+        "acc": arithmetic.acc,
+        "subnormals": arithmetic.subnormals,
+    }
+    return make_design("dot", lanes=UNIT_LANES, out="raw", **formats, **chosen, **stages)
+
+
+def measured_unit(design: Design) -> dict[str, Any]:
+    """Measure a unit, each script once."""
+    conditions = Conditions(period_ps=1e3 * CLOCK_NS, seeds=1, precision=PRECISION)
+    with working(f"Measuring {design.name}") as progress:
+        cost = estimate(
+            design,
+            default_operands(),
+            default_library(),
+            conditions=conditions,
+            cache=BUILD / CELLS,
+            progress=progress,
+        )
+    found = cost.as_dict()
+    command = f"{command_line('cost', design)} --clock {CLOCK_NS:g} --seeds 1 --precision {100 * PRECISION:g}"
+    return {"design": found["design"], **{name: found[name] for name in COST}, "measured_by": command}
+
+
+def measured_reading(words: str, tokens: int) -> dict[str, Any]:
+    """Let the language model read with an arithmetic."""
+    with working(f"Reading {tokens:,} tokens with {words}") as progress:
+        (found,) = measure_arithmetics([parse_scheme(words)], passage(), tokens, (), BUILD / "llm", progress)
+    plain = found.as_plain()
+    command = f"lmul llm --arithmetic {words} --tokens {tokens}"
+    return {**{name: plain[name] for name in LLM}, "tokens": tokens, "measured_by": command}
+
+
+def record(suite: Sequence[str], tokens: int, *, anew: bool) -> None:
+    """Measure what is missing of a suite, and write the record after each arithmetic."""
+    known = {} if anew or not TARGET.exists() else {row["arithmetic"]: row for row in _read()}
+    for number, words in enumerate(suite, start=1):
+        if words not in known:
+            scheme = parse_scheme(words)
+            if scheme is None:
+                raise UserError(f"{words} has no unit")
+            print(f"{number} of {len(suite)}: {words}", file=sys.stderr, flush=True)
+            unit = measured_unit(unit_of(scheme))
+            known[words] = {"arithmetic": words, "unit": unit, "model": measured_reading(words, tokens)}
+            write_json(TARGET, [known[name] for name in suite if name in known])
+
+
+def _read() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(TARGET.read_text(encoding="utf-8"))
+    return found
+
+
+def main() -> int:
+    """Record what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="that are read; default: %(default)s")
+    parser.add_argument("--anew", action="store_true", help="measure what is recorded, too")
+    options = parser.parse_args()
+    try:
+        record(arithmetics_suite(), options.tokens, anew=options.anew)
+    except UserError as error:
+        print(f"lmul: {error.told(option)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Which arithmetic to build: by one rule, of made-up figures and of those that are recorded."""
+
+import pytest
+
+from lmul.llm.scheme import parse_scheme
+from lmul.llm.suites import arithmetics_suite
+from lmul.report.arithmetics import Point, choose, on_front, recorded_points
+from lmul.report.sections.arithmetics import arithmetics_chart, arithmetics_sentences, arithmetics_table
+
+
+def point(words: str, energy: float, ratio: float, half_width: float = 0.02) -> Point:
+    return Point(words, energy, energy, energy, ratio, half_width, 1024, ("cost", "llm"))
+
+
+WIDE = point("exact,e4m3,all-but-head,acc=fused:25,lanes=16", 200, 1.05)
+NARROW = point("exact,e4m3,all-but-head,acc=fused:13:13,lanes=16", 150, 1.06)
+COARSE = point("exact,e4m3,all-but-head,acc=fused:4,lanes=16", 50, 1.5)
+INTEGER = point("exact,int8,row,all-but-head", 100, 1.03)
+ADDED = point("lmul,e4m3,all-but-head,acc=fused:25,lanes=16", 90, 1.2)
+
+
+def test_the_least_energy_of_those_as_accurate_as_conventional_fp8_is_chosen() -> None:
+    found = choose([WIDE, NARROW, COARSE, INTEGER, ADDED])
+    assert found is not None
+    # The coarse sum is no standard: it is not as accurate as fp8 can be.
+    assert found.level == pytest.approx(1.07) and found.standard == NARROW
+    assert found.best == INTEGER and found.share == pytest.approx(100 / 150) and found.dominates
+    assert list(found.nearest) == [ADDED, COARSE] and list(found.ties) == []
+
+
+def test_what_is_less_accurate_dominates_nothing() -> None:
+    found = choose([NARROW, ADDED])
+    assert found is not None and found.best is found.standard is NARROW and not found.dominates
+    assert list(found.nearest) == [ADDED]
+
+
+def test_energies_of_which_no_difference_is_shown_are_ties() -> None:
+    other = point("addc,e4m3,all-but-head,acc=fused:25,lanes=16", 101, 1.05)
+    found = choose([WIDE, INTEGER, other])
+    assert found is not None and found.best == INTEGER and list(found.ties) == [other]
+
+
+def test_without_conventional_fp8_nothing_is_chosen() -> None:
+    assert choose([INTEGER, ADDED]) is None
+    scaled = point("exact,e4m3,all-but-head,acc=fused:25,lanes=16,scale=mx", 200, 1.0)
+    assert not scaled.standard and choose([scaled]) is None
+
+
+def test_the_front_is_of_energy_and_perplexity() -> None:
+    assert on_front([WIDE, NARROW, COARSE, INTEGER, ADDED]) == [False, False, True, True, True]
+
+
+def test_names_leave_out_what_all_have_in_common() -> None:
+    assert NARROW.name == "exact e4m3 fused:13:13" and INTEGER.name == "exact int8 row"
+
+
+def test_what_is_recorded_is_of_the_suite_and_told() -> None:
+    words = [one.words for one in recorded_points()]
+    assert words == [name for name in arithmetics_suite() if name in words] and len(words) >= 3
+    schemes = [parse_scheme(name) for name in arithmetics_suite()]
+    assert all(scheme and scheme.scope == "all-but-head" for scheme in schemes)
+    assert len({scheme.name for scheme in schemes if scheme}) == len(schemes)
+    assert len(arithmetics_table().rows) == len(words)
+    assert [row["label"] for row in arithmetics_chart().values if row["front"] == "1"] == ["1"]
+    assert all(arithmetics_sentences())
