@@ -49,6 +49,7 @@ LONG = {
     "lmul llm --suite accuracy --tokens 8192": "hours: `make accuracy`",
     "lmul llm --suite questions --tokens 8192 --questions": "hours: `make accuracy`",
     "lmul llm --suite sums --tokens 8192": "an hour: `make accuracy`",
+    "lmul llm --suite arithmetics": "an hour: `python bench/arithmetics.py`",
 }
 
 
