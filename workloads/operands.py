@@ -86,7 +86,7 @@ class Operands:
         self, format_a: Format, format_b: Format, rounding: Rounding = "nearest"
     ) -> tuple[Quantised, Quantised]:
         """Give both factors as codes and their scales; those that were given as codes have scale 1."""
-        spec = Arithmetic(format=format_a, format_b=format_b)
+        spec = Arithmetic(format=format_a, format_b=format_b, mul="exact")
         x, y = (
             Quantised(codes, np.float64(1.0))
             if codes is not None
