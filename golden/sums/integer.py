@@ -42,7 +42,8 @@ def integer_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Su
 def _bound(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
     """Bound the magnitude of every sum and of all that leads to it."""
     first, second = (float(np.max(np.abs(side), initial=0)) for side in (x, y))
-    return x.shape[1] * first * second
+    bound: float = x.shape[1] * first * second
+    return bound
 
 
 def _products(x: NDArray[np.float32], y: NDArray[np.float32], arithmetic: Arithmetic) -> NDArray[np.float64]:
