@@ -12,7 +12,8 @@ from unittest.mock import patch
 
 from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
-from rich.table import Table
+from rich.box import SIMPLE_HEAD
+from rich.table import Column, Table
 
 from lmul.cost.cells.estimate import Cost, estimate, tried_scripts
 from lmul.cost.cells.measure import Conditions
@@ -159,11 +160,11 @@ class Magnitudes(Whole):
 
 
 WAYS: dict[str, tuple[type[IntegerMultiplyAccumulate], str]] = {
-    "partial products of all lanes in one tree": (IntegerMultiplyAccumulate, ""),
-    "multiples of Booth's digits (radix 4) in one tree": (Booth, ""),
-    "whole products, as Yosys multiplies": (Whole, ""),
-    "whole products, as Yosys multiplies by Booth's digits": (Whole, " -booth"),
-    "whole products of magnitudes": (Magnitudes, ""),
+    "partial products in one tree": (IntegerMultiplyAccumulate, ""),
+    "multiples of Booth's digits in one tree": (Booth, ""),
+    "products by Yosys": (Whole, ""),
+    "products by Yosys, of Booth's digits": (Whole, " -booth"),
+    "products of magnitudes": (Magnitudes, ""),
 }
 """What adds the products, and an option of Yosys' synthesis."""
 
@@ -191,14 +192,16 @@ def measure(way: type[IntegerMultiplyAccumulate], option: str) -> Cost:
 
 
 def main() -> int:
-    """Measure every way at one clock, and print it beside the first."""
-    table = Table("adds", "area [um2]", "energy [fJ/product]", "delay [ps]", "script", title=DESIGN.name)
+    """Measure every way at one clock, and print the figures."""
+    table = Table(
+        Column("16 lanes of int8, 1 GHz", no_wrap=True),
+        *(Column(name, justify="right") for name in ("um2", "fJ a product", "ps")),
+        box=SIMPLE_HEAD,
+    )
     for name, (way, option) in WAYS.items():
         cost = measure(way, option)
-        energy = cost.energy_per_product.total
-        table.add_row(
-            name, f"{cost.area_um2:.0f}", f"{energy:.1f}", f"{cost.measured.delay_ps:.0f}", cost.script
-        )
+        figures = cost.area_um2, cost.energy_per_product.total, cost.measured.delay_ps
+        table.add_row(name, *(f"{figure:.0f}" for figure in figures))
     console().print(table)
     return 0
 

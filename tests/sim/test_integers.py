@@ -1,15 +1,17 @@
 """Hardware of integers, simulated: every product, and sums under pressure, are those of the golden model."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from lmul.cli import main
 from lmul.design import Design, make_design
-from lmul.hdl import Export
+from lmul.hdl import Export, export
 from lmul.sim.coverage.products import holes
 from lmul.sim.simulate import Simulation, SimulationError, SimulationRun, simulate
+from tests.support.paths import BENCH
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
 
@@ -62,6 +64,22 @@ def test_sums_are_right_under_pressure(design: Design, export_to: ExportTo, shar
 @pytest.mark.parametrize("design", MORE_SUMS, ids=lambda design: design.name)
 def test_more_sums_are_right_under_pressure(design: Design, export_to: ExportTo, shared: Path) -> None:
     assert not holes(simulated(design, export_to, "stress").coverage)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("place", [1, 2, 4])
+def test_ways_of_the_bench_are_right(
+    place: int, export_to: ExportTo, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCH))
+    way, _ = list(import_module("integers").WAYS.values())[place]
+    monkeypatch.setattr("lmul.hdl.accumulator.table.IntegerMultiplyAccumulate", way)
+    export.cache_clear()
+    design = make_design("dot", format="int8", lanes=3, out="raw", pipeline=2)
+    try:
+        assert not holes(simulated(design, export_to, "stress").coverage)
+    finally:
+        export.cache_clear()
 
 
 def test_a_partial_product_that_is_not_inverted_is_noticed(export_to: ExportTo, shared: Path) -> None:
