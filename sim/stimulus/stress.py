@@ -389,8 +389,11 @@ def draw_mul(design: Design, seed: int) -> MulStimulus:
     crossed = np.stack(np.meshgrid(np.arange(len(own)), np.arange(len(other))), -1).reshape(-1, 2)
     crossed = np.tile(crossed, (4, 1))
     first, second = design.formats
-    drawn = [np.stack([own.draw(crossed[:, 0], rng), other.draw(crossed[:, 1], rng)], -1)]
-    drawn.append(code_pairs(first, seed, second))
+    if first == second:
+        both = own.draw(crossed, rng)
+    else:
+        both = np.stack([own.draw(crossed[:, 0], rng), other.draw(crossed[:, 1], rng)], -1)
+    drawn = [both.astype(np.int64), code_pairs(first, seed, second)]
     if not design.integer:
         drawn += [_near_halves(design, rng), _near_landmarks(design, rng)]
     pairs = np.concatenate(drawn)
