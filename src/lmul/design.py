@@ -455,7 +455,8 @@ def make_design(
 
 def _usual_lanes(kind: str, acc: str | None, formats: tuple[Format, Format]) -> int:
     """Give the lanes that a design has if none are asked for: those of a GPU whose sum is named."""
-    return tensor_core(acc, formats)[2] if acc in UNITS else DEFAULT_LANES.get(kind, 1)
+    named = acc in UNITS and not isinstance(formats[0], Integer)  # No GPU's sum is one of integers.
+    return tensor_core(str(acc), formats)[2] if named else DEFAULT_LANES.get(kind, 1)
 
 
 def _usual_accumulator(design: Design) -> str:
