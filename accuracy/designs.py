@@ -21,9 +21,9 @@ def design_errors(design: Design, operands: Sequence[Operands]) -> tuple[float, 
     Parameters
     ----------
     design : Design
-        Products of a `mul` are rounded to its mantissa, neither flushed nor saturated, for a scale between
-        them and what follows has to see to that; then they are added up exactly. A weight-stationary array
-        adds rows * lanes products, and its sums are added up exactly.
+        Products of a `mul` are rounded to its mantissa (but those of integers), neither flushed nor
+        saturated, for a scale between them and what follows has to see to that; then they are added up
+        exactly. A weight-stationary array adds rows * lanes products, and its sums are added up exactly.
     operands : sequence of Operands
 
     Returns
@@ -71,6 +71,9 @@ def _dots(design: Design, a: Codes, b: Codes) -> Reals:
 def _sum_products(design: Design, row: Codes, b: Codes) -> Reals:
     """Add up products that are rounded to the format's mantissa, whatever their exponents."""
     products = wide_product(row[:, None], b, design)
+    if design.integer:
+        whole: Reals = products.sum(axis=0)
+        return whole
     significand, exponent = np.frexp(products)
     bits = design.mantissa_bits + 1
     rounded = np.ldexp(np.rint(np.ldexp(significand, bits)), exponent - bits)

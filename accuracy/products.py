@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.accuracy.statistics import Errors, ErrorSums, Reals
-from lmul.golden import Arithmetic, Format, decode, encode, find_format, multiply, wide_product
+from lmul.golden import Arithmetic, Format, Integer, decode, encode, find_format, multiply, wide_product
 from lmul.golden.formats.codec import Rounding
 from lmul.multipliers import find_multiplier, plug_ins
 from lmul.multipliers.table import NOT_ADDED
@@ -60,6 +60,11 @@ def multipliers(mantissa_bits: int) -> tuple[str, ...]:
         for mul in (*MULTIPLIERS, *plug_ins())
         if mul in NOT_ADDED or mantissa_bits <= find_multiplier(mul).most_mantissa_bits
     )
+
+
+def multipliers_of(format_: Format) -> tuple[str, ...]:
+    """Name the multipliers that are defined for a format: of integers the exact one."""
+    return ("exact",) if isinstance(format_, Integer) else multipliers(format_.mantissa_bits)
 
 
 def unbounded_format(mantissa_bits: int) -> Format:

@@ -14,12 +14,12 @@ from lmul.accuracy.products import (
     CodeErrors,
     Distribution,
     code_errors,
-    multipliers,
+    multipliers_of,
     operand_errors,
 )
 from lmul.accuracy.statistics import Errors
 from lmul.accuracy.tensors import TensorErrors, tensor_errors
-from lmul.golden import Format
+from lmul.golden import Format, Integer
 from lmul.golden.formats.codec import Rounding
 from lmul.multipliers.lmul import lmul_constant
 from lmul.terminal.progress import Report
@@ -38,7 +38,8 @@ class FormatReport:
     length : int
         Products of a random dot product.
     codes : dict of str to CodeErrors
-        Rounded products of bit patterns against their exact products, by multiplier.
+        Rounded products of bit patterns against their exact products, by multiplier. This, `expected_means`
+        and `operands` are empty for integers, whose products are whole, and depend on the operands' scale.
     expected_means : dict of str to float
         Mean errors of unrounded products of bit patterns, from closed forms.
     operands : dict of str to dict of str to Errors
@@ -102,9 +103,12 @@ def format_report(format_: Format, rounding: Rounding, length: int, progress: Re
     progress : callable
         Told the numbers of finished and of all pieces of work.
     """
+    muls = multipliers_of(format_)
+    if isinstance(format_, Integer):
+        dots = _drawn_dots(format_, rounding, length, muls)
+        return FormatReport(format_, rounding, length, {}, {}, {}, dots)
     bits = format_.mantissa_bits
-    muls = multipliers(bits)
-    pieces = 2 * len(muls) + 2
+    pieces = 2 * len(muls) + 1
     codes, operands = {}, {distribution: dict[str, Errors]() for distribution in DISTRIBUTIONS}
     for done, mul in enumerate(muls):
         codes[mul] = code_errors(mul, bits)
@@ -113,16 +117,24 @@ def format_report(format_: Format, rounding: Rounding, length: int, progress: Re
         for distribution, errors in operands.items():
             errors[mul] = operand_errors(mul, bits, rounding, distribution)
         progress(len(muls) + done + 1, pieces)
-    dots = {}
-    for done, kind in enumerate(("gaussian", "same_sign")):
-        dots[kind] = dot_errors(*drawn_matrices(length, kind == "same_sign"), format_, rounding, muls)
-        progress(2 * len(muls) + done + 1, pieces)
+    dots = _drawn_dots(format_, rounding, length, muls)
+    progress(pieces, pieces)
     expected = {
         "mitchell": integer_add_mean(bits, 0),
         "lmul": integer_add_mean(bits, lmul_constant(bits)),
         "formula": formula_mean(bits, lmul_constant(bits)),
     }
     return FormatReport(format_, rounding, length, codes, expected, operands, dots)
+
+
+def _drawn_dots(
+    format_: Format, rounding: Rounding, length: int, muls: tuple[str, ...]
+) -> dict[str, dict[str, DotErrors]]:
+    """Compare random dot products of numbers of both signs, and of one."""
+    return {
+        kind: dot_errors(*drawn_matrices(length, kind == "same_sign"), format_, rounding, muls)
+        for kind in ("gaussian", "same_sign")
+    }
 
 
 def operands_report(
@@ -139,7 +151,7 @@ def operands_report(
     progress : callable
         Told the numbers of finished and of all steps k.
     """
-    muls = multipliers(format_.mantissa_bits)
+    muls = multipliers_of(format_)
     a, b = operands.a, operands.b
     quantised = operands.quantised(format_, format_, rounding)
     products = tensor_errors(a, b, format_, rounding, muls, progress, quantised)

@@ -29,17 +29,16 @@ def format_table(report: FormatReport) -> Group:
     """Lay out the accuracy of multipliers over a format."""
     pairs = f"{report.pairs:,} random pairs, seed {report.seed}"
     rounded = ROUNDED[report.rounding]
-    parts: list[RenderableType] = [
-        _heading(f"{report.format.name}: rounded products of bit patterns, against their exact products"),
-        _codes(report),
-        Text(_codes_note(report)),
-    ]
+    parts: list[RenderableType] = [Text(f"{report.format.name}: products are whole, and exact."), Text()]
+    if report.codes:
+        title = f"{report.format.name}: rounded products of bit patterns, against their exact products"
+        parts = [_heading(title), _codes(report), Text(_codes_note(report))]
     for distribution, errors in report.operands.items():
         title = f"{rounded}, against them before: {DISTRIBUTIONS[distribution]}"
         parts += [Text(), _heading(f"{report.format.name}, {title}"), errors_table(errors)]
+    if report.operands:
+        parts += [Text(f"{pairs}; exponents unbounded, products not rounded."), Text()]
     parts += [
-        Text(f"{pairs}; exponents unbounded, products not rounded."),
-        Text(),
         _heading(f"Dot products of {report.length:,}, {rounded}"),
         dots_table({"Gaussian": report.dots["gaussian"], "same sign": report.dots["same_sign"]}),
         Text(

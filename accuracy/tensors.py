@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lmul.accuracy.products import SEED
 from lmul.accuracy.statistics import Errors, ErrorSums, Reals
-from lmul.golden import Arithmetic, Format, quantise
+from lmul.golden import Arithmetic, Format, Integer, decode, quantise
 from lmul.golden.formats.codec import Rounding
 from lmul.golden.formats.quantise import Quantised
 from lmul.golden.products.operand import split
@@ -127,10 +127,14 @@ class _Steps:
     def side(self, k: int) -> _Side:
         """Give the nonzero operands of a step."""
         true = self.tensor[k].astype(np.float64)
-        operand = split(self.codes[k], self.format, Arithmetic(format=self.format))
         kept = true != 0
-        mantissa = operand.mantissa[kept]
-        ratio = operand.power[kept] * self.scales[k][kept] / true[kept]
+        if isinstance(self.format, Integer):  # A number is its own power of two, as it were.
+            power: NDArray[Any] = decode(self.codes[k], self.format)[kept]
+            mantissa = np.zeros(power.shape, dtype=np.int64)
+        else:
+            operand = split(self.codes[k], self.format, Arithmetic(format=self.format))
+            power, mantissa = operand.power[kept], operand.mantissa[kept]
+        ratio = power * self.scales[k][kept] / true[kept]
         order = np.lexsort((ratio, mantissa))
         return _Side(mantissa[order], ratio[order])
 
@@ -138,7 +142,7 @@ class _Steps:
 def _choose_steps(depth: int, per_step: int, format_: Format) -> list[int]:
     """Give the steps k to look at: all where that is quick."""
     count = max(1, MOST_PRODUCTS // per_step)
-    if format_.mantissa_bits <= TABULATED_BITS or count >= depth:
+    if _mantissa_bits(format_) <= TABULATED_BITS or count >= depth:
         return list(range(depth))
     drawn: list[int] = np.sort(np.random.default_rng(SEED).choice(depth, count, replace=False)).tolist()
     return drawn
@@ -148,17 +152,23 @@ def _step_sums(x: _Side, y: _Side, format_: Format, muls: tuple[str, ...]) -> It
     """Give the error sums of the products of one step, block by block."""
     if not (x.ratio.size and y.ratio.size):
         return
-    tabulated = format_.mantissa_bits <= TABULATED_BITS
+    bits = _mantissa_bits(format_)
+    tabulated = bits <= TABULATED_BITS
     classes = _Classes(y) if tabulated else None
     rows = max(1, PRODUCTS_AT_ONCE // (classes.mantissa.size if classes else y.ratio.size))
     for start in range(0, x.ratio.size, rows):
         block = _Side(x.mantissa[start : start + rows], x.ratio[start : start + rows])
         for mul in muls:
             if classes:
-                yield mul, classes.sums(block, mul, format_.mantissa_bits)
+                yield mul, classes.sums(block, mul, bits)
             else:
-                gain = _significands(block.mantissa[:, None], y.mantissa, mul, format_.mantissa_bits)
+                gain = _significands(block.mantissa[:, None], y.mantissa, mul, bits)
                 yield mul, ErrorSums.of(gain * block.ratio[:, None] * y.ratio - 1.0)
+
+
+def _mantissa_bits(format_: Format) -> int:
+    """Give the mantissa bits that operands are told apart by, none of integers."""
+    return 0 if isinstance(format_, Integer) else format_.mantissa_bits
 
 
 class _Classes:

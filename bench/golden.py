@@ -15,7 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from results import BILLIONS, Result, show
 
-from lmul.golden import BF16, E4M3, E5M2, Arithmetic, Format, matmul_codes, multiply, quantise, wide_product
+from lmul.golden import (
+    BF16,
+    E4M3,
+    E5M2,
+    INT8,
+    Arithmetic,
+    Format,
+    Integer,
+    matmul_codes,
+    multiply,
+    quantise,
+    wide_product,
+)
 from lmul.terminal.progress import working
 
 SIZE = 1024
@@ -31,6 +43,9 @@ GIB = 1 << 30
 def operands(format_: Format) -> tuple[NDArray[Any], NDArray[Any]]:
     """Draw codes that use the whole exponent range, the hardest case for the windows of exponents."""
     generator = np.random.default_rng(1)
+    if isinstance(format_, Integer):
+        a, b = generator.integers(0, 1 << format_.width, (2, SIZE, SIZE)).astype(format_.dtype)
+        return a, b
     magnitude = generator.integers(0, format_.largest_finite + 1, (2, SIZE, SIZE))
     codes = magnitude | (generator.integers(0, 2, magnitude.shape) * format_.sign_mask)
     a, b = codes.astype(format_.dtype)
@@ -131,6 +146,7 @@ def measure() -> list[Result]:
         lambda: against_blas(Arithmetic(), 10),
         lambda: against_blas(Arithmetic(format=E5M2), 18),
         lambda: against_blas(Arithmetic(mul="formula"), 3),
+        lambda: against_blas(Arithmetic(format=INT8, mul="exact"), 1.5),
         *(
             lambda acc=acc: against_loop(Arithmetic(acc=acc))
             for acc in ("fp32", "bf16", "fp16", "fixed:24:-4")

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from lmul.golden.accumulators import Accumulator, Fused, find_accumulator
+from lmul.golden.accumulators import Accumulator, Exact, Fused, find_accumulator
 from lmul.golden.arguments import check_choice, checked_multiplier
 from lmul.golden.formats.codec import OVERFLOWS, Overflow
-from lmul.golden.formats.format import E4M3, FORMATS, Format, check_format
+from lmul.golden.formats.format import E4M3, FORMATS, Format, Integer, check_format
 from lmul.host.parameters import ParameterError
 from lmul.multipliers import IntegerAdd, find_multiplier
 from lmul.multipliers.forms import Form
@@ -21,6 +21,9 @@ OUTPUTS = {
     "bf16": "the sum, rounded once to bf16, ties to even",
     "raw": "the accumulator register: two's complement, or the floating-point code",
 }
+INTEGER_OUTPUTS = ("raw", "fp32")
+"""Those of integers."""
+
 SUBNORMALS = {
     "flush": "subnormal operands and results become zeros of their sign",
     "full": "subnormal operands are normalised, results rounded to nearest even onto the subnormal grid",
@@ -57,7 +60,9 @@ class Arithmetic:
     Raises
     ------
     ParameterError
-        A name is unknown, a format is none, or a multiplier not defined for the formats.
+        A name is unknown, a format is none, or a multiplier not defined for the formats. Or there are
+        integers, and what is not for them: another multiplier than `exact`, another accumulator than `exact`
+        or `fixed:BITS:0`, another output than `raw` or `fp32`.
 
     Examples
     --------
@@ -82,16 +87,40 @@ class Arithmetic:
             check_format(format_)
         with checked_multiplier():
             check_name(self.mul)
-        find_accumulator(self.acc, self.formats)
         check_choice("out", self.out, OUTPUTS)
         check_choice("subnormals", self.subnormals, SUBNORMALS)
         check_choice("overflow", self.overflow, OVERFLOWS)
+        if any(isinstance(format_, Integer) for format_ in self.formats):
+            self._check_integers()
+        find_accumulator(self.acc, self.formats)
         for name in ("lanes", "depth"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ParameterError(name, f"must be a whole number from 1, not {value!r}")
         if self.mul not in NOT_ADDED:
             self._check_width()
+
+    def _check_integers(self) -> None:
+        """Refuse what is not for integers."""
+        first, second = self.formats
+        if not (isinstance(first, Integer) and isinstance(second, Integer)):
+            both = f"{second.name} beside {first.name}: take two integers, or none"
+            raise ParameterError("format_b", both)
+        usual = {"mul": "exact", "subnormals": "flush", "overflow": "saturate"}
+        for name, right in usual.items():
+            if (value := getattr(self, name)) != right:
+                raise ParameterError(name, f"{value!r} is not for integers: take {right}")
+        if self.out not in INTEGER_OUTPUTS:
+            right = " or ".join(INTEGER_OUTPUTS)
+            raise ParameterError("out", f"{self.out!r} is not for integers: take {right}")
+        words = str(self.acc).split(":")
+        if words[0] not in Exact.WORDS and (words[0] != "fixed" or words[-1] not in ("0", "LSB")):
+            raise ParameterError("acc", f"{self.acc!r} is not for integers: take exact or fixed:BITS:0")
+        register = self.accumulator
+        if register.bits is not None and register.bits < self.product_bits:
+            raise ParameterError(
+                "acc", f"{self.acc!r} is narrower than a product: take BITS of {self.product_bits} or more"
+            )
 
     def _check_width(self) -> None:
         """Refuse formats that an integer-add multiplier is not defined for."""
@@ -117,6 +146,17 @@ class Arithmetic:
         """The operands' formats as a name: one, or both joined by an x."""
         first, second = self.formats
         return first.name if first == second else f"{first.name}x{second.name}"
+
+    @property
+    def integer(self) -> bool:
+        """Whether the operands are integers."""
+        return isinstance(self.format, Integer)
+
+    @property
+    def product_bits(self) -> int:
+        """Bits of a product as `multiply` gives it: of integers as many as both operands have together."""
+        first, second = self.formats
+        return first.width + second.width if self.integer else first.width
 
     @property
     def mantissa_bits(self) -> int:
@@ -189,6 +229,8 @@ class Arithmetic:
     @property
     def product_lsb_exponent(self) -> int:
         """No product has a bit below 2 to this power."""
+        if self.integer:
+            return 0
         first, second = self.formats
         exponent = first.min_exponent + second.min_exponent
         if self.mul == "exact":  # The trailing zeros of a normalised subnormal are zeros of the product.
@@ -200,6 +242,8 @@ class Arithmetic:
     @cached_property
     def largest_product(self) -> int:
         """Magnitude of the product of the two largest operands, in units of 2^product_lsb_exponent."""
+        if self.integer:  # Of the two most negative ones.
+            return 1 << (self.product_bits - 2)
         mantissas, exponents = [], 0
         for format_ in self.formats:
             exponent, mantissa = divmod(format_.largest_finite, 1 << format_.mantissa_bits)

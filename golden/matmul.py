@@ -17,6 +17,7 @@ from lmul.golden.sums.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.sums.direct import direct_sums
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
 from lmul.golden.sums.fused import fused_sums
+from lmul.golden.sums.integer import integer_sums
 from lmul.golden.sums.result import Sums
 from lmul.golden.sums.separable import plan, separable_sums
 from lmul.golden.sums.steps import fixed_sums, float_sums
@@ -159,6 +160,8 @@ def _start(codes: ArrayLike, a: NDArray[Any], b: NDArray[Any], arithmetic: Arith
 
 def _fixed_result(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Sums:
     """Add in a fixed-point register, beside which infinities and NaN are kept as flags."""
+    if arithmetic.integer:
+        return integer_sums(a, b, arithmetic)
     infinity, nan = special_sums(a, b, arithmetic)
     overflow: NDArray[np.bool_] = np.zeros(nan.shape, dtype=np.bool_)
     register = _whole_sums(a, b, arithmetic)

@@ -16,7 +16,7 @@ from lmul.golden.accumulators import Fused
 from lmul.golden.arguments import check_choice
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, Overflow, Rounding, RoundMode
-from lmul.golden.formats.format import FORMATS, FP32, Format
+from lmul.golden.formats.format import FORMATS, FP32, Format, Integer
 from lmul.multipliers.lmul import lmul_offset
 
 Real = Fraction | float
@@ -52,6 +52,8 @@ def decode(code: int, format_: Format) -> float:
     """Give the number that a code stands for; every one is a double."""
     if code >> format_.width:
         raise _no_code(code, format_)
+    if isinstance(format_, Integer):
+        return float(code - (code >> (format_.width - 1) << format_.width))
     field = code & format_.magnitude_mask
     exponent, mantissa = divmod(field, 1 << format_.mantissa_bits)
     significand = mantissa + (1 << format_.mantissa_bits) if exponent else mantissa
@@ -84,6 +86,8 @@ def encode(
         if format_.nan is None:
             raise ValueError(f"{format_.name} has no NaN")
         return format_.nan
+    if isinstance(format_, Integer):
+        return _encode_integer(value, format_, rounding)
     if isinstance(value, float) and math.isinf(value):
         magnitude = _beyond(format_, overflow)
     else:
@@ -94,13 +98,23 @@ def encode(
     return _signed(magnitude, format_.sign_mask if negative else 0, format_)
 
 
+def _encode_integer(value: Real, format_: Integer, rounding: Rounding) -> int:
+    """Round to a whole number, and stop at the ends of the range; two's complement."""
+    end = 1 << (format_.width - 1)
+    if isinstance(value, float) and math.isinf(value):
+        whole = end if value > 0 else -end
+    else:
+        whole = round(Fraction(value)) if rounding == RoundMode.roundTiesToEven else math.trunc(value)
+    return max(-end, min(whole, end - 1)) % (2 * end)
+
+
 def multiplier(arithmetic: Arithmetic) -> Callable[[int, int], int]:
-    """Make the function that multiplies two codes into a code of the same format.
+    """Make the function that multiplies two codes into a code of the same format, or integers whole.
 
     Parameters
     ----------
     arithmetic : Arithmetic
-        With one format for both operands.
+        With one format for both operands, unless they are integers.
 
     Raises
     ------
@@ -108,6 +122,8 @@ def multiplier(arithmetic: Arithmetic) -> Callable[[int, int], int]:
         The operands have two formats.
     """
     format_, second = arithmetic.formats
+    if arithmetic.integer:
+        return lambda a, b: int(decode(a, format_) * decode(b, second)) % (1 << arithmetic.product_bits)
     if format_ != second:
         raise ValueError(f"a product of {format_.name} and {second.name} has no format")
     mantissa_bits, largest, sign_mask = format_.mantissa_bits, format_.largest_finite, format_.sign_mask
@@ -141,6 +157,8 @@ def multiplier(arithmetic: Arithmetic) -> Callable[[int, int], int]:
 def wide_multiplier(arithmetic: Arithmetic) -> Callable[[int, int], float]:
     """Make the function that multiplies two codes as a dot product takes them; every result is a double."""
     first, second = arithmetic.formats
+    if arithmetic.integer:
+        return lambda a, b: decode(a, first) * decode(b, second)
     mantissa_bits = arithmetic.mantissa_bits
     product = _unrounded_product(arithmetic.mul, mantissa_bits)
 
@@ -181,6 +199,8 @@ def lsb_exponent(arithmetic: Arithmetic) -> int:
     """Give the exponent of a fixed-point register's last bit."""
     if arithmetic.acc != "exact":
         return int(arithmetic.acc.rsplit(":", maxsplit=1)[1])
+    if arithmetic.integer:
+        return 0
     exponent = sum(format_.min_exponent for format_ in arithmetic.formats)
     if arithmetic.mul == "exact" or arithmetic.subnormals == "full":
         exponent -= sum(format_.mantissa_bits for format_ in arithmetic.formats)

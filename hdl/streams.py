@@ -13,11 +13,11 @@ from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.framework.component import DesignComponent
 from lmul.hdl.framework.flags import FLAGS
 from lmul.hdl.framework.hierarchy import place
-from lmul.hdl.multiplier.rounded import MultiplierBlock
+from lmul.hdl.multiplier.table import multiplier
 
 
 class Multiplier(DesignComponent):
-    """Multiply into the operands' format.
+    """Multiply into the operands' format, integers into the whole product.
 
     Latency: `design.pipeline` cycles, 0 for a combinational multiplier. Throughput: one product every
     cycle, without backpressure.
@@ -30,7 +30,8 @@ class Multiplier(DesignComponent):
     Members
     -------
     operands : In(stream of {a: W, b: W}), always ready
-    products : Out(stream of W bits), to be taken at once
+        W of each operand's format.
+    products : Out(stream of W bits, of integers as many as both operands have), to be taken at once
 
     Examples
     --------
@@ -50,18 +51,18 @@ class Multiplier(DesignComponent):
     products: stream.Interface
 
     def __init__(self, design: Design) -> None:
-        width = design.format.width
-        operands = StructLayout({"a": width, "b": width})
+        first, second = design.formats
+        operands = StructLayout({"a": first.width, "b": second.width})
         members = {
             "operands": In(stream.Signature(operands, always_ready=True)),
-            "products": Out(stream.Signature(width, always_ready=True)),
+            "products": Out(stream.Signature(design.product_bits, always_ready=True)),
         }
         super().__init__(design, members)
 
     def elaborate(self, platform: Any) -> Module:
         """Describe the hardware."""
         m = Module()
-        block = place(m, platform, "block", MultiplierBlock, self.design)
+        block: Any = place(m, platform, "block", multiplier(self.design), self.design)
         valid: Value = self.operands.valid
         for stage in range(self.latency):
             register = Signal(name=f"valid_{stage}")

@@ -112,11 +112,11 @@ def parse_scheme(text: str) -> Scheme | None:
     Parameters
     ----------
     text : str
-        Words in any order, with commas between: a multiplier, a format (or two with an x between), a scope, a
-        rounding, a scaling, `flush` or `full`, and parameters such as `acc=fixed:24:-2`, `gain=1.05` or
-        `promote=128`. The
-        name of a GPU, as in `acc=b200`, stands for its lanes too where none are given. `full` alone is full
-        precision.
+        Words in any order, with commas between: a multiplier, a format, or two with an x between (of the
+        first and of the second factor: activations and weights, in attention queries and keys, probabilities
+        and values), a scope, a rounding, a scaling, `flush` or `full`, and parameters such as
+        `acc=fixed:24:-2`, `gain=1.05` or `promote=128`. The name of a GPU, as in `acc=b200`, stands for its
+        lanes too where none are given. `full` alone is full precision.
 
     Returns
     -------

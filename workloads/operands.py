@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lmul.errors import Parameter, UserError, printable
-from lmul.golden import BF16, E5M2, Arithmetic, Codes, Format, decode
+from lmul.golden import BF16, E5M2, Arithmetic, Codes, Format, Integer, decode
 from lmul.golden.formats.codec import Rounding
 from lmul.golden.formats.quantise import BLOCK, BLOCK_SCALINGS, Quantised
 from lmul.golden.scaled import quantise_factor
@@ -86,7 +86,7 @@ class Operands:
         self, format_a: Format, format_b: Format, rounding: Rounding = "nearest"
     ) -> tuple[Quantised, Quantised]:
         """Give both factors as codes and their scales; those that were given as codes have scale 1."""
-        spec = Arithmetic(format=format_a, format_b=format_b)
+        spec = Arithmetic(format=format_a, format_b=format_b, mul="exact")
         x, y = (
             Quantised(codes, np.float64(1.0))
             if codes is not None
@@ -365,14 +365,15 @@ def _as_codes(array: npt.NDArray[Any], format_: Format, what: str) -> Codes:
             f"{what} is of type {array.dtype}: bit patterns of {format_.name} are integers, "
             f"or {size} byte{'s' * (size > 1)} each as ml_dtypes saves them"
         )
-    last = (1 << format_.width) - 1
+    # A negative integer stands for its own bit pattern.
+    first, last = -format_.sign_mask if isinstance(format_, Integer) else 0, (1 << format_.width) - 1
     _refuse(
-        (array < 0) | (array > last),
+        (array < first) | (array > last),
         what,
         f"is no bit pattern of {format_.name}",
-        f"integers from 0 to {last}",
+        f"integers from {first} to {last}",
     )
-    return array.astype(format_.dtype)
+    return (array.astype(np.int64) & last).astype(format_.dtype)
 
 
 def _is_bytes(array: npt.NDArray[Any], size: int) -> bool:

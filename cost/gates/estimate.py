@@ -15,7 +15,7 @@ each latch is a NAND: 4 more.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ class GateCost:
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures as plain values."""
-        figures = asdict(self) | {"design": self.design.parameters(), "estimate": "gates"}
+        figures = vars(self) | {"design": self.design.parameters(), "estimate": "gates"}
         weights = {name: gate.transistors for name, gate in GATES.items()}
         flip_flops = {name: _flip_flop_transistors(name) for name in flip_flops_of(self.design)}
         return figures | {"transistors": weights | flip_flops}

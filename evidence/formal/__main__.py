@@ -18,7 +18,7 @@ from lmul.errors import UserError
 from lmul.evidence.formal.accumulation import accumulation_claims
 from lmul.evidence.formal.claims import Claim
 from lmul.evidence.formal.fusion import fusion_claims
-from lmul.evidence.formal.multiplication import multiplier_claims
+from lmul.evidence.formal.multiplication import integer_claims, multiplier_claims
 from lmul.evidence.formal.outputs import output_claims
 from lmul.evidence.formal.streams import stream_claims
 from lmul.host.files import check_output, write_json
@@ -56,6 +56,7 @@ def all_claims() -> list[Claim]:
         *output_claims(),
         *fusion_claims(),
         *multiplier_claims(),
+        *integer_claims(),
     ]
 
 

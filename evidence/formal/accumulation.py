@@ -22,6 +22,8 @@ DOT_PRODUCTS = (
     ("e4m3", "exact"),
 )
 
+INTEGER_SUMS = ("exact", "fixed:9:0")
+
 LANES = 2
 DEPTH = 4
 
@@ -37,6 +39,10 @@ def accumulation_claims() -> list[Claim]:
     designs = [
         make_design("dot", format=format_, acc=acc, lanes=LANES, depth=DEPTH, out="raw")
         for format_, acc in DOT_PRODUCTS
+    ]
+    designs += [
+        make_design("dot", format="int4", acc=acc, lanes=LANES, depth=DEPTH, out="raw")
+        for acc in INTEGER_SUMS
     ]
     resets = [replace(designs[0], **interface) for interface in INTERFACES]
     return [*map(sum_claim, designs + resets), *map(depth_claim, designs[:1]), depth_claim(designs[3])]
@@ -85,6 +91,13 @@ def depth_claim(design: Design) -> Claim:
 
 def sum_parameters(design: Design) -> dict[str, int]:
     """Give what the specification of a sum has to know of a design's formats and register."""
+    if design.integer:  # Of the fields only their width counts.
+        format_ = {"INTEGER": 1, "E": design.format.width - 2, "M": 1}
+        return (
+            format_
+            | {"LANES": design.lanes, "BITS": design.accumulator_bits}
+            | {"SATURATES": int(design.saturates)}
+        )
     return {
         "E": design.format.exponent_bits,
         "M": design.format.mantissa_bits,

@@ -2,6 +2,7 @@
 module accumulation_spec #(
   parameter E = 2,
   parameter M = 1,
+  parameter INTEGER = 0,    // two's complement of as many bits
   parameter FN = 0,         // all ones is NaN
   parameter C = 1,          // L-Mul's constant, in units of the last place
   parameter LANES = 2,
@@ -50,7 +51,7 @@ module accumulation_spec #(
     for (lane = 0; lane < LANES; lane = lane + 1) begin
       x = a[lane*W +: E+M];
       y = b[lane*W +: E+M];
-      exact = magnitude(x, y);
+      exact = INTEGER ? 0 : magnitude(x, y);
       if (FN && (&x || &y)) begin
         step_nan = 1;
         exact = 0;
@@ -60,7 +61,8 @@ module accumulation_spec #(
         step_overflow = 1;
         term = MAX;
       end
-      total = a[lane*W+W-1] ^ b[lane*W+W-1] ? total - $signed({1'b0, term}) : total + $signed({1'b0, term});
+      if (INTEGER) total = total + $signed(a[lane*W +: W]) * $signed(b[lane*W +: W]);
+      else total = a[lane*W+W-1] ^ b[lane*W+W-1] ? total - $signed({1'b0, term}) : total + $signed({1'b0, term});
     end
     if (total > MAX || total < MIN) step_overflow = 1;
     if (SATURATES && total > MAX) total = MAX;

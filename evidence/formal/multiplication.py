@@ -19,6 +19,8 @@ MULTIPLIERS = (
     *((format_, "exact") for format_ in ("e4m3", "e5m2", "e3m4")),
 )
 
+INTEGERS = (("int8", "int8"), ("int4", "int4"), ("int8", "int4"))
+
 EDITS = {
     "flush exact": ("ties round up", r" & \(\|rounded\[\d+:0\]\)\} :", "} :"),
     "flush addc": ("no correction", r" \+ \{\d+'h0, carry\}", ""),
@@ -38,6 +40,11 @@ def multiplier_claims() -> list[Claim]:
     return [*map(multiplier_claim, designs), multiplier_claim(exact)]
 
 
+def integer_claims() -> list[Claim]:
+    """Claim that each multiplier of integers gives whole products."""
+    return [integer_claim(make_design("mul", format_a=first, format_b=second)) for first, second in INTEGERS]
+
+
 def multiplier_claim(design: Design) -> Claim:
     """Claim that a combinational multiplier equals the specification for every pair of operands."""
     mutant = EDITS.get("full" if design.subnormals == "full" else f"flush {design.mul}")
@@ -53,6 +60,30 @@ def multiplier_claim(design: Design) -> Claim:
         sources=partial(_sources, design),
         mutant=mutant[0] if mutant else "the constant is 1 larger",
         mutant_sources=faulty,
+        method="sec",
+    )
+
+
+def integer_claim(design: Design) -> Claim:
+    """Claim that a multiplier of integers gives the whole product of every pair of operands."""
+    first, second = (format_.width - 1 for format_ in design.formats)
+
+    def sources(verilog: str) -> dict[str, str]:
+        claim = f"""
+module claim (input signed [{first}:0] a, input signed [{second}:0] b);
+  wire signed [{design.product_bits - 1}:0] p;
+  {instance(DUT, "dut", ["a", "b", "p"])}
+  always @* assert (p == a * b);
+endmodule
+"""
+        return {"dut.v": verilog, "claim.sv": claim}
+
+    return Claim(
+        says="whole product",
+        design=design,
+        sources=sources,
+        mutant="a partial product with one sign bit is not inverted",
+        mutant_sources=lambda verilog: sources(edited(verilog, rf"(bits\[{first}\] = )~", r"\1")),
         method="sec",
     )
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arguments import as_reals, check_choice
-from lmul.golden.formats.format import FP32, Codes, Format, as_codes, check_format
+from lmul.golden.formats.format import FP32, Codes, Format, Integer, as_codes, check_format
+from lmul.golden.formats.integer import integer_codes, integers
 from lmul.host.parallel import run_parts, worth_compiling
 
 
@@ -64,9 +65,9 @@ def encode(
         Nearest with ties to even, or toward zero.
     overflow : {"saturate", "ieee"}
         What becomes of magnitudes that round to more than the largest finite number. `saturate`:
-        that number, for infinity too (the saturating conversion of OFP8). `ieee`: infinity; NaN in
-        `fn` formats and the largest number in `finite` ones. Truncation makes no infinity of a
-        finite number, and no NaN.
+        that number, for infinity too (the saturating conversion of OFP8), of an integer the end of its range
+        on that side. `ieee`: infinity; NaN in `fn` formats, the same as with `saturate` in `finite` ones and
+        integers. Truncation makes no infinity of a finite number, and no NaN.
 
     Returns
     -------
@@ -96,6 +97,9 @@ def encode(
         return singles.view(format_.dtype)
     if np.any(nan) and format_.nan is None:
         raise ValueError(f"{format_.name} has no NaN: values must be numbers")
+    if isinstance(format_, Integer):
+        rounded = np.rint(reals) if rounding == RoundMode.roundTiesToEven else np.trunc(reals)
+        return integer_codes(rounded, format_)
     rounded_up: Overflow = "saturate" if rounding == RoundMode.roundTowardZero else overflow
     beyond = _beyond(format_, rounded_up), _beyond(format_, overflow)
     if worth_compiling(reals.size):
@@ -197,6 +201,8 @@ def _decode_table(format_: Format) -> NDArray[np.float32]:
 
 
 def _decode(codes: NDArray[Any], format_: Format) -> NDArray[np.float32]:
+    if isinstance(format_, Integer):
+        return integers(codes, format_).astype(np.float32)
     field = codes.astype(np.int64) & format_.magnitude_mask
     exponent = field >> format_.mantissa_bits
     fraction = field & format_.mantissa_mask

@@ -1,10 +1,10 @@
-"""Floating-point formats: where the bits of an operand are and what its codes mean."""
+"""Formats, of floating point and of integers: where the bits of an operand are and what its codes mean."""
 
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,7 @@ Codes = NDArray[np.integer[Any]]
 """Bit patterns of numbers, from 0 to 2^W - 1."""
 
 EXPONENT_BITS, MANTISSA_BITS = range(2, 9), range(1, 24)
+INTEGER_BITS = range(2, 9)
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,82 @@ class Format:
         return 2.0**self.min_exponent
 
 
+class Integer(Format):
+    """A two's complement integer: every code is a number, and its bits are no fields.
+
+    Who asks for an exponent or a mantissa, or for what follows from them, is refused.
+
+    Parameters
+    ----------
+    name : str
+        Name on the command line.
+    width : int
+        Bits of an operand, the sign included.
+
+    Raises
+    ------
+    ValueError
+        The width is out of range.
+
+    Examples
+    --------
+    >>> from lmul.golden import INT8, decode, encode
+    >>> INT8.width, INT8.largest
+    (8, 127.0)
+    >>> encode([-1.0, 2.5], INT8), decode([128], INT8).tolist()
+    (array([255,   2], dtype=uint8), [-128.0])
+    """
+
+    def __init__(self, name: str, width: int) -> None:
+        if type(width) is not int or width not in INTEGER_BITS:
+            known = f"a whole number from {INTEGER_BITS[0]} to {INTEGER_BITS[-1]}"
+            raise ParameterError("width", f"must be {known}, not {width!r}")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "specials", "finite")
+        object.__setattr__(self, "_width", width)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Integer) and (self.name, self.width) == (other.name, other.width)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.width))
+
+    def __repr__(self) -> str:
+        return f"Integer(name={self.name!r}, width={self.width})"
+
+    @property
+    def width(self) -> int:
+        """Bits of an operand, the sign included."""
+        bits: int = vars(self)["_width"]
+        return bits
+
+    @property
+    def largest(self) -> float:
+        """The largest number, one less than the magnitude of the smallest one."""
+        return float(self.sign_mask - 1)
+
+    def _has_none(self) -> NoReturn:
+        raise ParameterError(
+            "format",
+            f"{self.name} has no exponent and no mantissa: take a floating-point format, such as e4m3",
+        )
+
+    @property
+    def exponent_bits(self) -> int:
+        """Refused, as what follows from it is."""
+        self._has_none()
+
+    @property
+    def mantissa_bits(self) -> int:
+        """Refused, as what follows from it is."""
+        self._has_none()
+
+    @property
+    def magnitude_mask(self) -> int:
+        """Refused: no bits of a code are its magnitude."""
+        self._has_none()
+
+
 E4M3 = Format("e4m3", exponent_bits=4, mantissa_bits=3, specials="fn")
 E5M2 = Format("e5m2", exponent_bits=5, mantissa_bits=2)
 BF16 = Format("bf16", exponent_bits=8, mantissa_bits=7)
@@ -167,6 +244,10 @@ VARIANTS = {
 }
 """Other readings of the fields of a named format, by its name and that of their specials."""
 
+INT8, INT4 = Integer("int8", 8), Integer("int4", 4)
+
+INTEGERS = {format_.name: format_ for format_ in (INT8, INT4)}
+
 OTHER_NAMES = {
     "float8_e4m3": "e4m3ieee",
     "float8_e4m3fn": "e4m3",
@@ -191,7 +272,7 @@ _NOT_OURS = {
 
 @cache
 def find_format(name: str, parameter: str = "format") -> Format:
-    """Give a format by its name: of `FORMATS` or `VARIANTS`, or eXmY for IEEE-like codes of X and Y bits.
+    """Give a format by its name: of `FORMATS`, `VARIANTS` or `INTEGERS`, or eXmY, IEEE-like of X and Y bits.
 
     Parameters
     ----------
@@ -216,8 +297,8 @@ def find_format(name: str, parameter: str = "format") -> Format:
     other = str(name).removeprefix("torch.")
     if other in _NOT_OURS:
         raise ParameterError(parameter, f"{name!r} {_NOT_OURS[other]}")
-    name = OTHER_NAMES.get(other, name)
-    if name in (named := FORMATS | VARIANTS):
+    name = other if other in INTEGERS else OTHER_NAMES.get(other, name)
+    if name in (named := FORMATS | VARIANTS | INTEGERS):
         return named[name]
     fields = re.fullmatch(r"e([2-8])m([1-9]|1\d|2[0-3])", str(name))
     if not fields:

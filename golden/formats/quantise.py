@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arguments import as_reals
 from lmul.golden.formats.codec import Rounding, encode
-from lmul.golden.formats.format import Codes, Format, check_format
+from lmul.golden.formats.format import Codes, Format, Integer, check_format
 
 SELF_SCALED_EXPONENT_BITS = 8
 """Formats with as many exponent bits have float32's range and are not scaled."""
@@ -70,7 +70,8 @@ def quantise(
 ) -> Quantised:
     """Scale a tensor so that its largest magnitude is the format's largest number, then encode.
 
-    Scales are normal doubles. Where all is zero the scale is 1, and so it is in formats with 8 exponent bits.
+    Integers are symmetric: 2^(W-1) - 1 is the largest magnitude of both signs. Scales are normal doubles.
+    Where all is zero the scale is 1, and so it is in formats with 8 exponent bits.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def quantise(
     check_format(format_)
     reals = as_reals(tensor)
     peak = _peak(reals, axis)
-    if format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS:
+    if scales_itself(format_):
         scale = np.ones_like(peak)
     else:
         scale = np.where(peak, np.maximum(peak / format_.largest, np.finfo(np.float64).tiny), 1.0)
@@ -110,7 +111,8 @@ def quantise_blocks(
     """Scale every 32 numbers along an axis by a power of two, then encode.
 
     As OCP MX v1.0, section 6.3: the scale takes the largest magnitude into the format's highest binade, whose
-    last numbers may saturate; in formats with 8 exponent bits to between 1 and 2, where none does.
+    last numbers may saturate; in formats with 8 exponent bits to between 1 and 2, where none does. Integers
+    saturate to 2^(W-1) - 1 of either sign.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ def quantise_blocks(
         scale = np.where(peak > scale * format_.largest, 2 * scale, scale)
         scale = np.minimum(scale, 2.0 ** BLOCK_EXPONENTS[1])
     spread = np.repeat(scale, BLOCK, axis=axis).take(np.arange(reals.shape[axis]), axis=axis)
-    return Quantised(encode(reals / spread, format_, rounding), scale)
+    return Quantised(_encode(reals / spread, format_, rounding), scale)
 
 
 def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest") -> Quantised:
@@ -161,13 +163,24 @@ def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: Rounding = "
     check_format(format_)
     reals = as_reals(tensor)
     scale = _power_of_two_scale(_peak(reals), format_)
-    return Quantised(encode(reals / scale, format_, rounding), scale[()])
+    return Quantised(_encode(reals / scale, format_, rounding), scale[()])
+
+
+def scales_itself(format_: Format) -> bool:
+    """Tell whether a format has float32's range, so that its tensors need no scale."""
+    return not isinstance(format_, Integer) and format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS
+
+
+def _encode(reals: NDArray[np.float64], format_: Format, rounding: Rounding) -> Codes:
+    """Encode scaled numbers; an integer's most negative code is left out."""
+    if isinstance(format_, Integer):
+        reals = np.clip(reals, -format_.largest, format_.largest)
+    return encode(reals, format_, rounding)
 
 
 def _power_of_two_scale(peak: Any, format_: Format) -> NDArray[np.float64]:
     """Give the scales of the largest magnitudes of blocks, 1 where all is zero."""
-    wide = format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS
-    exponent = np.frexp(peak)[1] - (1 if wide else np.frexp(format_.largest)[1])
+    exponent = np.frexp(peak)[1] - (1 if scales_itself(format_) else np.frexp(format_.largest)[1])
     scale: NDArray[np.float64] = np.ldexp(1.0, np.clip(np.where(peak, exponent, 0), *BLOCK_EXPONENTS))
     return scale
 

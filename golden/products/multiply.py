@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.formats.codec import FP64_MANTISSA_BITS, encode
+from lmul.golden.formats.codec import FP64_MANTISSA_BITS, decode, encode
 from lmul.golden.formats.format import Codes, Format, as_codes
 from lmul.golden.products.operand import split
 from lmul.multipliers.forms import FieldSum
@@ -21,7 +21,7 @@ TABLE_WIDTH = 8
 
 
 def multiply(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Codes:
-    """Multiply codes into codes of the same format.
+    """Multiply codes into codes of the same format, of integers into the whole product.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ def multiply(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Codes:
     Returns
     -------
     ndarray of unsigned int
-        Of the format's dtype.
+        Of the format's dtype. Of integers two's complement of `product_bits`, as many as both operands have.
 
     Raises
     ------
     ValueError
-        The operands have two formats: the result would have neither. Or there is no such code.
+        The operands have two floating-point formats: the result would have neither. Or there is no such code.
 
     Examples
     --------
@@ -47,6 +47,8 @@ def multiply(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Codes:
     [2.125, -0.78125]
     """
     first, second = arithmetic.formats
+    if arithmetic.integer:
+        return _whole_products(a, b, arithmetic)
     if first != second:
         raise ValueError(f"a product of {first.name} and {second.name} has no format: use wide_product")
     x, y = np.broadcast_arrays(as_codes(a, first), as_codes(b, first))
@@ -90,12 +92,24 @@ def wide_product(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> NDArray[
     1.265625
     """
     first, second = arithmetic.formats
+    product: NDArray[np.float64]
+    if arithmetic.integer:
+        product = decode(a, first).astype(np.float64) * decode(b, second)
+        return product + 0.0  # A product of integers has one zero.
     x, y = split(as_codes(a, first), first, arithmetic), split(as_codes(b, second), second, arithmetic)
     significand = significand_product(x.mantissa, y.mantissa, arithmetic.mul, arithmetic.mantissa_bits)
     with np.errstate(invalid="ignore"):  # Infinity times zero is NaN.
         power = x.power * y.power
-        product: NDArray[np.float64] = significand * 2.0**-arithmetic.fraction_bits * power
+        product = significand * 2.0**-arithmetic.fraction_bits * power
     return product
+
+
+def _whole_products(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> Codes:
+    """Multiply integers: two's complement, nothing is lost."""
+    mask = (1 << arithmetic.product_bits) - 1
+    products = wide_product(a, b, arithmetic).astype(np.int64) & mask
+    codes: Codes = products.astype(np.min_scalar_type(mask))
+    return codes
 
 
 def _blocks(size: int) -> Iterator[slice]:

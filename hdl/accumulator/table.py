@@ -10,6 +10,7 @@ from lmul.hdl.accumulator.base import Accumulator
 from lmul.hdl.accumulator.fixed import MultiplyAccumulate
 from lmul.hdl.accumulator.floating import FloatMultiplyAccumulate
 from lmul.hdl.accumulator.fused import FusedMultiplyAccumulate
+from lmul.hdl.accumulator.integer import IntegerMultiplyAccumulate
 from lmul.hdl.framework.flags import flag_bits
 
 BLOCKS: dict[type[accumulators.Accumulator], type[Accumulator]] = {
@@ -18,12 +19,12 @@ BLOCKS: dict[type[accumulators.Accumulator], type[Accumulator]] = {
     accumulators.Floating: FloatMultiplyAccumulate,
     accumulators.Fused: FusedMultiplyAccumulate,
 }
-"""The block of each accumulator."""
+"""The block of each accumulator of floating-point products."""
 
 
 def accumulator(design: Design) -> type[Accumulator]:
     """Give the class of the block that accumulates."""
-    return BLOCKS[type(design.accumulator)]
+    return IntegerMultiplyAccumulate if design.integer else BLOCKS[type(design.accumulator)]
 
 
 def sum_flags(mac: Any, design: Design) -> Value:

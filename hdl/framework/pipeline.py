@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from amaranth import Const, Module, Signal, Value
+from amaranth import Cat, Const, Module, Signal, Value
 
 from lmul.design import Design
 from lmul.golden.accumulators import Fused
@@ -36,6 +36,23 @@ ROUNDED_CUTS = (
 )
 """The same for a fixed-point sum that becomes a floating-point result."""
 
+INTEGER_CUTS = (
+    (),
+    ("step",),
+    ("terms", "step"),
+    ("inputs", "terms", "step"),
+    ("inputs", "products", "terms", "step"),
+)
+"""The same for a sum of integers, whose products are partial ones in one tree until there are two numbers."""
+
+ROUNDED_INTEGER_CUTS = (
+    (),
+    ("step",),
+    ("terms", "step"),
+    ("terms", "step", "normalised"),
+    ("terms", "step", "magnitude", "normalised"),
+)
+"""The same where a sum of integers becomes a floating-point result."""
 
 FUSED_CUTS = (
     (),
@@ -52,6 +69,8 @@ def sum_cuts(design: Design) -> tuple[str, ...]:
     if isinstance(design.accumulator, Fused):
         return FUSED_CUTS[design.pipeline]
     rounded = design.converts and not design.accumulator_format
+    if design.integer:
+        return (ROUNDED_INTEGER_CUTS if rounded else INTEGER_CUTS)[design.pipeline]
     return (ROUNDED_CUTS if rounded else RAW_CUTS)[design.pipeline]
 
 
@@ -131,6 +150,18 @@ class Pipeline:
         after = vars(self.cut(point, **flat, **step))
         cut = [[after[f"{name}_{n}"] for n in range(len(values))] for name, values in lists.items()]
         return cut, {name: after[name] for name in step}
+
+    def cut_columns(
+        self, point: str, columns: list[list[Value]], step: Values
+    ) -> tuple[list[list[Value]], dict[str, Value]]:
+        """Do the same with columns of bits, of which constants are in no register."""
+        if point not in self._cuts:
+            return columns, dict(step)
+        moving = Cat(bit for bits in columns for bit in bits if not isinstance(bit, Const))
+        after = vars(self.cut(point, columns=moving, **step))
+        bits_after = iter(after.pop("columns"))
+        cut = [[bit if isinstance(bit, Const) else next(bits_after) for bit in bits] for bits in columns]
+        return cut, after
 
     def _register(self, point: str, name: str, value: Value, load: Value) -> Value:
         if isinstance(value, Const):

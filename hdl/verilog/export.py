@@ -20,7 +20,7 @@ from lmul.hdl.axi_stream import ArrayAxiStream, DotAxiStream, step_bits
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.framework.hierarchy import Block, Clocking, ModulePerBlock, ports_of
 from lmul.hdl.framework.supported import check_built
-from lmul.hdl.multiplier.rounded import MultiplierBlock
+from lmul.hdl.multiplier.table import multiplier
 from lmul.hdl.verilog.module_text import module_text
 from lmul.hdl.verilog.names import Names, check_module_name, check_port_name
 from lmul.hdl.verilog.netlist import Netlist, Port, read_netlists
@@ -33,6 +33,7 @@ Component: TypeAlias = "wiring.Component[Any]"
 
 TITLES = {
     "mul": "{mul} multiplier, {format} operands and result",
+    "integer mul": "{mul} multiplier, {format} operands, the whole product",
     "dot": "dot product of {lanes} lanes, {format} operands, {mul} products, {acc} accumulator",
     "array": "{rows} x {cols} {dataflow} array of {lanes}-lane elements, {format} operands, {mul} products",
 }
@@ -153,7 +154,7 @@ def component(design: Design) -> Block:
     """
     check_built(design)
     if design.kind == "mul":
-        return MultiplierBlock(design)
+        return multiplier(design)(design)
     if design.kind == "dot":
         return DotAxiStream(design) if design.stream else DotProductBlock(design)
     return ArrayAxiStream(design)
@@ -363,9 +364,10 @@ def _header(design: Design, name: str) -> str:
     latency, throughput = design.latency, design.products_per_cycle
     dataflow, _, _ = DATAFLOWS[design.dataflow].partition(":")
     parameters = design.parameters() | {"format": design.format_names, "dataflow": dataflow}
+    kind = "integer mul" if design.kind == "mul" and design.integer else design.kind
     return "\n".join(
         [
-            f"// {name}: {TITLES[design.kind].format(**parameters)}.",
+            f"// {name}: {TITLES[kind].format(**parameters)}.",
             f"// Latency: {latency} cycles. Throughput: {throughput} products per cycle.",
             f"// Ports: see {name}.json.",
             f"// Made by lmul {version('lmul')}: lmul verilog {' '.join(design.arguments())}",

@@ -81,6 +81,8 @@ class TorchMatmul(SchemeMatmul):
 def _stays(scheme: Scheme) -> bool:
     """Tell whether products may be computed on tensors: exact sums, rounded once at most, one scale each."""
     spec = scheme.arithmetic
+    if spec.integer:  # Their products are ordinary ones on the host too.
+        return False
     narrow = max(format_.width for format_ in spec.formats) <= TABLE_WIDTH
     return narrow and spec.acc == "exact" and spec.out in OUTPUTS and scheme.scaling in SCALINGS
 

@@ -19,7 +19,7 @@ PROGRESS_STEP = 4096
 @cocotb.test
 async def operands(dut: Any) -> None:
     """Multiply every pair that the matrix products of the operands contain, each once."""
-    width = np.uint64(bench.design().format.width)
+    width = np.uint64(bench.design().formats[1].width)
     found = [np.zeros(0, dtype=np.uint64)]
     for a, b in bench.matrices():
         columns, rows = a.T.astype(np.uint64), b.astype(np.uint64)
@@ -32,7 +32,8 @@ async def operands(dut: Any) -> None:
 @cocotb.test
 async def codes(dut: Any) -> None:
     """Multiply all pairs of bit patterns, or of a wide format random pairs and those of the edge codes."""
-    await _compare(dut, code_pairs(bench.design().format, bench.seed()))
+    first, second = bench.design().formats
+    await _compare(dut, code_pairs(first, bench.seed(), second))
 
 
 async def _compare(dut: Any, pairs: NDArray[np.int64]) -> None:

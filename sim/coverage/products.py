@@ -250,6 +250,8 @@ def _mantissas(a: Codes, b: Codes, arithmetic: Arithmetic) -> tuple[Places, Plac
 
 
 def _views(design: Design) -> list[_View]:
+    if design.integer:
+        return [_Classes(design)]
     views: list[_View] = [_Classes(design), _Carry(design)]
     if design.adds_products:
         return views

@@ -13,6 +13,7 @@ from lmul.sim.coverage.fused import fused_bins, fused_conditions, fused_rules
 from lmul.sim.coverage.products import Group, ProductCoverage, make_group
 from lmul.sim.stimulus.stress_operands import (
     accumulated,
+    largest_term,
     longest_sum,
     products_to_overflow,
     terms_beyond_output,
@@ -146,10 +147,10 @@ class SumCoverage:
             "out of the range since an earlier step": overflow & ~last.any(axis=0),
         }
         if design.acc == "exact":
-            largest = design.depth * design.largest_product
+            largest, most_negative = (design.depth * largest_term(design, sign) for sign in (0, 1))
             found |= {
                 "largest of the depth": value == largest,
-                "most negative of the depth": value == -largest,
+                "most negative of the depth": value == -most_negative,
             }
             return found
         magnitude = np.abs(units)
@@ -200,7 +201,7 @@ class SumCoverage:
             rules[name] = (infinite or (floating and beyond is not None), NO_SPECIAL)
         for name in ("beyond the largest", "beyond the most negative", "left the range upward"):
             rules[name] = (beyond is not None, IN_RANGE)
-        rules["left the range downward"] = rules["left the range upward"]
+        rules["left the range downward"] = (products_to_overflow(design, 1) is not None, IN_RANGE)
         rules["saturated upward"] = rules["saturated downward"] = rules["left the range upward"]
         for name in ("back in the range, flagged", "out of the range since an earlier step"):
             rules[name] = (
@@ -230,6 +231,8 @@ def _register(sums: Any) -> Any:
 def _extreme_products(design: Design) -> tuple[float, float]:
     """Give the largest and the smallest magnitude of a product that is not zero."""
     first, second = design.formats
+    if design.integer:
+        return float(design.largest_product), 1.0
     smallest = [1 if design.subnormals == "full" else format_.smallest_normal for format_ in design.formats]
     largest = wide_product(first.largest_finite, second.largest_finite, design)
     return float(largest), float(wide_product(smallest[0], smallest[1], design))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.golden import Codes, Format
+from lmul.golden import Codes, Format, Integer
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,34 @@ class Classes:
         return self.places("infinity", "NaN")
 
 
+class IntegerClasses(Classes):
+    """The classes of an integer's codes: consecutive codes of one name."""
+
+    def of(self, codes: NDArray[Any]) -> NDArray[np.int64]:
+        """Give the class of each code, as a place in `names`."""
+        found: NDArray[np.int64] = np.searchsorted(self.starts, codes.astype(np.int64), side="right") - 1
+        return found
+
+    def draw(self, classes: NDArray[Any], rng: np.random.Generator) -> Codes:
+        """Draw a code of each class, given as places in `names`."""
+        stops = np.append(self.starts[1:], 1 << self.format_.width)
+        codes: Codes = rng.integers(self.starts[classes], stops[classes])
+        return codes
+
+
 @cache
 def classes_of(format_: Format) -> Classes:
     """Give the classes of a format's codes.
 
     Where two names fit one code, as in formats whose smallest normal number is 1, the first one in this
-    order holds: zero, subnormal, smallest normal, largest, one.
+    order holds: zero, subnormal, smallest normal, largest, one. The largest integers are both ends of the
+    range.
     """
+    if isinstance(format_, Integer):
+        sign, last = format_.sign_mask, 2 * format_.sign_mask - 1
+        integers = np.array([0, 1, 2, sign - 1, sign, sign + 1, last])
+        classes = ("+zero", "+one", "+normal", "+largest", "-largest", "-normal", "-one")
+        return IntegerClasses(format_, integers, np.arange(len(classes)), classes)
     one, largest = format_.bias << format_.mantissa_bits, format_.largest_finite
     smallest = format_.smallest_normal
     named: dict[int, str] = {}

@@ -15,8 +15,8 @@ WIDEST_ALL = 8
 DRAWN = 20_000
 
 
-def code_pairs(format_: Format, seed: int = 1) -> Pairs:
-    """Give pairs of codes: all of a format of up to 8 bits; of wider ones random pairs and edge codes.
+def code_pairs(format_: Format, seed: int = 1, second: Format | None = None) -> Pairs:
+    """Give pairs of codes: all of formats of up to 8 bits; of a wider one random pairs and edge codes.
 
     Half of the random pairs are of any codes, the products of the other half lie near the ends of the
     format's range.
@@ -26,9 +26,9 @@ def code_pairs(format_: Format, seed: int = 1) -> Pairs:
     ndarray of int64, shape (pairs, 2)
     """
     if format_.width <= WIDEST_ALL:
-        return _all_pairs(np.arange(1 << format_.width))
+        return _all_pairs(np.arange(1 << format_.width), np.arange(1 << (second or format_).width))
     rng = np.random.default_rng(seed)
-    return np.concatenate([draw_pairs(format_, DRAWN, rng), _all_pairs(edge_codes(format_))])
+    return np.concatenate([draw_pairs(format_, DRAWN, rng), _all_pairs(*[edge_codes(format_)] * 2)])
 
 
 def draw_pairs(format_: Format, count: int, rng: np.random.Generator) -> Pairs:
@@ -84,8 +84,8 @@ def _with_both_signs(codes: NDArray[np.int64], format_: Format) -> NDArray[np.in
     return np.concatenate([magnitudes, magnitudes | format_.sign_mask])
 
 
-def _all_pairs(codes: NDArray[Any]) -> Pairs:
-    return np.stack(np.meshgrid(codes, codes), -1).reshape(-1, 2).astype(np.int64)
+def _all_pairs(first: NDArray[Any], second: NDArray[Any]) -> Pairs:
+    return np.stack(np.meshgrid(first, second), -1).reshape(-1, 2).astype(np.int64)
 
 
 def _near_the_ends(format_: Format, count: int, rng: np.random.Generator) -> Pairs:

@@ -385,17 +385,18 @@ def draw_mul(design: Design, seed: int) -> MulStimulus:
     seed : int
     """
     rng = np.random.default_rng(seed)
-    own = classes_of(design.format)
-    crossed = np.stack(np.meshgrid(np.arange(len(own)), np.arange(len(own))), -1).reshape(-1, 2)
+    own, other = (classes_of(format_) for format_ in design.formats)
+    crossed = np.stack(np.meshgrid(np.arange(len(own)), np.arange(len(other))), -1).reshape(-1, 2)
     crossed = np.tile(crossed, (4, 1))
-    pairs = np.concatenate(
-        [
-            own.draw(crossed, rng),
-            code_pairs(design.format, seed),
-            _near_halves(design, rng),
-            _near_landmarks(design, rng),
-        ]
-    )
+    first, second = design.formats
+    if first == second:
+        both = own.draw(crossed, rng)
+    else:
+        both = np.stack([own.draw(crossed[:, 0], rng), other.draw(crossed[:, 1], rng)], -1)
+    drawn = [both.astype(np.int64), code_pairs(first, seed, second)]
+    if not design.integer:
+        drawn += [_near_halves(design, rng), _near_landmarks(design, rng)]
+    pairs = np.concatenate(drawn)
     pairs = pairs[rng.permutation(len(pairs))]
     reset = np.zeros(len(pairs), dtype=bool)
     if design.pipeline:

@@ -13,7 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import FP32, Arithmetic, Codes, decode, encode, find_format, matmul_codes, wide_product
+from lmul.golden import (
+    FP32,
+    Arithmetic,
+    Codes,
+    Format,
+    Integer,
+    decode,
+    encode,
+    find_format,
+    matmul_codes,
+    wide_product,
+)
 from lmul.golden.accumulators import Fused
 from lmul.sim.stimulus.classes import Classes, classes_of
 
@@ -119,14 +130,32 @@ def longest_sum(design: Design) -> int:
     return LONGEST
 
 
-def products_to_overflow(design: Design) -> int | None:
-    """Give the number of largest products whose sum leaves the accumulator's range.
+def largest_term(design: Design, sign: int) -> int:
+    """Give the magnitude of the largest product of a sign, 1 for negative, in units of the register."""
+    if not (design.integer and sign):
+        return design.largest_term
+    widths = [format_.width for format_ in design.formats]
+    # The most negative number of the narrower format times the largest of the wider one.
+    return ((1 << (max(widths) - 1)) - 1) << (min(widths) - 1)
+
+
+def negated(codes: Any, format_: Format) -> Any:
+    """Give the codes of numbers with the other sign; of an integer's most negative one there is none."""
+    if isinstance(format_, Integer):
+        return -codes & ((1 << format_.width) - 1)
+    return codes ^ format_.sign_mask
+
+
+def products_to_overflow(design: Design, sign: int = 0) -> int | None:
+    """Give the number of largest products of a sign whose sum leaves the accumulator's range.
 
     None where there is no such sum: `longest_sum` is not enough, or rounding ends the growth before.
     """
     if design.accumulator_format is None:
-        limit, term = 1 << (design.accumulator_bits - 1), design.largest_term
-        products = limit // term + 1 if term else LONGEST + 1
+        limit, term = 1 << (design.accumulator_bits - 1), largest_term(design, sign)
+        # There is one number less above zero than below.
+        reached = limit - 1 if design.integer and not sign else limit
+        products = reached // term + 1 if term else LONGEST + 1
         return products if products <= longest_sum(design) else None
 
     def overflows(products: int) -> bool:
@@ -213,7 +242,7 @@ def accumulated(products: NDArray[np.float64], arithmetic: Arithmetic) -> NDArra
         return decode(encode(products, format_, "nearest", "ieee"), format_).astype(np.float64)
 
 
-def _terms(target: int, table: list[Term], sign: int) -> list[Term]:
+def _terms(target: int, table: list[Term], format_: Format) -> list[Term]:
     """Give products whose sum is as near to a target as so many can be; each the nearest to what is left."""
     values = [value for value, _, _ in table]
     terms: list[Term] = []
@@ -224,7 +253,7 @@ def _terms(target: int, table: list[Term], sign: int) -> list[Term]:
         if place and wanted - values[place - 1] < values[place] - wanted:
             place -= 1
         value, a, b = table[place]
-        terms.append((value, a, b | (sign if target < 0 else 0)))
+        terms.append((value, a, negated(b, format_) if target < 0 else b))
         target -= value if target > 0 else -value
     return terms
 
@@ -266,6 +295,8 @@ class _Drawing:
     def finite(self, side: int, shape: tuple[int, int]) -> Codes:
         """Draw numbers, every code as often as any other."""
         format_ = self.design.formats[side]
+        if isinstance(format_, Integer):
+            return self.rng.integers(0, 1 << format_.width, shape)
         magnitude = self.rng.integers(0, format_.largest_finite + 1, shape)
         return magnitude | self.rng.integers(0, 2, shape) * format_.sign_mask
 
@@ -329,7 +360,9 @@ class _Drawing:
         half = max(self.products() // 2, 1) if self.rng.random() < 0.5 else 1
         rows = self.rows()
         a, b = self.finite(0, (rows, half)), self.finite(1, (half, self.cols))
-        a, b = np.concatenate([a, a], axis=1), np.concatenate([b, b ^ self.design.formats[1].sign_mask])
+        if self.design.integer:
+            b[b == self.design.formats[1].sign_mask] = 0
+        a, b = np.concatenate([a, a], axis=1), np.concatenate([b, negated(b, self.design.formats[1])])
         return self.whole(Case("cancellation", a, b))
 
     def whole(self, case: Case) -> Case:
@@ -344,13 +377,13 @@ class _Drawing:
     def extremes(self) -> Iterator[Case]:
         """Give the largest sums of both signs: of depth products, and beyond the accumulator's range."""
         depth = min(self.design.depth, longest_sum(self.design))
-        beyond = products_to_overflow(self.design)
         if not self.weights:
             yield self.numbers("numbers of the depth", depth)
             yield self.numbers(
                 "more numbers than the depth", depth + int(self.rng.integers(self.design.lanes)) + 1
             )
         for sign in (0, 1):
+            beyond = products_to_overflow(self.design, sign)
             yield self.largest("largest sum of the depth", np.full(depth, sign))
             if beyond:
                 yield self.largest("beyond the range", np.full(beyond, sign))
@@ -370,18 +403,32 @@ class _Drawing:
             case.a[:, steps] = 0
             yield case
             case = self.largest("beyond the range and back", np.append(np.full(steps, sign), 1 - sign))
-            case.a[:, beyond:steps] &= self.design.formats[0].sign_mask
-            if (beyond - 1) * self.design.largest_term == 1 << (self.design.accumulator_bits - 1):
+            case.a[:, beyond:steps] &= 0 if self.design.integer else self.design.formats[0].sign_mask
+            if not self.design.integer and (beyond - 1) * self.design.largest_term == 1 << (
+                self.design.accumulator_bits - 1
+            ):
                 case.a[:, 0] -= 1  # One product less is on the edge of the range else.
             yield case
 
     def largest(self, kind: str, signs: NDArray[Any]) -> Case:
         """Give sums of the largest products with these signs; operands have any that make them."""
         first, second = self.design.formats
+        if self.design.integer:
+            return self.largest_integers(kind, signs)
         own = self.rng.integers(0, 2, len(signs))
         a = first.largest_finite | np.tile(own * first.sign_mask, (self.rows(), 1))
         b = second.largest_finite | np.tile((own ^ signs)[:, None] * second.sign_mask, (1, self.cols))
         return self.whole(Case(kind, a, b))
+
+    def largest_integers(self, kind: str, signs: NDArray[Any]) -> Case:
+        """Give sums of the largest products of integers, as `largest` does of floating-point numbers."""
+        widths = [format_.width for format_ in self.design.formats]
+        wide = int(np.argmax(widths))
+        codes = [np.full(len(signs), format_.sign_mask) for format_ in self.design.formats]
+        codes[wide] -= signs
+        return self.whole(
+            Case(kind, np.tile(codes[0], (self.rows(), 1)), np.tile(codes[1][:, None], (1, self.cols)))
+        )
 
     def beyond_output(self) -> Iterator[Case]:
         """Give sums that only the output cannot hold."""
@@ -441,7 +488,7 @@ class _Drawing:
         largest = min(self.design.accumulator_bits - 1, table[-1][0].bit_length() + 2)
         for _ in range(max(8, ROUNDED // (self.height * self.cols))):
             target = self.beside_tie(int(self.rng.integers(0, largest + 1)), digits)
-            terms = _terms(target * int(self.rng.choice([-1, 1])), table, self.design.formats[1].sign_mask)
+            terms = _terms(target * int(self.rng.choice([-1, 1])), table, self.design.formats[1])
             case = self.whole(self.numbers("rounded sums", max(len(terms), 1)))
             if len(terms) <= case.a.shape[1]:
                 row, col = self.rng.integers(len(case.a)), self.rng.integers(self.cols)
@@ -466,7 +513,10 @@ class _Drawing:
         """Give products, in units of the sum's last place, ascending, and operands that make them."""
         codes = []
         for format_ in self.design.formats:
-            every = np.arange(format_.smallest_normal, format_.largest_finite + 1)
+            if isinstance(format_, Integer):
+                every = np.arange(1, format_.sign_mask)
+            else:
+                every = np.arange(format_.smallest_normal, format_.largest_finite + 1)
             codes.append(every if len(every) <= TABLE else self.rng.choice(every, TABLE))
         sums = matmul_codes(codes[0][:, None], codes[1][None, :], self.design)
         raw = sums.raw.tolist()

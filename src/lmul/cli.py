@@ -719,7 +719,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from lmul.golden import ACCUMULATORS, FORMATS, SPECIALS
+    from lmul.golden import ACCUMULATORS, FORMATS, INTEGERS, SPECIALS
     from lmul.golden.arguments import checked_multiplier
     from lmul.golden.formats.format import OTHER_NAMES, VARIANTS
     from lmul.multipliers.table import descriptions
@@ -731,6 +731,10 @@ def _list(options: argparse.Namespace) -> int:
         for name, f in (FORMATS | VARIANTS).items()
     }
     formats["eXmY"] = "exponent X from 2 to 8, mantissa Y from 1 to 23, infinities and NaN"
+    formats |= {
+        name: f"two's complement of {f.width} bits, from {-f.sign_mask} to {f.largest:g}"
+        for name, f in INTEGERS.items()
+    }
     with checked_multiplier():
         multipliers = descriptions()
     groups = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lmul.errors import Parameter, UserError
-from lmul.golden import Arithmetic, Format, find_format
+from lmul.golden import Arithmetic, Format, Integer, find_format
 from lmul.golden.accumulators import UNITS, Fused, tensor_core
 from lmul.host.parameters import ParameterError
 from lmul.host.verilog_names import is_port_name
@@ -46,10 +46,13 @@ _OF_FUSED = ("interleave", "addend")
 _SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth", "subnormals")
 
 PARAMETERS = {
-    "mul": ("format", "mul", "subnormals", "overflow", "pipeline", *INTERFACE),
+    "mul": ("format", "format_a", "format_b", "mul", "subnormals", "overflow", "pipeline", *INTERFACE),
     "dot": (*_SUMS, "pipeline", "carry", "interleave", "addend", "isolate", "stream", *INTERFACE),
     "array": (*_SUMS, "pipeline", "carry", "interleave", "rows", "cols", "share", "dataflow", *INTERFACE),
 }
+
+OF_FLOATS = ("subnormals", "overflow")
+"""Parameters that mean nothing to integers."""
 
 DEFAULT_FORMAT = "e4m3"
 
@@ -148,6 +151,10 @@ class Design(Arithmetic):
             if type(value := getattr(self, name)) is not bool:
                 raise ParameterError(name, f"must be true or false, not {value!r}")
         super().__post_init__()
+        first, second = self.formats
+        if self.kind == "mul" and first != second and not self.integer:
+            none = f"{second.name} beside {first.name}: such a product has no format, but of integers"
+            raise ParameterError("format_b", none)
         self._check_fused()
 
     def _check_fused(self) -> None:
@@ -327,6 +334,8 @@ class Design(Arithmetic):
         first, second = self.formats
         values: dict[str, Any] = {"kind": self.kind}
         for name in PARAMETERS[self.kind]:
+            if self.integer and name in OF_FLOATS:
+                continue
             # What is as usual is not named of these.
             if name in INTERFACE:
                 values |= {name: self.interface[name]} if name in self.interface else {}
@@ -396,9 +405,9 @@ def make_design(
     lanes : int, optional
         Default: 8 for `dot`, 4 for `array`.
     **options
-        The other parameters of `Design`. `acc` is `exact` by default if that takes at most 128 bits,
-        else `fp32`. `depth` is rows * lanes by default in a weight-stationary array, `reset_name` is
-        `rst_n` of a reset that is active low.
+        The other parameters of `Design`. `mul` is `exact` by default for integers, else `lmul`. `acc` is
+        `exact` by default if that takes at most 128 bits, else `fp32`. `depth` is rows * lanes by default in
+        a weight-stationary array, `reset_name` is `rst_n` of a reset that is active low.
 
     Raises
     ------
@@ -433,6 +442,8 @@ def make_design(
         options["depth"] = options.get("rows", Design.rows) * lanes
     if options.get("reset_name") is None:
         options["reset_name"] = RESET_NAMES.get(options.get("reset_active", "high"), "rst")
+    if options.get("mul") is None:
+        options["mul"] = "exact" if isinstance(first, Integer) else Design.mul
     chosen = options.pop("acc", None)
     design = Design(
         kind=kind,
@@ -447,7 +458,8 @@ def make_design(
 
 def _usual_lanes(kind: str, acc: str | None, formats: tuple[Format, Format]) -> int:
     """Give the lanes that a design has if none are asked for: those of a GPU whose sum is named."""
-    return tensor_core(acc, formats)[2] if acc in UNITS else DEFAULT_LANES.get(kind, 1)
+    named = acc in UNITS and not isinstance(formats[0], Integer)  # No GPU's sum is one of integers.
+    return tensor_core(str(acc), formats)[2] if named else DEFAULT_LANES.get(kind, 1)
 
 
 def _usual_accumulator(design: Design) -> str:

@@ -110,9 +110,24 @@ def test_products_that_are_all_exact_have_no_error(tmp_path: Path) -> None:
     assert sums["exact"]["rms"] == 0
 
 
+def test_integers_err_by_quantisation_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(format="int8", length=64, json=tmp_path / "error.json") == 0
+    report = json.loads((tmp_path / "error.json").read_text())
+    assert (report["format"], report["codes"], report["operands"]) == ("int8", {}, {})
+    assert 0.001 < report["dots"]["gaussian"]["exact"]["noise"] < 0.02
+    assert capsys.readouterr().out.startswith("int8: products are whole, and exact.")
+    whole = save(tmp_path / "whole.npz", np.array([[127.0, -3.0]]), np.array([[-127.0], [64.0]]))
+    for codes in (False, True):
+        assert run(format="int8", operands=whole, json=tmp_path / "error.json", codes=codes) == 0
+        errors = json.loads((tmp_path / "error.json").read_text())["products"]["errors"]
+        assert errors["exact"]["rms"] == 0
+        np.savez(whole, a=np.array([[127, -3]], np.int8), b=np.array([[129], [64]]))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"format": "int8", "plot": Path("error.png")}, ["--plot", "int8", "leave it out"]),
         ({"format": "e9m9"}, ["format 'e9m9'", "e4m3"]),
         ({"length": 0}, ["--length", "from 1 to 65536", "0"]),
         ({"length": 65537}, ["--length", "from 1 to 65536", "65537"]),

@@ -18,7 +18,7 @@ def pair() -> Operands:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"mul": "exact", "acc": "fp32"}, {"acc": "fixed:18:9", "out": "bf16"}]
+    "options", [{}, {"mul": "exact", "acc": "fp32"}, {"acc": "fixed:18:9", "out": "bf16"}, {"format": "int8"}]
 )
 def test_error_is_that_of_the_golden_matrix_product(options: dict[str, str], pair: Operands) -> None:
     design = make_design("dot", **options)
@@ -41,6 +41,8 @@ def test_an_exact_multiplier_is_as_wrong_as_addc_which_rounds_correctly(pair: Op
     rounded, added = (design_errors(make_design("mul", mul=mul), [pair]) for mul in ("exact", "addc"))
     assert rounded == pytest.approx(added)
     assert design_errors(make_design("dot", mul="exact"), [pair]) < rounded
+    alone, summed = (design_errors(make_design(kind, format="int8"), [pair]) for kind in ("mul", "dot"))
+    assert alone == pytest.approx(summed)
 
 
 def test_a_weight_stationary_array_rounds_every_part(pair: Operands) -> None:

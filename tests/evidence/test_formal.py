@@ -13,6 +13,7 @@ from lmul.evidence.formal.claims import device, edited
 from lmul.evidence.formal.equivalence import equivalent
 from lmul.evidence.formal.fusion import CUT, fused_claim
 from lmul.evidence.formal.model_checker import Verdict, check
+from lmul.evidence.formal.multiplication import integer_claim
 from lmul.evidence.formal.outputs import output_claim
 from lmul.evidence.formal.streams import hold_claim
 
@@ -134,6 +135,13 @@ def test_command_proves_a_multiplier_for_every_pair_of_operands(tmp_path: Path) 
     outcomes = json.loads(file.read_text())
     assert len(outcomes) == 2
     assert all(outcome["proven"] and outcome["mutant_refuted"] for outcome in outcomes)
+
+
+@pytest.mark.parametrize("formats", [("int4", "int4"), ("int8", "int4")])
+def test_products_of_integers_are_proved_whole(formats: tuple[str, str]) -> None:
+    claim = integer_claim(make_design("mul", format_a=formats[0], format_b=formats[1]))
+    assert claim.prove().holds
+    assert claim.refute_mutant().holds is False
 
 
 def test_flag_of_an_output_that_cannot_hold_its_sum_is_proved() -> None:

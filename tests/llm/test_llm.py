@@ -65,6 +65,8 @@ SCHEMES = [
     "lmul,bf16,all,power,acc=fp32,lanes=8",
     "exact,e4m3,all-but-head",
     "lmul,e4m3,all,acc=h100,lanes=32,promote=128",
+    "exact,int8xint4,linear,row",
+    "exact,bf16xe2m1,all-but-head,block",
 ]
 
 
@@ -94,6 +96,8 @@ def test_a_gpu_named_for_its_sums_has_its_own_lanes() -> None:
         ("gain=much", "gain must be a number, not 'much'"),
         ("addc,bf16", "mul 'addc' is defined for at most 4 mantissa bits"),
         ("acc=fixed:1000:0", "acc 'fixed:1000:0' is out of range"),
+        ("lmul,int8", "mul 'lmul' is not for integers: take exact"),
+        ("exact,int8xe4m3", "format_b e4m3 beside int8: take two integers, or none"),
         ("gain=0.01", "gain must be from 0.5 to 2"),
         ("e4m3xe4m3xe4m3", "'e4m3xe4m3xe4m3' is no word"),
         ("promote=128", "promote is for fused sums, not for acc 'exact'"),

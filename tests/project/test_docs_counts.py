@@ -147,7 +147,9 @@ def test_numbers_of_proofs_are_those_of_the_claims(
     fused = len(fusion_claims())
     others = len(streams.stream_claims()) + len(accumulation_claims()) + len(output_claims()) + fused
     check(VERIFICATION, "SAT sweeping of one step | {}, {} |", (fused, fused))
-    check(VERIFICATION, "must refute: {} of each", (len(multipliers) + others,))
+    integers = len(multiplication.integer_claims())
+    check(VERIFICATION, "| {} proofs, {} mutants refuted; ", (integers, integers))
+    check(VERIFICATION, "must refute: {} of each", (len(multipliers) + integers + others,))
 
 
 def test_number_of_designs_of_the_example_of_a_sweep(

@@ -13,7 +13,7 @@ from lmul.accuracy.report import OperandsReport, as_plain, format_report, operan
 from lmul.accuracy.table import claims_table, format_table, operands_table
 from lmul.commands.shared.operands import chosen_operands, refuse_scaling
 from lmul.errors import UserError
-from lmul.golden import Format, find_format
+from lmul.golden import Format, Integer, find_format
 from lmul.terminal.console import console, say, write_figures
 from lmul.terminal.pictures import check_plot_path
 from lmul.terminal.progress import working
@@ -57,6 +57,8 @@ def _check(options: argparse.Namespace) -> Format:
     if not options.operands:
         refuse_scaling(options)
     if options.plot:
+        if isinstance(format_, Integer):
+            raise UserError(f"--plot draws errors over mantissas, and {format_.name} has none: leave it out")
         check_plot_path(options.plot)
     return format_
 

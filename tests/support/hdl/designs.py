@@ -38,6 +38,9 @@ CHOICES = [
         "dot", lanes=3, format="bf16", mul="exact", acc="fused:9:7:rne", subnormals="full", out="bf16"
     ),
     make_design("dot", lanes=2, format="e2m1", acc="fused:7:5:rne", pipeline=2, interleave=3, addend=True),
+    make_design("mul", format_a="int8", format_b="int4", pipeline=4),
+    make_design("dot", format="int8", lanes=3, pipeline=4, carry="save"),
+    make_design("array", format="int4", rows=2, cols=1, lanes=2, dataflow="ws", acc="fixed:8:0", out="raw"),
     make_design("array", rows=2, cols=1, lanes=1, reset="async", reset_active="low", clock_name="aclk"),
 ]
 

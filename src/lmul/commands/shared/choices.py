@@ -19,7 +19,7 @@ from lmul.design import (
     WIDE_ACCUMULATOR,
     make_design,
 )
-from lmul.golden import ACCUMULATORS, FORMATS, OUTPUTS, OVERFLOWS, SUBNORMALS
+from lmul.golden import ACCUMULATORS, FORMATS, INTEGERS, OUTPUTS, OVERFLOWS, SUBNORMALS
 from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB, FUSED_FRACTION, FUSED_MANTISSA, TF32, Fused
 from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS, VARIANTS
 from lmul.kinds import KINDS
@@ -31,7 +31,7 @@ def choices() -> dict[str, str]:
     """Give what each option takes, by its name without dashes; nothing for `stream`."""
     odd = f"eXmY with X {_span(EXPONENT_BITS)}, Y {_span(MANTISSA_BITS)}"
     sums = f"up to {SUM_FORMAT_BITS} bits in dot and array, {', '.join(TF32)} with fused sums"
-    formats = f"{', '.join([*FORMATS, *VARIANTS])}, {odd}; {sums}"
+    formats = f"{', '.join([*FORMATS, *VARIANTS, *INTEGERS])}, {odd}; {sums}"
     widths = {name: one.most_mantissa_bits for name, one in BUILT_IN.items()}
     narrow = [
         f"{name} up to {most} mantissa bits" for name, most in widths.items() if most < MANTISSA_BITS[-1]
@@ -49,7 +49,7 @@ def choices() -> dict[str, str]:
     return {
         "format": formats,
         **dict.fromkeys(("format-a", "format-b"), "as --format"),
-        "mul": "; ".join([", ".join([*BUILT_IN, "exact, a plug-in's"]), *narrow]),
+        "mul": "; ".join([", ".join([*BUILT_IN, "exact, a plug-in's"]), *narrow, "integers: exact"]),
         "acc": f"{', '.join(ACCUMULATORS)}; {fixed}; {fused}; exact up to {EXACT_BITS} bits",
         "out": f"{', '.join(OUTPUTS)}; no LSB below {smallest} unless raw",
         "carry": f"{', '.join(CARRIES)}; save with exact and os only",
@@ -69,6 +69,7 @@ def defaults() -> dict[str, str]:
     conditions = {
         "acc": f", {WIDE_ACCUMULATOR} where exact takes more than {EXACT_BITS} bits",
         "depth": ", rows x lanes with ws",
+        "mul": ", exact of integers",
         "reset-name": f", {RESET_NAMES['low']} if active low",
     }
     others = {**dict.fromkeys(("format-a", "format-b"), "that of --format"), **dict.fromkeys(FLAGS, "off")}

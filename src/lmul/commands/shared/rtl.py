@@ -44,6 +44,9 @@ def check_rtl(
     """
     if options.design != "mul":
         raise UserError(f"--rtl is a multiplier: ask for mul, not {options.design}")
+    formats = {name: chosen[name] for name in ("format", "format_a", "format_b") if name in chosen}
+    if (asked := make_design("mul", **formats)).integer:
+        raise UserError(f"--rtl compares floating-point multipliers, not those of {asked.format_names}")
     unit = read_unit(options.rtl, options.top, options.ports)
     policies = [[chosen[name]] if name in chosen else [*known] for name, known in POLICIES.items()]
     models = [
