@@ -421,7 +421,7 @@ def _groups(
                 value = decode(code & 0x7F, FORMATS["e4m3"])
                 exponent = max(math.frexp(value)[1] - 1, -6) if value else -126
             else:
-                value, exponent = Fraction(2) ** (code - 127), code - 127
+                value, exponent = 2.0 ** (code - 127), code - 127
             total, exponents = total * Fraction(value), exponents + exponent
         groups.append((total, exponents))
     return groups

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lmul.errors import Parameter, UserError, printable
 from lmul.golden import BF16, E5M2, Arithmetic, Codes, Format, decode
 from lmul.golden.formats.codec import Rounding
-from lmul.golden.formats.quantise import BLOCK, BLOCK_SCALINGS, Quantised
+from lmul.golden.formats.quantise import BLOCK_SCALINGS, Quantised
 from lmul.golden.scaled import quantise_factor
 from lmul.host.files import open_input
 
@@ -80,7 +80,7 @@ class Operands:
     def longest_sum(self) -> int:
         """Products that hardware adds up: K, or those of a block, whose sums are scaled and then added."""
         depth = int(self.a.shape[1])
-        return min(depth, BLOCK) if self.scaling in BLOCK_SCALINGS else depth
+        return min(depth, BLOCK_SCALINGS.get(self.scaling, depth))
 
     def quantised(
         self, format_a: Format, format_b: Format, rounding: Rounding = "nearest"
