@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.formats.block_scale import BlockScale, ScaleCodes
+from lmul.golden.formats.block_scale import BlockScale
+from lmul.golden.formats.format import Codes
 from lmul.host.parameters import ParameterError
 
 Terms = tuple[NDArray[np.float64], NDArray[np.int16]]
@@ -23,8 +24,8 @@ class Scales(NamedTuple):
         S in each step of the arithmetic: one for each block, or for the part of one in the step.
     """
 
-    a: ScaleCodes
-    b: ScaleCodes
+    a: Codes
+    b: Codes
 
     def of_step(self, step: int, count: int, rows: Any, cols: Any) -> "Scales":
         """Give those of one step of some rows and columns of a matrix product, to be broadcast."""

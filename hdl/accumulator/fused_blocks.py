@@ -49,7 +49,7 @@ class FusedAlign(Block):
         super().__init__(
             {
                 "sign": In(1),
-                "significand": In(design.significand_bits),
+                "significand": In(scale.significand_bits),
                 "distance": In(scale.distance_bits),
                 "term": Out(bits),
             }

@@ -21,6 +21,7 @@ from lmul.design import (
 )
 from lmul.golden import ACCUMULATORS, FORMATS, OUTPUTS, OVERFLOWS, SUBNORMALS
 from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB, FUSED_FRACTION, FUSED_MANTISSA, TF32, Fused
+from lmul.golden.formats.block_scale import SCALE_NAMES
 from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS, VARIANTS
 from lmul.kinds import KINDS
 from lmul.multipliers import BUILT_IN
@@ -40,6 +41,7 @@ def choices() -> dict[str, str]:
     fused = f"F {_span(FUSED_FRACTION)}, M {_span(FUSED_MANTISSA)}"
     smallest = max(FORMATS[name].min_exponent for name in OUTPUTS if name in FORMATS)
     names: dict[str, Iterable[str]] = {
+        "scale": SCALE_NAMES,
         "subnormals": SUBNORMALS,
         "overflow": OVERFLOWS,
         "dataflow": DATAFLOWS,
