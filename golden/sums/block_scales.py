@@ -104,8 +104,30 @@ def matrix_scales(
     y = scale.as_codes(b, "b_scale", (length, columns))
     if length == parts:
         return Scales(x, y)
-    each = np.arange(parts) * arithmetic.lanes // scale.block
-    return Scales(x[:, each], y[each])
+    return Scales(scales_of_steps(x, depth, arithmetic), scales_of_steps(y.T, depth, arithmetic).T)
+
+
+def scales_of_steps(codes: Codes, products: int, arithmetic: Arithmetic) -> Codes:
+    """Give the scales of every step of some vectors, of those of every block.
+
+    Parameters
+    ----------
+    codes : ndarray of codes, shape (M, blocks)
+    products : int
+        K.
+    arithmetic : Arithmetic
+        With a block scale.
+
+    Returns
+    -------
+    ndarray of codes, shape (M, S)
+        Zero where the last step lacks a block.
+    """
+    count = -(-products // arithmetic.lanes) * arithmetic.scales_a_step
+    block = _scale(arithmetic).block
+    if arithmetic.lanes < block:
+        return codes[:, np.arange(count) * arithmetic.lanes // block]
+    return np.pad(codes, ((0, 0), (0, count - codes.shape[1])))
 
 
 def nan_sums(scales: Scales, arithmetic: Arithmetic) -> NDArray[np.bool_]:

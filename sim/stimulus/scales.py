@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import Codes, Sums, matmul_codes
-from lmul.golden.formats.block_scale import E8M0_NAN, ScaleCodes
+from lmul.golden.formats.block_scale import E8M0_NAN
 from lmul.golden.sums.block_scales import Scales
 
 MOODS = {"near one": (0, 8), "far from one": (0, 40), "tiny": (-140, 14), "huge": (120, 14), "any": (0, 254)}
@@ -102,21 +102,3 @@ def model_sums(
     missing = -a.shape[1] % design.lanes
     a, b = np.pad(a, ((0, 0), (0, missing))), np.pad(b, ((0, missing), (0, 0)))
     return matmul_codes(a, b, design, start, scales.a, scales.b)
-
-
-def whole_steps(codes: ScaleCodes, design: Design, products: int) -> ScaleCodes:
-    """Give the scales of rows for every step, of those of every block: zero where a step has no block.
-
-    Parameters
-    ----------
-    codes : ndarray of codes, shape (M, blocks)
-    design : Design
-    products : int
-        K.
-    """
-    scale = design.block_scale
-    assert scale is not None  # noqa: S101
-    count = parts(design, products)
-    if design.lanes < scale.block:
-        return codes[:, np.arange(count) * design.lanes // scale.block]
-    return np.pad(codes, ((0, 0), (0, count - codes.shape[1])))

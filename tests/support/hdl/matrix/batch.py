@@ -14,7 +14,6 @@ from lmul.hdl import export
 from lmul.hdl.multiplier.unrounded import operand_bits, scale_bits
 from lmul.sim.benches.dot import ZERO, Vector, vectors_of
 from lmul.sim.simulators.verilator import PortRunner, verilator_environment
-from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.turns import FILLER, turns
 
 TOP = "matrix"
@@ -31,7 +30,7 @@ class Schedule:
     Parameters
     ----------
     design : Design
-    products : Matrices
+    products : sequence of (ndarray, ndarray), or with Scales behind
 
     Attributes
     ----------
@@ -43,14 +42,14 @@ class Schedule:
         Those of them that only fill turns.
     """
 
-    def __init__(self, design: Design, products: Matrices) -> None:
+    def __init__(self, design: Design, products: Sequence[tuple[Any, ...]]) -> None:
         rng = np.random.default_rng(1)
         first, second = operand_bits(design)
         codes = [design.lanes * format_.width for format_ in design.formats]
         self.inputs: list[tuple[int, int, int, int, int, int]] = []
         self.results: dict[int, tuple[int, int]] = {}
         self.fillers = 0
-        vectors = [vector for a, b in products for vector in vectors_of(a, b, design)]
+        vectors = [vector for a, b, *own in products for vector in vectors_of(a, b, design, *own)]
         for place, step in turns([len(vector.a) for vector in vectors], design.interleave):
             vector = ZERO if place == FILLER else vectors[place]
             while rng.random() < PAUSE:
@@ -73,14 +72,16 @@ class Schedule:
             self.results[len(self.inputs) + latency - 2] = vector.c, vector.flags
 
 
-def simulate_batch(designs: Sequence[Design], products: Sequence[Matrices], directory: Path) -> int:
+def simulate_batch(
+    designs: Sequence[Design], products: Sequence[Sequence[tuple[Any, ...]]], directory: Path
+) -> int:
     """Simulate designs side by side under Verilator, every output of every cycle compared.
 
     Parameters
     ----------
     designs : sequence of Design
         Of the kind `dot`.
-    products : sequence of Matrices
+    products : sequence of sequences of (ndarray, ndarray), or with Scales behind
         The matrix products of each.
     directory : Path
 
