@@ -107,6 +107,19 @@ def usual_scaling(spec: Arithmetic) -> str:
     return SCALED_BY[spec.scale][0]
 
 
+def check_scaling(scaling: str, spec: Arithmetic) -> None:
+    """Refuse a scaling of operands that is unknown, or that the block scales of an arithmetic cannot be.
+
+    Raises
+    ------
+    ParameterError
+    """
+    check_choice("scaling", scaling, SCALINGS)
+    if scaling not in SCALED_BY[spec.scale]:
+        right = f"must be {' or '.join(SCALED_BY[spec.scale])} with scale {spec.scale}, not {scaling}"
+        raise ParameterError("scaling", right)
+
+
 def quantise_factor(
     reals: ArrayLike, side: int, spec: Arithmetic, rounding: Rounding, scaling: str
 ) -> Quantised:
@@ -134,10 +147,7 @@ def quantise_factor(
     >>> rows.scale.tolist()
     [[0.015625], [0.03125]]
     """
-    check_choice("scaling", scaling, SCALINGS)
-    if scaling not in SCALED_BY[spec.scale]:
-        right = f"must be {' or '.join(SCALED_BY[spec.scale])} with scale {spec.scale}, not {scaling}"
-        raise ParameterError("scaling", right)
+    check_scaling(scaling, spec)
     if side not in (0, 1):
         raise ValueError(f"side must be 0 or 1, not {side!r}")
     inner = (-1, -2)[side]

@@ -179,7 +179,12 @@ def simulate(run: SimulationRun, progress: Progress | None = None) -> Simulation
 
 
 def results(
-    run: SimulationRun, a: Codes, b: Codes, starts: Codes, progress: Progress | None = None
+    run: SimulationRun,
+    a: Codes,
+    b: Codes,
+    starts: Codes,
+    progress: Progress | None = None,
+    scales: Scales | None = None,
 ) -> NDArray[np.uint32]:
     """Give what a dot product with an addend makes of rows, in place of what it is compared with.
 
@@ -193,6 +198,8 @@ def results(
         What each begins with.
     progress : callable, optional
         As `simulate` has it.
+    scales : Scales, optional
+        Those of every step of both operands, of the rows of both.
 
     Returns
     -------
@@ -203,7 +210,9 @@ def results(
     UserError, SimulationError
         As `simulate`, but for a difference from the model.
     """
-    run = _simulated(replace(run, testcase="vectors", matrices=[(a, b.T)], starts=starts), progress)
+    own = [Scales(scales.a, scales.b.T)] if scales else []
+    given = replace(run, testcase="vectors", matrices=[(a, b.T)], starts=starts, scales=own)
+    run = _simulated(given, progress)
     found: NDArray[np.uint32] = np.load(run.result.with_suffix(".npy"))
     return found
 
