@@ -244,8 +244,8 @@ def _add_scaling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scaling",
         metavar="S",
-        help="of operands: tensor (default), row, power, block (MX) or block-up (MX with the scale rounded "
-        "up), as `lmul llm` has them",
+        help="of operands: tensor (default), row, power, block (MX), block-up (MX with the scale rounded "
+        "up) or nvfp4, as `lmul llm` has them; with --scale that of its blocks",
     )
     parser.add_argument(
         "--codes",
