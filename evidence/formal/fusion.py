@@ -35,9 +35,7 @@ class Fault:
 
 SIGN = Fault("one sign too few", r"negative_less_1 = .*;", "negative_less_1 = 2'h0;")
 CUT = Fault("a place is not cut", r" cut\[1\] = .*;", " cut[1] = 1'h0;")
-SCALE = Fault(
-    "the least exponent is one too small", r"least_product = (\d+)'h(\w+) -", r"least_product = \1'h\2 - 1 -"
-)
+SCALE = Fault("products are one place too high", r"scaled_reached = (.*) \+", r"scaled_reached = 1 + \1 +")
 SCALE_NAN = Fault("a scale of NaN is a number", r" \| \(\(&a\[15:8\]\) \| \(&b\[15:8\]\)\)", "")
 INFINITY = Fault("no minus infinity", r"fused_round_minus = .*;", "fused_round_minus = 1'h0;")
 

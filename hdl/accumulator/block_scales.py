@@ -1,7 +1,8 @@
 """The multiply-accumulate of N lanes whose operands have scales in common, into an fp32 number.
 
 Scales add the same exponent to all products of a block. So products are aligned among themselves without
-them, and the exponent of their scales is added once, to the largest.
+them, and the exponent of their scales is added once, to the largest. What is cut off below the least exponent
+of a sum is cut as a running sum of that exponent would: a running sum of zero has it.
 """
 
 from dataclasses import replace
@@ -47,31 +48,21 @@ class ScaledMultiplyAccumulate(FusedMultiplyAccumulate):
         return {"shift": shift, "nan": step.get("nan", Const(0, 1)) | any_nan(scale, codes)}
 
     def tops(self, m: Module, lanes: list[Lane], step: dict[str, Value]) -> tuple[Value, Value]:
-        """Find the largest exponent of the products, and add that of the scales to it.
-
-        Where that is below the least exponent of a sum, or there are no products, products are aligned to the
-        least one: to as many places above the largest, as far as that leaves anything of them.
-        """
-        scale, shift = self._scale, step["shift"]
+        """Find the largest exponent of the products, 0 without any: which it is no scale changes."""
         greatest = maximum(m, [lane.exponent for lane in lanes], "product")
-        # At this exponent the products of the step would be aligned to the least one.
-        unit = self._design.least_exponent + scale.product_bias + 2 * E8M0_BIAS
-        least = Signal(signed(SCALE_BITS + 4), name="least_product")
-        raised = Signal(name="raised")
-        m.d.comb += [
-            least.eq(unit - shift),
-            raised.eq((least > greatest) | ~greatest.any()),
-        ]
-        bits = max((scale.largest_found + scale.shifted_out).bit_length(), len(greatest))
-        most = least[:bits] | least[bits:-1].any().replicate(bits)
-        largest = Signal(bits, name="largest_product")
+        return greatest, greatest
+
+    def reached(self, m: Module, step: dict[str, Value]) -> Value:
+        """Add the exponent of the scales, where there are products: without any the running sum is above."""
+        scale, greatest = self._scale, step["reached"]
+        scaled = Signal(signed(scale.bits + 2), name="scaled_reached")
         reached = Signal(scale.bits + 1, name="reached")
-        above = scale.rebias + scale.reach - 2 * E8M0_BIAS
+        within = ~scaled[-1] & greatest.any()
         m.d.comb += [
-            largest.eq(Mux(raised, most, greatest)),
-            reached.eq(Mux(raised, scale.least + scale.reach, greatest + shift + above)),
+            scaled.eq(greatest + step["shift"] + (scale.rebias + scale.reach - 2 * E8M0_BIAS)),
+            reached.eq(scaled[:-1] & within.replicate(len(reached))),
         ]
-        return largest, reached
+        return reached
 
 
 class GroupedMultiplyAccumulate(FusedMultiplyAccumulate):

@@ -53,6 +53,7 @@ class FusedMultiplyAccumulate(Accumulator):
         largest, step["reached"] = self.tops(m, lanes, step)
         lanes = [self._distance(m, number, lane, largest) for number, lane in enumerate(lanes)]
         lanes, step = pipeline.cut_lanes("step", lanes, step)
+        step["reached"] = self.reached(m, step)
         sums = self._sums()
         counts = self._counts(m, platform, lanes)
         if self._design.interleave > 1:
@@ -87,6 +88,10 @@ class FusedMultiplyAccumulate(Accumulator):
         """
         largest, bits = self._largest(m, lanes), self._scale.bits
         return (largest - self._scale.rebias)[:bits], (largest + self._scale.reach)[: bits + 1]
+
+    def reached(self, m: Module, step: dict[str, Value]) -> Value:
+        """Give the exponent of the first place of the running sum, of what `tops` gave for it."""
+        return step["reached"]
 
     def _lane(self, m: Module, lane: int, product: RawProduct) -> Lane:
         exponent = Signal(len(product.exponent), name=f"exponent_{lane}")
@@ -276,7 +281,10 @@ class FusedMultiplyAccumulate(Accumulator):
             subnormal = ~normal & mantissa.any()
         biased = Cat(field[0] | subnormal, field[1:]) + (self._scale.bias - FP32.bias)
         counts = (normal | subnormal) & ~special
-        m.d.comb += [special.eq(field.all()), exponent.eq(biased & counts.replicate(len(exponent)))]
+        own = biased & counts.replicate(len(exponent))
+        if self._scale.least_of_zero:  # 1, which cuts off what products have below a sum of that exponent.
+            own = Cat(own[0] | ~counts, own[1:])
+        m.d.comb += [special.eq(field.all()), exponent.eq(own)]
         significand = Cat(mantissa, normal) & (~special).replicate(len(mantissa) + 1)
         infinite = special & ~mantissa.any() if self._scale.overflows else Const(0, 1)
         return Lane(number[-1], significand, exponent), infinite, special & ~infinite

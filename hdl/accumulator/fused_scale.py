@@ -83,8 +83,7 @@ class Scale:
     @property
     def largest(self) -> int:
         """The largest exponent of a term."""
-        scaled = self.design.block_scale is not None and not self.groups
-        return self.largest_found + self.rebias + 2 * E8M0_BIAS * scaled
+        return self.largest_found + self.rebias + 2 * E8M0_BIAS * self.least_of_zero
 
     @property
     def harmless(self) -> int:
@@ -129,9 +128,22 @@ class Scale:
         return self.design.fused.fraction_bits + max(whole, 1)
 
     @property
+    def least_of_zero(self) -> bool:
+        """Whether a running sum of zero has the least exponent, as products are not aligned to that."""
+        return self.design.block_scale is not None and not self.groups
+
+    @property
+    def least_origin(self) -> int:
+        """The least exponent, with that bias, of the first place of a sum."""
+        if self.least_of_zero:
+            return self.least
+        return self.reach + max(self.least, 0 if self.design.addend else 1)
+
+    @property
     def distance_bits(self) -> int:
         """Of the places by which a product is shifted: all ones shift it out."""
-        return min(self.shifted_out.bit_length(), self.bits)
+        bits = self.largest_found.bit_length() if self.least_of_zero else self.bits
+        return min(self.shifted_out.bit_length(), bits)
 
     @property
     def shifted_out(self) -> int:

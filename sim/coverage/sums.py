@@ -218,7 +218,7 @@ class SumCoverage:
             rules[name] = (infinite or (floating and beyond is not None), NO_SPECIAL)
         for name in ("beyond the largest", "beyond the most negative", "left the range upward"):
             rules[name] = (beyond is not None, IN_RANGE)
-        if design.block_scale:  # Any product can be so large.
+        if design.scale in {"mx", "mxfp4"}:  # Any product can be so large.
             too_large = ["+infinity", "-infinity", "beyond the largest", "beyond the most negative"]
             rules |= dict.fromkeys(too_large, (True, ""))
             rules["infinity since an earlier step"] = (

@@ -46,7 +46,9 @@ TABLE = 128
 
 CROSS = "pairs of classes"
 
-SCALED = ("numbers", "classes of numbers", "all zero", "smallest numbers", "largest numbers", "cancellation")
+CANCELLATION = "cancellation"
+
+SCALED = ("numbers", "classes of numbers", "all zero", "smallest numbers", "largest numbers", CANCELLATION)
 """Kinds whose scales are drawn; of others that would hide what is special about them."""
 
 Term = tuple[int, int, int]
@@ -97,9 +99,9 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     if not design.addend:
         return cases
     starts = draw_starts(rng, (len(cases),)).tolist()
-    # Beside a large sum to begin with no fault of a single product would show.
+    # Beside a large sum to begin with no fault of a single product would show, nor what scales make of it.
     return [
-        case if case.kind == CROSS else replace(case, start=start)
+        case if case.kind == CROSS or (case.scales and rng.random() < 1 / 3) else replace(case, start=start)
         for case, start in zip(cases, starts, strict=True)
     ]
 
@@ -292,7 +294,9 @@ class _Drawing:
         if case.scales:
             return case
         shape = len(case.a), case.a.shape[1], case.b.shape[1]
-        if case.kind in SCALED or case.kind.startswith(("storm", "special")):
+        # What cancels does so only beside its own scale.
+        drawn = case.kind in SCALED and not (case.kind == CANCELLATION and self.rng.random() < 0.5)
+        if drawn or case.kind.startswith(("storm", "special")):
             return replace(case, scales=draw_scales(self.design, shape, self.rng))
         return replace(case, scales=neutral_scales(self.design, shape))
 
@@ -374,7 +378,7 @@ class _Drawing:
         rows = self.rows()
         a, b = self.finite(0, (rows, half)), self.finite(1, (half, self.cols))
         a, b = np.concatenate([a, a], axis=1), np.concatenate([b, b ^ self.design.formats[1].sign_mask])
-        return self.whole(Case("cancellation", a, b))
+        return self.whole(Case(CANCELLATION, a, b))
 
     def whole(self, case: Case) -> Case:
         """Bring a case to the products that a weight-stationary tile has, with zeros or less of them."""

@@ -126,9 +126,9 @@ def test_dot_product_with_scales_is_right_under_pressure(export_to: ExportTo) ->
 
 FAULTS = {
     "NaN is a number": ("| ((&a[15:8]) | (&b[15:8]))", ""),
-    "products are never aligned to the least exponent": ("assign raised = (", "assign raised = 1'h0 & ("),
-    "products go below their places": ("4{|{least_product[9], least_product[9:4]}}", "4{1'h0}"),
-    "the least exponent is one too small": ("10'h82 - ", "10'h81 - "),
+    "products are one place too high": ("11'h788", "11'h789"),
+    "no products cut as much as any": ("& {10{~scaled_reached[10] & (|product_maximum_0_0)}}", ""),
+    "a running sum of zero cuts nothing": (" | ~(((|accumulator_augend", " & ~(((|accumulator_augend"),
 }
 
 
