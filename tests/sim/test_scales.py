@@ -14,14 +14,13 @@ from lmul.cost.power.stimulus import RESET_CYCLES, code_stimulus
 from lmul.design import Design, make_design
 from lmul.explore.space import read_space
 from lmul.golden.sums.block_scales import Scales
-from lmul.hdl import DotProduct, Export, export
+from lmul.hdl import DotProduct, Export
 from lmul.sim.coverage.products import holes
 from lmul.sim.simulate import SimulationError, SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.scales import draw_scales, model_sums, seeded_scales
 from lmul.sim.stimulus.tiles import tiles
 from tests.hdl.test_sums import matrices
-from tests.support.hdl.lint import lint
 from tests.support.hdl.matrix.batch import simulate_batch
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
@@ -213,12 +212,6 @@ def test_zeros_of_a_last_step_change_nothing() -> None:
     whole = model_sums(a, b, design, scales)
     part = DotProduct(design).model(a, b, None, scales.a[:, :3], scales.b[:3])
     assert np.array_equal(whole.raw, part.raw)
-
-
-@pytest.mark.parametrize("design", [DOTS[3], DOTS[5], OTHERS[0], OTHERS[1]], ids=lambda design: design.name)
-def test_verilog_with_scales_has_no_warnings(design: Design, tmp_path: Path) -> None:
-    text = export(design)
-    assert lint(text.verilog, text.name, tmp_path) == ""
 
 
 def test_option_is_named_wherever_a_design_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,6 +38,8 @@ CHOICES = [
         "dot", lanes=3, format="bf16", mul="exact", acc="fused:9:7:rne", subnormals="full", out="bf16"
     ),
     make_design("dot", lanes=2, format="e2m1", acc="fused:7:5:rne", pipeline=2, interleave=3, addend=True),
+    make_design("dot", lanes=2, format="e5m2", acc="fused:7:5:rne", scale="mx", pipeline=2, addend=True),
+    make_design("dot", lanes=32, format="e2m1", acc="fused:9", scale="nvfp4", pipeline=1),
     make_design("array", rows=2, cols=1, lanes=1, reset="async", reset_active="low", clock_name="aclk"),
 ]
 
