@@ -203,11 +203,9 @@ class Arithmetic:
     @property
     def least_exponent(self) -> int:
         """The smallest exponent that the terms of a fused sum are aligned to."""
-        if (
-            self.block_scale and self.block_scale.group > 1
-        ):  # Sums of zero count as the smallest normal number.
-            return FP32.min_exponent
-        return self.fused.floor
+        grouped = self.block_scale is not None and self.block_scale.group > 1
+        # Beside groups a running sum of zero counts as the smallest normal number does.
+        return FP32.min_exponent if grouped else self.fused.floor
 
     @property
     def accumulator_format(self) -> Format | None:
