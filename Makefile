@@ -57,6 +57,7 @@ test-exhaustive: $(VENV)/ready
 SEED := 1
 MULTIPLIERS := lmul mitchell addm addc exact
 DOT_ACCUMULATORS := exact fixed:24:-8 fp32 fused:13:13
+SCALES := mx
 DATAFLOWS := os ws
 coverage: $(VENV)/ready
 	@status=0; stress() { $(LMUL) sim "$$@" --stress --seed $(SEED) --build $(BUILD) || status=1; }; \
@@ -64,6 +65,7 @@ coverage: $(VENV)/ready
 	    for format in e4m3 e5m2; do stress mul --mul $$mul --format $$format; done; \
 	done; \
 	for acc in $(DOT_ACCUMULATORS); do stress dot --acc $$acc; done; \
+	for scale in $(SCALES); do stress dot --acc fused:13:13 --scale $$scale; done; \
 	for dataflow in $(DATAFLOWS); do stress array --dataflow $$dataflow; done; \
 	exit $$status
 

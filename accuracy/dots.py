@@ -1,7 +1,7 @@
 """Errors of dot products: how much they are stretched, and how much is left after that."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -109,8 +109,8 @@ def dot_errors(
     x, y = quantised or (quantise(a, format_, rounding), quantise(b, format_, rounding))
     rows, columns = (spread(size, dot_rows(a.shape[1])) for size in (a.shape[0], b.shape[1]))
     true = a[rows].astype(np.float64) @ b[:, columns].astype(np.float64)
-    x = Quantised(x.codes[rows], x.scale[rows] if x.scale.ndim else x.scale)
-    y = Quantised(y.codes[:, columns], y.scale[:, columns] if y.scale.ndim else y.scale)
+    x = replace(x, codes=x.codes[rows], scale=x.scale[rows] if x.scale.ndim else x.scale)
+    y = replace(y, codes=y.codes[:, columns], scale=y.scale[:, columns] if y.scale.ndim else y.scale)
     return {mul: compare_dots(_sums(x, y, format_, mul), true) for mul in muls}
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from lmul.golden.accumulators import Accumulator, Exact, Fused, find_accumulator
 from lmul.golden.arguments import check_choice, checked_multiplier
+from lmul.golden.formats.block_scale import NO_SCALE, SCALE_NAMES, SCALES, BlockScale
 from lmul.golden.formats.codec import OVERFLOWS, Overflow
-from lmul.golden.formats.format import E4M3, FORMATS, Format, Integer, check_format
+from lmul.golden.formats.format import E4M3, FORMATS, FP32, Format, Integer, check_format
 from lmul.host.parameters import ParameterError
 from lmul.multipliers import IntegerAdd, find_multiplier
 from lmul.multipliers.forms import Form
@@ -56,13 +57,16 @@ class Arithmetic:
         What becomes of subnormal operands, and of results below the smallest normal number.
     overflow : {"saturate", "ieee"}
         What becomes of results above the largest finite number. Inside a dot product there are none.
+    scale : str
+        A name of `SCALE_NAMES`: which scales blocks of operands have, in fused sums.
 
     Raises
     ------
     ParameterError
-        A name is unknown, a format is none, or a multiplier not defined for the formats. Or there are
-        integers, and what is not for them: another multiplier than `exact`, another accumulator than `exact`
-        or `fixed:BITS:0`, another output than `raw` or `fp32`.
+        A name is unknown, a format is none, a multiplier not defined for the formats, or a scale not for the
+        accumulator, the formats or the lanes. Or there are integers, and what is not for them: another
+        multiplier than `exact`, another accumulator than `exact` or `fixed:BITS:0`, another output than `raw`
+        or `fp32`.
 
     Examples
     --------
@@ -81,6 +85,7 @@ class Arithmetic:
     depth: int = 2048
     subnormals: Subnormals = "flush"
     overflow: Overflow = "saturate"
+    scale: str = NO_SCALE
 
     def __post_init__(self) -> None:
         for format_ in self.formats:
@@ -99,6 +104,25 @@ class Arithmetic:
                 raise ParameterError(name, f"must be a whole number from 1, not {value!r}")
         if self.mul not in NOT_ADDED:
             self._check_width()
+        check_choice("scale", self.scale, SCALE_NAMES)
+        if self.block_scale:
+            self._check_scale(self.block_scale)
+
+    def _check_scale(self, scale: BlockScale) -> None:
+        """Refuse block scales of other sums, formats or lanes."""
+        if not isinstance(self.accumulator, Fused):
+            raise ParameterError(
+                "scale", f"is for fused sums, not for acc {self.acc!r}: take {', '.join(Fused.WORDS)}"
+            )
+        if not {format_.name for format_ in self.formats} <= set(scale.formats):
+            known = ", ".join(scale.formats)
+            raise ParameterError("scale", f"{scale.name} is for {known}, not for {self.format_names}")
+        whole = self.lanes % scale.block == 0 or scale.block % self.lanes == 0
+        if not whole or self.lanes % scale.group:
+            parts = [lanes for lanes in range(scale.group, scale.block) if scale.block % lanes == 0]
+            fewer = f"{', '.join(map(str, parts))} or " if parts else ""
+            right = f"must be {fewer}a multiple of {scale.block} with scale {scale.name}"
+            raise ParameterError("lanes", f"{right}, not {self.lanes}")
 
     def _check_integers(self) -> None:
         """Refuse what is not for integers."""
@@ -205,6 +229,23 @@ class Arithmetic:
         accumulator = self.accumulator
         assert isinstance(accumulator, Fused)  # noqa: S101
         return accumulator
+
+    @property
+    def block_scale(self) -> BlockScale | None:
+        """The scales of blocks, where there are any."""
+        return SCALES.get(self.scale)
+
+    @property
+    def scales_a_step(self) -> int:
+        """Scales of either operand in a step, one for each block or for the part of one: 0 without any."""
+        return max(self.lanes // self.block_scale.block, 1) if self.block_scale else 0
+
+    @property
+    def least_exponent(self) -> int:
+        """The smallest exponent that the terms of a fused sum are aligned to."""
+        grouped = self.block_scale is not None and self.block_scale.group > 1
+        # Beside groups a running sum of zero counts as the smallest normal number does.
+        return FP32.min_exponent if grouped else self.fused.floor
 
     @property
     def accumulator_format(self) -> Format | None:

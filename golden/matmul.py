@@ -13,6 +13,7 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.format import FP32, as_codes
 from lmul.golden.products.operand import finite_range, split
 from lmul.golden.products.specials import special_sums
+from lmul.golden.sums.block_scales import matrix_scales
 from lmul.golden.sums.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.sums.direct import direct_sums
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
@@ -27,7 +28,14 @@ Parts = Iterator[tuple[NDArray[np.float64], int]]
 """Sums that make the exact ones together, and the exponents of powers of two that they are multiples of."""
 
 
-def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic, start: ArrayLike | None = None) -> Sums:
+def matmul_codes(
+    a: ArrayLike,
+    b: ArrayLike,
+    arithmetic: Arithmetic,
+    start: ArrayLike | None = None,
+    a_scale: ArrayLike | None = None,
+    b_scale: ArrayLike | None = None,
+) -> Sums:
     """Multiply matrices of codes as the hardware does.
 
     The products of step s are those of k = s * lanes to s * lanes + lanes - 1; K need not be a
@@ -40,6 +48,9 @@ def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic, start: Arra
     arithmetic : Arithmetic
     start : array_like of integers from 0 to 2^32 - 1, shape (M, N), optional
         Codes of fp32 of any mantissa that the sums begin with, instead of +0. For fused sums only.
+    a_scale, b_scale : array_like of integers from 0 to 255, shapes (M, S) and (S, N), optional
+        Where the arithmetic has block scales: those of every block along K; or where a step has a part of a
+        block, those of every step.
 
     Returns
     -------
@@ -50,7 +61,8 @@ def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic, start: Arra
     ------
     ValueError
         The inner sizes differ, an operand is not a matrix, or there is no such code; or sums of another
-        accumulator than a fused one are to begin with something.
+        accumulator than a fused one are to begin with something; or scales are missing or are not those of
+        the arithmetic.
 
     Examples
     --------
@@ -64,8 +76,10 @@ def matmul_codes(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic, start: Arra
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
         raise ValueError(f"operands must be M x K and K x N, not {x.shape} and {y.shape}")
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-    if start is not None:
-        return _float_result(partial(fused_sums, start=_start(start, x, y, arithmetic)), x, y, arithmetic)
+    scales = matrix_scales(a_scale, b_scale, (*x.shape, y.shape[1]), arithmetic)
+    if scales or start is not None:
+        begun = None if start is None else _start(start, x, y, arithmetic)
+        return _float_result(partial(fused_sums, start=begun, scales=scales), x, y, arithmetic)
     return SUMS[type(arithmetic.accumulator)](x, y, arithmetic)
 
 

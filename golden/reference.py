@@ -177,15 +177,17 @@ def wide_multiplier(arithmetic: Arithmetic) -> Callable[[int, int], float]:
     return multiply
 
 
-def dot(a: Sequence[int], b: Sequence[int], arithmetic: Arithmetic) -> Sum:
-    """Multiply two vectors of codes."""
+def dot(
+    a: Sequence[int], b: Sequence[int], arithmetic: Arithmetic, scales: Sequence[tuple[int, int]] = ()
+) -> Sum:
+    """Multiply two vectors of codes; with block scales those of both operands, block by block."""
     multiply = wide_multiplier(arithmetic)
     products = [multiply(x, y) for x, y in zip(a, b, strict=True)]
     lanes = arithmetic.lanes
     steps = [products[first : first + lanes] for first in range(0, len(products), lanes)]
     if isinstance(arithmetic.accumulator, Fused):
         pairs = list(zip(a, b, strict=True))
-        return _fused_dot([pairs[n : n + lanes] for n in range(0, len(pairs), lanes)], arithmetic)
+        return _fused_dot([pairs[n : n + lanes] for n in range(0, len(pairs), lanes)], arithmetic, scales)
     format_ = arithmetic.accumulator_format
     return _float_dot(steps, arithmetic, format_) if format_ else _fixed_dot(steps, arithmetic)
 
@@ -376,23 +378,73 @@ def _float_dot(steps: list[list[float]], arithmetic: Arithmetic, format_: Format
     return Sum(raw, False, infinity, math.isnan(total), *_output(raw, total, arithmetic))
 
 
-def fused_step(pairs: Sequence[tuple[int, int]], start: float, arithmetic: Arithmetic) -> float:
-    """Add the products of a step to a running sum, in whole numbers of the last bit of a term."""
+def fused_step(
+    pairs: Sequence[tuple[int, int]],
+    start: float,
+    arithmetic: Arithmetic,
+    scales: Sequence[tuple[int, int]] = (),
+) -> float:
+    """Add the products of a step to a running sum, in whole numbers of the last bit of a term.
+
+    Parameters
+    ----------
+    pairs : sequence of (int, int)
+        Codes of both operands.
+    start : float
+        The running sum.
+    arithmetic : Arithmetic
+        With a fused accumulator.
+    scales : sequence of (int, int)
+        With block scales: codes of those of both operands, block by block.
+    """
     fused, multiply = arithmetic.fused, wide_multiplier(arithmetic)
     products = [multiply(x, y) for x, y in pairs]
     special = sum(value for value in (*products, start) if not math.isfinite(value))
+    if arithmetic.scale != "none" and any(_is_nan(code, arithmetic) for both in scales for code in both):
+        return math.nan
     if special:
         return special
-    terms = [
-        (product, _alignment(x, y, product, arithmetic))
-        for (x, y), product in zip(pairs, products, strict=True)
-        if product
-    ]
-    terms += [(start, max(math.frexp(start)[1] - 1, FP32.min_exponent))] if start else []
-    floor = min(-126, -108 - fused.fraction_bits)
+    if arithmetic.scale in {"mxfp4", "nvfp4"}:
+        terms, floor = _groups(products, scales, arithmetic), -126
+    else:
+        terms = [
+            (Fraction(product), _alignment(x, y, product, arithmetic))
+            for (x, y), product in zip(pairs, products, strict=True)
+        ]
+        if arithmetic.scale == "mx":
+            shifts = [sum(scales[n // 32]) - 254 for n in range(len(terms))]
+            terms = [
+                (term * Fraction(2) ** shift, exponent + shift)
+                for (term, exponent), shift in zip(terms, shifts, strict=True)
+            ]
+        terms, floor = [term for term in terms if term[0]], min(-126, -108 - fused.fraction_bits)
+    terms += [(Fraction(start), max(math.frexp(start)[1] - 1, FP32.min_exponent))] if start else []
     top = max([floor, *(exponent for _, exponent in terms)])
     unit = Fraction(2) ** (top - fused.fraction_bits)
-    return _kept(unit * sum(int(Fraction(term) / unit) for term, _ in terms), fused)
+    return _kept(unit * sum(int(term / unit) for term, _ in terms), fused)
+
+
+def _is_nan(code: int, arithmetic: Arithmetic) -> bool:
+    return code & 0x7F == 0x7F if arithmetic.scale == "nvfp4" else code == 255
+
+
+def _groups(
+    products: Sequence[float], scales: Sequence[tuple[int, int]], arithmetic: Arithmetic
+) -> list[tuple[Fraction, int]]:
+    """Give the exact sums of 16 products each, times their scales, with the sums of the scales' exponents."""
+    block = 16 if arithmetic.scale == "nvfp4" else 32
+    groups: list[tuple[Fraction, int]] = []
+    for first in range(0, len(products), 16):
+        total, exponents = sum(map(Fraction, products[first : first + 16]), Fraction(0)), 0
+        for code in scales[first // block]:
+            if arithmetic.scale == "nvfp4":
+                value = decode(code & 0x7F, FORMATS["e4m3"])
+                exponent = max(math.frexp(value)[1] - 1, -6) if value else -126
+            else:
+                value, exponent = 2.0 ** (code - 127), code - 127
+            total, exponents = total * Fraction(value), exponents + exponent
+        groups.append((total, exponents))
+    return groups
 
 
 def _alignment(a: int, b: int, product: float, arithmetic: Arithmetic) -> int:
@@ -415,11 +467,15 @@ def _kept(total: Fraction, fused: Fused) -> float:
     return float(kept) if abs(kept) < 2**128 else math.copysign(math.inf, kept)
 
 
-def _fused_dot(steps: list[list[tuple[int, int]]], arithmetic: Arithmetic) -> Sum:
+def _fused_dot(
+    steps: list[list[tuple[int, int]]], arithmetic: Arithmetic, scales: Sequence[tuple[int, int]]
+) -> Sum:
     """Add the products of each step at once to an fp32 number."""
-    total = 0.0
+    total, first = 0.0, 0
     for step in steps:
-        total = fused_step(step, total, arithmetic)
+        block = {"none": 0, "nvfp4": 16}.get(arithmetic.scale, 32)
+        own = scales[first // block : -(-(first + len(step)) // block)] if block else ()
+        total, first = fused_step(step, total, arithmetic, own), first + len(step)
     infinity = int(math.copysign(1, total)) if math.isinf(total) else 0
     raw = encode(total, FP32, "nearest", "ieee")
     return Sum(raw, False, infinity, math.isnan(total), *_output(raw, total, arithmetic))

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,26 +14,36 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import Rounding
 from lmul.golden.formats.format import Codes
 from lmul.golden.formats.quantise import (
-    BLOCK,
     BLOCK_SCALINGS,
     SCALINGS,
     Quantised,
     quantise,
     quantise_blocks,
     quantise_by_power,
+    quantise_nvfp4,
 )
 from lmul.golden.matmul import check_promotion, matmul_codes, promoted_sums
 from lmul.golden.sums.tiles import column_tiles
 from lmul.host.parallel import run_each
+from lmul.host.parameters import ParameterError
 
 Reals = NDArray[np.float64]
+
+SCALED_BY = {"none": tuple(SCALINGS), "mx": ("block", "block-up"), "nvfp4": ("nvfp4",)}
+SCALED_BY["mxfp4"] = SCALED_BY["mx"]
+"""Scalings of operands that each kind of block scale can be, the usual one first."""
 
 Multiplication = Callable[[Codes, Codes], tuple[Reals, int]]
 """Multiplies matrices of codes: their products, and how many left the range."""
 
 
 def matmul(
-    a: ArrayLike, b: ArrayLike, spec: Arithmetic, *, rounding: Rounding = "nearest", scaling: str = "tensor"
+    a: ArrayLike,
+    b: ArrayLike,
+    spec: Arithmetic,
+    *,
+    rounding: Rounding = "nearest",
+    scaling: str | None = None,
 ) -> Reals:
     """Multiply matrices of real numbers as a design would: quantise, multiply, accumulate, dequantise.
 
@@ -45,9 +56,10 @@ def matmul(
         What decides the bits.
     rounding : {"nearest", "truncate"}
         Of the operands.
-    scaling : str
-        A name of `SCALINGS`. The scales are multiplied back; with `block` and `block-up` the design's sums
-        are those of blocks, which are scaled and added in double precision.
+    scaling : str, optional
+        A name of `SCALINGS`, by default the first of `SCALED_BY`. The scales are multiplied back; with those
+        of `BLOCK_SCALINGS` the design's sums are those of blocks, which are scaled and added in double
+        precision, unless the design has scales of blocks itself.
 
     Returns
     -------
@@ -77,7 +89,8 @@ def matmul(
         raise ValueError(
             f"operands must be ... x M x K and ... x K x N, not {reals[0].shape} and {reals[1].shape}"
         )
-    x, y = (quantise_factor(real, side, spec, rounding, scaling) for side, real in enumerate(reals))
+    chosen = usual_scaling(spec) if scaling is None else scaling
+    x, y = (quantise_factor(real, side, spec, rounding, chosen) for side, real in enumerate(reals))
     values, left_range = multiply_scaled(x, y, spec)
     if left_range:
         output = f" or of the output {spec.out}" if spec.output_overflows else ""
@@ -87,6 +100,24 @@ def matmul(
             stacklevel=2,
         )
     return values
+
+
+def usual_scaling(spec: Arithmetic) -> str:
+    """Give the scaling of operands that an arithmetic has unless another one is asked for."""
+    return SCALED_BY[spec.scale][0]
+
+
+def check_scaling(scaling: str, spec: Arithmetic) -> None:
+    """Refuse a scaling of operands that is unknown, or that the block scales of an arithmetic cannot be.
+
+    Raises
+    ------
+    ParameterError
+    """
+    check_choice("scaling", scaling, SCALINGS)
+    if scaling not in SCALED_BY[spec.scale]:
+        right = f"must be {' or '.join(SCALED_BY[spec.scale])} with scale {spec.scale}, not {scaling}"
+        raise ParameterError("scaling", right)
 
 
 def quantise_factor(
@@ -116,12 +147,14 @@ def quantise_factor(
     >>> rows.scale.tolist()
     [[0.015625], [0.03125]]
     """
-    check_choice("scaling", scaling, SCALINGS)
+    check_scaling(scaling, spec)
     if side not in (0, 1):
         raise ValueError(f"side must be 0 or 1, not {side!r}")
     inner = (-1, -2)[side]
     if scaling == "power":
         return quantise_by_power(reals, spec.formats[side], rounding)
+    if scaling == "nvfp4":
+        return quantise_nvfp4(reals, spec.formats[side], rounding, inner)
     if scaling in BLOCK_SCALINGS:
         return quantise_blocks(reals, spec.formats[side], rounding, inner, up=scaling == "block-up")
     return quantise(reals, spec.formats[side], rounding, inner if scaling == "row" else None)
@@ -149,7 +182,8 @@ def multiply_scaled(
     Raises
     ------
     ValueError
-        More products than `spec.depth` with the `exact` accumulator, or sums that cannot be promoted.
+        More products than `spec.depth` with the `exact` accumulator, sums that cannot be promoted, or factors
+        that have not the block scales of `spec`.
 
     Examples
     --------
@@ -163,7 +197,10 @@ def multiply_scaled(
     """
     parts, multiply = _parts(x), _multiplication(spec, promote)
     if promote is not None:
-        check_promotion(spec, promote, blocks=len(parts) > 1)
+        check_promotion(spec, promote, blocks=len(parts) > 1 or spec.block_scale is not None)
+    if spec.block_scale and {x.block, y.block} != {spec.block_scale.block}:
+        wanted = f"{spec.scale} takes factors with scales of {spec.block_scale.block} numbers"
+        raise ParameterError("scale", f"{wanted}, not of {x.block} and {y.block}")
     depth = max((part.stop - part.start for part in parts), default=0)
     if spec.acc == "exact" and depth > spec.depth:
         raise ValueError(
@@ -179,8 +216,10 @@ def multiply_scaled(
 
     def add(tile: tuple[tuple[int, ...], slice]) -> int:
         index, columns = tile
-        a = Quantised(x.codes[index], x.scale[index])
-        b = Quantised(y.codes[index][:, columns], y.scale[index][:, columns])
+        a = replace(x, codes=x.codes[index], scale=x.scale[index])
+        b = replace(y, codes=y.codes[index][:, columns], scale=y.scale[index][:, columns])
+        if spec.block_scale:
+            return _add_scaled(a, b, spec, total[index][:, columns])
         return _add_products(a, b, parts, multiply, total[index][:, columns])
 
     left_range = sum(run_each(add, product(np.ndindex(axes), column_tiles(shape[-1], math.prod(axes)))))
@@ -192,19 +231,19 @@ def _parts(x: Quantised) -> list[slice]:
     depth, blocks = x.codes.shape[-1], x.scale.shape[-1] if x.scale.ndim else 1
     if blocks == 1:
         return [slice(0, depth)]
-    return [slice(k, min(k + BLOCK, depth)) for k in range(0, depth, BLOCK)]
+    return [slice(k, min(k + x.block, depth)) for k in range(0, depth, x.block)]
 
 
 def _all_rows(x: Quantised, parts: int) -> Quantised:
     """Give a stack of matrices as one of all their rows, with a scale for each part of a row."""
     scales, rows = np.broadcast_to(x.scale, (*x.codes.shape[:-1], parts)), math.prod(x.codes.shape[:-1])
-    return Quantised(x.codes.reshape(rows, x.codes.shape[-1]), scales.reshape(rows, parts))
+    return replace(x, codes=x.codes.reshape(rows, x.codes.shape[-1]), scale=scales.reshape(rows, parts))
 
 
 def _stacked(factor: Quantised, axes: tuple[int, ...], scales: tuple[int, int]) -> Quantised:
     """Give a stack of matrices, each with scales of some shape."""
     codes = np.broadcast_to(factor.codes, axes + factor.codes.shape[-2:])
-    return Quantised(codes, np.broadcast_to(factor.scale, axes + scales))
+    return replace(factor, codes=codes, scale=np.broadcast_to(factor.scale, axes + scales))
 
 
 def _multiplication(spec: Arithmetic, promote: int | None) -> Multiplication:
@@ -233,5 +272,18 @@ def _add_products(
         # The product of the scales alone may be no double.
         values *= x.scale[:, part, None]
         values *= y.scale[part]
+        values *= x.tensor_scale
+        values *= y.tensor_scale
         total += values
+    return left_range
+
+
+def _add_scaled(x: Quantised, y: Quantised, spec: Arithmetic, total: Reals) -> int:
+    """Add the products of two matrices whose blocks the design scales itself."""
+    scale = spec.block_scale
+    assert scale is not None  # noqa: S101
+    sums = matmul_codes(x.codes, y.codes, spec, None, scale.codes(x.scale), scale.codes(y.scale))
+    values = sums.values()
+    left_range = int(np.count_nonzero(~np.isfinite(values)))
+    total += values * x.tensor_scale * y.tensor_scale
     return left_range

@@ -1,7 +1,7 @@
 """The dot product and the array behind AXI4-Stream ports."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth import Module, Signal
 from amaranth.lib.wiring import In, Out
@@ -12,6 +12,7 @@ from lmul.hdl.array.array import Array
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.framework.component import DesignComponent
 from lmul.hdl.framework.hierarchy import Block, place
+from lmul.hdl.multiplier.unrounded import scale_bits
 
 
 def whole_bytes(bits: int) -> int:
@@ -22,14 +23,30 @@ def whole_bytes(bits: int) -> int:
 def data_bits(design: Design) -> dict[str, int]:
     """Give the width of tdata of the streams `a`, `b` and `c` of an array."""
     first, second = (design.lanes * format_.width for format_ in design.formats)
-    bits = {"a": design.rows * first, "b": design.cols * second, "c": design.cols * design.output_bits}
-    return {stream: whole_bytes(width) for stream, width in bits.items()}
+    own = scale_bits(design)
+    return {
+        "a": whole_bytes(design.rows * first) + design.rows * own,
+        "b": whole_bytes(design.cols * second) + design.cols * own,
+        "c": whole_bytes(design.cols * design.output_bits),
+    }
 
 
-def step_bits(design: Design) -> tuple[int, int, int]:
-    """Give where in tdata of a `dot`'s steps `b` begins, and `c_in` if there is one, and its width."""
+class StepBits(NamedTuple):
+    """Where in tdata of a `dot`'s steps the operands and what belongs to them begin, and how wide it is."""
+
+    b: int
+    a_scale: int
+    b_scale: int
+    start: int
+    width: int
+
+
+def step_bits(design: Design) -> StepBits:
+    """Give where in tdata of a `dot`'s steps `b` begins, and behind it scales and `c_in` if there are any."""
     first, second = (whole_bytes(design.lanes * format_.width) for format_ in design.formats)
-    return first, first + second, first + second + FP32.width * design.addend
+    scales, own = first + second, scale_bits(design)
+    start = scales + 2 * own
+    return StepBits(first, scales, scales + own, start, start + FP32.width * design.addend)
 
 
 class DotAxiStream(DesignComponent, Block):
@@ -47,8 +64,9 @@ class DotAxiStream(DesignComponent, Block):
     Members
     -------
     s_axis_tdata : In
-        A step: lane n of `a` at bits n*W, lane n of `b` at n*W above the bytes of `a`; with `--addend` above
-        them the sum to begin with, which counts in the first step.
+        A step: lane n of `a` at bits n*W, lane n of `b` at n*W above the bytes of `a`; with `--scale` above
+        them the scales of `a`, then those of `b`; with `--addend` on top the sum to begin with, which counts
+        in the first step.
     s_axis_tlast : In(1)
         Whether the step ends a dot product; the next one begins with the next step.
     m_axis_tdata : Out
@@ -88,7 +106,7 @@ class DotAxiStream(DesignComponent, Block):
 
     def __init__(self, design: Design) -> None:
         members = {
-            "s_axis_tdata": In(step_bits(design)[2]),
+            "s_axis_tdata": In(step_bits(design).width),
             "s_axis_tvalid": In(1),
             "s_axis_tready": Out(1),
             "s_axis_tlast": In(1),
@@ -106,14 +124,19 @@ class DotAxiStream(DesignComponent, Block):
         dot = place(m, platform, "dot", DotProductBlock, self.design)
         advance = Signal()
         first = Signal(init=1)
-        second, start, _ = step_bits(self.design)
+        places = step_bits(self.design)
+        if self.design.block_scale:
+            m.d.comb += [
+                dot.a_scale.eq(self.s_axis_tdata[places.a_scale :]),
+                dot.b_scale.eq(self.s_axis_tdata[places.b_scale :]),
+            ]
         if self.design.addend:
-            m.d.comb += dot.c_in.eq(self.s_axis_tdata[start:])
+            m.d.comb += dot.c_in.eq(self.s_axis_tdata[places.start :])
         m.d.comb += [
             advance.eq(~dot.c_valid | self.m_axis_tready),
             dot.en.eq(advance),
             dot.a.eq(self.s_axis_tdata),
-            dot.b.eq(self.s_axis_tdata[second:]),
+            dot.b.eq(self.s_axis_tdata[places.b :]),
             dot.in_valid.eq(self.s_axis_tvalid),
             dot.in_first.eq(first),
             dot.in_last.eq(self.s_axis_tlast),
@@ -140,7 +163,8 @@ class ArrayAxiStream(DesignComponent, Block):
     Members
     -------
     s_axis_a_tdata, s_axis_b_tdata : In
-        Row r, lane n of `a` at bits (r*N+n)*W, column c, lane n of `b` at (c*N+n)*W.
+        Row r, lane n of `a` at bits (r*N+n)*W, column c, lane n of `b` at (c*N+n)*W; with `--scale`
+        in the bytes above them the scales, those of row r or column c from byte r*S or c*S on.
     m_axis_c_tdata : Out
         One row, column c at bits c*A.
     m_axis_c_tuser : Out(4)
@@ -205,6 +229,7 @@ class ArrayAxiStream(DesignComponent, Block):
         m = Module()
         array = place(m, platform, "array", Array, self.design)
         m.d.comb += [
+            *self._scales(array),
             array.a.payload.data.eq(self.s_axis_a_tdata),
             array.a.payload.last.eq(self.s_axis_a_tlast),
             array.a.valid.eq(self.s_axis_a_tvalid),
@@ -220,3 +245,17 @@ class ArrayAxiStream(DesignComponent, Block):
             array.c.ready.eq(self.m_axis_c_tready),
         ]
         return m
+
+    def _scales(self, array: Any) -> list[Any]:
+        """Take the scales from the bytes above all codes."""
+        if not self.design.block_scale:
+            return []
+        sizes, (first, second) = (self.design.rows, self.design.cols), self.design.formats
+        a, b = (
+            whole_bytes(size * self.design.lanes * format_.width)
+            for size, format_ in zip(sizes, (first, second), strict=True)
+        )
+        return [
+            array.a.payload.scale.eq(self.s_axis_a_tdata[a:]),
+            array.b.payload.scale.eq(self.s_axis_b_tdata[b:]),
+        ]

@@ -13,6 +13,7 @@ from lmul.hdl.floating.from_fixed import output_element
 from lmul.hdl.framework.flags import FLAGS, output_flags
 from lmul.hdl.framework.hierarchy import Block, place
 from lmul.hdl.framework.pipeline import Pipeline, cycles_to_sum, stages_after_sum, sum_cuts
+from lmul.hdl.multiplier.unrounded import scale_bits
 
 
 class DotProductBlock(Block):
@@ -31,6 +32,8 @@ class DotProductBlock(Block):
         Holds every register when low. Only where there is a sink to wait for.
     a, b : In(N*W)
         Lane n at bits n*W to (n+1)*W - 1, W of each operand's format.
+    a_scale, b_scale : In(8*S)
+        In every step the scales of its blocks, block s at bits s*8. Only with `--scale`.
     in_valid, in_first, in_last : In(1)
         A step, and whether it begins or ends a dot product.
     c_in : In(32)
@@ -48,6 +51,8 @@ class DotProductBlock(Block):
     en: Signal
     a: Signal
     b: Signal
+    a_scale: Signal
+    b_scale: Signal
     in_valid: Signal
     in_first: Signal
     in_last: Signal
@@ -63,6 +68,7 @@ class DotProductBlock(Block):
         members |= {
             "a": In(design.lanes * first.width),
             "b": In(design.lanes * second.width),
+            **({f"{side}_scale": In(scale_bits(design)) for side in "ab"} if design.block_scale else {}),
             "in_valid": In(1),
             "in_first": In(1),
             "in_last": In(1),
@@ -86,8 +92,8 @@ class DotProductBlock(Block):
         mac_flags = sum_flags(mac, self._design)
         m.d.comb += [
             mac.en.eq(self._enable),
-            mac.a.eq(self.a),
-            mac.b.eq(self.b),
+            mac.a.eq(self._operands(self.a, "a_scale")),
+            mac.b.eq(self._operands(self.b, "b_scale")),
             mac.valid.eq(self.in_valid),
             mac.first.eq(self.in_first),
             mac.last.eq(self.in_last),
@@ -104,6 +110,10 @@ class DotProductBlock(Block):
             self.c_flags.eq(Cat(result[name] for name in FLAGS)),
         ]
         return m
+
+    def _operands(self, codes: Value, scale: str) -> Value:
+        """Give the operands of a step with their scales, where they have any."""
+        return Cat(codes, getattr(self, scale)) if self._design.block_scale else codes
 
     def _convert(
         self, m: Module, platform: Any, mac_flags: Value, complete: dict[str, Value]

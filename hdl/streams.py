@@ -14,6 +14,7 @@ from lmul.hdl.framework.component import DesignComponent
 from lmul.hdl.framework.flags import FLAGS
 from lmul.hdl.framework.hierarchy import place
 from lmul.hdl.multiplier.table import multiplier
+from lmul.hdl.multiplier.unrounded import scale_bits
 
 
 class Multiplier(DesignComponent):
@@ -91,8 +92,8 @@ class DotProduct(DesignComponent):
     Members
     -------
     steps : In(stream of {a: N codes, b: N codes, first: 1, last: 1}), always ready
-        `first` and `last` begin and end a dot product; with `addend` there is `c_in: 32` behind `b`, the
-        sum to begin with.
+        `first` and `last` begin and end a dot product; with `scale` there are `a_scale` and `b_scale` behind
+        `b`, S bytes each; with `addend` then `c_in: 32`, the sum to begin with.
     sums : Out(stream of {c: A, flags: {nan: 1, inf: 1, overflow: 1}}), to be taken at once
 
     Examples
@@ -115,8 +116,9 @@ class DotProduct(DesignComponent):
 
     def __init__(self, design: Design) -> None:
         first, second = (ArrayLayout(format_.width, design.lanes) for format_ in design.formats)
+        scales = dict.fromkeys(("a_scale", "b_scale"), scale_bits(design)) if design.block_scale else {}
         start = {"c_in": FP32.width} if design.addend else {}
-        step = StructLayout({"a": first, "b": second, **start, "first": 1, "last": 1})
+        step = StructLayout({"a": first, "b": second, **scales, **start, "first": 1, "last": 1})
         result = StructLayout({"c": design.output_bits, "flags": StructLayout(dict.fromkeys(FLAGS, 1))})
         members = {
             "steps": In(stream.Signature(step, always_ready=True)),
@@ -129,7 +131,8 @@ class DotProduct(DesignComponent):
         m = Module()
         block = place(m, platform, "block", DotProductBlock, self.design)
         step, result = self.steps.payload, self.sums.payload
-        start = [block.c_in] if self.design.addend else []
+        start = [block.a_scale, block.b_scale] if self.design.block_scale else []
+        start += [block.c_in] if self.design.addend else []
         m.d.comb += [
             block.in_valid.eq(self.steps.valid),
             Cat(block.a, block.b, *start, block.in_first, block.in_last).eq(step),

@@ -8,7 +8,7 @@ does not depend on what came next in the text; and products are compared layer b
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -227,7 +227,7 @@ class Products:
         def spy(name: str, a: Array, b: Array) -> Array:
             if scheme.covers(name) and not is_attention(name):
                 x, y = matmul.quantise(a, 0, scheme), matmul.quantise(b, 1, scheme)
-                x = Quantised(x.codes[::EVERY], x.scale)
+                x = replace(x, codes=x.codes[::EVERY])
                 exact = multiply_scaled(x, y, scheme.arithmetic)[0]
                 self._layers.append((name.rsplit(".", 1)[-1], x, y, exact))
             return matmul(name, a, b)

@@ -6,9 +6,11 @@ from typing import Any
 from lmul.errors import UserError
 from lmul.golden import ROUNDINGS, SCALINGS, SUBNORMALS, Arithmetic, find_format
 from lmul.golden.accumulators import UNITS, tensor_core
+from lmul.golden.formats.block_scale import SCALES
 from lmul.golden.formats.codec import Rounding
 from lmul.golden.formats.quantise import BLOCK_SCALINGS
 from lmul.golden.matmul import check_promotion
+from lmul.golden.scaled import check_scaling, usual_scaling
 from lmul.multipliers import plug_ins
 from lmul.multipliers.table import DESCRIPTIONS
 from lmul.workloads.smollm2 import ATTENTION, HEAD
@@ -36,7 +38,7 @@ FULL_PRECISION = "full"
 SCHEME_PARAMETERS = ("scope", "rounding", "scaling", "gain", "promote")
 """Parameters of a scheme; the others are its arithmetic's."""
 
-NUMBERS = {"acc": str, "out": str, "lanes": int, "gain": float, "promote": int}
+NUMBERS = {"acc": str, "out": str, "lanes": int, "scale": str, "gain": float, "promote": int}
 """Parameters that are given by name and value, with an equals sign between."""
 
 
@@ -77,6 +79,7 @@ class Scheme:
             raise ValueError(f"gain must be from 0.5 to 2, not {self.gain:g}")
         if self.promote is not None:
             check_promotion(self.arithmetic, self.promote, blocks=self.scaling in BLOCK_SCALINGS)
+        check_scaling(self.scaling, self.arithmetic)
 
     def covers(self, name: str) -> bool:
         """Tell whether a product is computed so, by its name as `workloads.smollm2.forward` gives it."""
@@ -115,8 +118,9 @@ def parse_scheme(text: str) -> Scheme | None:
         Words in any order, with commas between: a multiplier, a format, or two with an x between (of the
         first and of the second factor: activations and weights, in attention queries and keys, probabilities
         and values), a scope, a rounding, a scaling, `flush` or `full`, and parameters such as
-        `acc=fixed:24:-2`, `gain=1.05` or `promote=128`. The name of a GPU, as in `acc=b200`, stands for its
-        lanes too where none are given. `full` alone is full precision.
+        `acc=fixed:24:-2`, `gain=1.05`, `scale=mx` or `promote=128`. The name of a GPU, as in `acc=b200`,
+        stands for its lanes too where none are given. With a scale of blocks operands are scaled as it
+        usually is where no scaling is given. `full` alone is full precision.
 
     Returns
     -------
@@ -142,10 +146,14 @@ def parse_scheme(text: str) -> Scheme | None:
     try:
         if isinstance(formats := numeric.pop("formats", None), tuple):
             numeric |= dict(zip(("format", "format_b"), formats, strict=False))
+        group = SCALES[str(scale)].group if (scale := numeric.get("scale")) in SCALES else 1
+        if group > 1:
+            numeric.setdefault("lanes", group)
         arithmetic = Arithmetic(**numeric)  # type: ignore[arg-type]
         if arithmetic.acc in UNITS and "lanes" not in numeric:
             arithmetic = replace(arithmetic, lanes=tensor_core(arithmetic.acc, arithmetic.formats)[2])
-        return replace(Scheme(arithmetic=arithmetic), **chosen)  # type: ignore[arg-type]
+        usual: dict[str, object] = {"scaling": usual_scaling(arithmetic)}
+        return Scheme(arithmetic=arithmetic, **usual | chosen)  # type: ignore[arg-type]
     except ValueError as error:
         raise UserError(f"arithmetic {text!r}: {error}") from None
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import Codes
+from lmul.golden.sums.block_scales import Scales
 from lmul.host.files import check_room
 from lmul.sim.coverage.products import Group
 from lmul.sim.simulators.four_state import FourStateRunner, icarus_runner
@@ -69,6 +70,8 @@ class SimulationRun:
         the reset.
     starts : ndarray of codes of fp32, shape (S,)
         Of the test case `vectors`: what each dot product begins with.
+    scales : sequence of Scales
+        Those of every step of the matrix products, for a design with block scales; drawn if none are given.
     """
 
     design: Design
@@ -82,6 +85,7 @@ class SimulationRun:
     seed: int = 0
     four_state: bool = False
     starts: Codes | None = None
+    scales: Sequence[Scales] = ()
 
     @property
     def test_module(self) -> str:
@@ -175,7 +179,12 @@ def simulate(run: SimulationRun, progress: Progress | None = None) -> Simulation
 
 
 def results(
-    run: SimulationRun, a: Codes, b: Codes, starts: Codes, progress: Progress | None = None
+    run: SimulationRun,
+    a: Codes,
+    b: Codes,
+    starts: Codes,
+    progress: Progress | None = None,
+    scales: Scales | None = None,
 ) -> NDArray[np.uint32]:
     """Give what a dot product with an addend makes of rows, in place of what it is compared with.
 
@@ -189,6 +198,8 @@ def results(
         What each begins with.
     progress : callable, optional
         As `simulate` has it.
+    scales : Scales, optional
+        Those of every step of both operands, of the rows of both.
 
     Returns
     -------
@@ -199,7 +210,9 @@ def results(
     UserError, SimulationError
         As `simulate`, but for a difference from the model.
     """
-    run = _simulated(replace(run, testcase="vectors", matrices=[(a, b.T)], starts=starts), progress)
+    own = [Scales(scales.a, scales.b.T)] if scales else []
+    given = replace(run, testcase="vectors", matrices=[(a, b.T)], starts=starts, scales=own)
+    run = _simulated(given, progress)
     found: NDArray[np.uint32] = np.load(run.result.with_suffix(".npy"))
     return found
 
@@ -302,6 +315,8 @@ def _write_stimulus(run: SimulationRun) -> None:
     arrays: dict[str, Any] = {}
     for index, (a, b) in enumerate(run.matrices):
         arrays |= {f"a{index}": a, f"b{index}": b}
+    for index, scales in enumerate(run.scales):
+        arrays |= {f"scales_a{index}": scales.a, f"scales_b{index}": scales.b}
     if run.starts is not None:
         arrays["starts"] = run.starts
     np.savez(run.stimulus, **arrays)

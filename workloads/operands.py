@@ -17,8 +17,9 @@ import numpy.typing as npt
 from lmul.errors import Parameter, UserError, printable
 from lmul.golden import BF16, E5M2, Arithmetic, Codes, Format, Integer, decode
 from lmul.golden.formats.codec import Rounding
-from lmul.golden.formats.quantise import BLOCK, BLOCK_SCALINGS, Quantised
-from lmul.golden.scaled import quantise_factor
+from lmul.golden.formats.quantise import BLOCK_SCALINGS, Quantised
+from lmul.golden.scaled import quantise_factor, usual_scaling
+from lmul.golden.sums.block_scales import Scales, scales_of_steps
 from lmul.host.files import open_input
 
 TILE_FOLDER = "smollm2"
@@ -80,17 +81,21 @@ class Operands:
     def longest_sum(self) -> int:
         """Products that hardware adds up: K, or those of a block, whose sums are scaled and then added."""
         depth = int(self.a.shape[1])
-        return min(depth, BLOCK) if self.scaling in BLOCK_SCALINGS else depth
+        return min(depth, BLOCK_SCALINGS.get(self.scaling, depth))
 
     def quantised(
         self, format_a: Format, format_b: Format, rounding: Rounding = "nearest"
     ) -> tuple[Quantised, Quantised]:
         """Give both factors as codes and their scales; those that were given as codes have scale 1."""
-        spec = Arithmetic(format=format_a, format_b=format_b, mul="exact")
+        return self._quantised(
+            Arithmetic(format=format_a, format_b=format_b, mul="exact"), rounding, self.scaling
+        )
+
+    def _quantised(self, spec: Arithmetic, rounding: Rounding, scaling: str) -> tuple[Quantised, Quantised]:
         x, y = (
             Quantised(codes, np.float64(1.0))
             if codes is not None
-            else quantise_factor(reals, side, spec, rounding, self.scaling)
+            else quantise_factor(reals, side, spec, rounding, scaling)
             for side, (reals, codes) in enumerate(zip((self.a, self.b), self.given, strict=True))
         )
         return x, y
@@ -109,6 +114,29 @@ class Operands:
         """
         x, y = self.quantised(format_a, format_b)
         return x.codes, y.codes
+
+    def scaled(self, spec: Arithmetic) -> tuple[Codes, Codes, Scales]:
+        """Give both factors as codes, and their scales in every step of an arithmetic with block scales.
+
+        They are quantised as its blocks usually are, unless another scaling than `tensor` is asked for.
+        Factors that were given as codes have scales of 1.
+
+        Raises
+        ------
+        ValueError
+            The scaling has no such blocks.
+        """
+        scale, depth = spec.block_scale, self.a.shape[1]
+        if scale is None:
+            raise ValueError("spec must have a block scale")
+        x, y = self._quantised(
+            spec, "nearest", usual_scaling(spec) if self.scaling == "tensor" else self.scaling
+        )
+        blocks = -(-depth // scale.block)
+        first = np.broadcast_to(scale.codes(x.scale), (len(x.codes), blocks))
+        second = np.broadcast_to(scale.codes(y.scale), (blocks, y.codes.shape[1]))
+        steps = scales_of_steps(first, depth, spec), scales_of_steps(second.T, depth, spec).T
+        return x.codes, y.codes, Scales(*steps)
 
     def products(self, format_a: Format, format_b: Format) -> list[tuple[Codes, Codes]]:
         """Give the matrix products of codes that hardware computes: one, or one for each block along K."""

@@ -24,9 +24,10 @@ from lmul.cost.power.stimulus import (
 )
 from lmul.cost.power.zero_delay import Bits, simulate
 from lmul.design import Design
-from lmul.golden import Codes, Format, matmul_codes, multiply
+from lmul.golden import Codes, Format, multiply
 from lmul.hdl.axi_stream import data_bits
 from lmul.sim.stimulus.pairs import code_pairs
+from lmul.sim.stimulus.scales import model_sums, seeded_scales
 from lmul.sim.stimulus.tiles import Tile, tiles
 from lmul.sim.stimulus.turns import FILLER
 from lmul.workloads import default_operands
@@ -170,7 +171,8 @@ def _expected_sums(design: Design, products: Products) -> _Expected:
     pauses = _pauses(cycles)
     shown, codes, flags = [], [], []
     for a, b in products:
-        sums = matmul_codes(a, b, design, starts(design, a, b) if design.addend else None)
+        begun = starts(design, a, b) if design.addend else None
+        sums = model_sums(a, b, design, seeded_scales(design, a, b), begun)
         rows, columns = chosen_vectors(design, a, b, cycles)
         steps = busy_cycles(design, [(a, b)])
         # The last steps of those that take turns come one after the other.
@@ -205,7 +207,8 @@ def _expected_tiles(design: Design, products: Products) -> _Expected:
     results: list[tuple[int, int, bool]] = []
     counts = []
     for a, b in products:
-        jobs, interval = list(tiles(a, b, design)), tile_interval(design, a)
+        jobs = list(tiles(a, b, design, seeded_scales(design, a, b)))
+        interval = tile_interval(design, a)
         places, _ = tile_schedule(design, interval, cycles)
         zeros = interval - len(jobs[0].a) if design.interleave > 1 else 0
         beats = np.bincount(places[places != FILLER]) - zeros

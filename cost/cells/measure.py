@@ -182,6 +182,7 @@ SOURCES = (
     "multipliers",
     "golden",
     "hdl",
+    "sim/stimulus/scales.py",
     "sim/stimulus/tiles.py",
     "sim/stimulus/turns.py",
     "workloads",

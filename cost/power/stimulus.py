@@ -1,6 +1,7 @@
 """What the ports of a design see under real operands, as the netlist simulation takes it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,11 @@ from lmul.cost.power.zero_delay import Bits
 from lmul.design import Design
 from lmul.errors import UserError
 from lmul.golden import FP32, Codes, matmul_codes
-from lmul.sim.stimulus.tiles import tiling
+from lmul.golden.formats.block_scale import NO_SCALE
+from lmul.golden.sums.block_scales import Scales
+from lmul.hdl.multiplier.unrounded import SCALE_BITS
+from lmul.sim.stimulus.scales import seeded_scales
+from lmul.sim.stimulus.tiles import scale_tiling, tiling
 from lmul.sim.stimulus.turns import FILLER, turns_of_tiles
 from lmul.workloads import Operands
 
@@ -37,14 +42,24 @@ def stimulus(design: Design, operands: Sequence[Operands]) -> dict[str, Bits]:
     dict of str to ndarray of uint8, shape (cycles, streams, bits)
         By port name, the clock left out.
     """
+    if design.block_scale:
+        scaled = [pair.scaled(design) for pair in operands]
+        return code_stimulus(design, [(a, b) for a, b, _ in scaled], [scales for _, _, scales in scaled])
     return code_stimulus(design, [codes for pair in operands for codes in pair.products(*design.formats)])
 
 
-def code_stimulus(design: Design, products: Sequence[tuple[Codes, Codes]]) -> dict[str, Bits]:
-    """Give the stimulus of matrix products of codes, of shapes (M, K) and (K, N), as `stimulus` does."""
+def code_stimulus(
+    design: Design, products: Sequence[tuple[Codes, Codes]], scales: Sequence[Scales | None] | None = None
+) -> dict[str, Bits]:
+    """Give the stimulus of matrix products of codes, of shapes (M, K) and (K, N), as `stimulus` does.
+
+    With block scales, those of every step of each product are given, or are drawn.
+    """
     cycles = busy_cycles(design, products)
     make = _array_ports if design.kind == "array" else _vector_ports
-    parts = [make(design, a, b, cycles) for a, b in products]
+    if scales is None:
+        scales = [seeded_scales(design, a, b) for a, b in products]
+    parts = [make(design, a, b, cycles, own) for (a, b), own in zip(products, scales, strict=True)]
     ports = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
     return _after_reset(ports, design) if design.latency else ports
 
@@ -80,7 +95,8 @@ def starts(design: Design, a: Codes, b: Codes) -> NDArray[np.uint32]:
     ndarray of codes of fp32, shape (M, N)
         Sums of one step of the same products, as a tile of K leaves them, and bits below the register's.
     """
-    sums = matmul_codes(a[:, : design.lanes], b[: design.lanes], design).raw.astype(np.uint32)
+    plain = replace(design, scale=NO_SCALE)
+    sums = matmul_codes(a[:, : design.lanes], b[: design.lanes], plain).raw.astype(np.uint32)
     fused = design.fused
     below = np.random.default_rng(1).integers(0, 1 << FP32.mantissa_bits - fused.mantissa_bits, sums.shape)
     field = sums >> FP32.mantissa_bits & 0xFF
@@ -136,7 +152,8 @@ def check_operands(design: Design, operands: Sequence[Operands]) -> None:
     """
     begun = RESET_CYCLES + _cycles_ahead(design) if design.latency else 0
     least = (1 + warmup(design) - begun) * design.lanes + 1
-    longest = max(pair.longest_sum for pair in operands)
+    # A design's own scales are no bounds of its sums.
+    longest = max(pair.a.shape[1] if design.block_scale else pair.longest_sum for pair in operands)
     if longest < least:
         raise UserError(
             f"operands have K = {longest}, too few to measure {design.name}: take K = {least} or more"
@@ -187,7 +204,7 @@ BUSY_BEFORE_IDLE, SETTLING, COUNTED = 16, 96, 16
 """Cycles with operands before those without, of the latter, and of these the last ones that count."""
 
 
-def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
+def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int, scales: Scales | None) -> dict[str, Bits]:
     """Send rows of A and columns of B into `mul` or `dot`."""
     steps, turns = -(-a.shape[1] // design.lanes), design.interleave
     rows, cols = chosen_vectors(design, a, b, cycles)
@@ -198,6 +215,12 @@ def _vector_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, 
     }
     if design.kind == "mul":
         return ports
+    if scales:
+        own = zip("ab", (scales.a[rows], scales.b.T[cols]), strict=True)
+        ports |= {
+            f"{side}_scale": _bits(_stream(codes, design.scales_a_step, turns)[:cycles], SCALE_BITS)
+            for side, codes in own
+        }
     if design.addend:  # Held from the first step of a sum to its last.
         held = np.repeat(starts(design, a, b)[rows, cols][..., None], steps, axis=2)
         ports["c_in"] = to_bits(_in_turn(held, turns)[:cycles], FP32.width)
@@ -217,29 +240,41 @@ def _streamed(ports: dict[str, Bits], levels: dict[str, Bits]) -> dict[str, Bits
     }
 
 
-def _array_ports(design: Design, a: Codes, b: Codes, cycles: int) -> dict[str, Bits]:
+def _array_ports(design: Design, a: Codes, b: Codes, cycles: int, scales: Scales | None) -> dict[str, Bits]:
     """Send tiles back to back into a sink that is always ready, weights a tile ahead."""
     operands, interval = tiling(a, b, design), tile_interval(design, a)
+    above = scale_tiling(scales, design) if scales else None
     chosen = chosen_tiles(len(operands.pairs), interval, cycles)
     ahead = _cycles_ahead(design)
     schedule = tile_schedule(design, interval, cycles + ahead)
     ports: dict[str, Bits] = {}
     for side, (name, format_) in enumerate(zip("ab", design.formats, strict=True)):
-        parts = operands.b if side else operands.a
-        if design.interleave > 1:
-            parts = [np.pad(part, [(interval - len(part), 0), (0, 0)]) for part in parts]
+        parts = _late((operands.a, operands.b)[side], design, interval)
         length = len(parts[0])
         cycle = np.arange(cycles + ahead) - (0 if side else ahead)
         tile, beat = (values[np.maximum(cycle, 0)] for values in schedule)
         # Between two tiles the last beat stays.
         index = np.minimum(tile, len(chosen[0]) - 1) * length + np.minimum(beat, length - 1)
-        streams = [[parts[operands.pairs[n][side]] for n in stream] for stream in chosen]
-        codes = np.stack([np.concatenate(stream)[index] for stream in streams], axis=1)
-        codes[tile == FILLER] = 0
-        ports[f"s_axis_{name}_tdata"] = _octets(_bits(codes, format_.width))
+        beats = [(parts, format_.width)]
+        if above:
+            beats.append((_late((above.a, above.b)[side], design, interval), SCALE_BITS))
+        data = []
+        for each, width in beats:
+            streams = [[each[operands.pairs[n][side]] for n in stream] for stream in chosen]
+            codes = np.stack([np.concatenate(stream)[index] for stream in streams], axis=1)
+            codes[tile == FILLER] = 0
+            data.append(_octets(_bits(codes, width)))
+        ports[f"s_axis_{name}_tdata"] = np.concatenate(data, axis=2)
         ports[f"s_axis_{name}_tvalid"] = _level((cycle >= 0) & (beat < length), len(chosen))
         ports[f"s_axis_{name}_tlast"] = _level(beat == length - 1, len(chosen))
     return ports | {"m_axis_c_tready": _level(np.ones(cycles + ahead, np.bool_), len(chosen))}
+
+
+def _late(parts: list[Codes], design: Design, interval: int) -> list[Codes]:
+    """Give the beats of tiles, of those that take turns behind zeros up to the interval."""
+    if design.interleave == 1:
+        return parts
+    return [np.pad(part, [(interval - len(part), 0), (0, 0)]) for part in parts]
 
 
 def _cycles_ahead(design: Design) -> int:

@@ -9,10 +9,13 @@ module fused_spec #(
   parameter LANES = 2,
   parameter F = 13,
   parameter BITS = 13,      // of the running sum's mantissa
-  parameter NEAREST = 0     // ties to even, else toward zero
+  parameter NEAREST = 0,    // ties to even, else toward zero
+  parameter SCALED = 0      // operands have a scale in common, 2^(code - 127); 255 is NaN
 ) (
   input [LANES*(E+M+1)-1:0] a,
   input [LANES*(E+M+1)-1:0] b,
+  input [7:0] a_scale,
+  input [7:0] b_scale,
   input first,              // the running sum is +0 in place of `running`
   input [31:0] running,     // codes of fp32
   output [31:0] sum
@@ -50,7 +53,7 @@ module fused_spec #(
 
   integer lane, bits;
   reg [E+M-1:0] x, y;
-  reg signed [31:0] field, top, lead, last, places;
+  reg signed [31:0] field, top, lead, last, places, shift;
   // Of the terms; the running sum is the last one.
   reg signed [31:0] exponents [0:LANES];
   reg [TERM-1:0] significands [0:LANES], unit;
@@ -65,7 +68,8 @@ module fused_spec #(
   always @* begin
     // 1. The terms.
     c = first ? 0 : running[31:23-BITS];
-    nan = c[BITS+7:0] > SUM_INF;
+    nan = c[BITS+7:0] > SUM_INF || (SCALED && (a_scale == 255 || b_scale == 255));
+    shift = SCALED ? a_scale + b_scale - 254 : 0;
     plus = c == {1'b0, SUM_INF};
     minus = c == {1'b1, SUM_INF};
     for (lane = 0; lane < LANES; lane = lane + 1) begin
@@ -80,11 +84,11 @@ module fused_spec #(
       counts[lane] = !(is_nan(x) || is_nan(y) || is_inf(x) || is_inf(y) || is_zero(x) || is_zero(y));
       if (EXACT) begin
         significands[lane] = significand(x) * significand(y);
-        exponents[lane] = exponent(x) + exponent(y);
+        exponents[lane] = exponent(x) + exponent(y) + shift;
       end else begin
         field = x + y + C;
         significands[lane] = (1 << M) + field[M-1:0];
-        exponents[lane] = (field >> M) - 2 * BIAS;
+        exponents[lane] = (field >> M) - 2 * BIAS + shift;
       end
     end
     signs[LANES] = c[BITS+8];

@@ -2,7 +2,8 @@
 
 The design's register begins with any value, and the description takes its running sum from there: so one
 cycle is proven from every running sum that is a multiple of a product's least bit, and no larger than sums of
-the design can be. That the next one is such a sum again is proven too, and with it any number of cycles.
+the design can be; with scales of blocks from any. That the next one is such a sum again is proven too, and
+with it any number of cycles.
 """
 
 from dataclasses import dataclass
@@ -34,12 +35,16 @@ class Fault:
 
 SIGN = Fault("one sign too few", r"negative_less_1 = .*;", "negative_less_1 = 2'h0;")
 CUT = Fault("a place is not cut", r" cut\[1\] = .*;", " cut[1] = 1'h0;")
+SCALE = Fault("products are one place too high", r"scaled_reached = (.*) \+", r"scaled_reached = 1 + \1 +")
+SCALE_NAN = Fault("a scale of NaN is a number", r" \| \(\(&a\[15:8\]\) \| \(&b\[15:8\]\)\)", "")
 INFINITY = Fault("no minus infinity", r"fused_round_minus = .*;", "fused_round_minus = 1'h0;")
 
 SUMS: tuple[tuple[dict[str, Any], Fault], ...] = (
     ({"format": "e4m3", "mul": "lmul", "acc": "fused:4:3"}, CUT),
     ({"format": "e4m3", "mul": "exact", "acc": "fused:4:3"}, SIGN),
     ({"format": "e5m2", "mul": "lmul", "acc": "fused:6:5"}, INFINITY),
+    ({"format": "e2m1", "mul": "lmul", "acc": "fused:4:3", "scale": "mx"}, SCALE),
+    ({"format": "e2m1", "mul": "exact", "acc": "fused:4:2", "scale": "mx"}, SCALE_NAN),
 )
 """Operands and products, and what the mutant has wrong."""
 
@@ -78,20 +83,23 @@ def _sources(design: Design, verilog: str) -> dict[str, str]:
         "F": fused.fraction_bits,
         "BITS": fused.mantissa_bits,
         "NEAREST": int(fused.nearest),
+        "SCALED": int(design.scale == "mx"),
     }
+    scales, any_sum = ("a_scale", "b_scale"), int(design.block_scale is not None)
     scale = Scale(design)
     special = "&number[30:23]" if scale.overflows else f"number[30:0] == {FP32.nan}"
     highest = min(scale.highest + FP32.bias, (1 << FP32.exponent_bits) - 1)
     claim = f"""
 module claim (
   input clk, rst, in_valid, in_first, in_last,
-  input [{design.lanes * format_.width - 1}:0] a, b
+  input [{design.lanes * format_.width - 1}:0] a, b,
+  input [7:0] a_scale, b_scale
 );
   wire [31:0] c, sum;
   wire [2:0] c_flags;
   wire c_valid;
-  {instance(DUT, "dut", [*INPUTS, "c", "c_valid", "c_flags"])}
-  {instance("fused_spec", "spec", ["a", "b", "first", "running", "sum"], parameters)}
+  {instance(DUT, "dut", [*INPUTS, *(scales if design.block_scale else ()), "c", "c_valid", "c_flags"])}
+  {instance("fused_spec", "spec", ["a", "b", *scales, "first", "running", "sum"], parameters)}
   // Registers of the design begin with any value.
   wire first = in_first;
   wire [31:0] running = c;
@@ -100,7 +108,7 @@ module claim (
     integer below;
     begin
       below = {design.product_lsb_exponent + FP32.mantissa_bits + FP32.bias} - number[30:23];
-      whole = number[30:0] == 0 || {special} || number[30:23] <= {highest} && (below <= 0
+      whole = {any_sum} || number[30:0] == 0 || {special} || number[30:23] <= {highest} && (below <= 0
         || (below <= 23 && ({{1'b1, number[22:0]}} & ((24'd1 << below) - 24'd1)) == 0));
     end
   endfunction

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arguments import as_reals
-from lmul.golden.formats.codec import Rounding, encode
-from lmul.golden.formats.format import Codes, Format, Integer, check_format
+from lmul.golden.formats.block_scale import SCALES
+from lmul.golden.formats.codec import Rounding, decode, encode
+from lmul.golden.formats.format import E4M3, Codes, Format, Integer, check_format
 
 SELF_SCALED_EXPONENT_BITS = 8
 """Formats with as many exponent bits have float32's range and are not scaled."""
@@ -18,14 +19,17 @@ SCALINGS = {
     "row": "one for each row of the first operand and each column of the second",
     "block": "MX: a power of two for every 32 numbers along K",
     "block-up": "MX with the scale rounded up where numbers of the 32 would saturate",
+    "nvfp4": "an e4m3 scale for every 16 numbers along K, and one of fp32 for each operand",
     "power": "a power of two for each operand; formats with 8 exponent bits are scaled too, to below 2",
 }
 
-BLOCK_SCALINGS = ("block", "block-up")
-"""Those whose sums are of blocks."""
-
-BLOCK = 32
+BLOCK = SCALES["mx"].block
 """Numbers that have a scale in common in the OCP Microscaling formats (MX v1.0)."""
+
+NVFP4_BLOCK = SCALES["nvfp4"].block
+
+BLOCK_SCALINGS = {"block": BLOCK, "block-up": BLOCK, "nvfp4": NVFP4_BLOCK}
+"""Those whose sums are of blocks, and the numbers of one."""
 
 BLOCK_EXPONENTS = -127, 127
 """Scales of the OCP Microscaling formats are E8M0: powers of two from 2^-127 to 2^127."""
@@ -39,8 +43,12 @@ class Quantised:
     ----------
     codes : ndarray of unsigned int
     scale : float64, or ndarray of float64
-        `decode(codes) * scale` approximates the tensor. One scale; or with `axis` those of the slices along
-        it, of shape 1 there; or with `quantise_blocks` one for each block.
+        `decode(codes) * scales()` approximates the tensor. One scale; or with `axis` those of the slices
+        along it, of shape 1 there; or with `quantise_blocks` and `quantise_nvfp4` one for each block.
+    block : int
+        Numbers that have a scale in common, 0 where they are no blocks.
+    tensor_scale : float
+        What the whole tensor was divided by beside that: the second level of NVFP4's scales.
 
     Examples
     --------
@@ -54,15 +62,16 @@ class Quantised:
 
     codes: Codes
     scale: Any
+    block: int = 0
+    tensor_scale: float = 1.0
 
     def scales(self) -> NDArray[np.float64]:
         """Give the scale of each number: an array of the shape of the codes."""
         scale = np.asarray(self.scale)
         for axis in range(scale.ndim):
             if scale.shape[axis] not in (1, self.codes.shape[axis]):
-                blocks = np.repeat(scale, BLOCK, axis=axis)
-                scale = np.take(blocks, np.arange(self.codes.shape[axis]), axis=axis)
-        return np.broadcast_to(scale, self.codes.shape)
+                scale = _spread(scale, self.block, axis, self.codes.shape[axis])
+        return np.broadcast_to(scale * self.tensor_scale, self.codes.shape)
 
 
 def quantise(
@@ -136,14 +145,54 @@ def quantise_blocks(
     """
     check_format(format_)
     reals = as_reals(tensor)
-    starts = np.arange(0, reals.shape[axis], BLOCK)
-    peak = _finite(np.maximum.reduceat(np.abs(reals), starts, axis=axis))
+    peak = _block_peaks(reals, BLOCK, axis)
     scale = _power_of_two_scale(peak, format_)
     if up:
         scale = np.where(peak > scale * format_.largest, 2 * scale, scale)
         scale = np.minimum(scale, 2.0 ** BLOCK_EXPONENTS[1])
-    spread = np.repeat(scale, BLOCK, axis=axis).take(np.arange(reals.shape[axis]), axis=axis)
-    return Quantised(_encode(reals / spread, format_, rounding), scale)
+    spread = _spread(scale, BLOCK, axis, reals.shape[axis])
+    return Quantised(_encode(reals / spread, format_, rounding), scale, BLOCK)
+
+
+def quantise_nvfp4(
+    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int = -1
+) -> Quantised:
+    """Scale every 16 numbers along an axis by a number of e4m3, and the tensor by one of fp32, then encode.
+
+    As NVIDIA's NVFP4 (Pretraining Large Language Models with NVFP4, arXiv 2509.25149): the tensor's scale
+    takes the largest of all numbers to the largest of e4m3 times that of the format, 448 * 6 of e2m1; a
+    block's takes its largest number to the format's largest, and is rounded to nearest even, so that this
+    number may saturate.
+
+    Parameters
+    ----------
+    tensor : array_like of finite floats, any shape
+    format_ : Format
+    rounding : {"nearest", "truncate"}
+        Of the elements.
+    axis : int
+        The last block is shorter where its length is no multiple of 16.
+
+    Returns
+    -------
+    Quantised
+        The scale has a place for each block along the axis. A block whose scale is zero is zero.
+
+    Raises
+    ------
+    ValueError
+        The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
+    """
+    check_format(format_)
+    reals = as_reals(tensor)
+    peak = _block_peaks(reals, NVFP4_BLOCK, axis)
+    largest = float(np.max(peak, initial=0.0)) / (E4M3.largest * format_.largest)
+    single = np.finfo(np.float32)
+    tensor_scale = float(np.float32(np.clip(largest, single.tiny, single.max))) if largest else 1.0
+    scale = decode(encode(peak / format_.largest / tensor_scale, E4M3), E4M3).astype(np.float64)
+    spread = _spread(scale, NVFP4_BLOCK, axis, reals.shape[axis]) * tensor_scale
+    scaled = np.divide(reals, spread, out=np.zeros_like(reals), where=spread > 0)
+    return Quantised(encode(scaled, format_, rounding), scale, NVFP4_BLOCK, tensor_scale)
 
 
 def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest") -> Quantised:
@@ -176,6 +225,17 @@ def _encode(reals: NDArray[np.float64], format_: Format, rounding: Rounding) -> 
     if isinstance(format_, Integer):
         reals = np.clip(reals, -format_.largest, format_.largest)
     return encode(reals, format_, rounding)
+
+
+def _block_peaks(reals: NDArray[np.float64], block: int, axis: int) -> NDArray[np.float64]:
+    """Give the largest magnitude of each block along an axis."""
+    starts = np.arange(0, reals.shape[axis], block)
+    return _finite(np.maximum.reduceat(np.abs(reals), starts, axis=axis))
+
+
+def _spread(scale: NDArray[np.float64], block: int, axis: int, length: int) -> NDArray[np.float64]:
+    """Give the scale of every number along an axis, of the scales of blocks."""
+    return np.repeat(scale, block, axis=axis).take(np.arange(length), axis=axis)
 
 
 def _power_of_two_scale(peak: Any, format_: Format) -> NDArray[np.float64]:

@@ -229,12 +229,17 @@ def gathered(
     """Give the bit patterns of codes as tiles take them, with zeros up to whole tiles."""
     from lmul.golden.sums import compiled_loops as loops
 
-    columns = loops.TILE_BYTES // y.itemsize
-    a = np.pad(a, ((0, -len(a) % loops.TILE_ROWS), (0, 0)))
-    b = np.pad(b, ((0, 0), (0, -b.shape[1] % columns)))
-    groups = a.reshape(len(a) // loops.TILE_ROWS, loops.TILE_ROWS, a.shape[1]).swapaxes(1, 2)
-    panels = b.reshape(len(b), b.shape[1] // columns, columns).swapaxes(0, 1)
+    groups, panels = tiled(a, b, loops.TILE_ROWS, loops.TILE_BYTES // y.itemsize)
     return np.take(x, groups), np.take(y, panels, axis=1)
+
+
+def tiled(a: NDArray[Any], b: NDArray[Any], rows: int, columns: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Cut matrices (M, K) and (K, N) into whole tiles (G, K, rows) and (P, K, columns), padded with zeros."""
+    a = np.pad(a, ((0, -len(a) % rows), (0, 0)))
+    b = np.pad(b, ((0, 0), (0, -b.shape[1] % columns)))
+    groups = a.reshape(len(a) // rows, rows, a.shape[1]).swapaxes(1, 2)
+    panels = b.reshape(len(b), b.shape[1] // columns, columns).swapaxes(0, 1)
+    return np.ascontiguousarray(groups), np.ascontiguousarray(panels)
 
 
 def _zeros(span: int, lowest: int, mantissa_bits: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from lmul.golden.formats.format import FP32, Format, as_codes
 from lmul.golden.products.multiply import TABLE_WIDTH, wide_product
 from lmul.golden.products.operand import operand_reals
 from lmul.golden.products.specials import special_sums
+from lmul.golden.sums.block_scales import Scales, nan_sums, scaled_terms, step_scales
 from lmul.golden.sums.fused_compiled import has_fused_loops, looped_sums
 from lmul.golden.sums.tiles import tiles
 from lmul.host.parameters import ParameterError
@@ -32,7 +33,7 @@ class Products:
     values : ndarray of float64
         Exact; infinities and NaN among them.
     exponents : ndarray of int16
-        Those that a sum is aligned by; `NO_TERM` of zeros, infinities and NaN.
+        Those that a sum is aligned by; `NO_TERM`, or less, of zeros, infinities and NaN.
     """
 
     values: NDArray[np.float64]
@@ -42,9 +43,19 @@ class Products:
         """Give some of them."""
         return Products(self.values[index], self.exponents[index])
 
+    def scaled(self, scales: Scales | None, arithmetic: Arithmetic) -> "Products":
+        """Give those of a step, or their exact sums in groups, times the scales of their operands."""
+        if scales is None:
+            return self
+        return Products(*scaled_terms((self.values, self.exponents), scales, arithmetic))
+
 
 def fused_sums(
-    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, start: NDArray[np.float32] | None = None
+    a: NDArray[Any],
+    b: NDArray[Any],
+    arithmetic: Arithmetic,
+    start: NDArray[np.float32] | None = None,
+    scales: Scales | None = None,
 ) -> NDArray[np.float32]:
     """Multiply matrices of codes in a register that a step's products are added to at once.
 
@@ -56,6 +67,8 @@ def fused_sums(
         With a `Fused` accumulator.
     start : ndarray of float32, shape (M, N), optional
         The running sums to begin with, by default zero.
+    scales : Scales, optional
+        Of every step, where the arithmetic has block scales.
 
     Returns
     -------
@@ -64,9 +77,11 @@ def fused_sums(
     if start is None:
         start = np.zeros((len(a), b.shape[1]), dtype=np.float32)
     if not has_fused_loops(arithmetic, a.size * b.shape[1]):
-        return _stepwise_sums(a, b, start, arithmetic)
+        return _stepwise_sums(a, b, start, arithmetic, scales)
     infinity, nan = special_sums(a, b, arithmetic)
-    register = looped_sums(a, b, np.where(np.isnan(start), 0, start), arithmetic)
+    if scales:
+        nan |= nan_sums(scales, arithmetic)
+    register = looped_sums(a, b, np.where(np.isnan(start), 0, start), arithmetic, scales)
     # An infinite product and an infinite sum: which was first does not matter where both have one sign.
     doubtful = (infinity != 0) & np.isinf(register) & (infinity != np.sign(register))
     infinite = infinity != 0
@@ -74,25 +89,38 @@ def fused_sums(
     register[nan | np.isnan(start)] = np.nan
     rows = doubtful.any(axis=1)
     if rows.any():
-        register[rows] = _stepwise_sums(a[rows], b, start[rows], arithmetic)
+        some = Scales(scales.a[rows], scales.b) if scales else None
+        register[rows] = _stepwise_sums(a[rows], b, start[rows], arithmetic, some)
     return register
 
 
 def _stepwise_sums(
-    a: NDArray[Any], b: NDArray[Any], start: NDArray[np.float32], arithmetic: Arithmetic
+    a: NDArray[Any],
+    b: NDArray[Any],
+    start: NDArray[np.float32],
+    arithmetic: Arithmetic,
+    scales: Scales | None,
 ) -> NDArray[np.float32]:
     """Give those sums with NumPy."""
     register = start.copy()
     for rows, cols in tiles(*register.shape):
         total = register[rows, cols]
-        for first in range(0, a.shape[1], arithmetic.lanes):
+        for number, first in enumerate(range(0, a.shape[1], arithmetic.lanes)):
             step = slice(first, first + arithmetic.lanes)
             products = fused_products(a[rows, step].T[:, :, None], b[step, cols][:, None], arithmetic)
-            total[...] = add_step(products, total, arithmetic)
+            own = scales and scales.of_step(number, arithmetic.scales_a_step, rows, cols)
+            total[...] = add_step(products.scaled(own, arithmetic), total, arithmetic)
     return register
 
 
-def fused_step(a: ArrayLike, b: ArrayLike, c: ArrayLike, arithmetic: Arithmetic) -> NDArray[np.uint32]:
+def fused_step(
+    a: ArrayLike,
+    b: ArrayLike,
+    c: ArrayLike,
+    arithmetic: Arithmetic,
+    a_scale: ArrayLike | None = None,
+    b_scale: ArrayLike | None = None,
+) -> NDArray[np.uint32]:
     """Add the products of one step to a running sum, as a tensor core's instruction does.
 
     Parameters
@@ -103,6 +131,8 @@ def fused_step(a: ArrayLike, b: ArrayLike, c: ArrayLike, arithmetic: Arithmetic)
         Codes of fp32, of any mantissa.
     arithmetic : Arithmetic
         With a `fused` accumulator.
+    a_scale, b_scale : array_like of integers from 0 to 255, shape (..., S), optional
+        Where the arithmetic has block scales: those of every block of the N operands.
 
     Returns
     -------
@@ -112,7 +142,8 @@ def fused_step(a: ArrayLike, b: ArrayLike, c: ArrayLike, arithmetic: Arithmetic)
     Raises
     ------
     ValueError
-        The accumulator is another one, there is no such code, or the shapes do not fit.
+        The accumulator is another one, there is no such code, the shapes do not fit, or scales are missing or
+        are not those of the arithmetic.
 
     Examples
     --------
@@ -120,13 +151,17 @@ def fused_step(a: ArrayLike, b: ArrayLike, c: ArrayLike, arithmetic: Arithmetic)
     >>> one = encode([1.0, 1.0, 1.0], E4M3)
     >>> hex(int(fused_step(one, one, 0x3F800000, Arithmetic(mul="exact", acc="h100"))))
     '0x40800000'
+    >>> mx = Arithmetic(mul="exact", acc="b200", scale="mx")
+    >>> hex(int(fused_step(one, one, 0x3F800000, mx, [128], [127])))
+    '0x40e00000'
     """
     if not isinstance(arithmetic.accumulator, Fused):
         raise ParameterError("acc", f"{arithmetic.acc!r} is no fused sum: take {', '.join(Fused.WORDS)}")
     first, second = arithmetic.formats
     x, y = np.moveaxis(as_codes(a, first), -1, 0), np.moveaxis(as_codes(b, second), -1, 0)
     start = as_codes(c, FP32).astype(np.uint32).view(np.float32)
-    total = add_step(fused_products(x, y, arithmetic), start, arithmetic)
+    scales = step_scales(a_scale, b_scale, x, y, arithmetic)
+    total = add_step(fused_products(x, y, arithmetic).scaled(scales, arithmetic), start, arithmetic)
     return np.asarray(encode(total, FP32, "nearest", "ieee"), dtype=np.uint32)
 
 
@@ -135,7 +170,8 @@ def add_step(products: Products, total: NDArray[np.float32], arithmetic: Arithme
 
     Parameters
     ----------
-    products : Products, shape (lanes, ...)
+    products : Products, shape (terms, ...)
+        Scaled, where their operands have scales.
     total : ndarray of float32, shape (...)
     arithmetic : Arithmetic
         With a `Fused` accumulator.
@@ -149,7 +185,7 @@ def add_step(products: Products, total: NDArray[np.float32], arithmetic: Arithme
     own_exponent = np.maximum(np.frexp(total)[1] - 1, FP32.min_exponent)
     own_exponent = np.where(own & (total != 0), own_exponent, NO_TERM)
     top = np.maximum(products.exponents.max(axis=0, initial=NO_TERM), own_exponent)
-    top = np.maximum(top, fused.floor)
+    top = np.maximum(top, arithmetic.least_exponent)
     places = fused.fraction_bits - top
     terms = np.trunc(np.ldexp(np.where(finite, products.values, 0.0), places))
     units = terms.sum(axis=0) + np.trunc(np.ldexp(np.where(own, total, 0.0).astype(np.float64), places))

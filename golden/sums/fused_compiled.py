@@ -15,6 +15,8 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import FP64_MANTISSA_BITS
 from lmul.golden.formats.format import FP32
 from lmul.golden.products.exponents import Window, exponent_ranges
+from lmul.golden.products.multiply import wide_product
+from lmul.golden.sums.block_scales import Scales
 from lmul.golden.sums.compiled import (
     INT32_BITS,
     WIDEST,
@@ -22,10 +24,14 @@ from lmul.golden.sums.compiled import (
     gathered,
     normalised_mantissas,
     product_kind,
+    tiled,
 )
 from lmul.golden.sums.tiles import TILE_COLUMNS
 from lmul.host.parallel import run_parts, worth_compiling
 from lmul.multipliers.forms import ExactProduct, FieldSum, Form, MarkedFieldSum, RoundedProduct
+
+Shifts = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Exponents of the scales of both operands."""
 
 CARRIES = 3
 """Sums of fields carry less often into the exponent."""
@@ -80,11 +86,22 @@ class Layout:
 def has_fused_loops(arithmetic: Arithmetic, products: int) -> bool:
     """Tell whether there are loops for the fused sums of an arithmetic, and so many products are worth it."""
     wide = max(format_.width for format_ in arithmetic.formats) > WIDEST
-    return worth_compiling(products) and not wide and arithmetic.product_form is not None
+    # Where products are terms, those of a step have one scale.
+    scales = arithmetic.scales_a_step > 1 and not _in_groups(arithmetic)
+    return worth_compiling(products) and not wide and not scales and arithmetic.product_form is not None
+
+
+def _in_groups(arithmetic: Arithmetic) -> bool:
+    """Tell whether products are summed exactly in groups, each of which is a term."""
+    return arithmetic.block_scale is not None and arithmetic.block_scale.group > 1
 
 
 def looped_sums(
-    a: NDArray[Any], b: NDArray[Any], start: NDArray[np.float32], arithmetic: Arithmetic
+    a: NDArray[Any],
+    b: NDArray[Any],
+    start: NDArray[np.float32],
+    arithmetic: Arithmetic,
+    scales: Scales | None = None,
 ) -> NDArray[np.float32]:
     """Multiply matrices of codes in a fused sum, step by step. Infinities and NaN of operands count as zero.
 
@@ -96,16 +113,57 @@ def looped_sums(
         Running sums to begin with, not NaN.
     arithmetic : Arithmetic
         One that `has_fused_loops`, with a `Fused` accumulator.
+    scales : Scales, optional
+        Of every step; what NaN among them gives means nothing.
 
     Returns
     -------
     ndarray of float32, shape (M, N)
         Infinite where a sum became too large on its way.
     """
+    if scales and _in_groups(arithmetic):
+        return _group_sums(a, b, start, arithmetic, scales)
     register, layout = np.empty_like(start), _layout(a, b, arithmetic)
+    shifts = _shifts(a, b, arithmetic, scales)
     for first in range(0, b.shape[1], TILE_COLUMNS):  # Bit patterns are larger than codes.
         columns = slice(first, first + TILE_COLUMNS)
-        register[:, columns] = _tile_sums(a, b[:, columns], start[:, columns], arithmetic, layout)
+        own = shifts[0], shifts[1][:, columns]
+        register[:, columns] = _tile_sums(a, b[:, columns], start[:, columns], arithmetic, layout, own)
+    return register
+
+
+def _shifts(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, scales: Scales | None) -> Shifts:
+    """Give the exponents of the scales of each step, of shapes (M, S) and (S, N), zero without any."""
+    scale, steps = arithmetic.block_scale, -(-a.shape[1] // arithmetic.lanes)
+    if scale is None or scales is None:
+        return np.zeros((len(a), steps), np.int32), np.zeros((steps, b.shape[1]), np.int32)
+    return scale.exponents(scales.a).astype(np.int32), scale.exponents(scales.b).astype(np.int32)
+
+
+def _group_sums(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    start: NDArray[np.float32],
+    arithmetic: Arithmetic,
+    scales: Scales,
+) -> NDArray[np.float32]:
+    """Give sums whose terms are exact sums of groups of products."""
+    from lmul.golden.sums import fused_loops as loops
+
+    scale, fused, register = arithmetic.block_scale, arithmetic.fused, start.copy()
+    assert scale is not None  # noqa: S101
+    first, second = (np.arange(1 << format_.width) for format_ in arithmetic.formats)
+    unit = arithmetic.product_lsb_exponent
+    products = np.ldexp(wide_product(first[:, None], second, arithmetic), -unit).astype(np.int32)
+    x, y = ((scale.significands(codes).astype(np.int32), scale.exponents(codes)) for codes in scales)
+    layout = (arithmetic.lanes, scale.block, scale.group, unit - 2 * scale.fraction_bits)
+    rounding = (fused.fraction_bits, fused.mantissa_bits, fused.nearest, arithmetic.least_exponent)
+
+    def part(rows: slice) -> None:
+        own = x[0][rows], x[1][rows]
+        loops.add_groups(a[rows], b, products, *own, *y, layout, rounding, register[rows])
+
+    run_parts(part, len(a))
     return register
 
 
@@ -138,7 +196,12 @@ def _most_terms(arithmetic: Arithmetic) -> int:
 
 
 def _tile_sums(
-    a: NDArray[Any], b: NDArray[Any], start: NDArray[np.float32], arithmetic: Arithmetic, layout: Layout
+    a: NDArray[Any],
+    b: NDArray[Any],
+    start: NDArray[np.float32],
+    arithmetic: Arithmetic,
+    layout: Layout,
+    shifts: Shifts,
 ) -> NDArray[np.float32]:
     from lmul.golden.sums import fused_loops as loops
 
@@ -147,6 +210,7 @@ def _tile_sums(
     aligned = FieldSum() if isinstance(form, ExactProduct) else form
     x_top, y_top = gathered(*_tables(_aligning(arithmetic, layout), aligned, arithmetic, layout), a, b)
     x, y = gathered(*_tables(_operands(arithmetic, layout), form, arithmetic, layout), a, b)
+    x_shift, y_shift = tiled(*shifts, x.shape[2], y.shape[3])
     excess = numbers.nmant - arithmetic.mantissa_bits
     how = (
         product_kind(form),
@@ -159,7 +223,7 @@ def _tile_sums(
     matrix[...] = start
 
     def part(groups: slice) -> None:
-        loops.add_steps(x_top[groups], x[groups], y_top, y, *how, sums[groups])
+        loops.add_steps(x_top[groups], x[groups], x_shift[groups], y_top, y, y_shift, *how, sums[groups])
 
     run_parts(part, len(x))
     return matrix

@@ -7,9 +7,11 @@ toward zero. What follows is done once for each sum and step, in double precisio
 Products are those of `lmul.golden.sums.compiled_loops`.
 """
 
+import math
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -21,6 +23,11 @@ NO_TERM = -(1 << 12)
 
 FP32_BIAS, FP64_BIAS = 127, 1023
 FP32_MANTISSA, FP64_MANTISSA = 23, 52
+FP32_LEAST = -126
+"""The exponent of the smallest normal number."""
+
+POWERS = 2.0 ** np.concatenate([np.arange(1024), np.arange(-1022, 0)])
+"""Powers of two by their exponents, negative ones from the end: quicker than `math.ldexp`."""
 
 _INDEX, _INT32, _FLOAT, _DOUBLE = ir.IntType(64), ir.IntType(32), ir.FloatType(), ir.DoubleType()
 
@@ -57,8 +64,11 @@ class _Step:
         return self.repeated(self.layout[place], type_)
 
     def repeated(self, number: Any, type_: Any) -> Any:
-        if type_ == self.ints:
-            number = self.builder.trunc(number, _INT32)
+        return self.spread(self.builder.trunc(number, _INT32) if type_ == self.ints else number)
+
+    def spread(self, number: Any) -> Any:
+        """Give a vector of one number of its type."""
+        type_ = ir.VectorType(number.type, self.ints.count)
         one = self.builder.insert_element(ir.Constant(type_, ir.Undefined), number, _INDEX(0))
         return self.builder.shuffle_vector(one, one, ir.Constant(self.ints, None))
 
@@ -102,14 +112,23 @@ class _Step:
                 self.builder.store(self.larger(self.builder.load(register), bits), register)
         return [self.builder.load(register) for register in registers]
 
-    def top(self, largest: Any, own: Any) -> Any:
+    def shift(self, x_shift: Any, y_shift: Any, tile: Any, number: Any) -> list[Any]:
+        """Give what the scales of a step add to the exponents of its products, for each row."""
+        group, panel = tile
+        own = self.builder.load(
+            self.vectors.vector(self.ints, y_shift, panel, number, _INDEX(0)), align=_INT32.width // 8
+        )
+        rows = (self.vectors.number(x_shift, group, number, _INDEX(row)) for row in range(TILE_ROWS))
+        return [self.builder.add(own, self.spread(self.builder.load(row))) for row in rows]
+
+    def top(self, largest: Any, own: Any, shift: Any) -> Any:
         """Give the exponents that sums are aligned to, of bit patterns of products and of running sums."""
         builder, ints = self.builder, self.ints
         exponent = builder.lshr(largest, self.constant(self.mantissa, largest.type))
         exponent = builder.trunc(exponent, ints) if self.double else exponent
         lowest, start = self.number(0, ints), self.number(1, ints)
         none = self.constant(NO_TERM, ints)
-        products = builder.add(builder.sub(exponent, start), lowest)
+        products = builder.add(builder.add(builder.sub(exponent, start), lowest), shift)
         products = builder.select(builder.icmp_signed(">=", exponent, start), products, none)
         bits = builder.lshr(builder.bitcast(own, ints), self.constant(FP32_MANTISSA, ints))
         bits = self.larger(builder.and_(bits, self.constant(0xFF, ints)), self.constant(1, ints))
@@ -191,31 +210,42 @@ class _Step:
 def _step_adder(kind: int) -> Any:
     """Make the function that adds a step of products of one kind to a tile of running sums.
 
-    Its arguments are x_top, x, y_top, y, (group, panel, first, last), (rounding, layout) and sums, as
-    `add_steps` has them. Products are those of k from first to last - 1.
+    Its arguments are x_top, x, x_shift, y_top, y, y_shift, (group, panel, step, first, last), (rounding,
+    layout) and sums, as `add_steps` has them. Products are those of k from first to last - 1.
     """
     # Exact products are aligned by the exponents of their operands, which are added.
     aligned = ADDED if kind == MULTIPLIED else kind
 
-    def add_step(_: Any, x_top: Any, x: Any, y_top: Any, y: Any, tile: Any, how: Any, sums: Any) -> Any:
-        return numba.void(x_top, x, y_top, y, tile, how, sums), generate
+    def add_step(
+        _: Any,
+        x_top: Any,
+        x: Any,
+        x_shift: Any,
+        y_top: Any,
+        y: Any,
+        y_shift: Any,
+        tile: Any,
+        how: Any,
+        sums: Any,
+    ) -> Any:
+        return numba.void(x_top, x, x_shift, y_top, y, y_shift, tile, how, sums), generate
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x_top, x, y_top, y, sums = (
+        x_top, x, x_shift, y_top, y, y_shift, sums = (
             (type_, context.make_array(type_)(context, builder, array))
             for type_, array in zip(signature.args, arguments, strict=True)
             if isinstance(type_, numba.types.Array)
         )
-        rounding, layout = cgutils.unpack_tuple(builder, arguments[5], 2)
+        rounding, layout = cgutils.unpack_tuple(builder, arguments[7], 2)
         step = _Step(context, builder, context.get_value_type(x[0].dtype), layout, rounding)
-        group, panel, first, last = cgutils.unpack_tuple(builder, arguments[4], 4)
+        group, panel, number, first, last = cgutils.unpack_tuple(builder, arguments[6], 5)
         tile, start = (group, panel), builder.mul(panel, _INDEX(step.vectors.columns))
         rows = [step.vectors.vector(step.floats, sums, group, _INDEX(row), start) for row in range(TILE_ROWS)]
         owns = [builder.load(row, align=4) for row in rows]
         tops = step.largest(aligned, x_top, y_top, tile, first, last)
-        fraction = step.number(3, step.ints)
-        places = [builder.sub(fraction, step.top(top, own)) for top, own in zip(tops, owns, strict=True)]
-        scales = [step.scale(place) for place in places]
+        fraction, shifts = step.number(3, step.ints), step.shift(x_shift, y_shift, tile, number)
+        places = [builder.sub(fraction, step.top(*terms)) for terms in zip(tops, owns, shifts, strict=True)]
+        scales = [step.scale(builder.add(*each)) for each in zip(places, shifts, strict=True)]
         totals = step.added(kind, x, y, tile, (first, last), scales)
         for row, total, own, place in zip(rows, totals, owns, places, strict=True):
             builder.store(step.rounded(total, own, place), row, align=4)
@@ -231,7 +261,17 @@ _add_added, _add_chosen, _add_multiplied, _add_rounded = map(
 
 @numba.njit(cache=True, nogil=True)
 def add_steps(
-    x_top: Any, x: Any, y_top: Any, y: Any, kind: int, rounding: Any, layout: Any, lanes: int, sums: Any
+    x_top: Any,
+    x: Any,
+    x_shift: Any,
+    y_top: Any,
+    y: Any,
+    y_shift: Any,
+    kind: int,
+    rounding: Any,
+    layout: Any,
+    lanes: int,
+    sums: Any,
 ) -> None:
     """Add products to fp32 numbers, the products of a step at once.
 
@@ -240,8 +280,12 @@ def add_steps(
     x_top, x : ndarray of int32 or int64, shape (G, K, 4)
         Bit patterns of the first factor, four rows side by side: what products are aligned by, without sign,
         and what they are made of.
+    x_shift : ndarray of int32, shape (G, S, 4)
+        What the scale of each step adds to the exponents of the products.
     y_top, y : ndarray of the same type, shape (V, P, K, C)
         Those of the second, in panels of C columns; V is 2 for `CHOSEN` products, 1 for others.
+    y_shift : ndarray of int32, shape (P, S, C)
+        As `x_shift`.
     kind : int
         How products are formed of them.
     rounding : tuple of two integers of that type
@@ -260,12 +304,78 @@ def add_steps(
     for panel in range(y.shape[1]):
         for group in range(x.shape[0]):
             for first in range(0, depth, lanes):
-                tile = (group, panel, first, min(first + lanes, depth))
+                tile = (group, panel, first // lanes, first, min(first + lanes, depth))
                 if kind == ADDED:
-                    _add_added(x_top, x, y_top, y, tile, how, sums)
+                    _add_added(x_top, x, x_shift, y_top, y, y_shift, tile, how, sums)
                 elif kind == CHOSEN:
-                    _add_chosen(x_top, x, y_top, y, tile, how, sums)
+                    _add_chosen(x_top, x, x_shift, y_top, y, y_shift, tile, how, sums)
                 elif kind == MULTIPLIED:
-                    _add_multiplied(x_top, x, y_top, y, tile, how, sums)
+                    _add_multiplied(x_top, x, x_shift, y_top, y, y_shift, tile, how, sums)
                 else:
-                    _add_rounded(x_top, x, y_top, y, tile, how, sums)
+                    _add_rounded(x_top, x, x_shift, y_top, y, y_shift, tile, how, sums)
+
+
+@numba.njit(cache=True, nogil=True)
+def add_groups(
+    a: Any,
+    b: Any,
+    products: Any,
+    a_significands: Any,
+    a_exponents: Any,
+    b_significands: Any,
+    b_exponents: Any,
+    layout: Any,
+    rounding: Any,
+    sums: Any,
+) -> None:
+    """Add exact sums of groups of products, times the scales of their blocks, to fp32 numbers.
+
+    Parameters
+    ----------
+    a, b : ndarray of codes, shapes (M, K) and (K, N)
+    products : ndarray of int32
+        The product of each code with each, in whole units.
+    a_significands, a_exponents : ndarray of int32 and int16, shape (M, S)
+        Of the scales of every step.
+    b_significands, b_exponents : ndarray of int32 and int16, shape (S, N)
+    layout : tuple of four int
+        Lanes of a step, operands of a block and of a group; the exponent of a unit of products times the
+        significands of both scales.
+    rounding : tuple of int, int, bool and int
+        F, M, whether sums are rounded to nearest, and the least exponent that terms are aligned to.
+    sums : ndarray of float32, shape (M, N)
+        The running sums to begin with; is written.
+    """
+    (lanes, block, group, unit), (fraction, mantissa, nearest, least) = layout, rounding
+    depth, columns = b.shape
+    most = -(-lanes // group)
+    totals = np.zeros((most, columns), np.int32)
+    parts = max(lanes // block, 1)
+    for row in range(len(a)):
+        for step in range(-(-depth // lanes)):
+            totals[:] = 0
+            for k in range(step * lanes, min((step + 1) * lanes, depth)):
+                of_code = products[a[row, k]]
+                total = totals[k % lanes // group]
+                for column in range(columns):
+                    total[column] += of_code[b[k, column]]
+            groups = -(-(min((step + 1) * lanes, depth) - step * lanes) // group)
+            for column in range(columns):
+                own = float(sums[row, column])
+                if not math.isfinite(own):
+                    continue
+                top = max(math.frexp(own)[1] - 1, least) if own else least
+                for index in range(groups):
+                    place = step * parts + index * group // block
+                    top = max(top, a_exponents[row, place] + b_exponents[place, column])
+                units = np.trunc(own * POWERS[fraction - top])
+                for index in range(groups):
+                    place = step * parts + index * group // block
+                    significand = a_significands[row, place] * b_significands[place, column]
+                    exponent = a_exponents[row, place] + b_exponents[place, column] + unit
+                    term = float(totals[index, column]) * significand
+                    units += np.trunc(term * POWERS[exponent + fraction - top])
+                last = max(math.frexp(units)[1] - 1 + top - fraction, FP32_LEAST) - mantissa
+                kept = units * POWERS[top - fraction - last]
+                kept = np.rint(kept) if nearest else np.trunc(kept)
+                sums[row, column] = kept * POWERS[last] + 0.0

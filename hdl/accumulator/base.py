@@ -58,7 +58,7 @@ class Accumulator(Block):
         Holds every register when low.
     a, b : In(N*W), or one more
         Lane n at bits n*W to (n+1)*W - 1, W of each operand's format; above them whether one of them
-        was NaN, where `splits_nan` says so.
+        was NaN, where `splits_nan` says so, and the scales of blocks, 8 bits each.
     valid : In(1)
         A step.
     first, last : In(1)
@@ -131,7 +131,9 @@ class Accumulator(Block):
         step = {name: getattr(operands, name) for name in names}
         if splits_nan(self._design):
             pairs = zip((operands.a, operands.b), self._design.formats, strict=True)
-            step["nan"] = Cat(codes[-1] for codes, format_ in pairs if format_.nan is not None).any()
+            lanes = self._design.lanes
+            found = (codes[lanes * format_.width] for codes, format_ in pairs if format_.nan is not None)
+            step["nan"] = Cat(found).any()
         return pipeline, operands, step
 
     def _operands(self, m: Module, name: str) -> Value:

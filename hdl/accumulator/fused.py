@@ -1,6 +1,7 @@
 """The multiply-accumulate of N lanes into an fp32 number, all of a step's products added at once."""
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
@@ -45,14 +46,14 @@ class FusedMultiplyAccumulate(Accumulator):
         pipeline, operands, step = self.front(m)
         products = self.multiply(m, platform, operands)
         special = step | self.special_flags(products)
+        special |= self.scales(m, operands, special)
         finite = [replace(product, inf=None, nan=None) for product in products]
         products, step = pipeline.cut_lanes("products", finite, special)
-        lanes, step = pipeline.cut_lanes("terms", [self._lane(m, n, p) for n, p in enumerate(products)], step)
-        largest = self._largest(m, lanes)
-        # The first place of the running sum, which may be above all products.
-        step["reached"] = (largest + self._scale.reach)[: self._scale.bits + 1]
+        lanes, step = pipeline.cut_lanes("terms", self.terms(m, platform, products, step), step)
+        largest, step["reached"] = self.tops(m, lanes, step)
         lanes = [self._distance(m, number, lane, largest) for number, lane in enumerate(lanes)]
         lanes, step = pipeline.cut_lanes("step", lanes, step)
+        step["reached"] = self.reached(m, step)
         sums = self._sums()
         counts = self._counts(m, platform, lanes)
         if self._design.interleave > 1:
@@ -63,6 +64,34 @@ class FusedMultiplyAccumulate(Accumulator):
             step |= self._augend_terms(m, sums, step)
         self._accumulate(m, platform, counts, step, sums)
         return m
+
+    def scales(self, m: Module, operands: SimpleNamespace, step: dict[str, Value]) -> dict[str, Value]:
+        """Give what the scales of blocks are to a step, where there are any."""
+        return {}
+
+    def terms(
+        self, m: Module, platform: Any, products: list[RawProduct], step: dict[str, Value]
+    ) -> list[Lane]:
+        """Give the terms of a step."""
+        return [self._lane(m, number, product) for number, product in enumerate(products)]
+
+    def tops(self, m: Module, lanes: list[Lane], step: dict[str, Value]) -> tuple[Value, Value]:
+        """Give the exponent that the terms of a step are aligned to.
+
+        Returns
+        -------
+        largest : Value
+            As the exponents of the terms are counted.
+        reached : Value
+            With the bias of all exponents that of the first place of the running sum, which may be above all
+            products.
+        """
+        largest, bits = self._largest(m, lanes), self._scale.bits
+        return (largest - self._scale.rebias)[:bits], (largest + self._scale.reach)[: bits + 1]
+
+    def reached(self, m: Module, step: dict[str, Value]) -> Value:
+        """Give the exponent of the first place of the running sum, of what `tops` gave for it."""
+        return step["reached"]
 
     def _lane(self, m: Module, lane: int, product: RawProduct) -> Lane:
         exponent = Signal(len(product.exponent), name=f"exponent_{lane}")
@@ -94,7 +123,7 @@ class FusedMultiplyAccumulate(Accumulator):
         """Give the places by which a product is shifted, all ones for those that are shifted out."""
         bits = self._scale.distance_bits
         whole = Signal(len(largest), name=f"distance_{number}")
-        m.d.comb += whole.eq((largest - self._scale.rebias) - lane.exponent)
+        m.d.comb += whole.eq(largest - lane.exponent)
         places = whole[:bits] | whole[bits:].any().replicate(bits)
         return replace(lane, exponent=places)
 
@@ -252,7 +281,10 @@ class FusedMultiplyAccumulate(Accumulator):
             subnormal = ~normal & mantissa.any()
         biased = Cat(field[0] | subnormal, field[1:]) + (self._scale.bias - FP32.bias)
         counts = (normal | subnormal) & ~special
-        m.d.comb += [special.eq(field.all()), exponent.eq(biased & counts.replicate(len(exponent)))]
+        own = biased & counts.replicate(len(exponent))
+        if self._scale.least_of_zero:  # 1, which cuts off what products have below a sum of that exponent.
+            own = Cat(own[0] | ~counts, own[1:])
+        m.d.comb += [special.eq(field.all()), exponent.eq(own)]
         significand = Cat(mantissa, normal) & (~special).replicate(len(mantissa) + 1)
         infinite = special & ~mantissa.any() if self._scale.overflows else Const(0, 1)
         return Lane(number[-1], significand, exponent), infinite, special & ~infinite

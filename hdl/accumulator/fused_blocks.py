@@ -49,7 +49,7 @@ class FusedAlign(Block):
         super().__init__(
             {
                 "sign": In(1),
-                "significand": In(design.significand_bits),
+                "significand": In(scale.significand_bits),
                 "distance": In(scale.distance_bits),
                 "term": Out(bits),
             }
@@ -135,8 +135,7 @@ class FusedRound(Block):
             exponent = Signal(range((2 << scale.bits) + abs(above)), name="exponent_field")
             m.d.comb += exponent.eq((self.origin + above - zeros) & shifted[-1].replicate(len(exponent)))
             return shifted, exponent
-        lowest = 0 if scale.design.addend else 1
-        padding = max(0, 1 - above - scale.reach - max(scale.least, lowest))
+        padding = max(0, 1 - above - scale.least_origin)
         wide = Cat(magnitude, Const(0, padding))
         room = Signal(range((2 << scale.bits) + abs(above) + padding))
         zeros = leading_zeros(m, Cat(Const(1, 1), wide), "total")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lmul.design import Design
 from lmul.golden import FP32
+from lmul.golden.formats.block_scale import E8M0_BIAS, ZERO_EXPONENT, BlockScale
 from lmul.hdl.multiplier.unrounded import exponent_offset, largest_exponent
 
 
@@ -20,13 +21,53 @@ class Scale:
     design: Design
 
     @property
+    def groups(self) -> BlockScale | None:
+        """The scales of blocks, where products are summed exactly in groups, and those are the terms."""
+        scale = self.design.block_scale
+        return scale if scale and scale.group > 1 else None
+
+    @property
+    def terms(self) -> int:
+        """Terms of a step: products, or groups of them."""
+        return self.design.lanes // self.groups.group if self.groups else self.design.lanes
+
+    @property
+    def significand_bits(self) -> int:
+        """Of a term."""
+        if not self.groups:
+            return self.design.significand_bits
+        factor = (2 << self.groups.fraction_bits) - 1
+        return (self.groups.group * self.design.largest_product * factor**2).bit_length()
+
+    @property
+    def fraction_bits(self) -> int:
+        """Of a term's significand, behind the binary point."""
+        if not self.groups:
+            return self.design.fraction_bits
+        return 2 * self.groups.fraction_bits - self.design.product_lsb_exponent
+
+    @property
     def product_bias(self) -> int:
-        """What `UnroundedProduct` adds to the exponent of a product."""
+        """What is added to the exponent of a term as it is found: by `UnroundedProduct`, or of its scales."""
+        if self.groups:
+            return -2 * (ZERO_EXPONENT if self.groups.number else -E8M0_BIAS)
         return exponent_offset(self.design) - self.design.fraction_bits
+
+    @property
+    def largest_found(self) -> int:
+        """The largest exponent of a term as it is found."""
+        if not self.groups:
+            return largest_exponent(self.design)
+        if not self.groups.number:
+            return 4 * E8M0_BIAS
+        field = self.groups.number.largest_finite >> self.groups.number.mantissa_bits
+        return 2 * (field - self.groups.number.bias) + self.product_bias
 
     @property
     def bias(self) -> int:
         """What is added to every exponent, so that none is negative."""
+        if self.design.block_scale:  # The least one is 1: 0 is that of no number.
+            return 1 - self.design.least_exponent
         return max(self.product_bias, FP32.bias)
 
     @property
@@ -37,12 +78,12 @@ class Scale:
     @property
     def behind(self) -> int:
         """Places of a term behind those of a significand."""
-        return self.design.fused.fraction_bits - self.design.fraction_bits
+        return self.design.fused.fraction_bits - self.fraction_bits
 
     @property
     def largest(self) -> int:
-        """The largest exponent of a product."""
-        return largest_exponent(self.design) + self.rebias
+        """The largest exponent of a term."""
+        return self.largest_found + self.rebias + 2 * E8M0_BIAS * self.least_of_zero
 
     @property
     def harmless(self) -> int:
@@ -61,12 +102,13 @@ class Scale:
     @property
     def least(self) -> int:
         """The exponent, with that bias, that a sum is aligned to at least."""
-        return self.design.fused.floor + self.bias
+        return self.design.least_exponent + self.bias
 
     @property
     def has_subnormals(self) -> bool:
         """Whether there are sums below the smallest normal number, all multiples of the least product bit."""
-        return self.design.addend or self.design.product_lsb_exponent < FP32.min_exponent
+        any_size = self.design.addend or self.design.block_scale is not None
+        return any_size or self.design.product_lsb_exponent < FP32.min_exponent
 
     @property
     def overflows(self) -> bool:
@@ -77,18 +119,36 @@ class Scale:
     @property
     def highest(self) -> int:
         """The largest exponent of a finite sum: products that are all below its last bit do not change it."""
-        return self.largest - self.bias + self.term_bits + 1 + self.design.lanes.bit_length()
+        return self.largest - self.bias + self.term_bits + 1 + self.terms.bit_length()
 
     @property
     def term_bits(self) -> int:
         """Of a product's magnitude: F behind the binary point, two before it of exact products, else one."""
-        whole = self.design.significand_bits - self.design.fraction_bits
+        whole = self.significand_bits - self.fraction_bits
         return self.design.fused.fraction_bits + max(whole, 1)
+
+    @property
+    def least_of_zero(self) -> bool:
+        """Whether a running sum of zero has the least exponent, as products are not aligned to that."""
+        return self.design.block_scale is not None and not self.groups
+
+    @property
+    def least_origin(self) -> int:
+        """The least exponent, with that bias, of the first place of a sum."""
+        if self.least_of_zero:
+            return self.least
+        return self.reach + max(self.least, 0 if self.design.addend else 1)
 
     @property
     def distance_bits(self) -> int:
         """Of the places by which a product is shifted: all ones shift it out."""
-        return min((self.term_bits + max(-self.behind, 0)).bit_length(), self.bits)
+        bits = self.largest_found.bit_length() if self.least_of_zero else self.bits
+        return min(self.shifted_out.bit_length(), bits)
+
+    @property
+    def shifted_out(self) -> int:
+        """Places by which a term is shifted until nothing is left of it."""
+        return self.term_bits + max(-self.behind, 0)
 
     @property
     def reach(self) -> int:
@@ -103,4 +163,4 @@ class Scale:
     @property
     def total_bits(self) -> int:
         """Of the sum of a step's terms and the running sum, two's complement."""
-        return max(self.running_bits, self.term_bits + (self.design.lanes - 1).bit_length()) + 2
+        return max(self.running_bits, self.term_bits + (self.terms - 1).bit_length()) + 2

@@ -7,6 +7,7 @@ from amaranth import Const, Value
 from lmul.design import Design
 from lmul.golden import accumulators
 from lmul.hdl.accumulator.base import Accumulator
+from lmul.hdl.accumulator.block_scales import GroupedMultiplyAccumulate, ScaledMultiplyAccumulate
 from lmul.hdl.accumulator.fixed import MultiplyAccumulate
 from lmul.hdl.accumulator.floating import FloatMultiplyAccumulate
 from lmul.hdl.accumulator.fused import FusedMultiplyAccumulate
@@ -24,7 +25,11 @@ BLOCKS: dict[type[accumulators.Accumulator], type[Accumulator]] = {
 
 def accumulator(design: Design) -> type[Accumulator]:
     """Give the class of the block that accumulates."""
-    return IntegerMultiplyAccumulate if design.integer else BLOCKS[type(design.accumulator)]
+    if design.integer:
+        return IntegerMultiplyAccumulate
+    if design.block_scale:
+        return GroupedMultiplyAccumulate if design.block_scale.group > 1 else ScaledMultiplyAccumulate
+    return BLOCKS[type(design.accumulator)]
 
 
 def sum_flags(mac: Any, design: Design) -> Value:

@@ -14,11 +14,17 @@ from lmul.hdl.array.weight_stationary import WeightStationary
 from lmul.hdl.framework.component import DesignComponent
 from lmul.hdl.framework.flags import FLAGS
 from lmul.hdl.framework.hierarchy import Block, place
+from lmul.hdl.multiplier.unrounded import scale_bits
 
 CORES: dict[str, type[Systolic]] = {"os": OutputStationary, "ws": WeightStationary}
 
 ROW_FLAGS = StructLayout(dict.fromkeys((*FLAGS, "mismatch"), 1))
 """What a row of results comes with, over all its elements."""
+
+
+def _scales(design: Design, lines: int) -> dict[str, int]:
+    """Give the field of the scales of so many rows or columns in a beat, if there are any."""
+    return {"scale": lines * scale_bits(design)} if design.block_scale else {}
 
 
 class Array(DesignComponent, Block):
@@ -48,7 +54,8 @@ class Array(DesignComponent, Block):
     Members
     -------
     a : In(stream.Signature(StructLayout({"data": R*N*W, "last": 1})))
-        Row r, lane n at bits (r*N+n)*W of data; weight-stationary: product r*N+n of the row.
+        Row r, lane n at bits (r*N+n)*W of data; weight-stationary: product r*N+n of the row. With `--scale`
+        there is `scale: R*S*8` behind data, those of row r at bits r*S*8; of `b` of column c at c*S*8.
     b : In(stream.Signature(StructLayout({"data": C*N*W, "last": 1})))
         Column c, lane n at bits (c*N+n)*W of data; weight-stationary: product i*N+n in beat i.
     c : Out(stream.Signature(StructLayout({"data": C*A, "last": 1, "flags": ROW_FLAGS})))
@@ -80,8 +87,8 @@ class Array(DesignComponent, Block):
 
     def __init__(self, design: Design) -> None:
         first, second = (design.lanes * format_.width for format_ in design.formats)
-        a = StructLayout({"data": design.rows * first, "last": 1})
-        b = StructLayout({"data": design.cols * second, "last": 1})
+        a = StructLayout({"data": design.rows * first, **_scales(design, design.rows), "last": 1})
+        b = StructLayout({"data": design.cols * second, **_scales(design, design.cols), "last": 1})
         c = StructLayout({"data": design.cols * design.output_bits, "last": 1, "flags": ROW_FLAGS})
         streams = {name: stream.Signature(layout) for name, layout in (("a", a), ("b", b), ("c", c))}
         super().__init__(design, {"a": In(streams["a"]), "b": In(streams["b"]), "c": Out(streams["c"])})
@@ -91,11 +98,11 @@ class Array(DesignComponent, Block):
         m = Module()
         core = place(m, platform, "core", CORES[self.design.dataflow], self.design)
         m.d.comb += [
-            core.a.eq(self.a.payload.data),
+            core.a.eq(self._operands(self.a.payload, self.design.rows)),
             core.a_last.eq(self.a.payload.last),
             core.a_valid.eq(self.a.valid),
             self.a.ready.eq(core.a_ready),
-            core.b.eq(self.b.payload.data),
+            core.b.eq(self._operands(self.b.payload, self.design.cols)),
             core.b_last.eq(self.b.payload.last),
             core.b_valid.eq(self.b.valid),
             self.b.ready.eq(core.b_ready),
@@ -103,6 +110,16 @@ class Array(DesignComponent, Block):
         row = Cat(core.c, core.c_last, core.c_flags, core.c_mismatch)
         m.d.comb += core.en.eq(~core.c_valid | self._register_rows(m, row, core.c_valid))
         return m
+
+    def _operands(self, payload: Any, lines: int) -> Value:
+        """Give the operands of a beat, those of each row or column with their scales."""
+        if not self.design.block_scale:
+            return Value.cast(payload.data)
+        codes, own = len(payload.data) // lines, scale_bits(self.design)
+        return Cat(
+            Cat(payload.data.word_select(line, codes), payload.scale.word_select(line, own))
+            for line in range(lines)
+        )
 
     def _register_rows(self, m: Module, row: Value, valid: Value) -> Value:
         """Register the output and its ready: a row that arrives as the sink stops waits in `spare`.

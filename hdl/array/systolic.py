@@ -11,7 +11,7 @@ from lmul.hdl.floating.from_fixed import output_element
 from lmul.hdl.framework.flags import output_flags, possible_flags
 from lmul.hdl.framework.hierarchy import Block
 from lmul.hdl.framework.pipeline import cycles_to_sum, stages_after_sum
-from lmul.hdl.multiplier.unrounded import split_nan
+from lmul.hdl.multiplier.unrounded import scale_bits, split_nan
 
 Grid = list[list[Value]]
 
@@ -29,9 +29,9 @@ class Systolic(Block):
     en : In(1)
         Holds every register when low.
     a : In(R*N*W)
-        Lane n of row r at bits (r*N+n)*W.
+        Lane n of row r at bits (r*N+n)*W; with block scales those of each row above its codes.
     b : In(C*N*W)
-        Lane n of column c at bits (c*N+n)*W.
+        Lane n of column c at bits (c*N+n)*W; so too.
     a_valid, b_valid, a_last, b_last : In(1)
         A beat, and whether it ends a tile.
     a_ready, b_ready : Out(1)
@@ -68,7 +68,8 @@ class Systolic(Block):
         self._col_waves = (design.cols - 1) // design.share + 1
         self._mac_cycles = cycles_to_sum(design)
         first, second = design.formats
-        self._a_bits, self._b_bits = design.lanes * first.width, design.lanes * second.width
+        own = scale_bits(design)
+        self._a_bits, self._b_bits = design.lanes * first.width + own, design.lanes * second.width + own
         super().__init__(
             {
                 "en": In(1),

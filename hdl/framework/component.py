@@ -54,7 +54,14 @@ class DesignComponent(wiring.Component):  # type: ignore[type-arg]
         """Products that are computed every cycle at full throughput."""
         return self.design.products_per_cycle
 
-    def model(self, a: NDArray[Any], b: NDArray[Any], start: NDArray[Any] | None = None) -> Any:
+    def model(
+        self,
+        a: NDArray[Any],
+        b: NDArray[Any],
+        start: NDArray[Any] | None = None,
+        a_scale: NDArray[Any] | None = None,
+        b_scale: NDArray[Any] | None = None,
+    ) -> Any:
         """Give what the hardware gives, to the bit.
 
         Parameters
@@ -63,6 +70,8 @@ class DesignComponent(wiring.Component):  # type: ignore[type-arg]
             Operands of any shape for a multiplier, matrices (M, K) and (K, N) otherwise.
         start : ndarray of integer codes of fp32, shape (M, N), optional
             What `c_in` shows with `addend`; else sums begin with +0.
+        a_scale, b_scale : ndarray of integer codes, shapes (M, S) and (S, N), optional
+            With `scale`, as `matmul_codes` takes them.
 
         Returns
         -------
@@ -70,4 +79,4 @@ class DesignComponent(wiring.Component):  # type: ignore[type-arg]
         """
         if self.kind == "mul":
             return multiply(a, b, self.design)
-        return matmul_codes(a, b, self.design, start)
+        return matmul_codes(a, b, self.design, start, a_scale, b_scale)

@@ -14,6 +14,9 @@ from lmul.hdl.framework.hierarchy import Block
 from lmul.hdl.multiplier.correction import correction
 from lmul.hdl.multiplier.operand import Operand, operand_offset
 
+SCALE_BITS = 8
+"""Of the scale of a block."""
+
 
 @dataclass(frozen=True)
 class RawProduct:
@@ -158,12 +161,20 @@ def product_specials(design: Design) -> list[str]:
 
 
 def operand_bits(design: Design) -> tuple[int, int]:
-    """Give the bits of both operands of a step: N codes, and NaN where it is split from a format's codes."""
+    """Give the bits of both operands of a step.
+
+    N codes, NaN where it is split from a format's codes, and scales.
+    """
     first, second = (
-        design.lanes * format_.width + (splits_nan(design) and format_.nan is not None)
+        design.lanes * format_.width + (splits_nan(design) and format_.nan is not None) + scale_bits(design)
         for format_ in design.formats
     )
     return first, second
+
+
+def scale_bits(design: Design) -> int:
+    """Give the bits of the scales of an operand of a step."""
+    return SCALE_BITS * design.scales_a_step
 
 
 def split_nan(m: Module, codes: Value, design: Design, format_: Format, name: str) -> Value:
@@ -173,7 +184,7 @@ def split_nan(m: Module, codes: Value, design: Design, format_: Format, name: st
     ----------
     m : Module
     codes : Value
-        N codes.
+        N codes, and above them scales.
     design : Design
     format_ : Format
     name : str
@@ -184,7 +195,8 @@ def split_nan(m: Module, codes: Value, design: Design, format_: Format, name: st
     words = [codes.word_select(lane, format_.width) for lane in range(design.lanes)]
     numbers = [word & ~word[:-1].all().replicate(len(word)) for word in words]
     operands = Signal(len(codes) + 1, name=name)
-    m.d.comb += operands.eq(Cat(*numbers, Cat(word[:-1].all() for word in words).any()))
+    found, scales = Cat(word[:-1].all() for word in words).any(), codes[design.lanes * format_.width :]
+    m.d.comb += operands.eq(Cat(*numbers, found, scales))
     return operands
 
 

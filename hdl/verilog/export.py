@@ -16,7 +16,7 @@ from amaranth.lib import wiring
 from lmul.design import DATAFLOWS, Design
 from lmul.errors import UserError
 from lmul.golden import FP32
-from lmul.hdl.axi_stream import ArrayAxiStream, DotAxiStream, step_bits
+from lmul.hdl.axi_stream import ArrayAxiStream, DotAxiStream, step_bits, whole_bytes
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.framework.hierarchy import Block, Clocking, ModulePerBlock, ports_of
 from lmul.hdl.framework.supported import check_built
@@ -426,14 +426,17 @@ def _layouts(design: Design) -> dict[str, str]:
     first, second = (format_.width for format_ in design.formats)
     lanes, out = design.lanes, design.output_bits
     if design.stream:
-        other, start, _ = step_bits(design)
-        steps = f"lane n of a at bits n*{first} +: {first}, of b at {other}+n*{second} +: {second}"
-        steps += f", the sum to begin with at {start} +: {FP32.width}" if design.addend else ""
+        places = step_bits(design)
+        steps = f"lane n of a at bits n*{first} +: {first}, of b at {places.b}+n*{second} +: {second}"
+        if design.block_scale:
+            steps += f", scale s of a at {places.a_scale}+s*8 +: 8, of b at {places.b_scale}+s*8 +: 8"
+        steps += f", the sum to begin with at {places.start} +: {FP32.width}" if design.addend else ""
         return {"s_axis_tdata": steps, "m_axis_tuser": "{overflow, inf, nan}"}
     if design.kind == "dot":
         return {
             "a": f"lane n at bits n*{first} +: {first}",
             "b": f"lane n at bits n*{second} +: {second}",
+            **({f"{side}_scale": "scale s at bits s*8 +: 8" for side in "ab"} if design.block_scale else {}),
             **({"c_in": "a code of fp32, read with in_first"} if design.addend else {}),
             "c_flags": "{overflow, inf, nan}",
         }
@@ -442,12 +445,21 @@ def _layouts(design: Design) -> dict[str, str]:
         a = f"product k = r*{lanes}+n" if travels else "row r, lane n"
         b = f"beat i: product k = i*{lanes}+n of column c" if travels else "column c, lane n"
         return {
-            "s_axis_a_tdata": f"{a} at bits (r*{lanes}+n)*{first} +: {first}",
-            "s_axis_b_tdata": f"{b} at bits (c*{lanes}+n)*{second} +: {second}",
+            "s_axis_a_tdata": f"{a} at bits (r*{lanes}+n)*{first} +: {first}{_scale_layout(design, 0)}",
+            "s_axis_b_tdata": f"{b} at bits (c*{lanes}+n)*{second} +: {second}{_scale_layout(design, 1)}",
             "m_axis_c_tdata": f"column c at bits c*{out} +: {out}",
             "m_axis_c_tuser": "{mismatch, overflow, inf, nan}",
         }
     return {}
+
+
+def _scale_layout(design: Design, side: int) -> str:
+    """Say where the scales of rows (side 0) or columns (side 1) are in a beat, nothing without any."""
+    if not design.block_scale:
+        return ""
+    lines, count = (design.rows, design.cols)[side], design.scales_a_step
+    above = whole_bytes(lines * design.lanes * design.formats[side].width)
+    return f", its scale s at {above}+({'rc'[side]}*{count}+s)*8 +: 8"
 
 
 def _accumulator(design: Design) -> dict[str, int | None] | None:

@@ -87,7 +87,7 @@ class Bench:
 
     def report(self, cycles: int) -> None:
         """Report the counts of this run."""
-        products = sum(a.shape[0] * a.shape[1] * b.shape[1] for a, b in bench.matrices())
+        products = sum(a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in bench.matrices())
         bench.report_result(
             compared=self.compared * bench.design().cols,
             products=products,
@@ -233,7 +233,9 @@ def _coin(probability: float) -> Iterator[bool]:
 def all_tiles() -> list[Tile]:
     """Give the tiles of all matrix products, in turn if the design has them so."""
     design = bench.design()
-    return in_turn([tile for a, b in bench.matrices() for tile in tiles(a, b, design)], design)
+    return in_turn(
+        [tile for a, b, scales in bench.matrices() for tile in tiles(a, b, design, scales)], design
+    )
 
 
 @cocotb.test

@@ -18,7 +18,9 @@ from cocotb.triggers import ClockCycles, FallingEdge
 from numpy.typing import NDArray
 
 from lmul.design import Design, make_design
+from lmul.golden.sums.block_scales import Scales
 from lmul.sim.coverage.products import Group
+from lmul.sim.stimulus.scales import seeded_scales
 
 PERIOD_NS = 2
 
@@ -63,11 +65,15 @@ def design() -> Design:
     return make_design(**json.loads(os.environ["LMUL_DESIGN"]))
 
 
-def matrices() -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Give the matrix products to compute, as codes: (M, K) and (K, N)."""
+def matrices() -> Iterator[tuple[NDArray[Any], NDArray[Any], Scales | None]]:
+    """Give the matrix products to compute, as codes: (M, K) and (K, N), and the scales of their steps."""
     with np.load(os.environ["LMUL_STIMULUS"]) as arrays:
-        for index in range(len(arrays.files) // 2):
-            yield arrays[f"a{index}"], arrays[f"b{index}"]
+        for index in range(sum(name.startswith("a") for name in arrays.files)):
+            a, b = arrays[f"a{index}"], arrays[f"b{index}"]
+            if f"scales_a{index}" in arrays:
+                yield a, b, Scales(arrays[f"scales_a{index}"], arrays[f"scales_b{index}"])
+            else:
+                yield a, b, seeded_scales(design(), a, b)
 
 
 def starts() -> NDArray[Any]:

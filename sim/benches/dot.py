@@ -11,8 +11,10 @@ from cocotb.triggers import ReadOnly, RisingEdge, SimTimeoutError, with_timeout
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import matmul_codes
+from lmul.golden.sums.block_scales import Scales
+from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.sim.benches import bench
+from lmul.sim.stimulus.scales import model_sums, seeded_scales
 from lmul.sim.stimulus.stress_operands import draw_starts
 from lmul.sim.stimulus.tiles import pack
 from lmul.sim.stimulus.turns import FILLER, turns
@@ -23,7 +25,7 @@ PATIENCE_CYCLES = 100
 
 @dataclass(frozen=True)
 class Vector:
-    """One dot product: its steps, the result that the model gives, and the sum that it begins with."""
+    """One dot product: its steps, the result of the model, the sum to begin with, and scales of steps."""
 
     a: list[int]
     b: list[int]
@@ -31,6 +33,11 @@ class Vector:
     c: int
     flags: int
     start: int = 0
+    scales: tuple[list[int], list[int]] = ([], [])
+
+    def scale(self, side: int, step: int) -> int:
+        """Give the scales of an operand in a step, zero where there are none."""
+        return self.scales[side][step] if self.scales[side] else 0
 
 
 ZERO = Vector([0], [0], 0, 0, 0)
@@ -77,10 +84,12 @@ class Bench:
         while random.random() < self.pause:
             self.set_inputs(random.getrandbits(len(dut.a)), random.getrandbits(len(dut.b)), 0b110)
             self.set_start(random.getrandbits(32))
+            self.set_scales(*(random.getrandbits(SCALE_BITS * bench.design().scales_a_step) for _ in "ab"))
             await edge
         last = step == len(vector.a) - 1
         self.set_inputs(vector.a[step], vector.b[step], (last << 2) | ((step == 0) << 1) | 1)
         self.set_start(random.getrandbits(32) if step else vector.start)
+        self.set_scales(vector.scale(0, step), vector.scale(1, step))
         if last:
             self.expected.append((vector, self.cycle + 1))
         await edge
@@ -97,6 +106,11 @@ class Bench:
         """Set the sum to begin with, where there is a port for it."""
         if bench.design().addend:
             self.dut.c_in.value = code
+
+    def set_scales(self, a: int, b: int) -> None:
+        """Set the scales of both operands, where there are ports for them."""
+        if bench.design().block_scale:
+            self.dut.a_scale.value, self.dut.b_scale.value = a, b
 
     async def monitor(self, count: int) -> None:
         """Compare every result as it comes, its latency too."""
@@ -124,16 +138,23 @@ class Bench:
                 bench.report_progress(self.compared, count)
 
 
-def vectors_of(a: NDArray[Any], b: NDArray[Any], design: Design) -> list[Vector]:
-    """Give all dot products of rows of A with columns of B; with an addend they begin with any sum."""
+def vectors_of(
+    a: NDArray[Any], b: NDArray[Any], design: Design, scales: Scales | None = None
+) -> list[Vector]:
+    """Give all dot products of rows of A with columns of B.
+
+    With an addend they begin with any sum, and with block scales those are drawn where none are given.
+    """
+    scales = scales or seeded_scales(design, a, b)
     shape = a.shape[0], b.shape[1]
     start = draw_starts(np.random.default_rng(len(a)), shape) if design.addend else np.zeros(shape, np.uint32)
-    sums = matmul_codes(a, b, design, start if design.addend else None)
+    sums = model_sums(a, b, design, scales, start if design.addend else None)
     elements = sums.output()
     flags = sums.flags
     first, second = design.formats
     a_steps = [_steps(row, design.lanes, first.width) for row in a]
     b_steps = [_steps(column, design.lanes, second.width) for column in b.T]
+    a_scales, b_scales = scale_steps(scales, a, b, design)
     return [
         Vector(
             a_steps[row],
@@ -142,10 +163,23 @@ def vectors_of(a: NDArray[Any], b: NDArray[Any], design: Design) -> list[Vector]
             int(elements[row, col]),
             int(flags[row, col]),
             int(start[row, col]),
+            (a_scales[row], b_scales[col]),
         )
         for row in range(a.shape[0])
         for col in range(b.shape[1])
     ]
+
+
+def scale_steps(
+    scales: Scales | None, a: NDArray[Any], b: NDArray[Any], design: Design
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Give the scales in every step of each row of A and of each column of B, nothing without any."""
+    if scales is None:
+        return [[] for _ in a], [[] for _ in b.T]
+    first, second = (
+        [_steps(codes, design.scales_a_step, SCALE_BITS) for codes in side] for side in (scales.a, scales.b.T)
+    )
+    return first, second
 
 
 def _steps(codes: NDArray[Any], lanes: int, width: int) -> list[int]:
@@ -156,7 +190,7 @@ def _steps(codes: NDArray[Any], lanes: int, width: int) -> list[int]:
 def all_vectors() -> list[Vector]:
     """Give the dot products of all matrix products."""
     design = bench.design()
-    return [vector for a, b in bench.matrices() for vector in vectors_of(a, b, design)]
+    return [vector for a, b, scales in bench.matrices() for vector in vectors_of(a, b, design, scales)]
 
 
 @cocotb.test

@@ -17,9 +17,11 @@ Beat = tuple[int, bool]
 
 def beats_of(vector: Vector) -> list[Beat]:
     """Give the beats of a dot product."""
-    second, start, _ = step_bits(bench.design())
-    data = [a | b << second for a, b in zip(vector.a, vector.b, strict=True)]
-    data[0] |= vector.start << start
+    places = step_bits(bench.design())
+    data = [a | b << places.b for a, b in zip(vector.a, vector.b, strict=True)]
+    for side, place in enumerate((places.a_scale, places.b_scale)):
+        data = [beat | vector.scale(side, step) << place for step, beat in enumerate(data)]
+    data[0] |= vector.start << places.start
     return [(beat, index == len(data) - 1) for index, beat in enumerate(data)]
 
 

@@ -21,7 +21,7 @@ async def operands(dut: Any) -> None:
     """Multiply every pair that the matrix products of the operands contain, each once."""
     width = np.uint64(bench.design().formats[1].width)
     found = [np.zeros(0, dtype=np.uint64)]
-    for a, b in bench.matrices():
+    for a, b, _ in bench.matrices():
         columns, rows = a.T.astype(np.uint64), b.astype(np.uint64)
         found += [np.unique(x[:, None] << width | y) for x, y in zip(columns, rows, strict=True)]
     numbers = np.unique(np.concatenate(found))

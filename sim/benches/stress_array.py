@@ -10,6 +10,7 @@ import cocotb
 from cocotb.triggers import FallingEdge, ReadOnly
 
 from lmul.design import Design
+from lmul.golden.sums.block_scales import Scales
 from lmul.sim.benches import bench
 from lmul.sim.coverage.streams import StreamCoverage
 from lmul.sim.coverage.sums import SumCoverage
@@ -27,7 +28,7 @@ class Job(Beats):
 
 def make_job(tile: StressTile, design: Design) -> Job:
     """Give the beats of a tile and the rows that the model makes of it."""
-    (beats,) = tiles(tile.case.a, tile.case.b, design)
+    (beats,) = tiles(tile.case.a, tile.case.b, design, tile.case.scales)
     a, b = _spoiled(tile, beats, design)
     flags = [found | (MISMATCH if tile.spoil else 0) for found in beats.flags]
     lasts = [0] * (len(beats.rows) - 1) + [1]
@@ -157,7 +158,8 @@ class Sink:
         """Count the rows of this tile that were compared, for coverage."""
         if self.row:
             case = self.jobs[self.tile].tile.case
-            self.sums.sample(case.a[: self.row], case.b)
+            scales = case.scales and Scales(case.scales.a[: self.row], case.scales.b)
+            self.sums.sample(case.a[: self.row], case.b, scales=scales)
 
     @property
     def place(self) -> str:

@@ -8,10 +8,11 @@ from cocotb.triggers import FallingEdge, ReadOnly
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import matmul_codes
+from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.sim.benches import bench
 from lmul.sim.coverage.streams import dot_groups
 from lmul.sim.coverage.sums import SumCoverage
+from lmul.sim.stimulus.scales import model_sums
 from lmul.sim.stimulus.stress import LAST, RESET, VALID, DotStimulus, digest, draw_dot, through, under_way
 from lmul.sim.stimulus.stress_operands import Case
 from lmul.sim.stimulus.tiles import pack
@@ -29,7 +30,7 @@ def expected_results(stimulus: DotStimulus, design: Design) -> tuple[list[Result
     results: list[Result] = [None] * (len(taken) + design.latency)
     for cycle, case, whole in zip(np.flatnonzero(taken).tolist(), stimulus.cases, comes, strict=True):
         if whole:
-            sums = matmul_codes(case.a, case.b, design, _start(case, design))
+            sums = model_sums(case.a, case.b, design, case.scales, _start(case, design))
             value, flags = sums.output()[0, 0], sums.flags[0, 0]
             results[cycle + design.latency] = int(value), int(flags), case.kind
     return results, comes
@@ -42,12 +43,15 @@ async def _run(dut: Any, stimulus: DotStimulus, results: list[Result], design: D
     edge, settled = FallingEdge(bench.clock_of(dut)), ReadOnly()
     inputs = dut.in_valid, dut.in_first, dut.in_last, bench.Reset(dut).port
     starts = stimulus.start.tolist()
+    scales = [pack(codes, SCALE_BITS) for codes in np.split(stimulus.scales, 2, axis=1)]
     levels = stimulus.control ^ (0 if design.reset_level else RESET)
     for cycle, control in enumerate(levels.tolist()):
         await edge
         dut.a.value, dut.b.value = a[cycle], b[cycle]
         if starts:
             dut.c_in.value = starts[cycle]
+        if design.block_scale:
+            dut.a_scale.value, dut.b_scale.value = (side[cycle] for side in scales)
         for place, signal in enumerate(inputs):
             signal.value = control >> place & 1
         await settled
@@ -89,7 +93,7 @@ async def stress(dut: Any) -> None:
     sums = SumCoverage(design)
     for case in compared:
         if np.isfinite(np.uint32(case.start).view(np.float32)):  # Else no fault of a product would show.
-            sums.sample(case.a, case.b, _start(case, design))
+            sums.sample(case.a, case.b, _start(case, design), case.scales)
     bench.report_result(
         compared=len(compared),
         products=sum(case.a.size for case in compared),

@@ -9,6 +9,7 @@ import numpy as np
 from cocotb.triggers import FallingEdge, ReadOnly
 
 from lmul.sim.benches import bench
+from lmul.sim.benches.dot import scale_steps
 from lmul.sim.stimulus.tiles import pack
 from lmul.sim.stimulus.turns import FILLER, turns
 
@@ -19,7 +20,7 @@ PROGRESS_STEP = 256
 async def vectors(dut: Any) -> None:
     """Send dot products back to back, the first row with the first column, and so on."""
     design = bench.design()
-    ((a, b),) = bench.matrices()
+    ((a, b, scales),) = bench.matrices()
     products = a.shape[1]
     steps = -(-products // design.lanes)
     padding = (0, 0), (0, -products % design.lanes)
@@ -27,6 +28,7 @@ async def vectors(dut: Any) -> None:
         pack(np.pad(codes, padding).reshape(-1, design.lanes), format_.width)
         for codes, format_ in zip((a, b.T), design.formats, strict=True)
     ]
+    own = scale_steps(scales, a, b, design)
     starts, total = bench.starts().tolist(), len(sides[0])
     await bench.start_clock_and_reset(dut)
     edge, settled = FallingEdge(bench.clock_of(dut)), ReadOnly()
@@ -42,6 +44,10 @@ async def vectors(dut: Any) -> None:
             dut.a.value, dut.b.value, dut.c_in.value = (
                 (0, 0, 0) if place == FILLER else (sides[0][beat], sides[1][beat], starts[place])
             )
+            if design.block_scale:
+                dut.a_scale.value, dut.b_scale.value = (
+                    0 if place == FILLER else side[place][step] for side in own
+                )
             dut.in_first.value = int(step == 0)
             dut.in_last.value = int(step == steps - 1 or place == FILLER)
         await settled

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import FP32, Codes, fused_step
-from lmul.golden.sums.fused import NO_TERM, fused_products
+from lmul.golden import FP32, Codes
+from lmul.golden.sums.block_scales import Scales
+from lmul.golden.sums.fused import NO_TERM, add_step, fused_products
 from lmul.sim.stimulus.stress_operands import far_apart
 
 FUSED_BINS = [
@@ -33,7 +34,7 @@ def fused_bins(design: Design) -> list[str]:
         return []
     # A sum of no more bits than an operand has is seldom cut in part.
     few = design.fused.mantissa_bits <= max(format_.mantissa_bits for format_ in design.formats)
-    apart = far_apart(design, design.fused.fraction_bits + 1)
+    apart = design.scale in {"mx", "mxfp4"} or far_apart(design, design.fused.fraction_bits + 1)
     bins = FUSED_BINS[:ANY_SPAN] if few or not apart else FUSED_BINS
     # Seldom do a running sum and a single product cancel so far, and seldom is a sum cut that has room.
     seldom = {"aligned terms cancel to the last place"} if design.lanes == 1 else set()
@@ -42,7 +43,9 @@ def fused_bins(design: Design) -> list[str]:
     return [name for name in bins if name not in seldom]
 
 
-def fused_conditions(a: Codes, b: Codes, wide: NDArray[np.float64], design: Design) -> dict[str, Any]:
+def fused_conditions(
+    a: Codes, b: Codes, wide: NDArray[np.float64], design: Design, scales: Scales | None = None
+) -> dict[str, Any]:
     """Tell for each sum which bins its steps fall into.
 
     Parameters
@@ -53,20 +56,23 @@ def fused_conditions(a: Codes, b: Codes, wide: NDArray[np.float64], design: Desi
         Products.
     design : Design
         With a fused accumulator.
+    scales : Scales, optional
+        Of every step, for a design with block scales.
 
     Returns
     -------
     dict of str to ndarray of bool, shape (...)
     """
     found = {name: np.zeros(wide.shape[1:], dtype=bool) for name in fused_bins(design)}
-    running = np.zeros(wide.shape[1:], dtype=np.uint32)
-    exponents = fused_products(a, b, design).exponents
-    for first in range(0, len(wide), design.lanes):
-        step = slice(first, first + design.lanes)
-        total = running.view(np.float32).astype(np.float64)
-        conditions = _step_conditions(wide[step], exponents[step], total, design)
+    running = np.zeros(wide.shape[1:], dtype=np.float32)
+    products = fused_products(a, b, design)
+    rows, cols = (slice(0, size) for size in wide.shape[1:])
+    for number, first in enumerate(range(0, len(wide), design.lanes)):
+        own = scales and scales.of_step(number, design.scales_a_step, rows, cols)
+        terms = products.at(slice(first, first + design.lanes)).scaled(own, design)
+        conditions = _step_conditions(terms.values, terms.exponents, running.astype(np.float64), design)
         found = {name: sums | conditions[name] for name, sums in found.items()}
-        running = fused_step(np.moveaxis(a[step], 0, -1), np.moveaxis(b[step], 0, -1), running, design)
+        running = add_step(terms, running, design)
     return found
 
 
@@ -92,7 +98,7 @@ def _step_conditions(
     own_exponent = np.maximum(np.frexp(own)[1] - 1, FP32.min_exponent)
     own_exponent = np.where(own != 0, own_exponent, NO_TERM)
     largest = exponents.max(axis=0)
-    top = np.maximum(np.maximum(largest, own_exponent), fused.floor)
+    top = np.maximum(np.maximum(largest, own_exponent), design.least_exponent)
     places = fused.fraction_bits - top
     products, running = np.ldexp(values, places), np.ldexp(own, places)
     units = np.trunc(products).sum(axis=0) + np.trunc(running)

@@ -279,7 +279,7 @@ def _reachable(design: Design) -> list[NDArray[np.bool_]]:
 def _with_formats(design: Design, first: Format, second: Format) -> Design:
     # Only products are looked at, and a GPU's sum has none of other formats.
     both = None if first == second else second
-    return replace(design, format=first, format_b=both, acc="exact", addend=False, interleave=1)
+    return replace(design, format=first, format_b=both, acc="exact", scale="none", addend=False, interleave=1)
 
 
 def _stand_in(format_: Format) -> Format:

@@ -1,5 +1,6 @@
 """Coverage of sums: the ends of the accumulator, specials, what sticks, and the products inside."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,12 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.golden import FP32, Codes, matmul_codes, wide_product
 from lmul.golden.accumulators import Fused
+from lmul.golden.formats.block_scale import NO_SCALE
+from lmul.golden.sums.block_scales import Scales, nan_sums
 from lmul.golden.sums.fixed_point import FixedPoint
 from lmul.sim.coverage.fused import fused_bins, fused_conditions, fused_rules
 from lmul.sim.coverage.products import Group, ProductCoverage, make_group
+from lmul.sim.stimulus.scales import model_sums
 from lmul.sim.stimulus.stress_operands import (
     accumulated,
     largest_term,
@@ -24,6 +28,7 @@ Truth = NDArray[np.bool_]
 TOO_SHORT = "a sum has too few products"
 NO_SPECIAL = "no operand or product is infinite"
 NO_NAN = "no product is NaN"
+NAN_SCALE = "NaN of a scale"
 IN_RANGE = "no sum that is tried leaves the range"
 
 MOST_PRODUCTS = 1 << 18
@@ -47,7 +52,7 @@ class SumCoverage:
         self._products = ProductCoverage(design)
         self._sums = dict.fromkeys(self._names(), 0)
 
-    def sample(self, a: Codes, b: Codes, start: Codes | None = None) -> None:
+    def sample(self, a: Codes, b: Codes, start: Codes | None = None, scales: Scales | None = None) -> None:
         """Count compared sums.
 
         Parameters
@@ -57,32 +62,37 @@ class SumCoverage:
         b : ndarray of codes, shape (K, N)
         start : ndarray of codes of fp32, shape (M, N), optional
             Finite numbers that the sums begin with.
+        scales : Scales, optional
+            Of every step, for a design with block scales.
         """
         rows = max(1, MOST_PRODUCTS // max(1, b.size))
         for first in range(0, len(a), rows):
             some = slice(first, first + rows)
-            self._sample_rows(a[some], b, None if start is None else start[some])
+            own = scales and Scales(scales.a[some], scales.b)
+            self._sample_rows(a[some], b, None if start is None else start[some], own)
 
     def groups(self) -> list[Group]:
         """Give the groups of bins."""
         return [*self._products.groups(), make_group("sums", self._sums, self._reasons())]
 
-    def _sample_rows(self, a: Codes, b: Codes, start: Codes | None) -> None:
+    def _sample_rows(self, a: Codes, b: Codes, start: Any, scales: Scales | None) -> None:
         """Count the sums of rows; all products are there at once, those of a sum along the first axis."""
         design = self._design
         a_codes, b_codes = np.broadcast_arrays(a.T[:, :, None], b[:, None, :])
         wide = wide_product(a_codes, b_codes, design)
         terms = accumulated(wide, design)
         special = ~np.isfinite(terms)
-        sums = matmul_codes(a, b, design, start)
+        sums = model_sums(a, b, design, scales, start)
         finite = ~(sums.nan | sums.inf)
         shown = np.where(special, np.count_nonzero(special, axis=0) == 1, finite)
         if start is not None:
             shown &= start & FP32.magnitude_mask == 0
         self._products.sample(a_codes[shown], b_codes[shown])
         found = self._conditions(wide, terms, sums)
+        if scales:
+            found |= self._scale_conditions(found, scales)
         if isinstance(design.accumulator, Fused):
-            found |= fused_conditions(a_codes, b_codes, wide, design)
+            found |= fused_conditions(a_codes, b_codes, wide, design, scales)
         # What a sum that begins with any number can be is no rule's.
         counted: Any = True if start is None else start & FP32.magnitude_mask == 0
         for name, sums_of_it in found.items():
@@ -112,6 +122,12 @@ class SumCoverage:
         }
         own = self._float_conditions if self._design.accumulator_format else self._fixed_conditions
         return found | own(wide, terms, sums, value)
+
+    def _scale_conditions(self, found: dict[str, Truth], scales: Scales) -> dict[str, Truth]:
+        """Tell for each sum which bins of scales it falls into, and which are no others' then."""
+        nan = nan_sums(scales, self._design)
+        opposite = "NaN of opposite infinities"
+        return {NAN_SCALE: nan & ~found["NaN of a product"], opposite: found[opposite] & ~nan}
 
     def _last_step(self, products: int) -> int:
         return (products - 1) % self._design.lanes + 1
@@ -165,7 +181,9 @@ class SumCoverage:
     def _names(self) -> list[str]:
         one = np.zeros((1, 1), dtype=np.int64)
         wide = wide_product(one, one, self._design)
-        names = list(self._conditions(wide, wide, matmul_codes(one, one, self._design)))
+        plain = replace(self._design, scale=NO_SCALE)
+        names = list(self._conditions(wide, wide, matmul_codes(one, one, plain)))
+        names += [NAN_SCALE] if self._design.block_scale else []
         fused = isinstance(self._design.accumulator, Fused)
         return names + (fused_bins(self._design) if fused else [])
 
@@ -201,6 +219,13 @@ class SumCoverage:
             rules[name] = (infinite or (floating and beyond is not None), NO_SPECIAL)
         for name in ("beyond the largest", "beyond the most negative", "left the range upward"):
             rules[name] = (beyond is not None, IN_RANGE)
+        if design.scale in {"mx", "mxfp4"}:  # Any product can be so large.
+            too_large = ["+infinity", "-infinity", "beyond the largest", "beyond the most negative"]
+            rules |= dict.fromkeys(too_large, (True, ""))
+            rules["infinity since an earlier step"] = (
+                infinite and longest >= 2 * lanes,
+                TOO_SHORT if infinite else NO_SPECIAL,
+            )
         rules["left the range downward"] = (products_to_overflow(design, 1) is not None, IN_RANGE)
         rules["saturated upward"] = rules["saturated downward"] = rules["left the range upward"]
         for name in ("back in the range, flagged", "out of the range since an earlier step"):

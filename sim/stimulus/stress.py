@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import FP32, multiply
+from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.sim.stimulus.classes import classes_of
 from lmul.sim.stimulus.pairs import code_pairs
+from lmul.sim.stimulus.scales import neutral_scales
 from lmul.sim.stimulus.stress_operands import Case, draw_cases
 from lmul.sim.stimulus.turns import turns
 
@@ -256,6 +258,8 @@ class DotStimulus:
         Garbage where nothing is valid.
     control : ndarray of int64, shape (cycles,)
         {rst, last, first, valid}.
+    scales : ndarray of codes, shape (cycles, 2 * scales a step)
+        With block scales those of a, then those of b; garbage too where nothing is valid.
     start : ndarray of codes of fp32, shape (cycles,)
         With an addend what its port shows, garbage but in first steps; else empty.
     """
@@ -264,6 +268,7 @@ class DotStimulus:
     a: Integers
     b: Integers
     control: Integers
+    scales: Integers
     start: Integers
 
 
@@ -306,14 +311,15 @@ def draw_dot(design: Design, seed: int) -> DotStimulus:
         pieces.append(_spread(steps, design, rng))
         ended += whole
     cycles = np.concatenate([*pieces, _garbage(design.latency + 4, design, rng)])
-    control, a, b, start = np.split(cycles, [1, 1 + design.lanes, 1 + 2 * design.lanes], axis=1)
-    return DotStimulus(ended, a, b, control[:, 0], start.reshape(-1))
+    ends = np.cumsum([1, design.lanes, design.lanes, 2 * design.scales_a_step])
+    control, a, b, scales, start = np.split(cycles, ends, axis=1)
+    return DotStimulus(ended, a, b, control[:, 0], scales, start.reshape(-1))
 
 
 def _in_turn(cases: Sequence[Case], design: Design) -> tuple[Integers, list[Case]]:
     """Give the steps of dot products that take turns, and these in the order of their last steps."""
     zero = np.zeros((1, 1), np.uint32)
-    filler = Case("zeros", zero, zero)
+    filler = Case("zeros", zero, zero, scales=neutral_scales(design, (1, 1, 1)))
     steps = [_steps(case, design) for case in (*cases, filler)]
     order = list(turns([len(one) for one in steps[:-1]], design.interleave))
     ended = [(*cases, filler)[place] for place, step in order if step == len(steps[place]) - 1]
@@ -321,7 +327,7 @@ def _in_turn(cases: Sequence[Case], design: Design) -> tuple[Integers, list[Case
 
 
 def _steps(case: Case, design: Design) -> Integers:
-    """Give {control, a, b} of every step of a dot product, and with an addend {start}."""
+    """Give {control, a, b} of every step of a dot product, behind them scales, and with an addend {start}."""
     a, b = (np.pad(line, (0, -len(line) % design.lanes)) for line in (case.a[0], case.b[:, 0]))
     a, b = a.reshape(-1, design.lanes), b.reshape(-1, design.lanes)
     control = np.full((len(a), 1), VALID)
@@ -329,13 +335,16 @@ def _steps(case: Case, design: Design) -> Integers:
     control[-1] |= LAST
     starts = np.full((len(a), int(design.addend)), ~case.start & 0xFFFFFFFF)
     starts[0] = case.start
-    return np.concatenate([control, a, b, starts], axis=1)
+    own = (case.scales.a[0], case.scales.b[:, 0]) if case.scales else ()
+    scales = [codes.reshape(-1, design.scales_a_step).astype(np.int64) for codes in own]
+    return np.concatenate([control, a, b, *scales, starts], axis=1)
 
 
 def _garbage(cycles: int, design: Design, rng: np.random.Generator) -> Integers:
     """Give cycles in which nothing is valid and everything else is anything."""
     widths = np.repeat([format_.width for format_ in design.formats], design.lanes)
-    widths = np.append(widths, [FP32.width] * design.addend).astype(np.int64)
+    others = [SCALE_BITS] * 2 * design.scales_a_step + [FP32.width] * design.addend
+    widths = np.append(widths, others).astype(np.int64)
     control = rng.integers(0, 4, (cycles, 1)) * FIRST
     return np.concatenate([control, rng.integers(0, 1 << widths, (cycles, len(widths)))], axis=1)
 

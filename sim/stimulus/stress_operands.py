@@ -26,7 +26,10 @@ from lmul.golden import (
     wide_product,
 )
 from lmul.golden.accumulators import Fused
+from lmul.golden.formats.block_scale import NO_SCALE
+from lmul.golden.sums.block_scales import Scales
 from lmul.sim.stimulus.classes import Classes, classes_of
+from lmul.sim.stimulus.scales import ONE, draw_scales, neutral_scales
 
 LONGEST = 1 << 17
 """Products of the longest sum that is tried: twice the largest depth."""
@@ -54,6 +57,11 @@ TABLE = 128
 
 CROSS = "pairs of classes"
 
+CANCELLATION = "cancellation"
+
+SCALED = ("numbers", "classes of numbers", "all zero", "smallest numbers", "largest numbers", CANCELLATION)
+"""Kinds whose scales are drawn; of others that would hide what is special about them."""
+
 Term = tuple[int, int, int]
 """A product and its operands' codes."""
 
@@ -70,12 +78,15 @@ class Case:
     b : ndarray of codes, shape (K, N)
     start : int
         Code of fp32 that a dot product with an addend begins with.
+    scales : Scales or None
+        Of every step, for a design with block scales.
     """
 
     kind: str
     a: Codes
     b: Codes
     start: int = 0
+    scales: Scales | None = None
 
 
 def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
@@ -93,13 +104,15 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     cases += drawing.beyond_output()
     if isinstance(design.accumulator, Fused):
         cases += [*drawing.far_apart(), *drawing.carries()]
+    if design.block_scale:
+        cases = [drawing.scaled(case) for case in [*cases, *drawing.scales_apart()]]
     cases = [cases[index] for index in rng.permutation(len(cases))]
     if not design.addend:
         return cases
     starts = draw_starts(rng, (len(cases),)).tolist()
-    # Beside a large sum to begin with no fault of a single product would show.
+    # Beside a large sum to begin with no fault of a single product would show, nor what scales make of it.
     return [
-        case if case.kind == CROSS else replace(case, start=start)
+        case if case.kind == CROSS or (case.scales and rng.random() < 1 / 3) else replace(case, start=start)
         for case, start in zip(cases, starts, strict=True)
     ]
 
@@ -158,9 +171,11 @@ def products_to_overflow(design: Design, sign: int = 0) -> int | None:
         products = reached // term + 1 if term else LONGEST + 1
         return products if products <= longest_sum(design) else None
 
+    plain = replace(design, scale=NO_SCALE)
+
     def overflows(products: int) -> bool:
         a, b = (np.full((1, products), format_.largest_finite) for format_ in design.formats)
-        return bool(matmul_codes(a, b.T, design).inf[0, 0])
+        return bool(matmul_codes(a, b.T, plain).inf[0, 0])
 
     # A sum that is infinite stays so, however many products follow.
     whole_steps = range(design.lanes, min(LONGEST_FLOAT, longest_sum(design)) + 1, design.lanes)
@@ -305,6 +320,39 @@ class _Drawing:
         products = products or self.products()
         return Case(kind, self.finite(0, (self.rows(), products)), self.finite(1, (products, self.cols)))
 
+    def scaled(self, case: Case) -> Case:
+        """Give a case scales: drawn ones, or those of 1 where others would hide what is special about it."""
+        if case.scales:
+            return case
+        shape = len(case.a), case.a.shape[1], case.b.shape[1]
+        # What cancels does so only beside its own scale.
+        drawn = case.kind in SCALED and not (case.kind == CANCELLATION and self.rng.random() < 0.5)
+        if drawn or case.kind.startswith(("storm", "special")):
+            return replace(case, scales=draw_scales(self.design, shape, self.rng))
+        return replace(case, scales=neutral_scales(self.design, shape))
+
+    def scales_apart(self) -> Iterator[Case]:
+        """Give sums of two steps whose scales are as far apart as a term has bits, or one place more or less.
+
+        Where the second step is the larger one its products cancel, so that what is left of the running sum
+        shows.
+        """
+        design, lanes = self.design, self.design.lanes
+        fused = design.fused
+        if longest_sum(design) < 2 * lanes or design.scale == "nvfp4":
+            return
+        around = FAR_APART * [fused.fraction_bits + more for more in (-2, -1, 0, 1)]
+        for places, rising in product(around, (False, True)):
+            case = self.numbers("scales apart", 2 * lanes)
+            if rising:
+                case.a[:, lanes:], case.b[lanes:] = case.a[:, [lanes]], case.b[[lanes]]
+                case.b[lanes + 1 :: 2] ^= design.formats[1].sign_mask
+            case, parts = self.whole(case), design.scales_a_step
+            scales = neutral_scales(design, (len(case.a), case.a.shape[1], self.cols))
+            assert scales is not None  # noqa: S101
+            scales.a[:, parts : 2 * parts] = ONE[design.scale] + (places if rising else -places)
+            yield replace(case, scales=scales)
+
     def crosses(self) -> Iterator[Case]:
         """Give every pair of classes where it is the only product of a sum that is not zero."""
         first, second = self.sides
@@ -363,7 +411,7 @@ class _Drawing:
         if self.design.integer:
             b[b == self.design.formats[1].sign_mask] = 0
         a, b = np.concatenate([a, a], axis=1), np.concatenate([b, negated(b, self.design.formats[1])])
-        return self.whole(Case("cancellation", a, b))
+        return self.whole(Case(CANCELLATION, a, b))
 
     def whole(self, case: Case) -> Case:
         """Bring a case to the products that a weight-stationary tile has, with zeros or less of them."""

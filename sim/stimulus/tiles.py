@@ -8,7 +8,12 @@ from typing import TypeVar
 import numpy as np
 
 from lmul.design import Design
-from lmul.golden import Codes, matmul_codes
+from lmul.golden import Codes
+from lmul.golden.formats.block_scale import NO_SCALE
+from lmul.golden.sums.block_scales import Scales
+from lmul.hdl.axi_stream import whole_bytes
+from lmul.hdl.multiplier.unrounded import SCALE_BITS
+from lmul.sim.stimulus.scales import model_sums
 from lmul.sim.stimulus.turns import FILLER, turns_of_tiles
 
 
@@ -93,7 +98,7 @@ class Tiling:
     pairs: list[tuple[int, int]]
 
 
-def tiles(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
+def tiles(a: Codes, b: Codes, design: Design, scales: Scales | None = None) -> Iterator[Tile]:
     """Cut a matrix product into the tiles of an array, padded with zeros.
 
     Parameters
@@ -102,12 +107,39 @@ def tiles(a: Codes, b: Codes, design: Design) -> Iterator[Tile]:
     b : ndarray of codes, shape (K, N)
     design : Design
         An `array`. In a weight-stationary one K is cut too: results are those of R*N products.
+    scales : Scales, optional
+        Of every step, for a design with block scales.
     """
     operands, (first, second) = tiling(a, b, design), design.formats
     a_beats = [pack(codes, first.width) for codes in operands.a]
     b_beats = [pack(codes, second.width) for codes in operands.b]
-    for (left, right), results in zip(operands.pairs, _results(a, b, design), strict=True):
+    if scales:
+        own = scale_tiling(scales, design)
+        a_beats, b_beats = (
+            [_with_scales(*both, bits) for both in zip(beats, codes, strict=True)]
+            for beats, codes, bits in zip((a_beats, b_beats), (own.a, own.b), codes_bits(design), strict=True)
+        )
+    for (left, right), results in zip(operands.pairs, _results(a, b, design, scales), strict=True):
         yield Tile(a_beats[left], b_beats[right], *results)
+
+
+def _with_scales(beats: list[int], scales: Codes, above: int) -> list[int]:
+    """Put the scales of every beat above its codes."""
+    return [beat | own << above for beat, own in zip(beats, pack(scales, SCALE_BITS), strict=True)]
+
+
+def codes_bits(design: Design) -> tuple[int, int]:
+    """Give the bits of the codes of a beat of `a` and of `b`, whole bytes: above them are scales."""
+    first, second = (
+        whole_bytes(lines * design.lanes * format_.width)
+        for lines, format_ in zip((design.rows, design.cols), design.formats, strict=True)
+    )
+    return first, second
+
+
+def scale_tiling(scales: Scales, design: Design) -> Tiling:
+    """Cut the scales of a matrix product for the tiles of an array, as `tiling` does its operands."""
+    return tiling(scales.a, scales.b, replace(design, scale=NO_SCALE, lanes=design.scales_a_step))
 
 
 def tiling(a: Codes, b: Codes, design: Design) -> Tiling:
@@ -128,11 +160,18 @@ def tiling(a: Codes, b: Codes, design: Design) -> Tiling:
     return Tiling(a_tiles, b_tiles, [(n * len(tops) + t, n * len(lefts) + k) for n, t, k in places])
 
 
-def _results(a: Codes, b: Codes, design: Design) -> Iterator[tuple[list[int], list[int]]]:
+def _results(
+    a: Codes, b: Codes, design: Design, scales: Scales | None
+) -> Iterator[tuple[list[int], list[int]]]:
     """Give what the rows of every tile's result are: tdata, and tuser."""
     a, b, height, depth = _padded(a, b, design)
-    for start in range(0, a.shape[1], depth):
-        sums = matmul_codes(a[:, start : start + depth], b[:, start : start + depth].T, design)
+    plain = replace(design, scale=NO_SCALE, lanes=max(design.scales_a_step, 1))
+    own = _padded(scales.a, scales.b, plain)[:2] if scales else None
+    parts = depth // design.lanes * design.scales_a_step
+    for number, start in enumerate(range(0, a.shape[1], depth)):
+        part = slice(number * parts, (number + 1) * parts)
+        of_tile = Scales(own[0][:, part], own[1][:, part].T) if own else None
+        sums = model_sums(a[:, start : start + depth], b[:, start : start + depth].T, design, of_tile)
         elements, flags = sums.output(), sums.flags
         for top, left in product(range(0, len(a), height), range(0, len(b), design.cols)):
             rows, cols = slice(top, top + height), slice(left, left + design.cols)

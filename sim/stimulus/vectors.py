@@ -13,6 +13,7 @@ from lmul.golden import FP32, Arithmetic, Format, encode, find_format, fused_ste
 from lmul.golden.accumulators import FP8, UNITS, tensor_core
 from lmul.golden.formats.codec import Overflow
 from lmul.golden.formats.format import as_codes
+from lmul.golden.sums.block_scales import Scales
 from lmul.host.files import open_input, read_input
 
 WANTED = (
@@ -27,6 +28,9 @@ GPUS = {
     "h200": "h100",
 }
 """Names of GPUs in files, and whose units they have."""
+
+SCALED = {"mxfp8": ("mx", "b200", 32), "mxfp4": ("mxfp4", "fused:35", 64), "nvfp4": ("nvfp4", "fused:35", 64)}
+"""Units with block scales by the second half of their names: the kind of scale, the sum, and lanes."""
 
 LONGEST_TEXT = 1 << 27
 """Bytes of a text: twelve million words."""
@@ -46,6 +50,8 @@ class Steps:
         With more products than the unit has lanes it takes several steps, one after the other.
     c, d : ndarray of codes of fp32, shape (steps,)
         What was added, and what came out.
+    scales : Scales or None
+        Of a unit with block scales: those of every block, of shape (steps, blocks) both.
     """
 
     name: str
@@ -53,6 +59,7 @@ class Steps:
     b: NDArray[Any]
     c: Codes32
     d: Codes32
+    scales: Scales | None = None
 
     @property
     def added_afterwards(self) -> bool:
@@ -68,10 +75,15 @@ class Steps:
     def modelled(self, unit: Arithmetic) -> Codes32:
         """Give the sums of the golden model, of as many steps of a unit's lanes as there are products."""
         total = self.start
-        for first in range(0, self.a.shape[1], unit.lanes):
+        for number, first in enumerate(range(0, self.a.shape[1], unit.lanes)):
             part = slice(first, first + unit.lanes)
-            total = fused_step(self.a[:, part], self.b[:, part], total, unit)
+            total = fused_step(self.a[:, part], self.b[:, part], total, unit, *self._scales(number, unit))
         return total
+
+    def _scales(self, step: int, unit: Arithmetic) -> list[NDArray[Any]]:
+        """Give the scales of a step of both operands, none without any."""
+        part = slice(step * unit.scales_a_step, (step + 1) * unit.scales_a_step)
+        return [codes[:, part] for codes in self.scales] if self.scales else []
 
     def results(self, sums: Codes32) -> Codes32:
         """Make of a unit's sums what is to be compared with `d`: NaN is the canonical one.
@@ -95,20 +107,21 @@ def arithmetic(name: str, mul: str = "exact") -> Arithmetic:
         There is no such unit.
     """
     unit, _, formats = name.partition("/")
-    gpu = GPUS.get(unit.partition("-")[0])
-    if gpu is None:
+    gpu, _, kind = unit.partition("-")
+    if gpu not in GPUS:
         raise UserError(f"{name!r} is of no unit that is known: it must be one of {', '.join(GPUS)}")
     first, *others = (find_format("e8m10" if word == "tf32" else word) for word in formats.split("x"))
     second = others[0] if others else first
-    _, _, lanes = tensor_core(gpu, (first, second))
+    scale, acc, lanes = SCALED.get(kind, ("none", GPUS[gpu], 0))
     return Arithmetic(
         format=first,
         format_b=None if first == second else second,
         mul=mul,
-        acc=gpu,
-        lanes=lanes,
+        acc=acc,
+        lanes=lanes or tensor_core(acc, (first, second))[2],
         out="raw",
         subnormals="full",
+        scale=scale,
     )
 
 
@@ -119,7 +132,7 @@ def canonical(codes: Codes32) -> Codes32:
 
 
 def combinations(path: Path) -> list[str]:
-    """Name the units and formats that there are steps of, without block scales.
+    """Name the units and formats that there are steps of.
 
     Parameters
     ----------
@@ -136,7 +149,6 @@ def combinations(path: Path) -> list[str]:
     else:
         arrays = _arrays(path)
         names = sorted({key.rpartition("/")[0] for key in arrays if key.count("/") == 2})
-        names = [name for name in names if f"{name}/sa" not in arrays]
     if not names:
         raise UserError(f"{str(path)!r} has no steps of tensor cores: {WANTED}")
     return names
@@ -151,15 +163,28 @@ def read_steps(path: Path, name: str) -> Steps:
         Something is missing, damaged, or of another shape.
     """
     read = _read_texts if path.is_dir() else _read_arrays
-    a, b, c, d = read(path, name)
+    a, b, c, d, *scales = read(path, name)
     if a.ndim != 2 or a.shape != b.shape or not c.shape == d.shape == (len(a),):
         shapes = ", ".join(f"{part.shape}" for part in (a, b, c, d))
         raise UserError(f"{str(path)!r}: {name} has shapes {shapes}: wanted (S, K) twice, then (S,)")
-    first, second = arithmetic(name).formats
+    unit = arithmetic(name)
     try:
-        return Steps(name, as_codes(a, first), as_codes(b, second), _fp32(c), _fp32(d))
+        codes = [as_codes(part, format_) for part, format_ in zip((a, b), unit.formats, strict=True)]
+        return Steps(name, codes[0], codes[1], _fp32(c), _fp32(d), _scales_of(a, scales, unit))
     except ValueError as error:
         raise UserError(f"{str(path)!r}: {name} has no such codes: {error}") from None
+
+
+def _scales_of(a: NDArray[Any], scales: list[NDArray[Any]], unit: Arithmetic) -> Scales | None:
+    """Give the scales of every block of steps, None of a unit without any."""
+    if unit.block_scale is None:
+        return None
+    shape = len(a), -(-a.shape[1] // unit.block_scale.block)
+    first, second = (
+        unit.block_scale.as_codes(codes, name, shape)
+        for codes, name in zip(scales, ("sa", "sb"), strict=True)
+    )
+    return Scales(first, second)
 
 
 def _fp32(codes: NDArray[Any]) -> Codes32:
@@ -176,10 +201,11 @@ def _arrays(path: Path) -> list[str]:
 
 
 def _read_arrays(path: Path, name: str) -> list[NDArray[Any]]:
+    parts = ["a", "b", "c", "d", *(["sa", "sb"] if arithmetic(name).block_scale else [])]
     with open_input(path, WANTED) as file:
         try:
             archive = np.lib.npyio.NpzFile(file, allow_pickle=False)
-            return [np.asarray(archive[f"{name}/{part}"]) for part in "abcd"]
+            return [np.asarray(archive[f"{name}/{part}"]) for part in parts]
         except Exception as error:
             raise UserError(f"{str(path)!r}: {name} lacks an array, or one is damaged: {WANTED}") from error
 

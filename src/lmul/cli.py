@@ -28,6 +28,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "format": (str, "format of both operands"),
     "format-a": (str, "format of the first operand"),
     "format-b": (str, "format of the second operand"),
+    "scale": (str, "scales of blocks of operands, in fused sums"),
     "mul": (str, "multiplier"),
     "acc": (str, "accumulator"),
     "out": (str, "output"),
@@ -244,8 +245,8 @@ def _add_scaling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scaling",
         metavar="S",
-        help="of operands: tensor (default), row, power, block (MX) or block-up (MX with the scale rounded "
-        "up), as `lmul llm` has them",
+        help="of operands: tensor (default), row, power, block (MX), block-up (MX with the scale rounded "
+        "up) or nvfp4, as `lmul llm` has them; with --scale that of its blocks",
     )
     parser.add_argument(
         "--codes",

@@ -7,6 +7,7 @@ from typing import Any
 from lmul.errors import Parameter, UserError
 from lmul.golden import Arithmetic, Format, Integer, find_format
 from lmul.golden.accumulators import UNITS, Fused, tensor_core
+from lmul.golden.formats.block_scale import NO_SCALE, SCALES
 from lmul.host.parameters import ParameterError
 from lmul.host.verilog_names import is_port_name
 from lmul.kinds import KINDS
@@ -38,12 +39,12 @@ INTERFACE = ("reset", "reset_active", "clock_name", "reset_name")
 FLAGS = ("addend", "isolate", "stream")
 """Parameters that are there or not."""
 
-LATER: dict[str, Any] = {"interleave": 1, **dict.fromkeys(FLAGS, False)}
+LATER: dict[str, Any] = {"interleave": 1, "scale": NO_SCALE, **dict.fromkeys(FLAGS, False)}
 """What is usual of parameters that came later than names and files of designs: only others are named."""
 
 _OF_FUSED = ("interleave", "addend")
 
-_SUMS = ("format", "format_a", "format_b", "mul", "acc", "out", "lanes", "depth", "subnormals")
+_SUMS = ("format", "format_a", "format_b", "scale", "mul", "acc", "out", "lanes", "depth", "subnormals")
 
 PARAMETERS = {
     "mul": ("format", "format_a", "format_b", "mul", "subnormals", "overflow", "pipeline", *INTERFACE),
@@ -205,7 +206,7 @@ class Design(Arithmetic):
         choices += [(f"p{self.pipeline}", "p0"), (f"carry_{self.carry}", "carry_propagate")]
         if self.kind == "array":
             choices += [(self.dataflow, "os"), (f"share{self.share}", f"share{DEFAULT_SHARE}")]
-        choices.append((f"i{self.interleave}", "i1"))
+        choices += [(f"i{self.interleave}", "i1"), (f"scale_{self.scale}", f"scale_{NO_SCALE}")]
         choices += [(name, "") for name in FLAGS if getattr(self, name)]
         if self.acc == "exact":  # No other accumulator is as wide as the depth asks for.
             choices.append((f"depth{self.depth}", f"depth{self.default_depth}"))
@@ -403,7 +404,7 @@ def make_design(
     format_a, format_b : str, optional
         Of one operand, instead.
     lanes : int, optional
-        Default: 8 for `dot`, 4 for `array`.
+        Default: 8 for `dot`, 4 for `array`; 16 with scales whose products are summed 16 at a time.
     **options
         The other parameters of `Design`. `mul` is `exact` by default for integers, else `lmul`. `acc` is
         `exact` by default if that takes at most 128 bits, else `fp32`. `depth` is rows * lanes by default in
@@ -436,7 +437,7 @@ def make_design(
     first = both if format_a is None else find_format(format_a, "format_a")
     second = both if format_b is None else find_format(format_b, "format_b")
     if lanes is None:
-        lanes = _usual_lanes(kind, options.get("acc"), (first, second))
+        lanes = _usual_lanes(kind, options.get("acc"), (first, second), options.get("scale"))
     if options.get("dataflow") == "ws" and options.get("depth") is None:
         # No more products than that are added in the array.
         options["depth"] = options.get("rows", Design.rows) * lanes
@@ -456,8 +457,10 @@ def make_design(
     return design if chosen is not None else replace(design, acc=_usual_accumulator(design))
 
 
-def _usual_lanes(kind: str, acc: str | None, formats: tuple[Format, Format]) -> int:
-    """Give the lanes that a design has if none are asked for: those of a GPU whose sum is named."""
+def _usual_lanes(kind: str, acc: str | None, formats: tuple[Format, Format], scale: str | None) -> int:
+    """Give the lanes of a design if none are asked for: a group, or those of a GPU whose sum is named."""
+    if scale in SCALES and SCALES[scale].group > 1:
+        return SCALES[scale].group
     named = acc in UNITS and not isinstance(formats[0], Integer)  # No GPU's sum is one of integers.
     return tensor_core(str(acc), formats)[2] if named else DEFAULT_LANES.get(kind, 1)
 
@@ -470,4 +473,4 @@ def _usual_accumulator(design: Design) -> str:
 
 def exact_bits(design: Design) -> int:
     """Give the width of the `exact` accumulator that a design has or could have."""
-    return replace(design, acc="exact").accumulator_bits
+    return replace(design, acc="exact", scale=NO_SCALE).accumulator_bits

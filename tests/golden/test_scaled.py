@@ -16,14 +16,23 @@ from lmul.golden import (
     Format,
     decode,
     encode,
+    find_format,
     matmul,
     multiply_scaled,
     quantise,
     quantise_factor,
 )
-from lmul.golden.formats.quantise import BLOCK, BLOCK_SCALINGS, quantise_blocks, quantise_by_power
+from lmul.golden.formats.quantise import (
+    BLOCK,
+    Quantised,
+    quantise_blocks,
+    quantise_by_power,
+    quantise_nvfp4,
+)
 from lmul.golden.sums import tiles
 from tests.support.golden.cases import by_name
+
+E2M1 = find_format("e2m1")
 
 
 def drawn(*shape: int) -> NDArray[Any]:
@@ -98,12 +107,70 @@ def test_product_is_that_of_the_decoded_and_scaled_operands(scaling: str) -> Non
     a, b = drawn(2, 5, 70), drawn(70, 4)
     spec = Arithmetic(mul="exact", subnormals="full")
     x, y = (quantise_factor(reals, side, spec, "nearest", scaling) for side, reals in enumerate((a, b)))
-    repeats = BLOCK if scaling in BLOCK_SCALINGS else 1
-    scale_x = np.repeat(x.scale, repeats, axis=-1)[..., :70] if x.scale.ndim else x.scale
-    scale_y = np.repeat(y.scale, repeats, axis=-2)[..., :70, :] if y.scale.ndim else y.scale
-    true_x, true_y = decode(x.codes, E4M3) * scale_x, decode(y.codes, E4M3) * scale_y
+    true_x, true_y = (
+        decode(factor.codes, E4M3) * _spread(factor, side) for side, factor in enumerate((x, y))
+    )
     bound = (np.abs(true_x) @ np.abs(true_y)) * 2.0**-23
     assert np.all(np.abs(matmul(a, b, spec, scaling=scaling) - true_x @ true_y) <= bound)
+
+
+def _spread(factor: Quantised, side: int) -> NDArray[Any]:
+    """Give the scale of every number of a factor."""
+    scale, axis = np.asarray(factor.scale), (-1, -2)[side]
+    if factor.block:
+        scale = np.repeat(scale, factor.block, axis=axis).take(np.arange(factor.codes.shape[axis]), axis=axis)
+    return np.broadcast_to(scale * factor.tensor_scale, factor.codes.shape)
+
+
+@pytest.mark.parametrize(
+    ("scale", "scaling", "format_"),
+    [("mx", "block", E4M3), ("mx", "block-up", E5M2), ("mxfp4", "block", E2M1), ("nvfp4", "nvfp4", E2M1)],
+)
+def test_design_that_scales_blocks_gives_the_product_of_what_they_stand_for(
+    scale: str, scaling: str, format_: Format
+) -> None:
+    a, b = drawn(2, 5, 70), drawn(70, 4)
+    spec = Arithmetic(format=format_, mul="exact", subnormals="full", acc="fused:40", lanes=32, scale=scale)
+    x, y = (quantise_factor(reals, side, spec, "nearest", scaling) for side, reals in enumerate((a, b)))
+    true_x, true_y = (
+        decode(factor.codes, format_) * _spread(factor, side) for side, factor in enumerate((x, y))
+    )
+    bound = (np.abs(true_x) @ np.abs(true_y)) * 2.0**-21
+    assert np.all(np.abs(matmul(a, b, spec, scaling=scaling) - true_x @ true_y) <= bound)
+    if scaling in ("block", "nvfp4"):
+        assert np.array_equal(matmul(a, b, spec), matmul(a, b, spec, scaling=scaling))
+
+
+def test_operands_with_other_scales_than_the_design_has_are_refused() -> None:
+    a, b = drawn(2, 64), drawn(64, 2)
+    spec = Arithmetic(acc="b200", lanes=32, scale="mx")
+    with pytest.raises(ValueError, match="scaling must be block or block-up with scale mx, not row"):
+        matmul(a, b, spec, scaling="row")
+    plain = Arithmetic(acc="b200", lanes=32)
+    x, y = (quantise_factor(reals, side, plain, "nearest", "tensor") for side, reals in enumerate((a, b)))
+    with pytest.raises(ValueError, match="mx takes factors with scales of 32 numbers, not of 0 and 0"):
+        multiply_scaled(x, y, spec)
+
+
+def test_scales_of_nvfp4_are_e4m3_below_one_of_fp32() -> None:
+    reals = drawn(6, 50)
+    reals[0, 16:32] = 0
+    reals[1, :16] = np.max(np.abs(reals)) * 2.0**-30
+    quantised = quantise_nvfp4(reals, E2M1)
+    assert quantised.scale.shape == (6, 4) and quantised.scale.max() == E4M3.largest
+    assert np.float32(quantised.tensor_scale) == quantised.tensor_scale
+    assert quantised.tensor_scale == np.float32(np.max(np.abs(reals)) / (448 * 6))
+    assert quantised.scale[0, 1] == quantised.scale[1, 0] == 0 and not quantised.codes[1, :16].any()
+    for row, block in np.ndindex(6, 4):
+        part = reals[row, 16 * block : 16 * block + 16]
+        scale = quantised.scale[row, block] * quantised.tensor_scale
+        wanted = np.max(np.abs(part)) / 6 / quantised.tensor_scale
+        assert quantised.scale[row, block] == decode(encode(wanted, E4M3), E4M3)
+        if scale:
+            found = quantised.codes[row, 16 * block : 16 * block + 16]
+            assert np.array_equal(found, encode(part / scale, E2M1))
+    zero = quantise_nvfp4(np.zeros((2, 20)), E2M1)
+    assert zero.tensor_scale == 1 and not zero.codes.any()
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
@@ -170,6 +237,7 @@ def test_sign_of_the_largest_number_does_not_matter(scaling: str) -> None:
 
 def test_unknown_scaling_is_refused() -> None:
     with pytest.raises(
-        ValueError, match="scaling 'column' is unknown: it must be one of tensor, row, block, block-up, power"
+        ValueError,
+        match="scaling 'column' is unknown: it must be one of tensor, row, block, block-up, nvfp4, power",
     ):
         matmul(drawn(2, 2), drawn(2, 2), Arithmetic(), scaling="column")

@@ -88,6 +88,13 @@ def test_a_gpu_named_for_its_sums_has_its_own_lanes() -> None:
     assert scheme_of("lmul,e4m3,acc=fused:25").arithmetic.lanes == 4
 
 
+def test_scale_of_blocks_says_how_operands_are_scaled() -> None:
+    assert scheme_of("lmul,e4m3,acc=b200,scale=mx").name == "lmul,e4m3,all,block,acc=b200,lanes=32,scale=mx"
+    assert scheme_of("lmul,e4m3,acc=b200,scale=mx,block-up").scaling == "block-up"
+    nvfp4 = scheme_of("exact,e2m1,acc=fused:35,scale=nvfp4")
+    assert (nvfp4.scaling, nvfp4.arithmetic.lanes) == ("nvfp4", 16)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -104,6 +111,9 @@ def test_a_gpu_named_for_its_sums_has_its_own_lanes() -> None:
         ("acc=h100,promote=often", "promote must be a number, not 'often'"),
         ("acc=h100,promote=80", "promote must be whole steps of 32 products, not 80"),
         ("acc=h100,promote=128,block", "sums of blocks are added outside as it is"),
+        ("acc=b200,scale=mx,row", "scaling must be block or block-up with scale mx, not row"),
+        ("acc=b200,scale=fp8", "scale 'fp8' is unknown"),
+        ("scale=mx", "scale is for fused sums, not for acc 'exact'"),
     ],
 )
 def test_words_that_mean_nothing_are_refused(text: str, complaint: str) -> None:

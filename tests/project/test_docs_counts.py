@@ -58,11 +58,11 @@ def stressed_designs() -> Sequence[int]:
     text = (ROOT / "Makefile").read_text()
     (script,) = re.findall(r"^coverage:.*?\n\n", text, re.MULTILINE | re.DOTALL)
     formats = len(re.findall(r"for format in (.*?); do", script)[0].split())
-    muls, accumulators, dataflows = (
+    muls, accumulators, scales, dataflows = (
         len(re.findall(rf"^{name} := (.*)", text, re.MULTILINE)[0].split())
-        for name in ("MULTIPLIERS", "DOT_ACCUMULATORS", "DATAFLOWS")
+        for name in ("MULTIPLIERS", "DOT_ACCUMULATORS", "SCALES", "DATAFLOWS")
     )
-    return (muls * formats + accumulators + dataflows,)
+    return (muls * formats + accumulators + scales + dataflows,)
 
 
 def reported() -> Sequence[int]:

@@ -15,12 +15,15 @@ DESIGNS = {
         make_design("dot", lanes=3, format_a="e5m2", format_b="e2m1", out="bf16"),
         make_design("dot", lanes=2, acc="fixed:21:-8", out="raw", reset_active="low"),
         make_design("dot", lanes=3, acc="h100", addend=True),
+        make_design("dot", lanes=32, acc="fused:35", format="e2m1", scale="nvfp4"),
     ],
     "dot --stream": [
         make_design("dot", lanes=3, format_a="e3m2", format_b="bf16", acc="fp16", stream=True),
         make_design("dot", lanes=3, acc="fused:7:5", addend=True, stream=True),
+        make_design("dot", lanes=2, acc="fused:7:5", format="e2m3", addend=True, stream=True, scale="mx"),
     ],
     "array": [
+        make_design("array", rows=2, cols=3, lanes=1, format="e2m1", acc="fused:9", scale="mx"),
         make_design("array", rows=2, cols=3, lanes=1, format_a="e3m2", acc="fixed:21:-8", out="raw"),
         make_design("array", rows=3, cols=1, lanes=1, format="e2m1", dataflow="ws"),
     ],
@@ -41,7 +44,7 @@ def width(formula: str, design: Design) -> int:
     """Work out a width of the page."""
     first, second = design.formats
     letters = {"WA": first.width, "WB": second.width, "N": design.lanes, "A": design.output_bits}
-    letters |= {"R": design.rows, "C": design.cols, "AD": 32 * design.addend}
+    letters |= {"R": design.rows, "C": design.cols, "S": design.scales_a_step, "AD": 32 * design.addend}
     return int(eval(formula.strip("`"), {"bytes": whole_bytes}, letters))  # noqa: S307
 
 
@@ -51,6 +54,7 @@ def test_ports_of_an_export_are_those_of_the_page(name: str, design: Design) -> 
     written = []
     for port, direction, formula, there, meaning in tables()[name]:
         is_there = {"always": True, "with `--pipeline`": design.pipeline, "with `--addend`": design.addend}
+        is_there["with `--scale`"] = design.block_scale
         assert meaning
         if is_there[there]:
             plain = port.strip("`")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from lmul.commands.shared.simulation import check_simulator, design_sources, directory_of
 from lmul.design import Design
 from lmul.errors import UserError, one_line
+from lmul.golden import Codes
+from lmul.golden.sums.block_scales import Scales
 from lmul.hdl import export
 from lmul.host.files import locked, write_files
 from lmul.sim.coverage.products import holes
@@ -35,7 +37,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     text = export(design)
     directory = directory_of(text, options)
     sources, top = design_sources(design, text, options)
-    matrices = [codes for pair in operands for codes in pair.products(*design.formats)]
+    matrices, scales = _products(design, operands)
     try:
         with locked(directory), working(f"Simulating {text.name}") as progress:
             paths = write_files(directory, sources)
@@ -50,6 +52,7 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
                 waves=options.waves,
                 seed=seed,
                 four_state=options.four_state,
+                scales=scales,
             )
             result = simulate(run, progress)
     except SimulationError as error:
@@ -66,6 +69,14 @@ def run_sim(design: Design, operands: Sequence[Operands], options: argparse.Name
     if options.four_state:
         print("No output was unknown after the reset, whatever registers and idle inputs held.")
     return _tell_holes(result, seed)
+
+
+def _products(design: Design, operands: Sequence[Operands]) -> tuple[list[tuple[Codes, Codes]], list[Scales]]:
+    """Give the matrix products of codes that a design computes, and their scales, where it has any."""
+    if not design.block_scale:
+        return [codes for pair in operands for codes in pair.products(*design.formats)], []
+    scaled = [pair.scaled(design) for pair in operands]
+    return [(a, b) for a, b, _ in scaled], [scales for _, _, scales in scaled]
 
 
 def _testcase(design: Design, options: argparse.Namespace) -> str:

@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from lmul.commands.shared.simulation import check_simulator, design_sources, directory_of
-from lmul.design import Design, make_design
+from lmul.design import LIMITS, Design, make_design
 from lmul.errors import Parameter, UserError, one_line
 from lmul.golden import Arithmetic, find_format
 from lmul.golden.accumulators import UNITS, find_accumulator
@@ -91,9 +91,11 @@ def _designs(path: Path, chosen: Mapping[str, Any]) -> dict[str, Design]:
     """Give the design of each combination of a file that those that were asked for include."""
     names = combinations(path)
     units = {name: arithmetic(name) for name in names}
+    # Of units with more lanes than a design has there is a model alone.
+    units = {name: unit for name, unit in units.items() if unit.lanes <= LIMITS["lanes"]}
     others = {name: value for name, value in chosen.items() if name not in {"format", "format_a", "format_b"}}
     found = {
-        name: make_design("dot", **others | NEEDED | {"acc": unit.acc, "lanes": unit.lanes} | _formats(unit))
+        name: make_design("dot", **others | NEEDED | _numbers(unit))
         for name, unit in units.items()
         if _asked(unit, chosen)
     }
@@ -102,9 +104,11 @@ def _designs(path: Path, chosen: Mapping[str, Any]) -> dict[str, Design]:
     return found
 
 
-def _formats(unit: Arithmetic) -> dict[str, str]:
+def _numbers(unit: Arithmetic) -> dict[str, Any]:
+    """Give the parameters of a unit that a design has of it."""
     first, second = unit.formats
-    return {"format_a": first.name, "format_b": second.name}
+    numbers = {name: getattr(unit, name) for name in ("acc", "lanes", "scale")}
+    return numbers | {"format_a": first.name, "format_b": second.name}
 
 
 def _asked(unit: Arithmetic, chosen: Mapping[str, Any]) -> bool:
@@ -114,7 +118,9 @@ def _asked(unit: Arithmetic, chosen: Mapping[str, Any]) -> bool:
     formats = all(
         name is None or find_format(name) == own for name, own in zip(wanted, unit.formats, strict=True)
     )
-    if not formats or chosen.get("lanes", unit.lanes) != unit.lanes:
+    if not formats or any(
+        chosen.get(name, own) != own for name, own in (("lanes", unit.lanes), ("scale", unit.scale))
+    ):
         return False
     return acc == unit.acc or (acc not in UNITS and find_accumulator(acc, unit.formats) == unit.accumulator)
 
@@ -131,7 +137,7 @@ def _compare(steps: Steps, design: Design, options: argparse.Namespace) -> Compa
         run = SimulationRun(
             *(design, paths, top, text.port_names, [], directory / "build"), four_state=options.four_state
         )
-        sums = results(run, steps.a, steps.b, steps.start, progress)
+        sums = results(run, steps.a, steps.b, steps.start, progress, steps.scales)
     say(f"{paths[0]}: {steps.name}, {len(sums):,} steps.")
     model = steps.modelled(design)
     return Compared(

@@ -21,6 +21,7 @@ from lmul.design import (
 )
 from lmul.golden import ACCUMULATORS, FORMATS, INTEGERS, OUTPUTS, OVERFLOWS, SUBNORMALS
 from lmul.golden.accumulators import FIXED_BITS, FIXED_LSB, FUSED_FRACTION, FUSED_MANTISSA, TF32, Fused
+from lmul.golden.formats.block_scale import SCALE_NAMES, SCALES
 from lmul.golden.formats.format import EXPONENT_BITS, MANTISSA_BITS, VARIANTS
 from lmul.kinds import KINDS
 from lmul.multipliers import BUILT_IN
@@ -39,6 +40,7 @@ def choices() -> dict[str, str]:
     fixed = f"BITS {_span(FIXED_BITS)}, LSB {_span(FIXED_LSB)}"
     fused = f"F {_span(FUSED_FRACTION)}, M {_span(FUSED_MANTISSA)}"
     smallest = max(FORMATS[name].min_exponent for name in OUTPUTS if name in FORMATS)
+    groups = " and ".join(_groups())
     names: dict[str, Iterable[str]] = {
         "subnormals": SUBNORMALS,
         "overflow": OVERFLOWS,
@@ -51,6 +53,7 @@ def choices() -> dict[str, str]:
         **dict.fromkeys(("format-a", "format-b"), "as --format"),
         "mul": "; ".join([", ".join([*BUILT_IN, "exact, a plug-in's"]), *narrow, "integers: exact"]),
         "acc": f"{', '.join(ACCUMULATORS)}; {fixed}; {fused}; exact up to {EXACT_BITS} bits",
+        "scale": f"{', '.join(SCALE_NAMES)}; with fused sums, formats of OCP MX; {groups} of e2m1",
         "out": f"{', '.join(OUTPUTS)}; no LSB below {smallest} unless raw",
         "carry": f"{', '.join(CARRIES)}; save with exact and os only",
         "pipeline": f"0 to {PIPELINE_LIMIT}",
@@ -70,6 +73,7 @@ def defaults() -> dict[str, str]:
         "acc": f", {WIDE_ACCUMULATOR} where exact takes more than {EXACT_BITS} bits",
         "depth": ", rows x lanes with ws",
         "mul": ", exact of integers",
+        "lanes": f", {SCALES[_groups()[0]].group} with {' and '.join(_groups())}",
         "reset-name": f", {RESET_NAMES['low']} if active low",
     }
     others = {**dict.fromkeys(("format-a", "format-b"), "that of --format"), **dict.fromkeys(FLAGS, "off")}
@@ -85,6 +89,11 @@ def help_texts(options: Mapping[str, object]) -> dict[str, str]:
         f"--{name}": (f": {takes[name]}" if takes[name] else "") + f"; default: {usual[name]}"
         for name in options
     }
+
+
+def _groups() -> list[str]:
+    """Name the scales whose products are summed in groups."""
+    return [name for name, scale in SCALES.items() if scale.group > 1]
 
 
 def _span(numbers: range) -> str:

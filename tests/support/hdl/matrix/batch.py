@@ -11,9 +11,9 @@ import numpy as np
 
 from lmul.design import Design
 from lmul.hdl import export
+from lmul.hdl.multiplier.unrounded import operand_bits, scale_bits
 from lmul.sim.benches.dot import ZERO, Vector, vectors_of
 from lmul.sim.simulators.verilator import PortRunner, verilator_environment
-from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.turns import FILLER, turns
 
 TOP = "matrix"
@@ -30,7 +30,7 @@ class Schedule:
     Parameters
     ----------
     design : Design
-    products : Matrices
+    products : sequence of (ndarray, ndarray), or with Scales behind
 
     Attributes
     ----------
@@ -42,13 +42,14 @@ class Schedule:
         Those of them that only fill turns.
     """
 
-    def __init__(self, design: Design, products: Matrices) -> None:
+    def __init__(self, design: Design, products: Sequence[tuple[Any, ...]]) -> None:
         rng = np.random.default_rng(1)
-        first, second = (design.lanes * format_.width for format_ in design.formats)
+        first, second = operand_bits(design)
+        codes = [design.lanes * format_.width for format_ in design.formats]
         self.inputs: list[tuple[int, int, int, int, int, int]] = []
         self.results: dict[int, tuple[int, int]] = {}
         self.fillers = 0
-        vectors = [vector for a, b in products for vector in vectors_of(a, b, design)]
+        vectors = [vector for a, b, *own in products for vector in vectors_of(a, b, design, *own)]
         for place, step in turns([len(vector.a) for vector in vectors], design.interleave):
             vector = ZERO if place == FILLER else vectors[place]
             while rng.random() < PAUSE:
@@ -57,24 +58,30 @@ class Schedule:
                     (garbage % (1 << first), garbage % (1 << second), 0, 1, 1, ~vector.start & ADDEND)
                 )
             self.fillers += place == FILLER
-            self._step(vector, step, design.latency)
+            self._step(vector, step, design.latency, codes)
 
-    def _step(self, vector: Vector, step: int, latency: int) -> None:
+    def _step(self, vector: Vector, step: int, latency: int, codes: list[int]) -> None:
+        a, b = (
+            steps[step] | vector.scale(side, step) << bits
+            for side, (steps, bits) in enumerate(zip((vector.a, vector.b), codes, strict=True))
+        )
         last = step == len(vector.a) - 1
         start = ~vector.start & ADDEND if step else vector.start
-        self.inputs.append((vector.a[step], vector.b[step], 1, step == 0, last, start))
+        self.inputs.append((a, b, 1, step == 0, last, start))
         if last:
             self.results[len(self.inputs) + latency - 2] = vector.c, vector.flags
 
 
-def simulate_batch(designs: Sequence[Design], products: Sequence[Matrices], directory: Path) -> int:
+def simulate_batch(
+    designs: Sequence[Design], products: Sequence[Sequence[tuple[Any, ...]]], directory: Path
+) -> int:
     """Simulate designs side by side under Verilator, every output of every cycle compared.
 
     Parameters
     ----------
     designs : sequence of Design
         Of the kind `dot`.
-    products : sequence of Matrices
+    products : sequence of sequences of (ndarray, ndarray), or with Scales behind
         The matrix products of each.
     directory : Path
 
@@ -136,7 +143,7 @@ def _cycles(designs: Sequence[Design], schedules: Sequence[Schedule]) -> dict[st
     """Pack the values of all designs, the first one lowest, as hexadecimal numbers."""
     count = max(len(s.inputs) + d.latency for s, d in zip(schedules, designs, strict=True))
     ones = [1] * len(designs)
-    operands = [[design.lanes * design.formats[side].width for design in designs] for side in (0, 1)]
+    operands = [[operand_bits(design)[side] for design in designs] for side in (0, 1)]
     widths = [*operands, ones, ones, ones, [ADDEND_BITS] * len(designs)]
     out_widths = [design.output_bits for design in designs]
     cycles: dict[str, Any] = {"names": [design.name for design in designs], "out_widths": out_widths}
@@ -165,9 +172,14 @@ def _top(designs: Sequence[Design]) -> str:
     """Write the module that holds all designs, its ports those of all of them side by side."""
     instances, place = [], {"a": 0, "b": 0, "c": 0}
     for index, design in enumerate(designs):
-        first, second = (design.lanes * format_.width for format_ in design.formats)
+        first, second = operand_bits(design)
         widths = {"a": first, "b": second, "c": design.output_bits}
-        wide = [f".{port}({port}[{place[port]} +: {width}])" for port, width in widths.items()]
+        own = scale_bits(design)
+        wide = [f".c(c[{place['c']} +: {widths['c']}])"]
+        for port in "ab":
+            wide.append(f".{port}({port}[{place[port]} +: {widths[port] - own}])")
+            above = place[port] + widths[port] - own
+            wide += [f".{port}_scale({port}[{above} +: {own}])"] if own else []
         single = [f".in_{port}({port}[{index}])" for port in ("valid", "first", "last")]
         single += [f".c_in(c_in[{ADDEND_BITS * index} +: {ADDEND_BITS}])"] if design.addend else []
         result = [f".c_valid(c_valid[{index}])", f".c_flags(c_flags[{3 * index} +: 3])"]
