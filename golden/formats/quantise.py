@@ -192,7 +192,7 @@ def quantise_nvfp4(
     scale = decode(encode(peak / format_.largest / tensor_scale, E4M3), E4M3).astype(np.float64)
     spread = _spread(scale, NVFP4_BLOCK, axis, reals.shape[axis]) * tensor_scale
     scaled = np.divide(reals, spread, out=np.zeros_like(reals), where=spread > 0)
-    return Quantised(encode(scaled, format_, rounding), scale, NVFP4_BLOCK, tensor_scale)
+    return Quantised(_encode(scaled, format_, rounding), scale, NVFP4_BLOCK, tensor_scale)
 
 
 def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest") -> Quantised:
