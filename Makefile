@@ -69,7 +69,7 @@ coverage: $(VENV)/ready
 	for dataflow in $(DATAFLOWS); do stress array --dataflow $$dataflow; done; \
 	exit $$status
 
-# Proofs for every input, each with a mutant that must fail: a quarter of an hour.
+# Proofs for every input, each with a mutant that must fail: half an hour.
 formal: $(VENV)/ready
 	$(VENV)/bin/python -m lmul.evidence.formal --json $(BUILD)/formal.json $(ARGS)
 

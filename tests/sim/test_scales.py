@@ -85,8 +85,28 @@ OTHERS = [
 SMALL = make_design("dot", format="e2m1", lanes=2, acc="fused:7:5", scale="mx", out="raw")
 
 
+def small_sums(design: Design) -> list[Any]:
+    """Draw matrix products of two steps whose sums are about the least exponents, and subnormal or zero."""
+    rng = np.random.default_rng(1)
+    products: list[Any] = []
+    for exponent in (-150, -143, -136, -130, -124) if design.scale == "mx" else ():
+        pair = []
+        for format_, shape in zip(
+            design.formats, ((6, 2 * design.lanes), (2 * design.lanes, 6)), strict=True
+        ):
+            magnitude = rng.integers(0, format_.largest_finite + 1, shape)
+            pair.append((magnitude | rng.choice([0, format_.sign_mask], shape)).astype(format_.dtype))
+        first = rng.integers(20, 100, 2)
+        a_scale = first + rng.integers(-6, 7, (6, 2))
+        b_scale = (254 + exponent - first)[:, None] + rng.integers(-6, 7, (2, 6))
+        scales = (np.clip(codes, 0, 254).astype(np.uint8) for codes in (a_scale, b_scale))
+        products.append((*pair, Scales(*scales)))
+    return products
+
+
 def test_dot_products_with_scales_are_right_for_codes_of_every_kind(tmp_path: Path) -> None:
-    assert simulate_batch(DOTS, [matrices(design) for design in DOTS], tmp_path) > 100 * len(DOTS)
+    products = [[*matrices(design), *small_sums(design)] for design in DOTS]
+    assert simulate_batch(DOTS, products, tmp_path) == 197 * len(DOTS) + 5 * 5 * 36
 
 
 def test_every_pair_of_narrow_codes_is_scaled_as_the_model_does(tmp_path: Path) -> None:
