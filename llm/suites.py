@@ -94,10 +94,18 @@ def _in_unit(words: str, acc: str = "") -> str:
 def arithmetics_suite() -> list[str]:
     """Arithmetics that a chip could have, each with its sums, for one chart of energy and accuracy."""
     best = ("exact", "lmul", "addm")
-    hopper, blackwell, narrow = "fused:13:13", "fused:25", "fused:10:7:rne"
-    found = [_in_unit(f"{mul},e4m3", acc) for acc in (hopper, narrow, "") for mul in best]
-    found += [_in_unit(f"{mul},e4m3,gain={gain}", hopper) for mul, gain in GAINS.items()]
-    found += [_in_unit(f"{mul},e4m3", "fixed:24:-3") for mul in best]
+    hopper, blackwell, narrow, fixed = "fused:13:13", "fused:25", "fused:10:7:rne", "fixed:24:-3"
+    found = [_in_unit(f"{mul},e4m3", acc) for acc in (hopper, narrow, fixed, "") for mul in best]
+    found += [
+        _in_unit(f"{mul},e4m3,gain={gain}", acc) for acc in (hopper, fixed) for mul, gain in GAINS.items()
+    ]
+    found += [_in_unit(f"exact,{formats},row") for formats in ("int8", "int8xint4", "int4")]
+    found += [_in_unit(f"{mul},e4m3,scale=mx", hopper) for mul in best]
+    found += [
+        _in_unit(f"{mul},{name},scale=mx", hopper) for name in ("e2m3", "e3m2") for mul in ("exact", "addm")
+    ]
+    found += [_in_unit(f"exact,{formats},scale=mx", hopper) for formats in ("e2m1", "e4m3xe2m1", "e4m3xe2m3")]
+    found += [_in_unit(f"exact,e2m1,scale={scale}", blackwell) for scale in ("nvfp4", "mxfp4")]
     found += [_in_unit(f"{mul},bf16", blackwell) for mul in best]
     found += [_in_unit("exact,bf16xe2m1,row", blackwell), _in_unit("exact,e4m3xe2m1,row", hopper)]
     found += [_in_unit(f"{mul},e4m3", blackwell) for mul in best]
