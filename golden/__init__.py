@@ -23,7 +23,7 @@ from lmul.golden.formats.quantise import SCALINGS, Quantised, quantise
 from lmul.golden.matmul import matmul_codes, promoted_sums
 from lmul.golden.products.multiply import multiply, wide_product
 from lmul.golden.scaled import matmul, multiply_scaled, quantise_factor
-from lmul.golden.sums.fused import fused_step
+from lmul.golden.sums.fused.step import fused_step
 from lmul.golden.sums.result import Sums
 from lmul.multipliers.addc import addc_carry
 from lmul.multipliers.table import DESCRIPTIONS as MULTIPLIERS

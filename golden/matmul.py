@@ -13,11 +13,11 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.format import FP32, as_codes
 from lmul.golden.products.operand import finite_range, split
 from lmul.golden.products.specials import special_sums
-from lmul.golden.sums.block_scales import matrix_scales
 from lmul.golden.sums.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.sums.direct import direct_sums
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
-from lmul.golden.sums.fused import fused_sums
+from lmul.golden.sums.fused.block_scales import matrix_scales
+from lmul.golden.sums.fused.step import fused_sums
 from lmul.golden.sums.integer import integer_sums
 from lmul.golden.sums.result import Sums
 from lmul.golden.sums.separable import plan, separable_sums

@@ -19,7 +19,7 @@ from lmul.golden import BF16, E5M2, Arithmetic, Codes, Format, Integer, decode
 from lmul.golden.formats.codec import Rounding
 from lmul.golden.formats.quantise import BLOCK_SCALINGS, Quantised
 from lmul.golden.scaled import quantise_factor, usual_scaling
-from lmul.golden.sums.block_scales import Scales, scales_of_steps
+from lmul.golden.sums.fused.block_scales import Scales, scales_of_steps
 from lmul.host.files import open_input
 
 TILE_FOLDER = "smollm2"

@@ -12,7 +12,7 @@ from lmul.design import Design
 from lmul.errors import UserError
 from lmul.golden import FP32, Codes, matmul_codes
 from lmul.golden.formats.block_scale import NO_SCALE
-from lmul.golden.sums.block_scales import Scales
+from lmul.golden.sums.fused.block_scales import Scales
 from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.sim.stimulus.scales import seeded_scales
 from lmul.sim.stimulus.tiles import scale_tiling, tiling

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import FP32, Codes
-from lmul.golden.sums.block_scales import Scales
-from lmul.golden.sums.fused import NO_TERM, add_step, fused_products
+from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.fused.step import NO_TERM, add_step, fused_products
 from lmul.sim.stimulus.stress_operands import far_apart
 
 FUSED_BINS = [

@@ -10,8 +10,8 @@ from lmul.design import Design
 from lmul.golden import FP32, Codes, matmul_codes, wide_product
 from lmul.golden.accumulators import Fused
 from lmul.golden.formats.block_scale import NO_SCALE
-from lmul.golden.sums.block_scales import Scales, nan_sums
 from lmul.golden.sums.fixed_point import FixedPoint
+from lmul.golden.sums.fused.block_scales import Scales, nan_sums
 from lmul.sim.coverage.fused import fused_bins, fused_conditions, fused_rules
 from lmul.sim.coverage.products import Group, ProductCoverage, make_group
 from lmul.sim.stimulus.scales import model_sums

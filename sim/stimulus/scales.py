@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.golden import Codes, Sums, matmul_codes
 from lmul.golden.formats.block_scale import E8M0_NAN
-from lmul.golden.sums.block_scales import Scales
+from lmul.golden.sums.fused.block_scales import Scales
 
 MOODS = {"near one": (0, 8), "far from one": (0, 40), "tiny": (-140, 14), "huge": (120, 14), "any": (0, 254)}
 """Where the sum of the exponents of both scales of a product lies, and how far from that it may be."""

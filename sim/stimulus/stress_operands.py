@@ -27,7 +27,7 @@ from lmul.golden import (
 )
 from lmul.golden.accumulators import Fused
 from lmul.golden.formats.block_scale import NO_SCALE
-from lmul.golden.sums.block_scales import Scales
+from lmul.golden.sums.fused.block_scales import Scales
 from lmul.sim.stimulus.classes import Classes, classes_of
 from lmul.sim.stimulus.scales import ONE, draw_scales, neutral_scales
 

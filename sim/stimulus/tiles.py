@@ -10,7 +10,7 @@ import numpy as np
 from lmul.design import Design
 from lmul.golden import Codes
 from lmul.golden.formats.block_scale import NO_SCALE
-from lmul.golden.sums.block_scales import Scales
+from lmul.golden.sums.fused.block_scales import Scales
 from lmul.hdl.axi_stream import whole_bytes
 from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.sim.stimulus.scales import model_sums

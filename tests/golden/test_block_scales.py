@@ -17,9 +17,9 @@ from lmul.golden import (
     reference,
 )
 from lmul.golden.formats.block_scale import SCALES
-from lmul.golden.sums.block_scales import Scales, matrix_scales
-from lmul.golden.sums.fused import fused_sums
-from lmul.golden.sums.fused_compiled import has_fused_loops
+from lmul.golden.sums.fused.block_scales import Scales, matrix_scales
+from lmul.golden.sums.fused.compiled import has_fused_loops
+from lmul.golden.sums.fused.step import fused_sums
 from lmul.host import parallel
 from lmul.sim.stimulus.vectors import canonical
 from tests.support.golden.cases import multipliers

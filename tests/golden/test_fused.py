@@ -22,8 +22,8 @@ from lmul.golden import (
 )
 from lmul.golden.accumulators import TENSOR_CORES, Fused, tensor_core
 from lmul.golden.products.specials import is_special
-from lmul.golden.sums.fused import fused_sums
-from lmul.golden.sums.fused_compiled import Layout, has_fused_loops
+from lmul.golden.sums.fused.compiled import Layout, has_fused_loops
+from lmul.golden.sums.fused.step import fused_sums
 from lmul.host import parallel
 from lmul.sim.stimulus.vectors import canonical, read_steps
 from tests.support.golden.cases import by_name, edge_codes, multipliers

@@ -14,8 +14,8 @@ from lmul.golden.formats.format import FP32, Format, as_codes
 from lmul.golden.products.multiply import TABLE_WIDTH, wide_product
 from lmul.golden.products.operand import operand_reals
 from lmul.golden.products.specials import special_sums
-from lmul.golden.sums.block_scales import Scales, nan_sums, scaled_terms, step_scales
-from lmul.golden.sums.fused_compiled import has_fused_loops, looped_sums
+from lmul.golden.sums.fused.block_scales import Scales, nan_sums, scaled_terms, step_scales
+from lmul.golden.sums.fused.compiled import has_fused_loops, looped_sums
 from lmul.golden.sums.tiles import tiles
 from lmul.host.parameters import ParameterError
 from lmul.multipliers.table import NOT_ADDED

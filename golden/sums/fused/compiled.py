@@ -16,7 +16,6 @@ from lmul.golden.formats.codec import FP64_MANTISSA_BITS
 from lmul.golden.formats.format import FP32
 from lmul.golden.products.exponents import Window, exponent_ranges
 from lmul.golden.products.multiply import wide_product
-from lmul.golden.sums.block_scales import Scales
 from lmul.golden.sums.compiled import (
     INT32_BITS,
     WIDEST,
@@ -26,6 +25,7 @@ from lmul.golden.sums.compiled import (
     product_kind,
     tiled,
 )
+from lmul.golden.sums.fused.block_scales import Scales
 from lmul.golden.sums.tiles import TILE_COLUMNS
 from lmul.host.parallel import run_parts, worth_compiling
 from lmul.multipliers.forms import ExactProduct, FieldSum, Form, MarkedFieldSum, RoundedProduct
@@ -148,7 +148,7 @@ def _group_sums(
     scales: Scales,
 ) -> NDArray[np.float32]:
     """Give sums whose terms are exact sums of groups of products."""
-    from lmul.golden.sums import fused_loops as loops
+    from lmul.golden.sums.fused import loops
 
     scale, fused, register = arithmetic.block_scale, arithmetic.fused, start.copy()
     assert scale is not None  # noqa: S101
@@ -203,7 +203,7 @@ def _tile_sums(
     layout: Layout,
     shifts: Shifts,
 ) -> NDArray[np.float32]:
-    from lmul.golden.sums import fused_loops as loops
+    from lmul.golden.sums.fused import loops
 
     form, numbers = arithmetic.product_form, np.finfo(layout.precision)
     # Exact products are aligned by the sum of the operands' exponents, which has no constant.
