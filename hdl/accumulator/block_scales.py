@@ -57,7 +57,8 @@ class ScaledMultiplyAccumulate(FusedMultiplyAccumulate):
         scale, greatest = self._scale, step["reached"]
         scaled = Signal(signed(scale.bits + 2), name="scaled_reached")
         reached = Signal(scale.bits + 1, name="reached")
-        within = ~scaled[-1] & greatest.any()
+        kept = scaled >= scale.least_kept if scale.least_kept else ~scaled[-1]
+        within = kept & greatest.any()
         m.d.comb += [
             scaled.eq(greatest + step["shift"] + (scale.rebias + scale.reach - 2 * E8M0_BIAS)),
             reached.eq(scaled[:-1] & within.replicate(len(reached))),

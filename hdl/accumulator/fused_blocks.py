@@ -128,8 +128,7 @@ class FusedRound(Block):
     def _normalise(self, m: Module, magnitude: Signal) -> tuple[Value, Value]:
         """Bring the leading one to the top, as far as the smallest exponent lets it, and give its field."""
         scale = self._scale
-        # The exponent field of a sum whose leading one is on top.
-        above = len(magnitude) - scale.running_bits + FP32.bias - scale.bias
+        above = scale.above
         if not scale.has_subnormals:
             shifted, zeros = normalise(m, magnitude, "total")
             exponent = Signal(range((2 << scale.bits) + abs(above)), name="exponent_field")

@@ -133,10 +133,29 @@ class Scale:
         return self.design.block_scale is not None and not self.groups
 
     @property
+    def above(self) -> int:
+        """The exponent field of a sum whose leading one is on top, beyond the exponent of its first place."""
+        return self.total_bits - 1 - self.running_bits + FP32.bias - self.bias
+
+    @property
+    def least_kept(self) -> int:
+        """The exponent of the first place, with that bias, below which sums of products alone round to zero.
+
+        That of a leading one on top with the smallest exponent field, if the largest sum of a step below it
+        is less than the last place of subnormal numbers, or its half if sums are rounded; else 0.
+        """
+        smallest = 1 - self.above
+        whole = self.term_bits - self.design.fused.fraction_bits
+        # Products are below 2^whole times their exponent's power of two, `reach` below the first place.
+        largest = smallest - 1 - self.bias - self.reach + whole + (self.terms - 1).bit_length()
+        last = FP32.min_exponent - self.design.fused.mantissa_bits - self.design.fused.nearest
+        return smallest if smallest > 0 and largest <= last else 0
+
+    @property
     def least_origin(self) -> int:
         """The least exponent, with that bias, of the first place of a sum."""
         if self.least_of_zero:
-            return self.least
+            return max(self.least, self.least_kept)
         return self.reach + max(self.least, 0 if self.design.addend else 1)
 
     @property

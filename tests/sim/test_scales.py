@@ -104,9 +104,21 @@ def small_sums(design: Design) -> list[Any]:
     return products
 
 
+def largest_sums(design: Design) -> list[Any]:
+    """Give one step of the largest products, with every scale from where their sum is zero."""
+    if design.scale != "mx":
+        return []
+    a, b = (
+        np.full(shape, format_.largest_finite, format_.dtype)
+        for format_, shape in zip(design.formats, ((200, design.lanes), (design.lanes, 1)), strict=True)
+    )
+    rows = np.arange(200, dtype=np.uint8)[:, None]
+    return [(a, b, Scales(rows, np.full((1, 1), 30, np.uint8)))]
+
+
 def test_dot_products_with_scales_are_right_for_codes_of_every_kind(tmp_path: Path) -> None:
-    products = [[*matrices(design), *small_sums(design)] for design in DOTS]
-    assert simulate_batch(DOTS, products, tmp_path) == 197 * len(DOTS) + 5 * 5 * 36
+    products = [[*matrices(design), *small_sums(design), *largest_sums(design)] for design in DOTS]
+    assert simulate_batch(DOTS, products, tmp_path) == 197 * len(DOTS) + 5 * (5 * 36 + 200)
 
 
 def test_every_pair_of_narrow_codes_is_scaled_as_the_model_does(tmp_path: Path) -> None:
