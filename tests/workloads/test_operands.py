@@ -16,7 +16,19 @@ import numpy as np
 import pytest
 
 from lmul.errors import UserError
-from lmul.golden import E4M3, E5M2, SCALINGS, Arithmetic, Format, decode, encode, find_format, matmul
+from lmul.golden import (
+    E4M3,
+    E5M2,
+    SCALINGS,
+    Arithmetic,
+    Format,
+    decode,
+    encode,
+    find_format,
+    matmul,
+    matmul_codes,
+    quantise_factor,
+)
 from lmul.terminal.parser import run_tool
 from lmul.workloads import Operands, capture, default_operands, load_operands, tile_names
 from tests.support.llm import needs_llm
@@ -239,6 +251,25 @@ def test_operands_are_scaled_as_the_golden_model_scales_them(scaling: str) -> No
     )
     spec = Arithmetic(format=E4M3, format_b=E5M2, mul="exact", acc="fixed:200:-100", out="raw")
     np.testing.assert_allclose(found, matmul(pair.a, pair.b, spec, scaling=scaling), rtol=1e-12)
+
+
+def test_operands_have_the_scales_of_a_design_in_every_step() -> None:
+    rng = np.random.default_rng(1)
+    numbers = rng.normal(size=(3, 70)), rng.normal(size=(70, 2))
+    e2m1 = find_format("e2m1")
+    spec = Arithmetic(format=e2m1, mul="exact", acc="fused:40", scale="nvfp4", lanes=32, subnormals="full")
+    a, b, scales = Operands("drawn", *numbers).scaled(spec)
+    # Three steps of two blocks: the last one lacks a block.
+    assert scales.a.shape == (3, 6) and not scales.a[:, 5].any() and not scales.b[5].any()
+    x, y = (quantise_factor(real, side, spec, "nearest", "nvfp4") for side, real in enumerate(numbers))
+    sums = matmul_codes(a, b, spec, None, scales.a[:, :5], scales.b[:5]).values()
+    np.testing.assert_array_equal(
+        sums * x.tensor_scale * y.tensor_scale, matmul(*numbers, spec, scaling="nvfp4")
+    )
+    given = Operands("codes", *numbers, given=(encode(numbers[0], e2m1), None))
+    assert np.all(given.scaled(spec)[2].a[:, :5] == encode(1.0, E4M3))
+    with pytest.raises(ValueError, match="scaling must be nvfp4 with scale nvfp4, not row"):
+        Operands("drawn", *numbers, scaling="row").scaled(spec)
 
 
 def test_checksums_tell_scalings_and_codes_apart() -> None:
