@@ -55,9 +55,7 @@ def unit_of(scheme: Scheme) -> Design:
     formats = {"format": first} if first == second else {"format_a": first, "format_b": second}
     stages: dict[str, Any] = FUSED if isinstance(arithmetic.accumulator, Fused) else OTHER
     chosen: dict[str, Any] = {
-        "mul": arithmetic.mul,
-        "acc": arithmetic.acc,
-        "subnormals": arithmetic.subnormals,
+        name: getattr(arithmetic, name) for name in ("mul", "acc", "scale", "subnormals")
     }
     return make_design("dot", lanes=UNIT_LANES, out="raw", **formats, **chosen, **stages)
 

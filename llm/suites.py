@@ -112,7 +112,11 @@ def arithmetics_suite() -> list[str]:
     found += [_in_unit(f"{mul},e4m3", blackwell) for mul in best]
     found += [_in_unit(f"{mul},e3m4") for mul in best]
     found += [_in_unit(f"{mul},e5m2", hopper) for mul in best]
-    return [*found, *(_in_unit(f"{mul},e4m3", hopper) for mul in ("mitchell", "addc"))]
+    found += [_in_unit(f"{mul},e4m3", hopper) for mul in ("mitchell", "addc")]
+    return [
+        *found,
+        *(_in_unit(f"{words},block-up,scale=mx", hopper) for words in ("exact,e4m3", "lmul,e4m3,gain=1.05")),
+    ]
 
 
 SUITES = {

@@ -2,9 +2,11 @@
 
 import pytest
 
+from lmul.design import make_design
 from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import arithmetics_suite
 from lmul.report.arithmetics import Point, choose, on_front, recorded_points
+from lmul.report.language_model import recorded
 from lmul.report.sections.arithmetics import arithmetics_chart, arithmetics_sentences, arithmetics_table
 
 
@@ -52,6 +54,15 @@ def test_the_front_is_of_energy_and_perplexity() -> None:
 
 def test_names_leave_out_what_all_have_in_common() -> None:
     assert NARROW.name == "exact e4m3 fused:13:13" and INTEGER.name == "exact int8 row"
+
+
+def test_units_that_are_recorded_have_the_arithmetic_that_was_read_with() -> None:
+    for row in recorded("arithmetics"):
+        scheme, design = parse_scheme(row["arithmetic"]), make_design(**row["unit"]["design"])
+        assert scheme is not None
+        for name in ("mul", "formats", "acc", "scale", "subnormals"):
+            assert getattr(scheme.arithmetic, name) == getattr(design, name), (row["arithmetic"], name)
+        assert design.lanes == 16 and row["arithmetic"] in row["model"]["measured_by"]
 
 
 def test_what_is_recorded_is_of_the_suite_and_told() -> None:
