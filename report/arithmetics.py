@@ -104,7 +104,7 @@ class Choice:
     ties : sequence of Point
         Others that are, and of whose energy no difference to it is shown.
     nearest : sequence of Point
-        The three of least energy of all others that take less than the standard, and are less accurate.
+        Of those that take as little as what dominates the standard, and are less accurate, the best three.
     """
 
     level: float
@@ -148,7 +148,8 @@ def choose(points: Sequence[Point]) -> Choice | None:
         for point in accurate
         if point is not best and not noise.ratio(ENERGY, point.energy, best.energy).differs
     ]
-    others = [point for point in points if point.ratio > level and point.energy < standard.energy]
+    most = DOMINATES * standard.energy
+    others = [point for point in points if point.ratio > level and point.energy <= most]
     return Choice(level, standard, best, ties, sorted(others, key=lambda point: point.ratio)[:3])
 
 

@@ -52,7 +52,9 @@ def _nearest(found: Choice) -> str:
         f"{point.name} ({percent(point.energy / energy)}, perplexity {rise(point.ratio)} above)"
         for point in found.nearest
     ]
-    return f"{goal}none does. Nearest, each less accurate: {joined(lack)}." if lack else f"{goal}none does."
+    if not lack:
+        return f"{goal}none does, or takes so little."
+    return f"{goal}none does. The best of those that take so little: {joined(lack)}."
 
 
 def _told(point: Point) -> str:
