@@ -95,10 +95,10 @@ def arithmetics_suite() -> list[str]:
     """Arithmetics that a chip could have, each with its sums, for one chart of energy and accuracy."""
     best = ("exact", "lmul", "addm")
     hopper, blackwell, narrow = "fused:13:13", "fused:25", "fused:10:7:rne"
-    coarse, fine = "fixed:24:-3", "fixed:28:-7"
-    found = [_in_unit(f"{mul},e4m3", acc) for acc in (hopper, narrow, coarse, fine, "") for mul in best]
+    coarse, wide = "fixed:24:-3", "fixed:28:-3"
+    found = [_in_unit(f"{mul},e4m3", acc) for acc in (hopper, narrow, coarse, wide, "") for mul in best]
     found += [
-        _in_unit(f"{mul},e4m3,gain={gain}", acc) for acc in (hopper, fine, "") for mul, gain in GAINS.items()
+        _in_unit(f"{mul},e4m3,gain={gain}", acc) for acc in (hopper, wide, "") for mul, gain in GAINS.items()
     ]
     found += [_in_unit(f"exact,{formats},row") for formats in ("int8", "int8xint4", "int4")]
     found += [_in_unit(f"{mul},e4m3,scale=mx", hopper) for mul in best]
