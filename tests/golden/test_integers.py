@@ -83,7 +83,9 @@ def test_no_scaling_makes_the_most_negative_number(scaling: str) -> None:
         step = found.scales() / 2
         within = np.abs(numbers * found.scales() - reals) <= step * (1 + 1e-12)
         saturated = np.abs(numbers) == format_.largest
-        assert np.all(within | (saturated & (scaling in ("block", "power"))))
+        # NVFP4's scales are rounded, to zero too.
+        lost = (found.scales() == 0) & (numbers == 0) & (scaling == "nvfp4")
+        assert np.all(within | lost | (saturated & (scaling in ("block", "power", "nvfp4"))))
 
 
 @pytest.mark.parametrize("formats", PAIRS, ids=lambda pair: "x".join(format_.name for format_ in pair))
