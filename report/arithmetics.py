@@ -96,7 +96,7 @@ class Choice:
     Parameters
     ----------
     level : float
-        Perplexity over full precision's, at most: where the interval of the best conventional fp8 ends.
+        Perplexity over full precision's, at most: the end of the interval of `exact,e4m3` with exact sums.
     standard : Point
         The conventional design of least energy among those that are accurate.
     best : Point
@@ -134,12 +134,13 @@ def choose(points: Sequence[Point]) -> Choice | None:
     Returns
     -------
     Choice or None
-        None where no conventional design is among them.
+        None where no conventional design with exact sums is among them.
     """
-    standards = [point for point in points if point.standard]
-    if not standards:
+    # Not the least of several intervals, which would be luck.
+    reference = next((point for point in points if point.standard and "acc=" not in point.words), None)
+    if reference is None:
         return None
-    level = min(point.ratio + point.half_width for point in standards)
+    level = reference.ratio + reference.half_width
     accurate = [point for point in points if point.ratio <= level]
     standard = _least([point for point in accurate if point.standard])
     best, noise = _least(accurate), recorded_noise("unit")
