@@ -20,13 +20,19 @@ def whole_bytes(bits: int) -> int:
     return (bits + 7) // 8 * 8
 
 
+def codes_bits(design: Design) -> tuple[int, int]:
+    """Give the bits of the codes in a beat of `a` and of `b` of an array, whole bytes: scales are above."""
+    first, second = design.formats
+    rows, cols = design.rows * design.lanes, design.cols * design.lanes
+    return whole_bytes(rows * first.width), whole_bytes(cols * second.width)
+
+
 def data_bits(design: Design) -> dict[str, int]:
     """Give the width of tdata of the streams `a`, `b` and `c` of an array."""
-    first, second = (design.lanes * format_.width for format_ in design.formats)
-    own = scale_bits(design)
+    (first, second), own = codes_bits(design), scale_bits(design)
     return {
-        "a": whole_bytes(design.rows * first) + design.rows * own,
-        "b": whole_bytes(design.cols * second) + design.cols * own,
+        "a": first + design.rows * own,
+        "b": second + design.cols * own,
         "c": whole_bytes(design.cols * design.output_bits),
     }
 
@@ -250,11 +256,7 @@ class ArrayAxiStream(DesignComponent, Block):
         """Take the scales from the bytes above all codes."""
         if not self.design.block_scale:
             return []
-        sizes, (first, second) = (self.design.rows, self.design.cols), self.design.formats
-        a, b = (
-            whole_bytes(size * self.design.lanes * format_.width)
-            for size, format_ in zip(sizes, (first, second), strict=True)
-        )
+        a, b = codes_bits(self.design)
         return [
             array.a.payload.scale.eq(self.s_axis_a_tdata[a:]),
             array.b.payload.scale.eq(self.s_axis_b_tdata[b:]),

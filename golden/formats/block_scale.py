@@ -36,10 +36,10 @@ class BlockScale:
 
     Examples
     --------
-    >>> from lmul.golden.formats.block_scale import find_scale
-    >>> find_scale("mx").exponents([0, 127, 254]).tolist()
+    >>> from lmul.golden.formats.block_scale import SCALES
+    >>> SCALES["mx"].exponents([0, 127, 254]).tolist()
     [-127, 0, 127]
-    >>> nvfp4 = find_scale("nvfp4")
+    >>> nvfp4 = SCALES["nvfp4"]
     >>> nvfp4.exponents([0, 1, 0x3C]).tolist(), nvfp4.significands([0, 1, 0x3C]).tolist()
     ([-126, -6, 0], [0, 1, 12])
     """
@@ -137,8 +137,3 @@ SCALE_NAMES = {
     "mxfp4": "the same of e2m1, whose products are summed exactly 16 at a time, as Blackwell does",
     "nvfp4": "an e4m3 scale for each 16 operands of e2m1, whose 16 products are summed exactly",
 }
-
-
-def find_scale(name: str) -> BlockScale:
-    """Give a kind of block scale, by a name of `SCALES`."""
-    return SCALES[name]

@@ -6,8 +6,20 @@ from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from lmul.golden import Arithmetic
-from lmul.hdl.framework.hierarchy import Block
-from lmul.hdl.multiplier.unrounded import exponent_offset, largest_exponent
+from lmul.hdl.framework.hierarchy import Block, place
+from lmul.hdl.multiplier.unrounded import RawProduct, exponent_offset, largest_exponent
+
+
+def place_align(m: Module, platform: Any, name: str, arithmetic: Arithmetic, product: RawProduct) -> "Align":
+    """Place an aligner of a product."""
+    align = place(m, platform, name, Align, arithmetic)
+    m.d.comb += [
+        align.sign.eq(product.sign),
+        align.nonzero.eq(product.nonzero),
+        align.significand.eq(product.significand),
+        align.exponent.eq(product.exponent),
+    ]
+    return align
 
 
 class Align(Block):
@@ -90,19 +102,19 @@ class Align(Block):
         step = 1 << low
         # A value is shorter than two steps: every other place fits beside each other into one word.
         words: list[list[Value]] = [[], []]
-        for place in range(1 << len(upper)):
-            first = place * step
+        for number in range(1 << len(upper)):
+            first = number * step
             start, stop = max(first, kept.start), min(first + len(value), kept.stop)
             if start >= stop:
                 continue
-            select = Signal(name=f"place_{place}")
-            here = upper == place if place else ~upper.any()
-            placed = Signal(stop - start, name=f"at_{place}")
+            select = Signal(name=f"place_{number}")
+            here = upper == number if number else ~upper.any()
+            placed = Signal(stop - start, name=f"at_{number}")
             m.d.comb += [
                 select.eq(here & self.nonzero),
                 placed.eq(value[start - first : stop - first] & select.replicate(stop - start)),
             ]
-            word = words[place % 2]
+            word = words[number % 2]
             word += [Const(0, start - kept.start - len(Cat(*word))), placed]
         whole = Signal(kept.stop - kept.start, name="whole")
         m.d.comb += whole.eq(Cat(*words[0]) | Cat(*words[1]))

@@ -145,17 +145,22 @@ class Accumulator(Block):
         m.d.comb += isolated.eq(codes & self.valid.replicate(len(codes)))
         return isolated
 
+    @property
+    def factors(self) -> Design:
+        """What the multipliers are made for."""
+        return self._design
+
     def multiply(self, m: Module, platform: Any, operands: SimpleNamespace) -> list[RawProduct]:
         """Multiply the operands of every lane."""
         first, second = self._design.formats
         products: list[RawProduct] = []
         for lane in range(self._design.lanes):
-            product = place(m, platform, f"product_{lane}", UnroundedProduct, self._design)
+            product = place(m, platform, f"product_{lane}", UnroundedProduct, self.factors)
             m.d.comb += [
                 product.a.eq(operands.a.word_select(lane, first.width)),
                 product.b.eq(operands.b.word_select(lane, second.width)),
             ]
-            products.append(raw_product(product, self._design))
+            products.append(raw_product(product, self.factors))
         return products
 
     def special_flags(self, products: list[RawProduct]) -> dict[str, Value]:

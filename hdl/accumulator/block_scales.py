@@ -13,10 +13,9 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 
 from lmul.design import Design
 from lmul.golden.formats.block_scale import E8M0_BIAS, NO_SCALE, BlockScale
-from lmul.hdl.accumulator.align import Align
+from lmul.hdl.accumulator.align import place_align
 from lmul.hdl.accumulator.fused import FusedMultiplyAccumulate, Lane
-from lmul.hdl.framework.hierarchy import place
-from lmul.hdl.multiplier.unrounded import SCALE_BITS, RawProduct, UnroundedProduct, raw_product, scale_bits
+from lmul.hdl.multiplier.unrounded import SCALE_BITS, RawProduct, scale_bits
 from lmul.hdl.primitives.compressor import add_all
 from lmul.hdl.primitives.maximum import maximum
 from lmul.hdl.primitives.signed import signed_rows
@@ -70,7 +69,7 @@ class GroupedMultiplyAccumulate(FusedMultiplyAccumulate):
     """Sum groups of 16 products exactly, and add them, times their scales, to a running sum every cycle."""
 
     @property
-    def _exact(self) -> Design:
+    def factors(self) -> Design:
         """A group's products as an exact accumulator takes them."""
         return replace(
             self._design,
@@ -87,19 +86,6 @@ class GroupedMultiplyAccumulate(FusedMultiplyAccumulate):
         scale = self._design.block_scale
         assert scale is not None  # noqa: S101
         return scale
-
-    def multiply(self, m: Module, platform: Any, operands: SimpleNamespace) -> list[RawProduct]:
-        """Multiply the operands of every lane."""
-        first, second = self._design.formats
-        products = []
-        for lane in range(self._design.lanes):
-            product = place(m, platform, f"product_{lane}", UnroundedProduct, self._exact)
-            m.d.comb += [
-                product.a.eq(operands.a.word_select(lane, first.width)),
-                product.b.eq(operands.b.word_select(lane, second.width)),
-            ]
-            products.append(raw_product(product, self._exact))
-        return products
 
     def scales(self, m: Module, operands: SimpleNamespace, step: dict[str, Value]) -> dict[str, Value]:
         """Add the exponents of the scales of each block, and multiply their significands."""
@@ -135,11 +121,11 @@ class GroupedMultiplyAccumulate(FusedMultiplyAccumulate):
     def _group(
         self, m: Module, platform: Any, number: int, products: list[RawProduct], step: dict[str, Value]
     ) -> Lane:
-        terms = [
-            self._placed_product(m, platform, f"group_{number}_{lane}", product)
+        terms: list[Value] = [
+            place_align(m, platform, f"group_{number}_{lane}", self.factors, product).term
             for lane, product in enumerate(products)
         ]
-        signs, bits = [product.sign for product in products], self._exact.step_bits
+        signs, bits = [product.sign for product in products], self.factors.step_bits
         total = add_all(m, signed_rows(terms, signs, bits), signs, bits, f"group_{number}")
         magnitude = Signal(bits - 1, name=f"group_{number}_magnitude")
         m.d.comb += magnitude.eq(Mux(total[-1], -total, total))
@@ -148,17 +134,6 @@ class GroupedMultiplyAccumulate(FusedMultiplyAccumulate):
         significand = Signal(self._scale.significand_bits, name=f"group_{number}_significand")
         m.d.comb += significand.eq(magnitude * factor)
         return Lane(total[-1], significand, exponent)
-
-    def _placed_product(self, m: Module, platform: Any, name: str, product: RawProduct) -> Value:
-        align = place(m, platform, name, Align, self._exact)
-        m.d.comb += [
-            align.sign.eq(product.sign),
-            align.nonzero.eq(product.nonzero),
-            align.significand.eq(product.significand),
-            align.exponent.eq(product.exponent),
-        ]
-        term: Value = align.term
-        return term
 
     def tops(self, m: Module, lanes: list[Lane], step: dict[str, Value]) -> tuple[Value, Value]:
         """Find the largest exponent of the groups, whether or not they are zero, and of the least sum."""

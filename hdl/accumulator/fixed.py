@@ -5,9 +5,8 @@ from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
-from lmul.hdl.accumulator.align import Align
+from lmul.hdl.accumulator.align import place_align
 from lmul.hdl.accumulator.base import Accumulator, Term
-from lmul.hdl.framework.hierarchy import place
 from lmul.hdl.framework.pipeline import Pipeline, sum_cuts
 from lmul.hdl.multiplier.unrounded import RawProduct
 from lmul.hdl.primitives.compressor import add_all, compress
@@ -47,13 +46,7 @@ class MultiplyAccumulate(Accumulator):
         return max(self._design.accumulator_bits, self._design.step_bits) + 1
 
     def _align(self, m: Module, platform: Any, lane: int, product: RawProduct) -> Term:
-        align = place(m, platform, f"align_{lane}", Align, self._design)
-        m.d.comb += [
-            align.sign.eq(product.sign),
-            align.nonzero.eq(product.nonzero),
-            align.significand.eq(product.significand),
-            align.exponent.eq(product.exponent),
-        ]
+        align = place_align(m, platform, f"align_{lane}", self._design, product)
         return Term(align.term, product.sign, align.clamped if self._design.clamps else None)
 
     def _accumulate(self, m: Module, rows: list[Value], ones: list[Value], step: dict[str, Value]) -> None:

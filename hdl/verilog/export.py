@@ -16,7 +16,7 @@ from amaranth.lib import wiring
 from lmul.design import DATAFLOWS, Design
 from lmul.errors import UserError
 from lmul.golden import FP32
-from lmul.hdl.axi_stream import ArrayAxiStream, DotAxiStream, step_bits, whole_bytes
+from lmul.hdl.axi_stream import ArrayAxiStream, DotAxiStream, codes_bits, step_bits
 from lmul.hdl.dot import DotProductBlock
 from lmul.hdl.framework.hierarchy import Block, Clocking, ModulePerBlock, ports_of
 from lmul.hdl.framework.supported import check_built
@@ -457,8 +457,7 @@ def _scale_layout(design: Design, side: int) -> str:
     """Say where the scales of rows (side 0) or columns (side 1) are in a beat, nothing without any."""
     if not design.block_scale:
         return ""
-    lines, count = (design.rows, design.cols)[side], design.scales_a_step
-    above = whole_bytes(lines * design.lanes * design.formats[side].width)
+    above, count = codes_bits(design)[side], design.scales_a_step
     return f", its scale s at {above}+({'rc'[side]}*{count}+s)*8 +: 8"
 
 

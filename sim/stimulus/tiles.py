@@ -11,7 +11,7 @@ from lmul.design import Design
 from lmul.golden import Codes
 from lmul.golden.formats.block_scale import NO_SCALE
 from lmul.golden.sums.fused.block_scales import Scales
-from lmul.hdl.axi_stream import whole_bytes
+from lmul.hdl.axi_stream import codes_bits
 from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.sim.stimulus.scales import model_sums
 from lmul.sim.stimulus.turns import FILLER, turns_of_tiles
@@ -126,15 +126,6 @@ def tiles(a: Codes, b: Codes, design: Design, scales: Scales | None = None) -> I
 def _with_scales(beats: list[int], scales: Codes, above: int) -> list[int]:
     """Put the scales of every beat above its codes."""
     return [beat | own << above for beat, own in zip(beats, pack(scales, SCALE_BITS), strict=True)]
-
-
-def codes_bits(design: Design) -> tuple[int, int]:
-    """Give the bits of the codes of a beat of `a` and of `b`, whole bytes: above them are scales."""
-    first, second = (
-        whole_bytes(lines * design.lanes * format_.width)
-        for lines, format_ in zip((design.rows, design.cols), design.formats, strict=True)
-    )
-    return first, second
 
 
 def scale_tiling(scales: Scales, design: Design) -> Tiling:
