@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lmul.cost.cells.estimate import estimate
+from hardware import measured
+from record import BUILD, FIXED, FUSED, UNIT_CLOCK
+
 from lmul.cost.cells.measure import Conditions
-from lmul.cost.library.reader import default_library
-from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design, command_line, make_design
 from lmul.errors import UserError
 from lmul.golden.accumulators import Fused
@@ -25,18 +25,9 @@ from lmul.llm.scheme import Scheme, parse_scheme
 from lmul.llm.suites import UNIT_LANES, arithmetics_suite
 from lmul.options import option
 from lmul.terminal.progress import working
-from lmul.workloads import default_operands
 from lmul.workloads.texts import passage
 
 TARGET = Path(__file__).parent.parent / "report" / "recorded" / "arithmetics.json"
-
-BUILD = Path("build")
-
-CLOCK_NS = 1.5
-"""Of all units, as those of docs/cost.md."""
-
-FUSED, OTHER = {"pipeline": 3, "interleave": 3}, {"pipeline": 2}
-"""Stages that this clock asks for."""
 
 TOKENS = 1024
 
@@ -53,27 +44,20 @@ def unit_of(scheme: Scheme) -> Design:
     arithmetic = scheme.arithmetic
     first, second = (format_.name for format_ in arithmetic.formats)
     formats = {"format": first} if first == second else {"format_a": first, "format_b": second}
-    stages: dict[str, Any] = FUSED if isinstance(arithmetic.accumulator, Fused) else OTHER
+    stages: dict[str, Any] = FUSED if isinstance(arithmetic.accumulator, Fused) else FIXED
     chosen: dict[str, Any] = {
         name: getattr(arithmetic, name) for name in ("mul", "acc", "scale", "subnormals")
     }
-    return make_design("dot", lanes=UNIT_LANES, out="raw", **formats, **chosen, **stages)
+    return make_design("dot", lanes=UNIT_LANES, **formats, **chosen, **stages)
 
 
 def measured_unit(design: Design) -> dict[str, Any]:
     """Measure a unit, each script once."""
-    conditions = Conditions(period_ps=1e3 * CLOCK_NS, seeds=1, precision=PRECISION)
-    with working(f"Measuring {design.name}") as progress:
-        cost = estimate(
-            design,
-            default_operands(),
-            default_library(),
-            conditions=conditions,
-            cache=BUILD / CELLS,
-            progress=progress,
-        )
-    found = cost.as_dict()
-    command = f"{command_line('cost', design)} --clock {CLOCK_NS:g} --seeds 1 --precision {100 * PRECISION:g}"
+    conditions = Conditions(period_ps=1e3 * UNIT_CLOCK, seeds=1, precision=PRECISION)
+    found = measured(design, conditions).as_dict()
+    command = (
+        f"{command_line('cost', design)} --clock {UNIT_CLOCK:g} --seeds 1 --precision {100 * PRECISION:g}"
+    )
     return {"design": found["design"], **{name: found[name] for name in COST}, "measured_by": command}
 
 

@@ -8,7 +8,7 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,9 +20,9 @@ from lmul.cost.cells.estimate import Cost, estimate, module_areas
 from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Conditions, Measured, measure_all
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.mapper import CELLS, map_design
-from lmul.cost.mapping.scripts import QUICK_SCRIPTS, SCRIPTS, with_seeds
+from lmul.cost.mapping.scripts import QUICK_SCRIPTS, SCRIPTS, SynthesisScript, with_seeds
 from lmul.cost.power.stimulus import stimulus
-from lmul.design import make_design
+from lmul.design import Design, make_design
 from lmul.hdl import export
 from lmul.terminal.progress import working
 from lmul.workloads import default_operands
@@ -51,19 +51,30 @@ REASONS = {
 """Why goals are missed, by name and unit; docs/hardware.md has the figures."""
 
 
-@cache
-def cost(kind: str, mul: str, period_ps: float | None = None, **options: Any) -> Cost:
-    """Measure a design as `lmul cost` does."""
-    design = make_design(kind, mul=mul, **options)
-    with working(f"Measuring {design.name}") as progress:
+def measured(
+    design: Design,
+    conditions: Conditions,
+    *,
+    scripts: Sequence[SynthesisScript] | None = None,
+    name: str = "",
+) -> Cost:
+    """Measure a design as `lmul cost` does, in the default library on the default operands."""
+    with working(f"Measuring {name or design.name}") as progress:
         return estimate(
             design,
             default_operands(),
             default_library(),
-            conditions=Conditions(period_ps=period_ps),
+            conditions=conditions,
+            scripts=scripts,
             cache=BUILD,
             progress=progress,
         )
+
+
+@cache
+def cost(kind: str, mul: str, period_ps: float | None = None, **options: Any) -> Cost:
+    """Measure a design by its options."""
+    return measured(make_design(kind, mul=mul, **options), Conditions(period_ps=period_ps))
 
 
 def ratio(

@@ -6,29 +6,24 @@ Energy has glitches, on operands of SmolLM2.
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
+from hardware import measured
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from lmul.cost.cells.estimate import Cost, estimate, tried_scripts
+from lmul.cost.cells.estimate import Cost, tried_scripts
 from lmul.cost.cells.measure import Conditions
-from lmul.cost.library.reader import default_library
-from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design, make_design
 from lmul.hdl import export
 from lmul.hdl.accumulator.integer import IntegerMultiplyAccumulate
 from lmul.hdl.framework.hierarchy import Block, place
 from lmul.hdl.primitives.columns import Columns
 from lmul.terminal.console import console
-from lmul.terminal.progress import working
-from lmul.workloads import default_operands
 
-BUILD = Path("build") / CELLS
 CONDITIONS = Conditions(period_ps=1000.0, seeds=1)
 DESIGN = make_design("dot", format="int8", lanes=16, out="raw", pipeline=2)
 
@@ -177,16 +172,7 @@ def measure(way: type[IntegerMultiplyAccumulate], option: str) -> Cost:
     ]
     with patch("lmul.hdl.accumulator.table.IntegerMultiplyAccumulate", way):
         export.cache_clear()
-        with working(f"Measuring {way.__name__}{option}") as progress:
-            found = estimate(
-                DESIGN,
-                default_operands(),
-                default_library(),
-                conditions=CONDITIONS,
-                scripts=scripts,
-                cache=BUILD,
-                progress=progress,
-            )
+        found = measured(DESIGN, CONDITIONS, scripts=scripts, name=f"{way.__name__}{option}")
     export.cache_clear()
     return found
 

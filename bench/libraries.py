@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from record import FUSED
+
 from lmul.cost.cells.estimate import estimate
 from lmul.cost.cells.measure import DEFAULT_CONDITIONS, Conditions
 from lmul.cost.library.cells import Library
@@ -52,7 +54,7 @@ class Compared(NamedTuple):
         return Conditions(period_ps=round(self.clock_fo4 * fo4_ps(library), 1), seeds=1)
 
 
-UNIT = {"lanes": 16, "acc": "fused:13:13", "out": "raw", "pipeline": 3, "interleave": 3}
+UNIT = {"lanes": 16, "acc": "fused:13:13", **FUSED}
 
 DESIGNS = {
     "multiplier": Compared("mul", {}),

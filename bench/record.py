@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hardware import array_over_elements, verilog_of_the_array, wide_product
+from hardware import array_over_elements, measured, verilog_of_the_array, wide_product
 
 from lmul.accuracy.designs import design_errors
 from lmul.accuracy.products import (
@@ -27,16 +27,13 @@ from lmul.accuracy.products import (
     multipliers,
     rounded_products,
 )
-from lmul.cost.cells.estimate import Cost, estimate
+from lmul.cost.cells.estimate import Cost
 from lmul.cost.cells.measure import PRECISION, SEEDS, Conditions
 from lmul.cost.cells.noise import AREA, DELAY, ENERGY, noise_of
-from lmul.cost.library.reader import default_library
-from lmul.cost.mapping.mapper import CELLS
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.host.files import write_json
 from lmul.options import option
-from lmul.terminal.progress import working
 from lmul.workloads import default_operands
 
 RECORDED = Path(__file__).parent.parent / "docs" / "recorded"
@@ -180,16 +177,8 @@ def _estimate(
     clock: float | None = None, seeds: int = SEEDS, precision: float = PRECISION, **options: Any
 ) -> tuple[Design, Cost]:
     design = make_design(**options)
-    with working(f"Measuring {design.name}") as progress:
-        cost = estimate(
-            design,
-            default_operands(),
-            default_library(),
-            conditions=Conditions(period_ps=clock and 1e3 * clock, seeds=seeds, precision=precision),
-            cache=BUILD / CELLS,
-            progress=progress,
-        )
-    return design, cost
+    conditions = Conditions(period_ps=clock and 1e3 * clock, seeds=seeds, precision=precision)
+    return design, measured(design, conditions)
 
 
 def _cost(**options: Any) -> dict[str, Any]:
