@@ -6,8 +6,8 @@ from typing import Any
 from lmul.cost.cells.noise import ENERGY
 from lmul.metrics import METRICS
 from lmul.report.arithmetics import DOMINATES, Choice, Point, choose, on_front, recorded_points
-from lmul.report.sections.charts import BEATEN, ERROR_HEIGHT, POINT, Chart, colour_of
-from lmul.report.sections.labels import FONT_SIZE, PADDING, place
+from lmul.report.sections.charts import BEATEN, ERROR_HEIGHT, Chart, colour_of, labels_layer, points_layer
+from lmul.report.sections.labels import PADDING, place
 from lmul.report.sections.labels import Point as Place
 from lmul.report.sections.recommendation import joined, rise
 from lmul.report.sections.tables import Table, percent
@@ -163,35 +163,12 @@ def _view() -> dict[str, Any]:
     common = {"type": "quantitative", "scale": scale, "axis": {"labelBound": True, "tickCount": 5}}
     x = common | {"title": f"{energy.label}, {energy.unit}"}
     y = common | {"title": "perplexity / full precision"}
-    colour = colour_of("multiplier", COLOURS)
     numbers = (ACROSS, "least", "most", "ratio", "low", "high")
     tooltip = [{"field": "arithmetic"}, *({"field": name, "format": ",.4~g"} for name in numbers)]
     rule = {"type": "rule", "strokeWidth": 1, "opacity": 0.5}
-    at = {name: {"expr": f"datum.{name}"} for name in ("dx", "dy", "align")}
+    stroke = {"stroke": colour_of("multiplier", COLOURS)}
+    across = {"x": x | {"field": "least"}, "x2": {"field": "most"}}
+    down = {"y": y | {"field": "low"}, "y2": {"field": "high"}}
+    intervals = [{"mark": rule, "encoding": stroke | ends} for ends in (across, down)]
     middle = {"x": x | {"field": ACROSS}, "y": y | {"field": "ratio"}}
-    layers = [
-        {
-            "mark": rule,
-            "encoding": middle | {"x": x | {"field": "least"}, "x2": {"field": "most"}, "stroke": colour},
-        },
-        {
-            "mark": rule,
-            "encoding": middle | {"y": y | {"field": "low"}, "y2": {"field": "high"}, "stroke": colour},
-        },
-        {
-            "mark": POINT,
-            "encoding": middle
-            | {
-                "stroke": colour,
-                "fill": colour | {"condition": {"test": f"datum.front == '{BEATEN}'", "value": "white"}},
-                "shape": colour | {"scale": {"domain": list(COLOURS)}},
-                "tooltip": tooltip,
-            },
-        },
-        {
-            "transform": [{"filter": "isValid(datum.label)"}],
-            "mark": {"type": "text", "fontSize": FONT_SIZE, **at},
-            "encoding": middle | {"text": {"field": "label"}},
-        },
-    ]
-    return {"layer": layers}
+    return {"layer": [*intervals, points_layer(tooltip), labels_layer()], "encoding": middle}

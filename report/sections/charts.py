@@ -335,36 +335,46 @@ def _error_view(values: Values) -> Spec:
         }
         for name, digits in zip(PARETO, ((1, 2, 4, 6), (1, 2, 5)), strict=True)
     )
-    colour = colour_of("multiplier", COLOURS)
     tooltip = [
         *({"field": name} for name in ("format", "multiplier")),
         *({"field": name, "format": ",.4~g"} for name in (ENERGY, "least", "most", ERROR)),
         *({"field": name} for name in ("front", "verilog")),
     ]
+    lines = {
+        "mark": {"type": "line", "color": "#8fb3d1", "strokeWidth": 1},
+        "encoding": {"detail": {"field": "format"}},
+    }
+    intervals = {
+        "mark": {"type": "rule", "strokeWidth": 1.5},
+        "encoding": {
+            "x": x | {"field": "least"},
+            "x2": {"field": "most"},
+            "stroke": colour_of("multiplier", COLOURS),
+        },
+    }
+    return {"layer": [lines, intervals, points_layer(tooltip), labels_layer()], "encoding": {"x": x, "y": y}}
+
+
+def points_layer(tooltip: Sequence[Spec]) -> Spec:
+    """Draw points of multipliers, filled but for those that are beaten."""
+    colour = colour_of("multiplier", COLOURS)
     marks = {
         "stroke": colour,
         "fill": colour | {"condition": {"test": f"datum.front == '{BEATEN}'", "value": "white"}},
         "shape": colour | {"scale": {"domain": list(COLOURS)}},
         "tooltip": tooltip,
     }
-    place_ = {name: {"expr": f"datum.{name}"} for name in ("dx", "dy", "align")}
-    layers = [
-        {
-            "mark": {"type": "line", "color": "#8fb3d1", "strokeWidth": 1},
-            "encoding": {"detail": {"field": "format"}},
-        },
-        {
-            "mark": {"type": "rule", "strokeWidth": 1.5},
-            "encoding": {"x": x | {"field": "least"}, "x2": {"field": "most"}, "stroke": colour},
-        },
-        {"mark": POINT, "encoding": marks},
-        {
-            "transform": [{"filter": "isValid(datum.label)"}],
-            "mark": {"type": "text", "fontSize": FONT_SIZE, **place_},
-            "encoding": {"text": {"field": "label"}},
-        },
-    ]
-    return {"layer": layers, "encoding": {"x": x, "y": y}}
+    return {"mark": POINT, "encoding": marks}
+
+
+def labels_layer() -> Spec:
+    """Write labels where `labels.place` puts them."""
+    places = {name: {"expr": f"datum.{name}"} for name in ("dx", "dy", "align")}
+    return {
+        "transform": [{"filter": "isValid(datum.label)"}],
+        "mark": {"type": "text", "fontSize": FONT_SIZE, **places},
+        "encoding": {"text": {"field": "label"}},
+    }
 
 
 def _ticks(values: Sequence[float], digits: Sequence[int]) -> list[float]:
