@@ -19,6 +19,7 @@ from lmul.cost.cells.measure import Conditions
 from lmul.design import Design, command_line, make_design
 from lmul.errors import UserError
 from lmul.golden.accumulators import Fused
+from lmul.golden.scaled import usual_scaling
 from lmul.host.files import write_json
 from lmul.llm.accuracy import measure_arithmetics
 from lmul.llm.scheme import Scheme, parse_scheme
@@ -51,13 +52,16 @@ def unit_of(scheme: Scheme) -> Design:
     return make_design("dot", lanes=UNIT_LANES, **formats, **chosen, **stages)
 
 
-def measured_unit(design: Design) -> dict[str, Any]:
-    """Measure a unit, each script once."""
+def measured_unit(scheme: Scheme) -> dict[str, Any]:
+    """Measure the unit of an arithmetic, each script once, on operands that are scaled as it scales them."""
+    design, scaling = unit_of(scheme), scheme.scaling
     conditions = Conditions(period_ps=1e3 * UNIT_CLOCK, seeds=1, precision=PRECISION)
-    found = measured(design, conditions).as_dict()
+    found = measured(design, conditions, scaling=scaling).as_dict()
     command = (
         f"{command_line('cost', design)} --clock {UNIT_CLOCK:g} --seeds 1 --precision {100 * PRECISION:g}"
     )
+    if scaling != usual_scaling(scheme.arithmetic):
+        command = f"{command} --scaling {scaling}"
     return {"design": found["design"], **{name: found[name] for name in COST}, "measured_by": command}
 
 
@@ -79,7 +83,7 @@ def record(suite: Sequence[str], tokens: int, *, anew: bool) -> None:
             if scheme is None:
                 raise UserError(f"{words} has no unit")
             print(f"{number} of {len(suite)}: {words}", file=sys.stderr, flush=True)
-            unit = measured_unit(unit_of(scheme))
+            unit = measured_unit(scheme)
             known[words] = {"arithmetic": words, "unit": unit, "model": measured_reading(words, tokens)}
             write_json(TARGET, [known[name] for name in suite if name in known])
 

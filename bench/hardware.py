@@ -57,12 +57,13 @@ def measured(
     *,
     scripts: Sequence[SynthesisScript] | None = None,
     name: str = "",
+    scaling: str = "tensor",
 ) -> Cost:
     """Measure a design as `lmul cost` does, in the default library on the default operands."""
     with working(f"Measuring {name or design.name}") as progress:
         return estimate(
             design,
-            default_operands(),
+            default_operands(scaling),
             default_library(),
             conditions=conditions,
             scripts=scripts,

@@ -6,9 +6,15 @@ from typing import Literal
 
 import numpy as np
 
-from lmul.golden.accumulators import Accumulator, Exact, Fused, find_accumulator
+from lmul.golden.accumulators import Accumulator, Exact, Fixed, Fused, find_accumulator
 from lmul.golden.arguments import check_choice, checked_multiplier
-from lmul.golden.formats.block_scale import NO_SCALE, SCALE_NAMES, SCALES, BlockScale
+from lmul.golden.formats.block_scale import (
+    NO_SCALE,
+    SCALE_NAMES,
+    SCALES,
+    BlockScale,
+    element_fraction_bits,
+)
 from lmul.golden.formats.codec import OVERFLOWS, Overflow
 from lmul.golden.formats.format import E4M3, FORMATS, FP32, Format, Integer, check_format
 from lmul.host.parameters import ParameterError
@@ -110,7 +116,8 @@ class Arithmetic:
 
     def _check_scale(self, scale: BlockScale) -> None:
         """Refuse block scales of other sums, formats or lanes."""
-        if not isinstance(self.accumulator, Fused):
+        fixed = isinstance(self.accumulator, Fixed) and scale.group > 1 and scale.power_of_two
+        if not fixed and not isinstance(self.accumulator, Fused):
             raise ParameterError(
                 "scale", f"is for fused sums, not for acc {self.acc!r}: take {', '.join(Fused.WORDS)}"
             )
@@ -137,10 +144,13 @@ class Arithmetic:
         if self.out not in INTEGER_OUTPUTS:
             right = " or ".join(INTEGER_OUTPUTS)
             raise ParameterError("out", f"{self.out!r} is not for integers: take {right}")
+        register = self.accumulator
+        if self.block_scale and isinstance(register, Fused | Fixed):
+            return
         words = str(self.acc).split(":")
         if words[0] not in Exact.WORDS and (words[0] != "fixed" or words[-1] not in ("0", "LSB")):
-            raise ParameterError("acc", f"{self.acc!r} is not for integers: take exact or fixed:BITS:0")
-        register = self.accumulator
+            right = "take exact or fixed:BITS:0, or fused sums with scale mx16"
+            raise ParameterError("acc", f"{self.acc!r} is not for integers: {right}")
         if register.bits is not None and register.bits < self.product_bits:
             raise ParameterError(
                 "acc", f"{self.acc!r} is narrower than a product: take BITS of {self.product_bits} or more"
@@ -241,6 +251,11 @@ class Arithmetic:
         return max(self.lanes // self.block_scale.block, 1) if self.block_scale else 0
 
     @property
+    def terms(self) -> int:
+        """What is added in a step: products, or exact sums of groups of them."""
+        return self.lanes // self.block_scale.group if self.block_scale else self.lanes
+
+    @property
     def least_exponent(self) -> int:
         """The smallest exponent that the terms of a fused sum are aligned to."""
         grouped = self.block_scale is not None and self.block_scale.group > 1
@@ -270,9 +285,10 @@ class Arithmetic:
     @property
     def product_lsb_exponent(self) -> int:
         """No product has a bit below 2 to this power."""
-        if self.integer:
-            return 0
         first, second = self.formats
+        if self.integer:
+            bits = map(element_fraction_bits, self.formats)
+            return -sum(bits) if self.block_scale else 0
         exponent = first.min_exponent + second.min_exponent
         if self.mul == "exact":  # The trailing zeros of a normalised subnormal are zeros of the product.
             return exponent - first.mantissa_bits - second.mantissa_bits
@@ -302,8 +318,10 @@ class Arithmetic:
 
     @property
     def clamps(self) -> bool:
-        """Whether there are products that do not fit a `fixed` accumulator."""
-        return self.saturates and self.largest_term >> (self.accumulator_bits - 1) > 0
+        """Whether there are products that do not fit a `fixed` accumulator; with scales there are."""
+        if not self.saturates:
+            return False
+        return self.block_scale is not None or self.largest_term >> (self.accumulator_bits - 1) > 0
 
     @property
     def term_bits(self) -> int:
@@ -313,7 +331,7 @@ class Arithmetic:
     @property
     def step_bits(self) -> int:
         """Width of the sum of one step's terms, two's complement."""
-        return self.term_bits + (self.lanes - 1).bit_length() + 1
+        return self.term_bits + (self.terms - 1).bit_length() + 1
 
     @property
     def accumulator_bits(self) -> int:

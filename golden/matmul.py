@@ -13,10 +13,11 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.format import FP32, as_codes
 from lmul.golden.products.operand import finite_range, split
 from lmul.golden.products.specials import special_sums
+from lmul.golden.sums.blocks.compiled import fixed_group_sums, has_fixed_loops
+from lmul.golden.sums.blocks.scales import Scales, matrix_scales, nan_sums
 from lmul.golden.sums.compiled import exact_sums, has_loops, saturated_sums
 from lmul.golden.sums.direct import direct_sums
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
-from lmul.golden.sums.fused.block_scales import matrix_scales
 from lmul.golden.sums.fused.step import fused_sums
 from lmul.golden.sums.integer import integer_sums
 from lmul.golden.sums.result import Sums
@@ -77,6 +78,8 @@ def matmul_codes(
         raise ValueError(f"operands must be M x K and K x N, not {x.shape} and {y.shape}")
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     scales = matrix_scales(a_scale, b_scale, (*x.shape, y.shape[1]), arithmetic)
+    if scales and not isinstance(arithmetic.accumulator, Fused):
+        return _scaled_fixed_result(x, y, arithmetic, scales)
     if scales or start is not None:
         begun = None if start is None else _start(start, x, y, arithmetic)
         return _float_result(partial(fused_sums, start=begun, scales=scales), x, y, arithmetic)
@@ -182,6 +185,14 @@ def _fixed_result(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> S
     if register is None:
         register, overflow = _bounded_sums(a, b, arithmetic)
     return Sums(arithmetic, register, overflow, infinity, nan)
+
+
+def _scaled_fixed_result(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, scales: Scales) -> Sums:
+    """Add exact sums of groups, times their scales, in a fixed-point register."""
+    loops = has_fixed_loops(arithmetic, a.size * b.shape[1])
+    register, overflow = (fixed_group_sums if loops else fixed_sums)(a, b, arithmetic, scales)
+    nan = nan_sums(scales, arithmetic)
+    return Sums(arithmetic, register, overflow, np.zeros(nan.shape, np.int8), nan)
 
 
 def _float_result(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from lmul.golden.accumulators import Fused
+from lmul.golden.accumulators import Fixed, Fused
 from lmul.golden.arguments import check_choice
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import OVERFLOWS, ROUNDINGS, Overflow, Rounding, RoundMode
@@ -158,7 +158,8 @@ def wide_multiplier(arithmetic: Arithmetic) -> Callable[[int, int], float]:
     """Make the function that multiplies two codes as a dot product takes them; every result is a double."""
     first, second = arithmetic.formats
     if arithmetic.integer:
-        return lambda a, b: decode(a, first) * decode(b, second)
+        fraction_bits = 0 if arithmetic.scale == "none" else first.width + second.width - 4
+        return lambda a, b: decode(a, first) * decode(b, second) / 2**fraction_bits
     mantissa_bits = arithmetic.mantissa_bits
     product = _unrounded_product(arithmetic.mul, mantissa_bits)
 
@@ -185,6 +186,8 @@ def dot(
     products = [multiply(x, y) for x, y in zip(a, b, strict=True)]
     lanes = arithmetic.lanes
     steps = [products[first : first + lanes] for first in range(0, len(products), lanes)]
+    if arithmetic.scale != "none" and isinstance(arithmetic.accumulator, Fixed):
+        return _scaled_fixed_dot(steps, arithmetic, scales)
     if isinstance(arithmetic.accumulator, Fused):
         pairs = list(zip(a, b, strict=True))
         return _fused_dot([pairs[n : n + lanes] for n in range(0, len(pairs), lanes)], arithmetic, scales)
@@ -362,6 +365,22 @@ def _fixed_dot(steps: list[list[float]], arithmetic: Arithmetic) -> Sum:
     return Sum(register, overflow, infinity, nan, *_output(register, value, arithmetic))
 
 
+def _scaled_fixed_dot(
+    steps: list[list[float]], arithmetic: Arithmetic, scales: Sequence[tuple[int, int]]
+) -> Sum:
+    """Add exact sums of 16 products each, times their scales, in a fixed-point register; NaN if a scale is."""
+    sums: list[list[float]] = []
+    first = 0
+    for step in steps:
+        own = scales[first // 32 :]
+        groups = _groups(step, own, arithmetic)
+        nan = [255 in own[n // 2] for n in range(len(groups))]
+        # Whole numbers of so few bits are floats.
+        sums.append([math.nan if no else float(total) for no, (total, _) in zip(nan, groups, strict=True)])
+        first += len(step)
+    return _fixed_dot(sums, arithmetic)
+
+
 def _float_dot(steps: list[list[float]], arithmetic: Arithmetic, format_: Format) -> Sum:
     """Add products in a floating-point register: a step's in a balanced tree, then to the running sum."""
     total = 0.0
@@ -404,7 +423,7 @@ def fused_step(
         return math.nan
     if special:
         return special
-    if arithmetic.scale in {"mxfp4", "nvfp4"}:
+    if arithmetic.scale in {"mxfp4", "nvfp4", "mx16"}:
         terms, floor = _groups(products, scales, arithmetic), -126
     else:
         terms = [

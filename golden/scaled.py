@@ -30,7 +30,7 @@ from lmul.host.parameters import ParameterError
 Reals = NDArray[np.float64]
 
 SCALED_BY = {"none": tuple(SCALINGS), "mx": ("block", "block-up"), "nvfp4": ("nvfp4",)}
-SCALED_BY["mxfp4"] = SCALED_BY["mx"]
+SCALED_BY["mxfp4"] = SCALED_BY["mx16"] = SCALED_BY["mx"]
 """Scalings of operands that each kind of block scale can be, the usual one first."""
 
 Multiplication = Callable[[Codes, Codes], tuple[Reals, int]]
@@ -156,7 +156,9 @@ def quantise_factor(
     if scaling == "nvfp4":
         return quantise_nvfp4(reals, spec.formats[side], rounding, inner)
     if scaling in BLOCK_SCALINGS:
-        return quantise_blocks(reals, spec.formats[side], rounding, inner, up=scaling == "block-up")
+        relative = spec.block_scale is not None and spec.saturates
+        up = scaling == "block-up"
+        return quantise_blocks(reals, spec.formats[side], rounding, inner, up=up, relative=relative)
     return quantise(reals, spec.formats[side], rounding, inner if scaling == "row" else None)
 
 
@@ -282,8 +284,11 @@ def _add_scaled(x: Quantised, y: Quantised, spec: Arithmetic, total: Reals) -> i
     """Add the products of two matrices whose blocks the design scales itself."""
     scale = spec.block_scale
     assert scale is not None  # noqa: S101
-    sums = matmul_codes(x.codes, y.codes, spec, None, scale.codes(x.scale), scale.codes(y.scale))
+    first, second = (
+        scale.codes(side.scale, format_) for side, format_ in zip((x, y), spec.formats, strict=True)
+    )
+    sums = matmul_codes(x.codes, y.codes, spec, None, first, second)
     values = sums.values()
-    left_range = int(np.count_nonzero(~np.isfinite(values)))
+    left_range = int(np.count_nonzero(sums.overflow | ~np.isfinite(values)))
     total += values * x.tensor_scale * y.tensor_scale
     return left_range

@@ -101,18 +101,27 @@ def arithmetics_suite() -> list[str]:
         _in_unit(f"{mul},e4m3,gain={gain}", acc) for acc in (hopper, wide, "") for mul, gain in GAINS.items()
     ]
     found += [_in_unit(f"exact,{formats},row") for formats in ("int8", "int8xint4", "int4")]
+    found += [_in_unit("exact,int8,scale=mx16", acc) for acc in ("fixed:28:-18", hopper)]
+    found += [_in_unit("exact,int8xint4,scale=mx16", "fixed:28:-14")]
     found += [_in_unit(f"{mul},e4m3,scale=mx", hopper) for mul in best]
+    # Formats of few exponents have no subnormals to lose.
     found += [
-        _in_unit(f"{mul},{name},scale=mx", hopper) for name in ("e2m3", "e3m2") for mul in ("exact", "addm")
+        _in_unit(f"{mul},{name},full,scale=mx", hopper)
+        for name in ("e2m3", "e3m2")
+        for mul in ("exact", "addm")
     ]
-    found += [_in_unit(f"exact,{formats},scale=mx", hopper) for formats in ("e2m1", "e4m3xe2m1", "e4m3xe2m3")]
-    found += [_in_unit(f"exact,e2m1,scale={scale}", blackwell) for scale in ("nvfp4", "mxfp4")]
+    found += [_in_unit("exact,e2m3,full,scale=mx16", "fixed:28:-14")]
+    found += [
+        _in_unit(f"exact,{formats},full,scale=mx", hopper) for formats in ("e2m1", "e4m3xe2m1", "e4m3xe2m3")
+    ]
+    found += [_in_unit(f"exact,e2m1,full,scale={scale}", blackwell) for scale in ("nvfp4", "mxfp4")]
     found += [_in_unit(f"{mul},bf16", blackwell) for mul in best]
-    found += [_in_unit("exact,bf16xe2m1,row", blackwell), _in_unit("exact,e4m3xe2m1,row", hopper)]
+    found += [_in_unit("exact,bf16xe2m1,full,row", blackwell), _in_unit("exact,e4m3xe2m1,full,row", hopper)]
     found += [_in_unit(f"{mul},e4m3", blackwell) for mul in best]
     found += [_in_unit(f"{mul},e3m4") for mul in best]
     found += [_in_unit(f"{mul},e5m2", hopper) for mul in best]
     found += [_in_unit(f"{mul},e4m3", hopper) for mul in ("mitchell", "addc")]
+    found += [_in_unit("addc,e4m3", wide)]
     return [
         *found,
         *(_in_unit(f"{words},block-up,scale=mx", hopper) for words in ("exact,e4m3", "lmul,e4m3,gain=1.05")),

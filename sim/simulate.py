@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import Codes
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.host.files import check_room
 from lmul.sim.coverage.products import Group
 from lmul.sim.simulators.four_state import FourStateRunner, icarus_runner

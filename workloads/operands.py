@@ -19,7 +19,7 @@ from lmul.golden import BF16, E5M2, Arithmetic, Codes, Format, Integer, decode
 from lmul.golden.formats.codec import Rounding
 from lmul.golden.formats.quantise import BLOCK_SCALINGS, Quantised
 from lmul.golden.scaled import quantise_factor, usual_scaling
-from lmul.golden.sums.fused.block_scales import Scales, scales_of_steps
+from lmul.golden.sums.blocks.scales import Scales, scales_of_steps
 from lmul.host.files import open_input
 
 TILE_FOLDER = "smollm2"
@@ -133,8 +133,8 @@ class Operands:
             spec, "nearest", usual_scaling(spec) if self.scaling == "tensor" else self.scaling
         )
         blocks = -(-depth // scale.block)
-        first = np.broadcast_to(scale.codes(x.scale), (len(x.codes), blocks))
-        second = np.broadcast_to(scale.codes(y.scale), (blocks, y.codes.shape[1]))
+        first = np.broadcast_to(scale.codes(x.scale, spec.formats[0]), (len(x.codes), blocks))
+        second = np.broadcast_to(scale.codes(y.scale, spec.formats[1]), (blocks, y.codes.shape[1]))
         steps = scales_of_steps(first, depth, spec), scales_of_steps(second.T, depth, spec).T
         return x.codes, y.codes, Scales(*steps)
 

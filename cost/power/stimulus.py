@@ -1,7 +1,6 @@
 """What the ports of a design see under real operands, as the netlist simulation takes it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,10 @@ from numpy.typing import NDArray
 from lmul.cost.power.zero_delay import Bits
 from lmul.design import Design
 from lmul.errors import UserError
-from lmul.golden import FP32, Codes, matmul_codes
-from lmul.golden.formats.block_scale import NO_SCALE
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden import FP32, Codes
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.hdl.multiplier.unrounded import SCALE_BITS
-from lmul.sim.stimulus.scales import seeded_scales
+from lmul.sim.stimulus.scales import model_sums, neutral_scales, seeded_scales
 from lmul.sim.stimulus.tiles import scale_tiling, tiling
 from lmul.sim.stimulus.turns import FILLER, turns_of_tiles
 from lmul.workloads import Operands
@@ -95,8 +93,9 @@ def starts(design: Design, a: Codes, b: Codes) -> NDArray[np.uint32]:
     ndarray of codes of fp32, shape (M, N)
         Sums of one step of the same products, as a tile of K leaves them, and bits below the register's.
     """
-    plain = replace(design, scale=NO_SCALE)
-    sums = matmul_codes(a[:, : design.lanes], b[: design.lanes], plain).raw.astype(np.uint32)
+    a, b = a[:, : design.lanes], b[: design.lanes]
+    scales = neutral_scales(design, (len(a), a.shape[1], b.shape[1]))
+    sums = model_sums(a, b, design, scales).raw.astype(np.uint32)
     fused = design.fused
     below = np.random.default_rng(1).integers(0, 1 << FP32.mantissa_bits - fused.mantissa_bits, sums.shape)
     field = sums >> FP32.mantissa_bits & 0xFF

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.formats.codec import decode
-from lmul.golden.formats.format import E4M3, Format
+from lmul.golden.formats.format import E4M3, INTEGERS, Format, Integer
 
 E8M0_BIAS, E8M0_NAN = 127, 255
 """Of OCP's E8M0: a code s below 255 stands for 2^(s - 127)."""
@@ -51,9 +51,18 @@ class BlockScale:
     number: Format | None = None
 
     @property
+    def power_of_two(self) -> bool:
+        """Whether all scales are."""
+        return self.number is None
+
+    @property
     def fraction_bits(self) -> int:
         """Bits of a scale's significand behind the binary point."""
         return self.number.mantissa_bits if self.number else 0
+
+    def block_of(self, group: int) -> int:
+        """Give the block in a step that a group of its products is of."""
+        return group * self.group // self.block
 
     def is_nan(self, codes: ArrayLike) -> NDArray[np.bool_]:
         """Tell which scales are NaN."""
@@ -86,9 +95,9 @@ class BlockScale:
         exact = np.ldexp(self.significands(codes).astype(np.float64), self.exponents(codes))
         return np.where(self.is_nan(codes), np.nan, np.ldexp(exact, -self.fraction_bits))
 
-    def codes(self, values: ArrayLike) -> ScaleCodes:
-        """Give the codes of scales; the numbers are scales, as `lmul.golden.formats.quantise` makes them."""
-        numbers = np.asarray(values, dtype=np.float64)
+    def codes(self, values: ArrayLike, format_: Format) -> ScaleCodes:
+        """Give the codes of scales that `lmul.golden.formats.quantise` made for operands of a format."""
+        numbers = np.ldexp(np.asarray(values, dtype=np.float64), element_fraction_bits(format_))
         if self.number is None:
             return np.asarray(np.frexp(numbers)[1] - 1 + E8M0_BIAS).astype(np.uint8)
         every = np.arange(self.number.largest_finite + 1, dtype=np.uint8)
@@ -120,12 +129,18 @@ class BlockScale:
         return given.astype(np.uint8)
 
 
+def element_fraction_bits(format_: Format) -> int:
+    """Give the bits of an element of OCP MX behind the binary point, where its code is an integer: else 0."""
+    return format_.width - 2 if isinstance(format_, Integer) else 0
+
+
 _FP4 = ("e2m1",)
 
 SCALES: dict[str, BlockScale] = {
     "mx": BlockScale("mx", 32, 1, ("e4m3", "e5m2", "e3m2", "e2m3", "e2m1")),
     "mxfp4": BlockScale("mxfp4", 32, 16, _FP4),
     "nvfp4": BlockScale("nvfp4", 16, 16, _FP4, E4M3),
+    "mx16": BlockScale("mx16", 32, 16, ("e3m2", "e2m3", "e2m1", *INTEGERS)),
 }
 """The kinds by name. The formats and sizes of OCP's are those of its Microscaling Formats (MX) v1.0."""
 
@@ -136,4 +151,5 @@ SCALE_NAMES = {
     "mx": "OCP MX: a power of two (E8M0) for each 32 operands along K",
     "mxfp4": "the same of e2m1, whose products are summed exactly 16 at a time, as Blackwell does",
     "nvfp4": "an e4m3 scale for each 16 operands of e2m1, whose 16 products are summed exactly",
+    "mx16": "OCP MX of formats up to 6 bits and of integers, whose products are summed exactly 16 at a time",
 }

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arguments import as_reals
-from lmul.golden.formats.block_scale import SCALES
+from lmul.golden.formats.block_scale import SCALES, element_fraction_bits
 from lmul.golden.formats.codec import Rounding, decode, encode
 from lmul.golden.formats.format import E4M3, Codes, Format, Integer, check_format
 
@@ -115,7 +115,13 @@ def quantise(
 
 
 def quantise_blocks(
-    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int = -1, *, up: bool = False
+    tensor: ArrayLike,
+    format_: Format,
+    rounding: Rounding = "nearest",
+    axis: int = -1,
+    *,
+    up: bool = False,
+    relative: bool = False,
 ) -> Quantised:
     """Scale every 32 numbers along an axis by a power of two, then encode.
 
@@ -132,6 +138,9 @@ def quantise_blocks(
         The last block is shorter where its length is no multiple of 32.
     up : bool
         Take the next power of two where the largest magnitude is above the format's largest number.
+    relative : bool
+        Divide all scales by a power of two, the scale of the tensor, so that the largest E8M0 code stands
+        for 1: sums in a fixed-point register have a range.
 
     Returns
     -------
@@ -149,9 +158,14 @@ def quantise_blocks(
     scale = _power_of_two_scale(peak, format_)
     if up:
         scale = np.where(peak > scale * format_.largest, 2 * scale, scale)
-        scale = np.minimum(scale, 2.0 ** BLOCK_EXPONENTS[1])
-    spread = _spread(scale, BLOCK, axis, reals.shape[axis])
-    return Quantised(_encode(reals / spread, format_, rounding), scale, BLOCK)
+        scale = np.minimum(scale, 2.0 ** (BLOCK_EXPONENTS[1] - element_fraction_bits(format_)))
+    tensor_scale = 1.0
+    if relative:  # Blocks of zeros have any scale.
+        one, least = (2.0 ** (end - element_fraction_bits(format_)) for end in (0, BLOCK_EXPONENTS[0]))
+        tensor_scale = float(np.max(scale, initial=0.0, where=peak > 0) / one) or 1.0
+        scale = np.clip(scale / tensor_scale, least, one)
+    spread = _spread(scale, BLOCK, axis, reals.shape[axis]) * tensor_scale
+    return Quantised(_encode(reals / spread, format_, rounding), scale, BLOCK, tensor_scale)
 
 
 def quantise_nvfp4(
@@ -241,7 +255,8 @@ def _spread(scale: NDArray[np.float64], block: int, axis: int, length: int) -> N
 def _power_of_two_scale(peak: Any, format_: Format) -> NDArray[np.float64]:
     """Give the scales of the largest magnitudes of blocks, 1 where all is zero."""
     exponent = np.frexp(peak)[1] - (1 if scales_itself(format_) else np.frexp(format_.largest)[1])
-    scale: NDArray[np.float64] = np.ldexp(1.0, np.clip(np.where(peak, exponent, 0), *BLOCK_EXPONENTS))
+    least, most = (end - element_fraction_bits(format_) for end in BLOCK_EXPONENTS)
+    scale: NDArray[np.float64] = np.ldexp(1.0, np.clip(np.where(peak, exponent, 0), least, most))
     return scale
 
 

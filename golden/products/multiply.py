@@ -95,7 +95,8 @@ def wide_product(a: ArrayLike, b: ArrayLike, arithmetic: Arithmetic) -> NDArray[
     product: NDArray[np.float64]
     if arithmetic.integer:
         product = decode(a, first).astype(np.float64) * decode(b, second)
-        return product + 0.0  # A product of integers has one zero.
+        # A product of integers has one zero.
+        return np.ldexp(product + 0.0, arithmetic.product_lsb_exponent)
     x, y = split(as_codes(a, first), first, arithmetic), split(as_codes(b, second), second, arithmetic)
     significand = significand_product(x.mantissa, y.mantissa, arithmetic.mul, arithmetic.mantissa_bits)
     with np.errstate(invalid="ignore"):  # Infinity times zero is NaN.

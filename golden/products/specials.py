@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.formats.format import Format
+from lmul.golden.formats.format import Format, Integer
 from lmul.golden.products.operand import split
 
 Flags = tuple[NDArray[np.int8], NDArray[np.bool_]]
 
 
 def is_special(codes: NDArray[Any], format_: Format) -> NDArray[np.bool_]:
-    """Tell which codes are infinity or NaN."""
+    """Tell which codes are infinity or NaN; no integer is."""
+    if isinstance(format_, Integer):
+        return np.zeros(codes.shape, np.bool_)
     special: NDArray[np.bool_] = (codes & codes.dtype.type(format_.magnitude_mask)) > format_.largest_finite
     return special
 

@@ -1,6 +1,6 @@
 """Sums whose every addition counts: rounded, saturated or wrapped, in the order of the hardware."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import decode, encode
 from lmul.golden.formats.format import FP16, FP32, Format
 from lmul.golden.products.multiply import TABLE_WIDTH, wide_product
+from lmul.golden.sums.blocks.scales import Scales, scaled_terms
 from lmul.golden.sums.fixed_point import INT64_BITS, FixedPoint, python_integers
 from lmul.golden.sums.tiles import tiles
 
@@ -20,7 +21,7 @@ ToTerms = Callable[[NDArray[np.float64], Arithmetic], Terms]
 
 
 def fixed_sums(
-    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, scales: Scales | None = None
 ) -> tuple[FixedPoint, NDArray[np.bool_]]:
     """Multiply matrices of codes in a fixed-point register, step by step.
 
@@ -32,6 +33,8 @@ def fixed_sums(
     a : ndarray of integer codes, shape (M, K)
     b : ndarray of integer codes, shape (K, N)
     arithmetic : Arithmetic
+    scales : Scales, optional
+        Of every step, where the arithmetic has block scales: exact sums of groups are its terms.
 
     Returns
     -------
@@ -45,7 +48,11 @@ def fixed_sums(
     overflow = np.zeros(shape, dtype=np.bool_)
     for rows, cols in tiles(*shape):
         total, over = register[rows, cols], overflow[rows, cols]
-        for step in _steps(a[rows], b[:, cols], arithmetic, _fixed_terms):
+        for step in (
+            _scaled_steps(a, b, arithmetic, scales, rows, cols)
+            if scales
+            else _steps(a[rows], b[:, cols], arithmetic, _fixed_terms)
+        ):
             for terms in step:
                 if arithmetic.clamps:
                     over |= np.abs(terms) == limit
@@ -89,7 +96,7 @@ def float_sums(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> NDAr
 
 def _steps(
     a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, to_terms: ToTerms
-) -> Iterator[Iterator[Terms]]:
+) -> Iterator[Iterable[Terms]]:
     """Give the terms of each step, lane by lane."""
     tabulated = max(format_.width for format_ in arithmetic.formats) <= TABLE_WIDTH
 
@@ -102,6 +109,18 @@ def _steps(
 
     for first in range(0, a.shape[1], arithmetic.lanes):
         yield (lane(k) for k in range(first, min(first + arithmetic.lanes, a.shape[1])))
+
+
+def _scaled_steps(
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, scales: Scales, rows: slice, cols: slice
+) -> Iterator[Terms]:
+    """Give the terms of each step of a tile, the exact sums of groups times their scales."""
+    for number, first in enumerate(range(0, a.shape[1], arithmetic.lanes)):
+        step = slice(first, first + arithmetic.lanes)
+        values = wide_product(a[rows, step].T[:, :, None], b[step, cols][:, None], arithmetic)
+        own = scales.of_step(number, arithmetic.scales_a_step, rows, cols)
+        terms, _ = scaled_terms((values, np.zeros(values.shape, np.int16)), own, arithmetic)
+        yield _fixed_terms(terms, arithmetic)
 
 
 @lru_cache(maxsize=8)

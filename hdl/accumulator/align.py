@@ -87,7 +87,7 @@ class Align(Block):
         """Shift the significand left by the exponent less `unit`, and drop what is behind the point."""
         bits = len(self.term)
         if 1 << len(self.exponent) > 4 * (bits + len(self.significand)):
-            return self._shift_within(m, unit)
+            return shift_within(m, self.significand, self.nonzero, self.exponent, unit, bits)
         top = len(self.significand) + largest_exponent(self._arithmetic)
         kept = slice(max(unit, 0), top if self._arithmetic.clamps else max(unit, 0) + bits)
         # A shifter up to the significand's own width, where bits overlap; beyond, places exclude each other.
@@ -120,22 +120,42 @@ class Align(Block):
         m.d.comb += whole.eq(Cat(*words[0]) | Cat(*words[1]))
         return whole
 
-    def _shift_within(self, m: Module, unit: int) -> Value:
-        """Do the same with a shifter for only those exponents whose bits are kept."""
-        bits, width = len(self.term), len(self.significand)
-        last = unit + bits - 1
-        distance = Signal(range(last - (1 << len(self.exponent)), last + 1), name="distance")
-        above = Signal()
-        reaches = Signal()
-        near = Signal(width)
-        shifted = Signal(bits + width - 1)
-        places = distance[: (bits + width - 2).bit_length()]
-        m.d.comb += [
-            # From the last exponent at which the significand begins inside.
-            distance.eq(last - self.exponent),
-            above.eq(distance[-1] & self.nonzero),
-            reaches.eq(self.nonzero & ~distance[len(places) :].any()),
-            near.eq(self.significand & reaches.replicate(width)),
-            shifted.eq(Cat(Const(0, bits - 1), near) >> places),
-        ]
-        return Cat(shifted, above)
+
+def shift_within(
+    m: Module, significand: Value, nonzero: Value, exponent: Value, unit: int, bits: int, prefix: str = ""
+) -> Value:
+    """Shift a significand left by an exponent less `unit`, by a shifter for what is kept alone.
+
+    Parameters
+    ----------
+    m : Module
+    significand, nonzero, exponent : Value
+    unit : int
+        The exponent at which the significand counts units of the result.
+    bits : int
+        Of the result that are kept.
+    prefix : str
+        Of the signals' names.
+
+    Returns
+    -------
+    Value
+        The bits, and above them those of a significand that begins inside; the last one if it begins above.
+    """
+    width = len(significand)
+    last = unit + bits - 1
+    distance = Signal(range(last - (1 << len(exponent)), last + 1), name=f"{prefix}distance")
+    above = Signal(name=f"{prefix}above")
+    reaches = Signal(name=f"{prefix}reaches")
+    near = Signal(width, name=f"{prefix}near")
+    shifted = Signal(bits + width - 1, name=f"{prefix}shifted")
+    places = distance[: (bits + width - 2).bit_length()]
+    m.d.comb += [
+        # From the last exponent at which the significand begins inside.
+        distance.eq(last - exponent),
+        above.eq(distance[-1] & nonzero),
+        reaches.eq(nonzero & ~distance[len(places) :].any()),
+        near.eq(significand & reaches.replicate(width)),
+        shifted.eq(Cat(Const(0, bits - 1), near) >> places),
+    ]
+    return Cat(shifted, above)

@@ -5,20 +5,15 @@ them, and the exponent of their scales is added once, to the largest. What is cu
 of a sum is cut as a running sum of that exponent would: a running sum of zero has it.
 """
 
-from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Signal, Value, signed
 
 from lmul.design import Design
-from lmul.golden.formats.block_scale import E8M0_BIAS, NO_SCALE, BlockScale
-from lmul.hdl.accumulator.align import place_align
+from lmul.golden.formats.block_scale import E8M0_BIAS, BlockScale
 from lmul.hdl.accumulator.fused import FusedMultiplyAccumulate, Lane
-from lmul.hdl.multiplier.unrounded import SCALE_BITS, RawProduct, scale_bits
-from lmul.hdl.primitives.compressor import add_all
+from lmul.hdl.multiplier.unrounded import SCALE_BITS, scale_bits
 from lmul.hdl.primitives.maximum import maximum
-from lmul.hdl.primitives.signed import signed_rows
 
 
 def scale_codes(design: Design, operands: SimpleNamespace) -> list[tuple[Value, Value]]:
@@ -63,87 +58,3 @@ class ScaledMultiplyAccumulate(FusedMultiplyAccumulate):
             reached.eq(scaled[:-1] & within.replicate(len(reached))),
         ]
         return reached
-
-
-class GroupedMultiplyAccumulate(FusedMultiplyAccumulate):
-    """Sum groups of 16 products exactly, and add them, times their scales, to a running sum every cycle."""
-
-    @property
-    def factors(self) -> Design:
-        """A group's products as an exact accumulator takes them."""
-        return replace(
-            self._design,
-            acc="exact",
-            scale=NO_SCALE,
-            lanes=self._groups.group,
-            depth=self._groups.group,
-            interleave=1,
-            addend=False,
-        )
-
-    @property
-    def _groups(self) -> BlockScale:
-        scale = self._design.block_scale
-        assert scale is not None  # noqa: S101
-        return scale
-
-    def scales(self, m: Module, operands: SimpleNamespace, step: dict[str, Value]) -> dict[str, Value]:
-        """Add the exponents of the scales of each block, and multiply their significands."""
-        codes = scale_codes(self._design, operands)
-        found: dict[str, Value] = {"nan": any_nan(self._groups, codes)}
-        for block, both in enumerate(codes):
-            exponents, significands = zip(*(self._taken_apart(code) for code in both), strict=True)
-            found[f"shift_{block}"] = exponents[0] + exponents[1]
-            if self._groups.number:
-                found[f"factor_{block}"] = significands[0] * significands[1]
-        return found
-
-    def _taken_apart(self, code: Value) -> tuple[Value, Value]:
-        """Give the exponent of a scale with its bias, 0 of zero, and its significand."""
-        number = self._groups.number
-        if number is None:
-            return code, Const(1, 1)
-        mantissa, field = code[: number.mantissa_bits], code[number.mantissa_bits : -1]
-        normal = field.any()
-        exponent = Cat(field[0] | ~normal, field[1:]) + (self._scale.product_bias // 2 - number.bias)
-        return Mux(code[:-1].any(), exponent, 0), Cat(mantissa, normal)
-
-    def terms(
-        self, m: Module, platform: Any, products: list[RawProduct], step: dict[str, Value]
-    ) -> list[Lane]:
-        """Sum the products of each group exactly, and multiply by the significands of their scales."""
-        size = self._groups.group
-        return [
-            self._group(m, platform, number, products[number * size : (number + 1) * size], step)
-            for number in range(self._scale.terms)
-        ]
-
-    def _group(
-        self, m: Module, platform: Any, number: int, products: list[RawProduct], step: dict[str, Value]
-    ) -> Lane:
-        terms: list[Value] = [
-            place_align(m, platform, f"group_{number}_{lane}", self.factors, product).term
-            for lane, product in enumerate(products)
-        ]
-        signs, bits = [product.sign for product in products], self.factors.step_bits
-        total = add_all(m, signed_rows(terms, signs, bits), signs, bits, f"group_{number}")
-        magnitude = Signal(bits - 1, name=f"group_{number}_magnitude")
-        m.d.comb += magnitude.eq(Mux(total[-1], -total, total))
-        block = number * self._groups.group // self._groups.block
-        exponent, factor = step[f"shift_{block}"], step.get(f"factor_{block}", Const(1, 1))
-        significand = Signal(self._scale.significand_bits, name=f"group_{number}_significand")
-        m.d.comb += significand.eq(magnitude * factor)
-        return Lane(total[-1], significand, exponent)
-
-    def tops(self, m: Module, lanes: list[Lane], step: dict[str, Value]) -> tuple[Value, Value]:
-        """Find the largest exponent of the groups, whether or not they are zero, and of the least sum."""
-        scale = self._scale
-        bits = scale.largest_found.bit_length()
-        exponents: list[Value] = [Const(scale.least - scale.rebias, bits)]
-        for number, lane in enumerate(lanes):
-            exponents.append(Signal(bits, name=f"group_{number}_exponent"))
-            m.d.comb += exponents[-1].eq(lane.exponent)
-        largest = maximum(m, exponents, "group")
-        reached = Signal(scale.bits + 1, name="reached")
-        m.d.comb += reached.eq(largest + (scale.rebias + scale.reach))
-        return largest, reached

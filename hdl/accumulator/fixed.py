@@ -1,6 +1,7 @@
 """The multiply-accumulate of N lanes into a fixed-point register."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
@@ -20,11 +21,7 @@ class MultiplyAccumulate(Accumulator):
         """Describe the hardware."""
         m = Module()
         pipeline, operands, step = self.front(m)
-        products = self.multiply(m, platform, operands)
-        special = {"nan": Const(0, 1)} | self.special_flags(products)
-        finite = [replace(product, inf=None, nan=None) for product in products]
-        products, step = pipeline.cut_lanes("products", finite, special | step)
-        terms = [self._align(m, platform, lane, product) for lane, product in enumerate(products)]
+        terms, step = self.terms(m, platform, pipeline, operands, step)
         clamped = Cat(term.clamped for term in terms if term.clamped is not None).any()
         overflow = {"overflow": clamped if self._design.clamps else Const(0, 1)}
         terms, step = pipeline.cut_lanes("terms", [replace(t, clamped=None) for t in terms], step | overflow)
@@ -39,6 +36,16 @@ class MultiplyAccumulate(Accumulator):
         else:
             self._accumulate(m, rows, signs, step)
         return m
+
+    def terms(
+        self, m: Module, platform: Any, pipeline: Pipeline, operands: SimpleNamespace, step: dict[str, Value]
+    ) -> tuple[list[Term], dict[str, Value]]:
+        """Multiply the operands, and give what they add to the sum and what else belongs to a step."""
+        products = self.multiply(m, platform, operands)
+        special = {"nan": Const(0, 1)} | self.special_flags(products)
+        finite = [replace(product, inf=None, nan=None) for product in products]
+        products, step = pipeline.cut_lanes("products", finite, special | step)
+        return [self._align(m, platform, lane, product) for lane, product in enumerate(products)], step
 
     @property
     def _wide(self) -> int:

@@ -44,12 +44,7 @@ class FusedMultiplyAccumulate(Accumulator):
         m = Module()
         self._scale = Scale(self._design)
         pipeline, operands, step = self.front(m)
-        products = self.multiply(m, platform, operands)
-        special = step | self.special_flags(products)
-        special |= self.scales(m, operands, special)
-        finite = [replace(product, inf=None, nan=None) for product in products]
-        products, step = pipeline.cut_lanes("products", finite, special)
-        lanes, step = pipeline.cut_lanes("terms", self.terms(m, platform, products, step), step)
+        lanes, step = self.lanes(m, platform, pipeline, operands, step)
         largest, step["reached"] = self.tops(m, lanes, step)
         lanes = [self._distance(m, number, lane, largest) for number, lane in enumerate(lanes)]
         lanes, step = pipeline.cut_lanes("step", lanes, step)
@@ -64,6 +59,17 @@ class FusedMultiplyAccumulate(Accumulator):
             step |= self._augend_terms(m, sums, step)
         self._accumulate(m, platform, counts, step, sums)
         return m
+
+    def lanes(
+        self, m: Module, platform: Any, pipeline: Pipeline, operands: SimpleNamespace, step: dict[str, Value]
+    ) -> tuple[list[Lane], dict[str, Value]]:
+        """Multiply the operands, and give the terms of the sum and what else belongs to a step."""
+        products = self.multiply(m, platform, operands)
+        special = step | self.special_flags(products)
+        special |= self.scales(m, operands, special)
+        finite = [replace(product, inf=None, nan=None) for product in products]
+        products, step = pipeline.cut_lanes("products", finite, special)
+        return pipeline.cut_lanes("terms", self.terms(m, platform, products, step), step)
 
     def scales(self, m: Module, operands: SimpleNamespace, step: dict[str, Value]) -> dict[str, Value]:
         """Give what the scales of blocks are to a step, where there are any."""

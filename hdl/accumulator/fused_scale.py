@@ -27,11 +27,6 @@ class Scale:
         return scale if scale and scale.group > 1 else None
 
     @property
-    def terms(self) -> int:
-        """Terms of a step: products, or groups of them."""
-        return self.design.lanes // self.groups.group if self.groups else self.design.lanes
-
-    @property
     def significand_bits(self) -> int:
         """Of a term."""
         if not self.groups:
@@ -119,7 +114,7 @@ class Scale:
     @property
     def highest(self) -> int:
         """The largest exponent of a finite sum: products that are all below its last bit do not change it."""
-        return self.largest - self.bias + self.term_bits + 1 + self.terms.bit_length()
+        return self.largest - self.bias + self.term_bits + 1 + self.design.terms.bit_length()
 
     @property
     def term_bits(self) -> int:
@@ -147,7 +142,7 @@ class Scale:
         smallest = 1 - self.above
         whole = self.term_bits - self.design.fused.fraction_bits
         # Products are below 2^whole times their exponent's power of two, `reach` below the first place.
-        largest = smallest - 1 - self.bias - self.reach + whole + (self.terms - 1).bit_length()
+        largest = smallest - 1 - self.bias - self.reach + whole + (self.design.terms - 1).bit_length()
         last = FP32.min_exponent - self.design.fused.mantissa_bits - self.design.fused.nearest
         return smallest if smallest > 0 and largest <= last else 0
 
@@ -182,4 +177,4 @@ class Scale:
     @property
     def total_bits(self) -> int:
         """Of the sum of a step's terms and the running sum, two's complement."""
-        return max(self.running_bits, self.term_bits + (self.terms - 1).bit_length()) + 2
+        return max(self.running_bits, self.term_bits + (self.design.terms - 1).bit_length()) + 2

@@ -1,13 +1,36 @@
 """The multiply-accumulate of N lanes of integers into a fixed-point register."""
 
+from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from amaranth import Const, Module, Value
 
+from lmul.design import Design
 from lmul.hdl.accumulator.fixed import MultiplyAccumulate
 from lmul.hdl.framework.pipeline import Pipeline, sum_cuts
 from lmul.hdl.multiplier.integer import product_columns
 from lmul.hdl.primitives.columns import Columns, add_constant, compress_columns, heights, rows_of
+
+Multiply = Callable[[Value, Value, str], tuple[Columns, int]]
+"""Gives the bits of a product by weight, and what is to be added to them, of operands and a name."""
+
+
+def product_sum(
+    operands: SimpleNamespace, design: Design, lanes: range, bits: int, multiply: Multiply
+) -> tuple[Columns, int]:
+    """Place the partial products of some lanes, whose sum is modulo 2^bits, and give their constant."""
+    first, second = design.formats
+    columns: Columns = [[] for _ in range(bits)]
+    constant = 0
+    for lane in lanes:
+        a, b = operands.a.word_select(lane, first.width), operands.b.word_select(lane, second.width)
+        product, correction = multiply(a, b, f"product_{lane}")
+        constant += correction
+        for weight, own in enumerate(product):
+            columns[weight] += own
+    return columns, constant
 
 
 class IntegerMultiplyAccumulate(MultiplyAccumulate):
@@ -20,15 +43,8 @@ class IntegerMultiplyAccumulate(MultiplyAccumulate):
         """Describe the hardware."""
         m = Module()
         pipeline, operands, step = self.front(m)
-        first, second = self._design.formats
-        columns: Columns = [[] for _ in range(self._wide)]
-        constant = 0
-        for lane in range(self._design.lanes):
-            a, b = operands.a.word_select(lane, first.width), operands.b.word_select(lane, second.width)
-            product, correction = self.product(m, platform, a, b, f"product_{lane}")
-            constant += correction
-            for weight, bits in enumerate(product):
-                columns[weight] += bits
+        lanes, multiply = range(self._design.lanes), partial(self.product, m, platform)
+        columns, constant = product_sum(operands, self._design, lanes, self._wide, multiply)
         columns = add_constant(columns, constant)
         # No product is NaN, or too large.
         step |= {"nan": Const(0, 1), "overflow": Const(0, 1)}

@@ -7,10 +7,11 @@ from amaranth import Const, Value
 from lmul.design import Design
 from lmul.golden import accumulators
 from lmul.hdl.accumulator.base import Accumulator
-from lmul.hdl.accumulator.block_scales import GroupedMultiplyAccumulate, ScaledMultiplyAccumulate
+from lmul.hdl.accumulator.block_scales import ScaledMultiplyAccumulate
 from lmul.hdl.accumulator.fixed import MultiplyAccumulate
 from lmul.hdl.accumulator.floating import FloatMultiplyAccumulate
 from lmul.hdl.accumulator.fused import FusedMultiplyAccumulate
+from lmul.hdl.accumulator.groups import FixedGroupedMultiplyAccumulate, GroupedMultiplyAccumulate
 from lmul.hdl.accumulator.integer import IntegerMultiplyAccumulate
 from lmul.hdl.framework.flags import flag_bits
 
@@ -22,14 +23,19 @@ BLOCKS: dict[type[accumulators.Accumulator], type[Accumulator]] = {
 }
 """The block of each accumulator of floating-point products."""
 
+OF_GROUPS: dict[type[accumulators.Accumulator], type[Accumulator]] = {
+    accumulators.Fixed: FixedGroupedMultiplyAccumulate,
+    accumulators.Fused: GroupedMultiplyAccumulate,
+}
+"""That of sums of groups of products."""
+
 
 def accumulator(design: Design) -> type[Accumulator]:
     """Give the class of the block that accumulates."""
-    if design.integer:
-        return IntegerMultiplyAccumulate
+    kind = type(design.accumulator)
     if design.block_scale:
-        return GroupedMultiplyAccumulate if design.block_scale.group > 1 else ScaledMultiplyAccumulate
-    return BLOCKS[type(design.accumulator)]
+        return OF_GROUPS[kind] if design.block_scale.group > 1 else ScaledMultiplyAccumulate
+    return IntegerMultiplyAccumulate if design.integer else BLOCKS[kind]
 
 
 def sum_flags(mac: Any, design: Design) -> Value:

@@ -63,12 +63,42 @@ FUSED_CUTS = (
 )
 """The same for a fused sum: products and their largest exponent first, for the loop of the sum is longest."""
 
+GROUP_CUTS = (
+    (),
+    ("groups",),
+    ("groups", "step"),
+    ("products", "groups", "step"),
+    ("inputs", "products", "groups", "step"),
+)
+"""The same for sums of groups, of each of which there are two numbers first: fewer bits than products have."""
+
+ROUNDED_GROUP_CUTS = (
+    (),
+    ("groups",),
+    ("groups", "step"),
+    ("groups", "step", "normalised"),
+    ("groups", "step", "magnitude", "normalised"),
+)
+"""The same where such a sum becomes a floating-point result."""
+
+FUSED_GROUP_CUTS = (
+    (),
+    ("step",),
+    ("step", "counts"),
+    ("groups", "step", "counts"),
+    ("inputs", "groups", "step", "counts"),
+)
+"""The same for groups that are terms of a fused sum."""
+
 
 def sum_cuts(design: Design) -> tuple[str, ...]:
     """Give the points at which the datapath of a sum is cut."""
+    grouped = design.block_scale is not None and design.block_scale.group > 1
     if isinstance(design.accumulator, Fused):
-        return FUSED_CUTS[design.pipeline]
+        return (FUSED_GROUP_CUTS if grouped else FUSED_CUTS)[design.pipeline]
     rounded = design.converts and not design.accumulator_format
+    if grouped:
+        return (ROUNDED_GROUP_CUTS if rounded else GROUP_CUTS)[design.pipeline]
     if design.integer:
         return (ROUNDED_INTEGER_CUTS if rounded else INTEGER_CUTS)[design.pipeline]
     return (ROUNDED_CUTS if rounded else RAW_CUTS)[design.pipeline]
@@ -76,7 +106,7 @@ def sum_cuts(design: Design) -> tuple[str, ...]:
 
 def stages_before_sum(design: Design) -> int:
     """Count the register stages between the operands and the sum."""
-    return len({"inputs", "products", "terms", "step", "counts"}.intersection(sum_cuts(design)))
+    return len({"inputs", "products", "groups", "terms", "step", "counts"}.intersection(sum_cuts(design)))
 
 
 def cycles_to_sum(design: Design) -> int:

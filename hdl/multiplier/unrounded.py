@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from lmul.design import Design
 from lmul.golden import Arithmetic, Format
-from lmul.golden.accumulators import Fused
+from lmul.golden.accumulators import Floating
 from lmul.hdl.framework.flags import has_special
 from lmul.hdl.framework.hierarchy import Block
 from lmul.hdl.multiplier.correction import correction
@@ -141,10 +141,10 @@ def raw_product(ports: Any, design: Design) -> RawProduct:
 
 
 def kept_subnormals(arithmetic: Arithmetic) -> str:
-    """Say what becomes of subnormal operands: in a fused sum of exact products nothing is normalised."""
+    """Say what becomes of subnormal operands: exact products are normalised for floating-point sums alone."""
     full = arithmetic.subnormals == "full"
-    kept = full and arithmetic.mul == "exact" and isinstance(arithmetic.accumulator, Fused)
-    return "kept" if kept else arithmetic.subnormals
+    rounded = isinstance(arithmetic.accumulator, Floating)
+    return "kept" if full and arithmetic.mul == "exact" and not rounded else arithmetic.subnormals
 
 
 def splits_nan(design: Design) -> bool:

@@ -18,7 +18,7 @@ from cocotb.triggers import ClockCycles, FallingEdge
 from numpy.typing import NDArray
 
 from lmul.design import Design, make_design
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.sim.coverage.products import Group
 from lmul.sim.stimulus.scales import seeded_scales
 

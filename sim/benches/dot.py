@@ -11,7 +11,7 @@ from cocotb.triggers import ReadOnly, RisingEdge, SimTimeoutError, with_timeout
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.sim.benches import bench
 from lmul.sim.stimulus.scales import model_sums, seeded_scales

@@ -10,7 +10,7 @@ import cocotb
 from cocotb.triggers import FallingEdge, ReadOnly
 
 from lmul.design import Design
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.sim.benches import bench
 from lmul.sim.coverage.streams import StreamCoverage
 from lmul.sim.coverage.sums import SumCoverage

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import FP32, Codes
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.golden.sums.fused.step import NO_TERM, add_step, fused_products
+from lmul.sim.stimulus.scales import POWERS_OF_TWO
 from lmul.sim.stimulus.stress_operands import far_apart
 
 FUSED_BINS = [
@@ -33,8 +34,9 @@ def fused_bins(design: Design) -> list[str]:
     if design.addend:  # Few sums begin with zero.
         return []
     # A sum of no more bits than an operand has is seldom cut in part.
-    few = design.fused.mantissa_bits <= max(format_.mantissa_bits for format_ in design.formats)
-    apart = design.scale in {"mx", "mxfp4"} or far_apart(design, design.fused.fraction_bits + 1)
+    few = not design.integer and design.fused.mantissa_bits <= design.mantissa_bits
+    # Powers of two may lie anywhere.
+    apart = design.scale in POWERS_OF_TWO or far_apart(design, design.fused.fraction_bits + 1)
     bins = FUSED_BINS[:ANY_SPAN] if few or not apart else FUSED_BINS
     # Seldom do a running sum and a single product cancel so far, and seldom is a sum cut that has room.
     seldom = {"aligned terms cancel to the last place"} if design.lanes == 1 else set()

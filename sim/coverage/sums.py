@@ -1,20 +1,18 @@
 """Coverage of sums: the ends of the accumulator, specials, what sticks, and the products inside."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmul.design import Design
-from lmul.golden import FP32, Codes, matmul_codes, wide_product
+from lmul.golden import FP32, Codes, wide_product
 from lmul.golden.accumulators import Fused
-from lmul.golden.formats.block_scale import NO_SCALE
+from lmul.golden.sums.blocks.scales import Scales, nan_sums
 from lmul.golden.sums.fixed_point import FixedPoint
-from lmul.golden.sums.fused.block_scales import Scales, nan_sums
 from lmul.sim.coverage.fused import fused_bins, fused_conditions, fused_rules
 from lmul.sim.coverage.products import Group, ProductCoverage, make_group
-from lmul.sim.stimulus.scales import model_sums
+from lmul.sim.stimulus.scales import POWERS_OF_TWO, model_sums, neutral_scales
 from lmul.sim.stimulus.stress_operands import (
     accumulated,
     largest_term,
@@ -181,8 +179,8 @@ class SumCoverage:
     def _names(self) -> list[str]:
         one = np.zeros((1, 1), dtype=np.int64)
         wide = wide_product(one, one, self._design)
-        plain = replace(self._design, scale=NO_SCALE)
-        names = list(self._conditions(wide, wide, matmul_codes(one, one, plain)))
+        scales = neutral_scales(self._design, (1, 1, 1))
+        names = list(self._conditions(wide, wide, model_sums(one, one, self._design, scales)))
         names += [NAN_SCALE] if self._design.block_scale else []
         fused = isinstance(self._design.accumulator, Fused)
         return names + (fused_bins(self._design) if fused else [])
@@ -219,7 +217,7 @@ class SumCoverage:
             rules[name] = (infinite or (floating and beyond is not None), NO_SPECIAL)
         for name in ("beyond the largest", "beyond the most negative", "left the range upward"):
             rules[name] = (beyond is not None, IN_RANGE)
-        if design.scale in {"mx", "mxfp4"}:  # Any product can be so large.
+        if design.scale in POWERS_OF_TWO:  # Any product can be so large.
             too_large = ["+infinity", "-infinity", "beyond the largest", "beyond the most negative"]
             rules |= dict.fromkeys(too_large, (True, ""))
             rules["infinity since an earlier step"] = (
@@ -257,7 +255,8 @@ def _extreme_products(design: Design) -> tuple[float, float]:
     """Give the largest and the smallest magnitude of a product that is not zero."""
     first, second = design.formats
     if design.integer:
-        return float(design.largest_product), 1.0
+        unit = 2.0**design.product_lsb_exponent
+        return design.largest_product * unit, unit
     smallest = [1 if design.subnormals == "full" else format_.smallest_normal for format_ in design.formats]
     largest = wide_product(first.largest_finite, second.largest_finite, design)
     return float(largest), float(wide_product(smallest[0], smallest[1], design))

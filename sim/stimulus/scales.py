@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from lmul.design import Design
 from lmul.golden import Codes, Sums, matmul_codes
-from lmul.golden.formats.block_scale import E8M0_NAN
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.formats.block_scale import E8M0_BIAS, E8M0_NAN, SCALES
+from lmul.golden.sums.blocks.scales import Scales
 
 MOODS = {"near one": (0, 8), "far from one": (0, 40), "tiny": (-140, 14), "huge": (120, 14), "any": (0, 254)}
 """Where the sum of the exponents of both scales of a product lies, and how far from that it may be."""
@@ -16,7 +16,10 @@ MOODS = {"near one": (0, 8), "far from one": (0, 40), "tiny": (-140, 14), "huge"
 NAN_SHARE, NAN_CODES = 1 / 8, 1 / 16
 """Matrix products in which scales are NaN, and how many of them are."""
 
-ONE = {"mx": 127, "mxfp4": 127, "nvfp4": 0x38}
+POWERS_OF_TWO = {name for name, scale in SCALES.items() if scale.power_of_two}
+"""Kinds whose scales are E8M0."""
+
+ONE = {"nvfp4": 0x38} | dict.fromkeys(POWERS_OF_TWO, E8M0_BIAS)
 """The code of 1."""
 
 NVFP4_ENDS = [0, 1, 7, 8, 0x37, 0x38, 0x7E, 0x80, 0xB8, 0xFE]

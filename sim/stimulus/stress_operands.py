@@ -27,7 +27,7 @@ from lmul.golden import (
 )
 from lmul.golden.accumulators import Fused
 from lmul.golden.formats.block_scale import NO_SCALE
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.sim.stimulus.classes import Classes, classes_of
 from lmul.sim.stimulus.scales import ONE, draw_scales, neutral_scales
 
@@ -102,7 +102,7 @@ def draw_cases(design: Design, rng: np.random.Generator) -> list[Case]:
     cases = [*drawing.crosses(), *drawing.storms(), *drawing.extremes(), *drawing.sticky()]
     cases += drawing.rounded() if design.converts and not design.accumulator_format else []
     cases += drawing.beyond_output()
-    if isinstance(design.accumulator, Fused):
+    if isinstance(design.accumulator, Fused) and not design.integer:
         cases += [*drawing.far_apart(), *drawing.carries()]
     if design.block_scale:
         cases = [drawing.scaled(case) for case in [*cases, *drawing.scales_apart()]]
@@ -171,6 +171,8 @@ def products_to_overflow(design: Design, sign: int = 0) -> int | None:
         products = reached // term + 1 if term else LONGEST + 1
         return products if products <= longest_sum(design) else None
 
+    if design.integer:  # Groups of integers are small beside what fp32 holds.
+        return None
     plain = replace(design, scale=NO_SCALE)
 
     def overflows(products: int) -> bool:
@@ -346,7 +348,7 @@ class _Drawing:
             case = self.numbers("scales apart", 2 * lanes)
             if rising:
                 case.a[:, lanes:], case.b[lanes:] = case.a[:, [lanes]], case.b[[lanes]]
-                case.b[lanes + 1 :: 2] ^= design.formats[1].sign_mask
+                case.b[lanes + 1 :: 2] = negated(case.b[lanes + 1 :: 2], design.formats[1])
             case, parts = self.whole(case), design.scales_a_step
             scales = neutral_scales(design, (len(case.a), case.a.shape[1], self.cols))
             assert scales is not None  # noqa: S101

@@ -9,8 +9,7 @@ import numpy as np
 
 from lmul.design import Design
 from lmul.golden import Codes
-from lmul.golden.formats.block_scale import NO_SCALE
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.hdl.axi_stream import codes_bits
 from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.sim.stimulus.scales import model_sums
@@ -130,20 +129,29 @@ def _with_scales(beats: list[int], scales: Codes, above: int) -> list[int]:
 
 def scale_tiling(scales: Scales, design: Design) -> Tiling:
     """Cut the scales of a matrix product for the tiles of an array, as `tiling` does its operands."""
-    return tiling(scales.a, scales.b, replace(design, scale=NO_SCALE, lanes=design.scales_a_step))
+    return tiling(scales.a, scales.b, design, design.scales_a_step)
 
 
-def tiling(a: Codes, b: Codes, design: Design) -> Tiling:
-    """Cut the operands of a matrix product for the tiles of an array, as `tiles` takes them."""
-    a, b, height, depth = _padded(a, b, design)
+def tiling(a: Codes, b: Codes, design: Design, lanes: int | None = None) -> Tiling:
+    """Cut the operands of a matrix product for the tiles of an array, as `tiles` takes them.
+
+    Parameters
+    ----------
+    a, b : ndarray of codes, shapes (M, K) and (K, N)
+    design : Design
+    lanes : int, optional
+        Codes of each row in a step. Default: those of the design.
+    """
+    lanes = design.lanes if lanes is None else lanes
+    a, b, height, depth = _padded(a, b, design, lanes)
     starts, tops, lefts = (
         range(0, size, part) for size, part in ((a.shape[1], depth), (len(a), height), (len(b), design.cols))
     )
     a_tiles = [a[top : top + height, start : start + depth] for start in starts for top in tops]
     if not design.weight_stationary:
-        a_tiles = [_steps(codes, design.lanes) for codes in a_tiles]
+        a_tiles = [_steps(codes, lanes) for codes in a_tiles]
     b_tiles = [
-        _steps(b[left : left + design.cols, start : start + depth], design.lanes)
+        _steps(b[left : left + design.cols, start : start + depth], lanes)
         for start in starts
         for left in lefts
     ]
@@ -155,9 +163,8 @@ def _results(
     a: Codes, b: Codes, design: Design, scales: Scales | None
 ) -> Iterator[tuple[list[int], list[int]]]:
     """Give what the rows of every tile's result are: tdata, and tuser."""
-    a, b, height, depth = _padded(a, b, design)
-    plain = replace(design, scale=NO_SCALE, lanes=max(design.scales_a_step, 1))
-    own = _padded(scales.a, scales.b, plain)[:2] if scales else None
+    a, b, height, depth = _padded(a, b, design, design.lanes)
+    own = _padded(scales.a, scales.b, design, design.scales_a_step)[:2] if scales else None
     parts = depth // design.lanes * design.scales_a_step
     for number, start in enumerate(range(0, a.shape[1], depth)):
         part = slice(number * parts, (number + 1) * parts)
@@ -170,12 +177,12 @@ def _results(
             yield pack(elements[rows, cols], design.output_bits), row_flags.tolist()
 
 
-def _padded(a: Codes, b: Codes, design: Design) -> tuple[Codes, Codes, int, int]:
+def _padded(a: Codes, b: Codes, design: Design, lanes: int) -> tuple[Codes, Codes, int, int]:
     """Give both operands with zeros up to whole tiles, b transposed, and rows and products of a tile."""
     if design.weight_stationary:
-        height, depth = len(a), design.rows * design.lanes
+        height, depth = len(a), design.rows * lanes
     else:
-        height, depth = design.rows, -(-a.shape[1] // design.lanes) * design.lanes
+        height, depth = design.rows, -(-a.shape[1] // lanes) * lanes
     return _pad(a, height, depth), _pad(b.T, design.cols, depth), height, depth
 
 

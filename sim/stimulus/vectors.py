@@ -13,7 +13,7 @@ from lmul.golden import FP32, Arithmetic, Format, encode, find_format, fused_ste
 from lmul.golden.accumulators import FP8, UNITS, tensor_core
 from lmul.golden.formats.codec import Overflow
 from lmul.golden.formats.format import as_codes
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.host.files import open_input, read_input
 
 WANTED = (

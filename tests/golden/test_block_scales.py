@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lmul.golden import (
     FP32,
+    INT8,
     Arithmetic,
     decode,
     encode,
@@ -17,7 +18,8 @@ from lmul.golden import (
     reference,
 )
 from lmul.golden.formats.block_scale import SCALES
-from lmul.golden.sums.fused.block_scales import Scales, matrix_scales
+from lmul.golden.formats.format import Integer
+from lmul.golden.sums.blocks.scales import Scales, matrix_scales
 from lmul.golden.sums.fused.compiled import has_fused_loops
 from lmul.golden.sums.fused.step import fused_sums
 from lmul.host import parallel
@@ -30,7 +32,12 @@ ENDS = {
     "mx": [0, 1, 2, 126, 127, 128, 252, 253, 254, 255],
     "nvfp4": [0, 1, 7, 8, 0x38, 0x7E, 0x7F, 0x80, 0xFF],
 }
-ENDS["mxfp4"] = ENDS["mx"]
+ENDS["mxfp4"] = ENDS["mx16"] = ENDS["mx"]
+
+LANES = {"mx": [1, 4, 16, 32, 64], "mxfp4": [16, 32, 64], "nvfp4": [16, 32, 64], "mx16": [16, 32, 64]}
+
+FIXED_SUMS = ("fixed:8:-3", "fixed:28:-18", "fixed:62:-30", "fixed:90:-60")
+"""Of groups whose scales are powers of two; the last one has no loops."""
 
 Codes = NDArray[Any]
 
@@ -49,16 +56,19 @@ def scale_codes(rng: np.random.Generator, scale: str, shape: tuple[int, ...]) ->
 
 def drawn(rng: np.random.Generator, scale: str, **options: Any) -> Arithmetic:
     """Draw an arithmetic with such scales."""
-    formats = [find_format(str(rng.choice(SCALES[scale].formats))) for _ in range(2)]
-    muls = [mul for mul in multipliers(*formats) if mul != "formula"]
-    lanes = {"mx": [1, 4, 16, 32, 64], "mxfp4": [16, 32, 64], "nvfp4": [16, 32, 64]}[scale]
+    known = [find_format(name) for name in SCALES[scale].formats]
+    first = known[int(rng.integers(len(known)))]
+    alike = [format_ for format_ in known if isinstance(format_, Integer) == isinstance(first, Integer)]
+    formats = first, alike[int(rng.integers(len(alike)))]
+    integer = isinstance(first, Integer)
+    muls = ["exact"] if integer else [mul for mul in multipliers(*formats) if mul != "formula"]
     chosen: dict[str, Any] = {
         "format": formats[0],
         "format_b": formats[1],
         "mul": str(rng.choice(muls)),
         "acc": str(rng.choice(SUMS)),
-        "subnormals": str(rng.choice(["flush", "full"])),
-        "lanes": int(rng.choice(lanes)),
+        "subnormals": "flush" if integer else str(rng.choice(["flush", "full"])),
+        "lanes": int(rng.choice(LANES[scale])),
     }
     return Arithmetic(**chosen | options, scale=scale)
 
@@ -123,7 +133,7 @@ def test_matrix_product_is_its_steps_one_after_the_other(scale: str) -> None:
     rng = np.random.default_rng(3)
     block = SCALES[scale].block
     for lanes in (16, 32, 64):
-        own = drawn(rng, scale, lanes=lanes, out=str(rng.choice(["raw", "fp32", "bf16"])))
+        own = drawn(rng, scale, lanes=lanes, out=str(rng.choice(["raw", "fp32"])))
         depth = 150
         a, b = codes_of(rng, own, 0, (4, depth)), codes_of(rng, own, 1, (depth, 3))
         blocks = -(-depth // block)
@@ -163,8 +173,7 @@ def test_loops_give_the_bits_of_numpy(scale: str, monkeypatch: pytest.MonkeyPatc
     rng = np.random.default_rng(5)
     cases: list[tuple[Codes, Codes, Arithmetic, NDArray[np.float32], Scales]] = []
     for _ in range(40):
-        lanes = {"mx": [1, 4, 16, 32], "mxfp4": [16, 32, 64], "nvfp4": [16, 32, 64]}[scale]
-        own = drawn(rng, scale, lanes=int(rng.choice(lanes)))
+        own = drawn(rng, scale, lanes=int(rng.choice([lanes for lanes in LANES[scale] if lanes <= 32])))
         depth = int(rng.integers(1, 150))
         a, b = codes_of(rng, own, 0, (6, depth)), codes_of(rng, own, 1, (depth, 19))
         blocks = -(-depth // SCALES[scale].block)
@@ -182,6 +191,28 @@ def test_loops_give_the_bits_of_numpy(scale: str, monkeypatch: pytest.MonkeyPatc
         np.testing.assert_array_equal(codes, wanted, err_msg=str(case[2]))
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("scale", ["mxfp4", "mx16"])
+def test_groups_in_a_fixed_point_register_are_the_reference_s(
+    scale: str, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(6)
+    monkeypatch.setattr(parallel, "FEWEST", 0)
+    monkeypatch.setattr(parallel, "COMPILED", compiled)
+    for _ in range(30):
+        own = drawn(rng, scale, acc=str(rng.choice(FIXED_SUMS)), out=str(rng.choice(["raw", "fp32"])))
+        depth = int(rng.integers(1, 150))
+        a, b = codes_of(rng, own, 0, (3, depth)), codes_of(rng, own, 1, (depth, 2))
+        blocks = -(-depth // SCALES[scale].block)
+        a_scale, b_scale = scale_codes(rng, scale, (3, blocks)), scale_codes(rng, scale, (blocks, 2))
+        sums = matmul_codes(a, b, own, None, a_scale, b_scale)
+        for row, column in np.ndindex(3, 2):
+            scales_of = list(zip(a_scale[row].tolist(), b_scale[:, column].tolist(), strict=True))
+            wanted = reference.dot(a[row].tolist(), b[:, column].tolist(), own, scales_of)
+            found: Any = (sums.raw, sums.overflow, sums.infinity, sums.nan, sums.output(), sums.too_large)
+            assert tuple(part[row, column] for part in found) == wanted, (own, scales_of)
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_scales_are_the_numbers_of_their_codes(scale: str) -> None:
     own, codes = SCALES[scale], np.arange(256)
@@ -192,19 +223,30 @@ def test_scales_are_the_numbers_of_their_codes(scale: str) -> None:
         wanted = np.abs(decode(codes, own.number)).astype(np.float64)
     np.testing.assert_array_equal(values, wanted)
     finite = codes[:127] if own.number else codes[:255]
-    np.testing.assert_array_equal(own.codes(values[finite]), finite)
+    np.testing.assert_array_equal(own.codes(values[finite], find_format("e2m1")), finite)
+    if "int8" in own.formats:  # A code is an integer, an element of OCP MX six places behind it.
+        np.testing.assert_array_equal(own.codes(values[finite][6:] / 64, INT8), finite[6:])
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"scale": "fp8"}, "must be one of none, mx, mxfp4, nvfp4"),
+        ({"scale": "fp8"}, "must be one of none, mx, mxfp4, nvfp4, mx16"),
         ({"scale": "mx"}, "is for fused sums, not for acc 'exact'"),
         (
             {"scale": "mx", "acc": "fused:25", "format": find_format("bf16")},
             "mx is for e4m3, .* not for bf16",
         ),
         ({"scale": "nvfp4", "acc": "fused:35"}, "nvfp4 is for e2m1, not for e4m3"),
+        ({"scale": "mx16", "acc": "fused:35"}, "mx16 is for e3m2, .*, int4, not for e4m3"),
+        (
+            {"scale": "nvfp4", "acc": "fixed:24:0", "format": find_format("e2m1"), "lanes": 16},
+            "is for fused sums, not for acc 'fixed:24:0'",
+        ),
+        (
+            {"scale": "mx", "acc": "fused:25", "format": INT8, "mul": "exact"},
+            "mx is for .*, not for int8",
+        ),
         ({"scale": "mx", "acc": "b200", "lanes": 12}, "must be 1, 2, 4, 8, 16 or a multiple of 32"),
         (
             {"scale": "mxfp4", "acc": "fused:35", "format": find_format("e2m1"), "lanes": 48},

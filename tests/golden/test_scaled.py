@@ -11,6 +11,7 @@ from lmul.golden import (
     BF16,
     E4M3,
     E5M2,
+    INT8,
     SCALINGS,
     Arithmetic,
     Format,
@@ -22,6 +23,7 @@ from lmul.golden import (
     quantise,
     quantise_factor,
 )
+from lmul.golden.arithmetic import Subnormals
 from lmul.golden.formats.quantise import (
     BLOCK,
     Quantised,
@@ -32,7 +34,7 @@ from lmul.golden.formats.quantise import (
 from lmul.golden.sums import tiles
 from tests.support.golden.cases import by_name
 
-E2M1 = find_format("e2m1")
+E2M1, E2M3 = find_format("e2m1"), find_format("e2m3")
 
 
 def drawn(*shape: int) -> NDArray[Any]:
@@ -123,14 +125,24 @@ def _spread(factor: Quantised, side: int) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize(
-    ("scale", "scaling", "format_"),
-    [("mx", "block", E4M3), ("mx", "block-up", E5M2), ("mxfp4", "block", E2M1), ("nvfp4", "nvfp4", E2M1)],
+    ("scale", "scaling", "format_", "acc"),
+    [
+        ("mx", "block", E4M3, "fused:40"),
+        ("mx", "block-up", E5M2, "fused:40"),
+        ("mxfp4", "block", E2M1, "fused:40"),
+        ("nvfp4", "nvfp4", E2M1, "fused:40"),
+        ("mx16", "block-up", E2M3, "fixed:60:-40"),
+        ("mx16", "block", INT8, "fused:40"),
+        ("mx16", "block", INT8, "fixed:60:-40"),
+    ],
 )
 def test_design_that_scales_blocks_gives_the_product_of_what_they_stand_for(
-    scale: str, scaling: str, format_: Format
+    scale: str, scaling: str, format_: Format, acc: str
 ) -> None:
-    a, b = drawn(2, 5, 70), drawn(70, 4)
-    spec = Arithmetic(format=format_, mul="exact", subnormals="full", acc="fused:40", lanes=32, scale=scale)
+    a, b = drawn(2, 5, 70) * 1e12, drawn(70, 4) * 1e-9  # A fixed-point register is for scales from 1 down.
+    a[:, :, 40:] = 0
+    subnormals: Subnormals = "flush" if format_ == INT8 else "full"
+    spec = Arithmetic(format=format_, mul="exact", subnormals=subnormals, acc=acc, lanes=32, scale=scale)
     x, y = (quantise_factor(reals, side, spec, "nearest", scaling) for side, reals in enumerate((a, b)))
     true_x, true_y = (
         decode(factor.codes, format_) * _spread(factor, side) for side, factor in enumerate((x, y))

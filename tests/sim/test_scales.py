@@ -13,7 +13,7 @@ from lmul.cli import main
 from lmul.cost.power.stimulus import RESET_CYCLES, code_stimulus
 from lmul.design import Design, make_design
 from lmul.explore.space import read_space
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.hdl import DotProduct, Export
 from lmul.sim.coverage.products import holes
 from lmul.sim.simulate import SimulationError, SimulationRun, simulate

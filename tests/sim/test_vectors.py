@@ -11,7 +11,7 @@ from lmul.cli import main
 from lmul.design import LIMITS
 from lmul.errors import UserError
 from lmul.golden import Arithmetic, decode
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.sim.stimulus.vectors import Steps, arithmetic, combinations, read_steps
 from tests.support.golden.tensor_cores import MEASURED, MODELLED, called
 

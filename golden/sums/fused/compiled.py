@@ -15,7 +15,8 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import FP64_MANTISSA_BITS
 from lmul.golden.formats.format import FP32
 from lmul.golden.products.exponents import Window, exponent_ranges
-from lmul.golden.products.multiply import wide_product
+from lmul.golden.sums.blocks.compiled import fused_group_sums, in_groups
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.golden.sums.compiled import (
     INT32_BITS,
     WIDEST,
@@ -25,7 +26,6 @@ from lmul.golden.sums.compiled import (
     product_kind,
     tiled,
 )
-from lmul.golden.sums.fused.block_scales import Scales
 from lmul.golden.sums.tiles import TILE_COLUMNS
 from lmul.host.parallel import run_parts, worth_compiling
 from lmul.multipliers.forms import ExactProduct, FieldSum, Form, MarkedFieldSum, RoundedProduct
@@ -87,13 +87,9 @@ def has_fused_loops(arithmetic: Arithmetic, products: int) -> bool:
     """Tell whether there are loops for the fused sums of an arithmetic, and so many products are worth it."""
     wide = max(format_.width for format_ in arithmetic.formats) > WIDEST
     # Where products are terms, those of a step have one scale.
-    scales = arithmetic.scales_a_step > 1 and not _in_groups(arithmetic)
-    return worth_compiling(products) and not wide and not scales and arithmetic.product_form is not None
-
-
-def _in_groups(arithmetic: Arithmetic) -> bool:
-    """Tell whether products are summed exactly in groups, each of which is a term."""
-    return arithmetic.block_scale is not None and arithmetic.block_scale.group > 1
+    scales = arithmetic.scales_a_step > 1 and not in_groups(arithmetic)
+    known = in_groups(arithmetic) or arithmetic.product_form is not None
+    return worth_compiling(products) and not wide and not scales and known
 
 
 def looped_sums(
@@ -121,8 +117,8 @@ def looped_sums(
     ndarray of float32, shape (M, N)
         Infinite where a sum became too large on its way.
     """
-    if scales and _in_groups(arithmetic):
-        return _group_sums(a, b, start, arithmetic, scales)
+    if scales and in_groups(arithmetic):
+        return fused_group_sums(a, b, start, arithmetic, scales)
     register, layout = np.empty_like(start), _layout(a, b, arithmetic)
     shifts = _shifts(a, b, arithmetic, scales)
     for first in range(0, b.shape[1], TILE_COLUMNS):  # Bit patterns are larger than codes.
@@ -138,33 +134,6 @@ def _shifts(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, scales: Sc
     if scale is None or scales is None:
         return np.zeros((len(a), steps), np.int32), np.zeros((steps, b.shape[1]), np.int32)
     return scale.exponents(scales.a).astype(np.int32), scale.exponents(scales.b).astype(np.int32)
-
-
-def _group_sums(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    start: NDArray[np.float32],
-    arithmetic: Arithmetic,
-    scales: Scales,
-) -> NDArray[np.float32]:
-    """Give sums whose terms are exact sums of groups of products."""
-    from lmul.golden.sums.fused import loops
-
-    scale, fused, register = arithmetic.block_scale, arithmetic.fused, start.copy()
-    assert scale is not None  # noqa: S101
-    first, second = (np.arange(1 << format_.width) for format_ in arithmetic.formats)
-    unit = arithmetic.product_lsb_exponent
-    products = np.ldexp(wide_product(first[:, None], second, arithmetic), -unit).astype(np.int32)
-    x, y = ((scale.significands(codes).astype(np.int32), scale.exponents(codes)) for codes in scales)
-    layout = (arithmetic.lanes, scale.block, scale.group, unit - 2 * scale.fraction_bits)
-    rounding = (fused.fraction_bits, fused.mantissa_bits, fused.nearest, arithmetic.least_exponent)
-
-    def part(rows: slice) -> None:
-        own = x[0][rows], x[1][rows]
-        loops.add_groups(a[rows], b, products, *own, *y, layout, rounding, register[rows])
-
-    run_parts(part, len(a))
-    return register
 
 
 def _layout(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Layout:

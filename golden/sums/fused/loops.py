@@ -7,11 +7,9 @@ toward zero. What follows is done once for each sum and step, in double precisio
 Products are those of `lmul.golden.sums.compiled_loops`.
 """
 
-import math
 from typing import Any
 
 import numba
-import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -23,12 +21,6 @@ NO_TERM = -(1 << 12)
 
 FP32_BIAS, FP64_BIAS = 127, 1023
 FP32_MANTISSA, FP64_MANTISSA = 23, 52
-FP32_LEAST = -126
-"""The exponent of the smallest normal number."""
-
-POWERS = 2.0 ** np.concatenate([np.arange(1024), np.arange(-1022, 0)])
-"""Powers of two by their exponents, negative ones from the end: quicker than `math.ldexp`."""
-
 _INDEX, _INT32, _FLOAT, _DOUBLE = ir.IntType(64), ir.IntType(32), ir.FloatType(), ir.DoubleType()
 
 
@@ -313,69 +305,3 @@ def add_steps(
                     _add_multiplied(x_top, x, x_shift, y_top, y, y_shift, tile, how, sums)
                 else:
                     _add_rounded(x_top, x, x_shift, y_top, y, y_shift, tile, how, sums)
-
-
-@numba.njit(cache=True, nogil=True)
-def add_groups(
-    a: Any,
-    b: Any,
-    products: Any,
-    a_significands: Any,
-    a_exponents: Any,
-    b_significands: Any,
-    b_exponents: Any,
-    layout: Any,
-    rounding: Any,
-    sums: Any,
-) -> None:
-    """Add exact sums of groups of products, times the scales of their blocks, to fp32 numbers.
-
-    Parameters
-    ----------
-    a, b : ndarray of codes, shapes (M, K) and (K, N)
-    products : ndarray of int32
-        The product of each code with each, in whole units.
-    a_significands, a_exponents : ndarray of int32 and int16, shape (M, S)
-        Of the scales of every step.
-    b_significands, b_exponents : ndarray of int32 and int16, shape (S, N)
-    layout : tuple of four int
-        Lanes of a step, operands of a block and of a group; the exponent of a unit of products times the
-        significands of both scales.
-    rounding : tuple of int, int, bool and int
-        F, M, whether sums are rounded to nearest, and the least exponent that terms are aligned to.
-    sums : ndarray of float32, shape (M, N)
-        The running sums to begin with; is written.
-    """
-    (lanes, block, group, unit), (fraction, mantissa, nearest, least) = layout, rounding
-    depth, columns = b.shape
-    most = -(-lanes // group)
-    totals = np.zeros((most, columns), np.int32)
-    parts = max(lanes // block, 1)
-    for row in range(len(a)):
-        for step in range(-(-depth // lanes)):
-            totals[:] = 0
-            for k in range(step * lanes, min((step + 1) * lanes, depth)):
-                of_code = products[a[row, k]]
-                total = totals[k % lanes // group]
-                for column in range(columns):
-                    total[column] += of_code[b[k, column]]
-            groups = -(-(min((step + 1) * lanes, depth) - step * lanes) // group)
-            for column in range(columns):
-                own = float(sums[row, column])
-                if not math.isfinite(own):
-                    continue
-                top = max(math.frexp(own)[1] - 1, least) if own else least
-                for index in range(groups):
-                    place = step * parts + index * group // block
-                    top = max(top, a_exponents[row, place] + b_exponents[place, column])
-                units = np.trunc(own * POWERS[fraction - top])
-                for index in range(groups):
-                    place = step * parts + index * group // block
-                    significand = a_significands[row, place] * b_significands[place, column]
-                    exponent = a_exponents[row, place] + b_exponents[place, column] + unit
-                    term = float(totals[index, column]) * significand
-                    units += np.trunc(term * POWERS[exponent + fraction - top])
-                last = max(math.frexp(units)[1] - 1 + top - fraction, FP32_LEAST) - mantissa
-                kept = units * POWERS[top - fraction - last]
-                kept = np.rint(kept) if nearest else np.trunc(kept)
-                sums[row, column] = kept * POWERS[last] + 0.0

@@ -14,7 +14,7 @@ from lmul.golden.formats.format import FP32, Format, as_codes
 from lmul.golden.products.multiply import TABLE_WIDTH, wide_product
 from lmul.golden.products.operand import operand_reals
 from lmul.golden.products.specials import special_sums
-from lmul.golden.sums.fused.block_scales import Scales, nan_sums, scaled_terms, step_scales
+from lmul.golden.sums.blocks.scales import Scales, nan_sums, scaled_terms, step_scales
 from lmul.golden.sums.fused.compiled import has_fused_loops, looped_sums
 from lmul.golden.sums.tiles import tiles
 from lmul.host.parameters import ParameterError
@@ -225,6 +225,8 @@ def _table(arithmetic: Arithmetic) -> Products:
 def _multiplied(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Products:
     first, second = arithmetic.formats
     values = wide_product(a, b, arithmetic)
+    if arithmetic.integer:  # Groups of them are the terms.
+        return Products(values, np.full(values.shape, NO_TERM, np.int16))
     if arithmetic.mul in NOT_ADDED:  # Not normalised: the exponents of the operands count.
         exponents = _exponents(a, first, arithmetic) + _exponents(b, second, arithmetic)
     else:  # The carry has run into the exponent.

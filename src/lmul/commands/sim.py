@@ -12,7 +12,7 @@ from lmul.commands.shared.simulation import check_simulator, design_sources, dir
 from lmul.design import Design
 from lmul.errors import UserError, one_line
 from lmul.golden import Codes
-from lmul.golden.sums.fused.block_scales import Scales
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.hdl import export
 from lmul.host.files import locked, write_files
 from lmul.sim.coverage.products import holes
