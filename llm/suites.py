@@ -118,7 +118,7 @@ def arithmetics_suite() -> list[str]:
     found += [_in_unit(f"{mul},bf16", blackwell) for mul in best]
     found += [_in_unit("exact,bf16xe2m1,full,row", blackwell), _in_unit("exact,e4m3xe2m1,full,row", hopper)]
     found += [_in_unit(f"{mul},e4m3", blackwell) for mul in best]
-    found += [_in_unit(f"{mul},e3m4") for mul in best]
+    found += [_in_unit(f"{mul},e3m4,full") for mul in best]
     found += [_in_unit(f"{mul},e5m2", hopper) for mul in best]
     found += [_in_unit(f"{mul},e4m3", hopper) for mul in ("mitchell", "addc")]
     found += [_in_unit("addc,e4m3", wide)]
