@@ -368,7 +368,7 @@ def _fixed_dot(steps: list[list[float]], arithmetic: Arithmetic) -> Sum:
 def _scaled_fixed_dot(
     steps: list[list[float]], arithmetic: Arithmetic, scales: Sequence[tuple[int, int]]
 ) -> Sum:
-    """Add exact sums of 16 products each, times their scales, in a fixed-point register; NaN if a scale is."""
+    """Add exact sums of 16 products each, times their scales, in a fixed-point register."""
     sums: list[list[float]] = []
     first = 0
     for step in steps:

@@ -70,7 +70,7 @@ GROUP_CUTS = (
     ("products", "groups", "step"),
     ("inputs", "products", "groups", "step"),
 )
-"""The same for sums of groups, of each of which there are two numbers first: fewer bits than products have."""
+"""The same for sums of groups: two numbers of each have fewer bits than its products."""
 
 ROUNDED_GROUP_CUTS = (
     (),

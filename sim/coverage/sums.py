@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lmul.design import Design
 from lmul.golden import FP32, Codes, wide_product
 from lmul.golden.accumulators import Fused
-from lmul.golden.sums.blocks.scales import Scales, nan_sums
+from lmul.golden.sums.blocks.scales import Scales, nan_sums, scaled_terms
 from lmul.golden.sums.fixed_point import FixedPoint
 from lmul.sim.coverage.fused import fused_bins, fused_conditions, fused_rules
 from lmul.sim.coverage.products import Group, ProductCoverage, make_group
@@ -28,6 +28,18 @@ NO_SPECIAL = "no operand or product is infinite"
 NO_NAN = "no product is NaN"
 NAN_SCALE = "NaN of a scale"
 IN_RANGE = "no sum that is tried leaves the range"
+
+OF_RANGE = [
+    "left the range upward",
+    "left the range downward",
+    "saturated upward",
+    "saturated downward",
+    "product beyond the register",
+    "product truncated to zero",
+    "product truncated in part",
+]
+OF_STEPS = ["back in the range, flagged", "out of the range since an earlier step"]
+"""What becomes of a fixed-point register in any sum, and in one of several steps."""
 
 MOST_PRODUCTS = 1 << 18
 """Products that are looked at together."""
@@ -86,7 +98,8 @@ class SumCoverage:
         if start is not None:
             shown &= start & FP32.magnitude_mask == 0
         self._products.sample(a_codes[shown], b_codes[shown])
-        found = self._conditions(wide, terms, sums)
+        added = self._groups(wide, scales) if scales and not design.accumulator_format else wide
+        found = self._conditions(wide, terms, sums, added)
         if scales:
             found |= self._scale_conditions(found, scales)
         if isinstance(design.accumulator, Fused):
@@ -96,8 +109,20 @@ class SumCoverage:
         for name, sums_of_it in found.items():
             self._sums[name] += int(np.count_nonzero(sums_of_it & counted))
 
-    def _conditions(self, wide: Any, terms: Any, sums: Any) -> dict[str, Truth]:
-        """Tell for each sum which bins it falls into."""
+    def _groups(self, wide: Any, scales: Scales) -> Any:
+        """Give what is added to a fixed-point register: sums of groups of products, times their scales."""
+        design = self._design
+        wide = np.pad(wide, ((0, -len(wide) % design.lanes), (0, 0), (0, 0)))
+        rows, cols = (slice(0, size) for size in wide.shape[1:])
+        found = []
+        for step in range(len(wide) // design.lanes):
+            products = wide[step * design.lanes :][: design.lanes]
+            own = scales.of_step(step, design.scales_a_step, rows, cols)
+            found.append(scaled_terms((products, np.zeros(products.shape, np.int16)), own, design)[0])
+        return np.concatenate(found)
+
+    def _conditions(self, wide: Any, terms: Any, sums: Any, added: Any) -> dict[str, Truth]:
+        """Tell for each sum which bins it falls into; `added` is what comes to the register."""
         nan, infinity, value = sums.nan, sums.infinity, _register(sums)
         number = ~nan & (infinity == 0)
         special = ~np.isfinite(terms)
@@ -119,7 +144,7 @@ class SumCoverage:
             "infinity since an earlier step": (infinity != 0) & early,
         }
         own = self._float_conditions if self._design.accumulator_format else self._fixed_conditions
-        return found | own(wide, terms, sums, value)
+        return found | own(added, terms, sums, value)
 
     def _scale_conditions(self, found: dict[str, Truth], scales: Scales) -> dict[str, Truth]:
         """Tell for each sum which bins of scales it falls into, and which are no others' then."""
@@ -151,7 +176,8 @@ class SumCoverage:
         units = np.where(np.isfinite(wide), wide, 0.0) * unit
         total = np.trunc(units).sum(axis=0)
         overflow = sums.overflow
-        last = units[-self._last_step(len(units)) :]
+        grouped = design.block_scale is not None
+        last = units[-(design.terms if grouped else self._last_step(len(units))) :]
         # One product of -limit is clamped, and leaves nothing to come back from.
         inside = (total > -limit) & (total < limit)
         found = {
@@ -180,7 +206,7 @@ class SumCoverage:
         one = np.zeros((1, 1), dtype=np.int64)
         wide = wide_product(one, one, self._design)
         scales = neutral_scales(self._design, (1, 1, 1))
-        names = list(self._conditions(wide, wide, model_sums(one, one, self._design, scales)))
+        names = list(self._conditions(wide, wide, model_sums(one, one, self._design, scales), wide))
         names += [NAN_SCALE] if self._design.block_scale else []
         fused = isinstance(self._design.accumulator, Fused)
         return names + (fused_bins(self._design) if fused else [])
@@ -217,7 +243,7 @@ class SumCoverage:
             rules[name] = (infinite or (floating and beyond is not None), NO_SPECIAL)
         for name in ("beyond the largest", "beyond the most negative", "left the range upward"):
             rules[name] = (beyond is not None, IN_RANGE)
-        if design.scale in POWERS_OF_TWO:  # Any product can be so large.
+        if design.scale in POWERS_OF_TWO and floating:  # Any product can be so large.
             too_large = ["+infinity", "-infinity", "beyond the largest", "beyond the most negative"]
             rules |= dict.fromkeys(too_large, (True, ""))
             rules["infinity since an earlier step"] = (
@@ -240,6 +266,9 @@ class SumCoverage:
             not floating and design.lsb_exponent > design.product_lsb_exponent and largest > unit,
             "no product has bits on both sides of the register's last",
         )
+        if design.scale in POWERS_OF_TWO and not floating:  # Groups may be anywhere in the register.
+            rules |= dict.fromkeys(OF_RANGE, (True, ""))
+            rules |= dict.fromkeys(OF_STEPS, (longest >= 2 * lanes, TOO_SHORT))
         if isinstance(design.accumulator, Fused):
             rules |= fused_rules(design, longest)
         return {name: reason for name, (can, reason) in rules.items() if name in self._sums and not can}

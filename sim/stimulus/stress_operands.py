@@ -29,7 +29,7 @@ from lmul.golden.accumulators import Fused
 from lmul.golden.formats.block_scale import NO_SCALE
 from lmul.golden.sums.blocks.scales import Scales
 from lmul.sim.stimulus.classes import Classes, classes_of
-from lmul.sim.stimulus.scales import ONE, draw_scales, neutral_scales
+from lmul.sim.stimulus.scales import ONE, draw_scales, model_sums, neutral_scales
 
 LONGEST = 1 << 17
 """Products of the longest sum that is tried: twice the largest depth."""
@@ -334,16 +334,17 @@ class _Drawing:
         return replace(case, scales=neutral_scales(self.design, shape))
 
     def scales_apart(self) -> Iterator[Case]:
-        """Give sums of two steps whose scales are as far apart as a term has bits, or one place more or less.
+        """Give sums of two steps whose scales are about as far apart as a term, or a register, has bits.
 
         Where the second step is the larger one its products cancel, so that what is left of the running sum
         shows.
         """
         design, lanes = self.design, self.design.lanes
-        fused = design.fused
         if longest_sum(design) < 2 * lanes or design.scale == "nvfp4":
             return
-        around = FAR_APART * [fused.fraction_bits + more for more in (-2, -1, 0, 1)]
+        fused = isinstance(design.accumulator, Fused)
+        bits = design.fused.fraction_bits if fused else design.accumulator_bits
+        around = FAR_APART * [bits + more for more in (-2, -1, 0, 1)]
         for places, rising in product(around, (False, True)):
             case = self.numbers("scales apart", 2 * lanes)
             if rising:
@@ -568,7 +569,8 @@ class _Drawing:
             else:
                 every = np.arange(format_.smallest_normal, format_.largest_finite + 1)
             codes.append(every if len(every) <= TABLE else self.rng.choice(every, TABLE))
-        sums = matmul_codes(codes[0][:, None], codes[1][None, :], self.design)
+        scales = neutral_scales(self.design, (len(codes[0]), 1, len(codes[1])))
+        sums = model_sums(codes[0][:, None], codes[1][None, :], self.design, scales)
         raw = sums.raw.tolist()
         found = {
             raw[row][column]: (raw[row][column], int(codes[0][row]), int(codes[1][column]))

@@ -28,7 +28,7 @@ DESIGN_OPTIONS: dict[str, tuple[type, str]] = {
     "format": (str, "format of both operands"),
     "format-a": (str, "format of the first operand"),
     "format-b": (str, "format of the second operand"),
-    "scale": (str, "scales of blocks of operands, in fused sums"),
+    "scale": (str, "scales of blocks of operands"),
     "mul": (str, "multiplier"),
     "acc": (str, "accumulator"),
     "out": (str, "output"),

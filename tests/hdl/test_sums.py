@@ -12,6 +12,7 @@ import pytest
 from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.golden import Format, quantise
+from lmul.golden.formats.format import Integer
 from lmul.hdl import Export, export
 from lmul.hdl.framework.supported import check_built
 from lmul.sim.simulate import SimulationRun, simulate
@@ -155,6 +156,9 @@ def matrices(design: Design) -> Matrices:
             scaled = quantise(rng.normal(size=shape) * 2.0 ** rng.integers(-4, 4), format_)
             return scaled.codes
         drawn = rng.integers(0, 1 << format_.width, shape)
+        if isinstance(format_, Integer):
+            ends = [0, 1, format_.sign_mask - 1, format_.sign_mask, 2 * format_.sign_mask - 1]
+            return (rng.choice(ends, shape) if kind == "edges" else drawn).astype(format_.dtype)
         finite = (drawn & format_.magnitude_mask) <= format_.largest_finite
         usual = np.where(finite | (rng.random(shape) < 0.05), drawn, drawn & format_.mantissa_mask)
         return (rng.choice(edge_codes(format_), shape) if kind == "edges" else usual).astype(format_.dtype)

@@ -61,6 +61,27 @@ DOTS = [
             "pipeline": 1,
         },
         {"scale": "nvfp4", "acc": "fused:4", "format": "e2m1", "lanes": 16, "addend": True, "out": "raw"},
+        {"scale": "mx16", "acc": "fused:13:13", "format": "int8", "lanes": 32, "pipeline": 3, "addend": True},
+        {
+            "scale": "mx16",
+            "acc": "fixed:20:-4",
+            "format_a": "int8",
+            "format_b": "int4",
+            "lanes": 16,
+            "pipeline": 4,
+        },
+        {
+            "scale": "mx16",
+            "acc": "fixed:33:-12",
+            "format_a": "e3m2",
+            "format_b": "e2m3",
+            "mul": "exact",
+            "lanes": 32,
+            "subnormals": "full",
+            "pipeline": 3,
+            "out": "raw",
+        },
+        {"scale": "mxfp4", "acc": "fixed:9:0", "format": "e2m1", "mul": "addm", "lanes": 16, "out": "raw"},
     )
 ]
 
@@ -79,6 +100,9 @@ OTHERS = [
     make_design("array", scale="mx", acc="fused:9", format="e5m2", rows=2, cols=3, lanes=1, dataflow="ws"),
     make_design(
         "array", scale="nvfp4", acc="fused:9", format="e2m1", rows=1, cols=2, lanes=32, dataflow="ws"
+    ),
+    make_design(
+        "array", scale="mx16", acc="fixed:28:-10", format="int8", rows=1, cols=2, lanes=16, dataflow="ws"
     ),
 ]
 
@@ -176,6 +200,7 @@ LARGE = [
     make_design("array", scale="mx", acc="fused:13:13", rows=3, cols=2, lanes=4, share=2, pipeline=2),
     make_design("array", scale="mx", acc="fused:25", rows=2, cols=2, lanes=2, dataflow="ws"),
     make_design("array", scale="mxfp4", acc="fused:35", format="e2m1", rows=2, cols=1, lanes=16),
+    make_design("array", scale="mx16", acc="fixed:24:-8", format="int4", rows=2, cols=1, lanes=16),
 ]
 
 
@@ -268,7 +293,10 @@ def test_option_is_named_wherever_a_design_is(tmp_path: Path, capsys: pytest.Cap
     ("options", "words"),
     [
         ("--scale mx", "--scale is for fused sums, not for acc 'exact': take fused:F"),
-        ("--acc b200 --scale fp8", "--scale 'fp8' is unknown: it must be one of none, mx, mxfp4, nvfp4"),
+        (
+            "--acc b200 --scale fp8",
+            "--scale 'fp8' is unknown: it must be one of none, mx, mxfp4, nvfp4, mx16",
+        ),
         (
             "--acc fused:25 --format fp16 --scale mx",
             "--scale mx is for e4m3, e5m2, e3m2, e2m3, e2m1, not for fp16",

@@ -43,6 +43,7 @@ CHOICES = [
     make_design("array", format="int4", rows=2, cols=1, lanes=2, dataflow="ws", acc="fixed:8:0", out="raw"),
     make_design("dot", lanes=2, format="e5m2", acc="fused:7:5:rne", scale="mx", pipeline=2, addend=True),
     make_design("dot", lanes=32, format="e2m1", acc="fused:9", scale="nvfp4", pipeline=1),
+    make_design("dot", lanes=32, format="int4", acc="fixed:20:-6", scale="mx16", pipeline=4),
     make_design("array", rows=2, cols=1, lanes=1, reset="async", reset_active="low", clock_name="aclk"),
 ]
 

@@ -40,7 +40,8 @@ def choices() -> dict[str, str]:
     fixed = f"BITS {_span(FIXED_BITS)}, LSB {_span(FIXED_LSB)}"
     fused = f"F {_span(FUSED_FRACTION)}, M {_span(FUSED_MANTISSA)}"
     smallest = max(FORMATS[name].min_exponent for name in OUTPUTS if name in FORMATS)
-    groups = " and ".join(_groups())
+    groups = (f"{name} of {', '.join(SCALES[name].formats)}" for name in _groups())
+    scaled = f"with fused sums, formats of OCP MX; {'; '.join(groups)}"
     names: dict[str, Iterable[str]] = {
         "subnormals": SUBNORMALS,
         "overflow": OVERFLOWS,
@@ -53,7 +54,7 @@ def choices() -> dict[str, str]:
         **dict.fromkeys(("format-a", "format-b"), "as --format"),
         "mul": "; ".join([", ".join([*BUILT_IN, "exact, a plug-in's"]), *narrow, "integers: exact"]),
         "acc": f"{', '.join(ACCUMULATORS)}; {fixed}; {fused}; exact up to {EXACT_BITS} bits",
-        "scale": f"{', '.join(SCALE_NAMES)}; with fused sums, formats of OCP MX; {groups} of e2m1",
+        "scale": f"{', '.join(SCALE_NAMES)}; {scaled}",
         "out": f"{', '.join(OUTPUTS)}; no LSB below {smallest} unless raw",
         "carry": f"{', '.join(CARRIES)}; save with exact and os only",
         "pipeline": f"0 to {PIPELINE_LIMIT}",
@@ -73,7 +74,7 @@ def defaults() -> dict[str, str]:
         "acc": f", {WIDE_ACCUMULATOR} where exact takes more than {EXACT_BITS} bits",
         "depth": ", rows x lanes with ws",
         "mul": ", exact of integers",
-        "lanes": f", {SCALES[_groups()[0]].group} with {' and '.join(_groups())}",
+        "lanes": f", {SCALES[_groups()[0]].group} with {', '.join(_groups())}",
         "reset-name": f", {RESET_NAMES['low']} if active low",
     }
     others = {**dict.fromkeys(("format-a", "format-b"), "that of --format"), **dict.fromkeys(FLAGS, "off")}
