@@ -6,8 +6,8 @@ from typing import Any
 
 from lmul.cost.cells.noise import ENERGY
 from lmul.explore.search.pareto import front
+from lmul.llm.arithmetics import recorded_arithmetics
 from lmul.llm.suites import WITHOUT_HEAD
-from lmul.report.language_model import recorded
 from lmul.report.plan import BASELINE
 from lmul.report.units import recorded_noise
 
@@ -64,7 +64,7 @@ class Point:
 
 def recorded_points() -> list[Point]:
     """Give all arithmetics in the order of their record."""
-    return [_point(row) for row in recorded("arithmetics")]
+    return [_point(row) for row in recorded_arithmetics()]
 
 
 def _point(row: dict[str, Any]) -> Point:

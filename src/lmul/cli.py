@@ -455,6 +455,12 @@ def _explore_parser(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="half of the 95 %% confidence interval of energies; default: 2",
     )
+    add(
+        "--measure-perplexity",
+        action="store_true",
+        help="for the objective perplexity: let SmolLM2 read with arithmetics of which none is recorded, "
+        "minutes each; needs the extra llm",
+    )
     add("--json", type=Path, metavar="FILE", help="write all points there")
     add("--plot", type=Path, metavar="FILE", help="draw all points and the Pareto front")
     add("--quiet", action="store_true", help="show no progress")

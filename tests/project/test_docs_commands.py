@@ -109,6 +109,7 @@ def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
     (tmp_path / "MEMORY.toml").write_text((EXAMPLES / "memory" / "hbm2.toml").read_text())
     for name in ("space.toml", "SPACE.toml"):
         (tmp_path / name).write_text(SPACE.read_text())
+    (tmp_path / "ARITHMETICS.toml").write_text(SPACE.with_name("arithmetics.toml").read_text())
     point = {"design": {"kind": "mul"}, "clock_period_ps": None, "area_um2": 2.0}
     for name in ("BEFORE.json", "AFTER.json", "BEFORE/report.json", "AFTER/report.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -3,10 +3,10 @@
 import pytest
 
 from lmul.design import make_design
+from lmul.llm.arithmetics import recorded_arithmetics
 from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import arithmetics_suite
 from lmul.report.arithmetics import Point, choose, on_front, recorded_points
-from lmul.report.language_model import recorded
 from lmul.report.sections.arithmetics import arithmetics_chart, arithmetics_sentences, arithmetics_table
 
 
@@ -57,7 +57,7 @@ def test_names_leave_out_what_all_have_in_common() -> None:
 
 
 def test_units_that_are_recorded_have_the_arithmetic_that_was_read_with() -> None:
-    for row in recorded("arithmetics"):
+    for row in recorded_arithmetics():
         scheme, design = parse_scheme(row["arithmetic"]), make_design(**row["unit"]["design"])
         assert scheme is not None
         for name in ("mul", "formats", "acc", "scale", "subnormals"):
