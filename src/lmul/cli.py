@@ -479,7 +479,7 @@ def _report_parser(parser: argparse.ArgumentParser) -> None:
         help="measure nothing: make the page and the tables of a report anew from its report.json, and tell "
         "whether they are the same",
     )
-    add("--formats", default="e4m3,e5m2,bf16,fp16,fp32", metavar="F,F", help="default: %(default)s")
+    add("--formats", default="e4m3,e5m2,bf16,fp16,fp32,int8", metavar="F,F", help="default: %(default)s")
     add(
         "--multipliers",
         default="lmul,mitchell,addm,addc,exact",

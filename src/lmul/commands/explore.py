@@ -117,14 +117,15 @@ def _perplexities(space: Space, points: list[Point], options: argparse.Namespace
     missing = [point for point in points if point not in found]
     if not missing:
         return found
-    ways = len(ways_to_read(missing))
+    number = len(ways_to_read(missing))
+    ways = f"{number} way{'s' if number > 1 else ''}"
     if not options.measure_perplexity:
         raise UserError(
             f"{missing[0].name}: no perplexity of its arithmetic is recorded: leave it out, or have SmolLM2 "
-            f"read in {ways} ways with ",
+            f"read in {ways} with ",
             Parameter("measure_perplexity"),
         )
-    with working(f"Reading {TOKENS:,} tokens in {ways} ways", quiet=options.quiet) as progress:
+    with working(f"Reading {TOKENS:,} tokens in {ways}", quiet=options.quiet) as progress:
         return found | measured_perplexities(missing, options.build / "llm", progress)
 
 
