@@ -401,7 +401,7 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
         "--compare",
         default="lmul,addm,exact",
         metavar="MUL,MUL",
-        help="multipliers of --energy; default: lmul,addm,exact",
+        help="multipliers of --energy, on e4m3; default: lmul,addm,exact; --arithmetic names others",
     )
     add("--batch", type=int, metavar="N", help="tokens that share the weights read; default: 1 and 256")
     add("--context", type=int, default=512, metavar="N", help="tokens that one attends to; default: 512")
