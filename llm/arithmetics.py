@@ -72,7 +72,8 @@ def ways_to_feed(arithmetic: Arithmetic) -> list[Scheme]:
     arithmetic : Arithmetic
     """
     unit = unit_arithmetic(arithmetic)
-    scalings = ("row",) if unit.integer else SCALED_BY[unit.scale] if unit.block_scale else ("tensor",)
+    plain = ("row",) if unit.integer else ("tensor",)
+    scalings = SCALED_BY[unit.scale] if unit.block_scale else plain
     gains = {1.0, GAINS.get(unit.mul, 1.0)} if unit.format_names == "e4m3" else {1.0}
     return [
         Scheme(arithmetic=unit, scope=WITHOUT_HEAD, scaling=scaling, gain=gain)

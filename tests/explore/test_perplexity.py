@@ -87,7 +87,8 @@ def test_what_is_not_recorded_is_read_once_in_every_way(monkeypatch: pytest.Monk
     narrow = make_design("dot", mul="lmul", acc="fused:12:9", lanes=16)
     scaled = make_design("dot", mul="exact", acc="fused:12:9", lanes=16, scale="mx")
     whole = make_design("dot", format="int8", acc="fixed:20:0")
-    points = [Point(narrow), Point(narrow, 1.5), Point(scaled), Point(whole)]
+    blocks = make_design("dot", format="int8", acc="fixed:20:-12", scale="mx16")
+    points = [Point(narrow), Point(narrow, 1.5), Point(scaled), Point(whole), Point(blocks)]
     found = measured_perplexities(points, Path("none"), lambda *_: None)
     assert sorted(read) == sorted(
         [
@@ -96,6 +97,8 @@ def test_what_is_not_recorded_is_read_once_in_every_way(monkeypatch: pytest.Monk
             "exact,e4m3,all-but-head,block,acc=fused:12:9,lanes=16,scale=mx",
             "exact,e4m3,all-but-head,block-up,acc=fused:12:9,lanes=16,scale=mx",
             "exact,int8,all-but-head,row,acc=fixed:20:0,lanes=8",
+            "exact,int8,all-but-head,block,acc=fixed:20:-12,lanes=16,scale=mx16",
+            "exact,int8,all-but-head,block-up,acc=fixed:20:-12,lanes=16,scale=mx16",
         ]
     )
     best = [found[point].arithmetic for point in points]
