@@ -8,14 +8,11 @@ from typing import Any
 from lmul.errors import UserError
 from lmul.explore.space import Point
 from lmul.llm.accuracy import measure_arithmetics
-from lmul.llm.arithmetics import recorded_rows, ways_to_feed
+from lmul.llm.arithmetics import recorded_rows, recorded_tokens, ways_to_feed
 from lmul.llm.evaluation import Interval
 from lmul.llm.scheme import Scheme
 from lmul.terminal.progress import Report
 from lmul.workloads.texts import passage
-
-TOKENS = 1024
-"""That are read, as for the recorded rows."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def ways_to_read(points: Iterable[Point]) -> list[Scheme]:
 
 
 def measured_perplexities(points: Sequence[Point], kept: Path, progress: Report) -> dict[Point, Perplexity]:
-    """Let SmolLM2 read with the arithmetic of each point, each arithmetic once in all its ways.
+    """Let SmolLM2 read with the arithmetic of each point, each once in all its ways, as much as was recorded.
 
     Parameters
     ----------
@@ -85,10 +82,10 @@ def measured_perplexities(points: Sequence[Point], kept: Path, progress: Report)
     progress : callable
         Takes the numbers of finished and of all passes of the model.
     """
-    schemes = ways_to_read(points)
-    read = measure_arithmetics(schemes, passage(), TOKENS, (), kept, progress)
+    schemes, tokens = ways_to_read(points), recorded_tokens()
+    read = measure_arithmetics(schemes, passage(), tokens, (), kept, progress)
     found = {
-        scheme: Perplexity(accuracy.arithmetic, accuracy.ratio, TOKENS, "measured")
+        scheme: Perplexity(accuracy.arithmetic, accuracy.ratio, tokens, "measured")
         for scheme, accuracy in zip(schemes, read, strict=True)
     }
     return {point: _best([found[scheme] for scheme in ways_to_feed(point.design)]) for point in points}

@@ -25,6 +25,11 @@ def recorded_arithmetics() -> list[Row]:
     return found
 
 
+def recorded_tokens() -> int:
+    """Give how many tokens were read for the record: the most, where rows differ."""
+    return max(int(row["model"]["tokens"]) for row in recorded_arithmetics())
+
+
 def recorded_rows(arithmetic: Arithmetic) -> list[Row]:
     """Give the rows of one unit: as many as there are recorded ways to feed it."""
     wanted = _sums(arithmetic)

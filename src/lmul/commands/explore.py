@@ -15,7 +15,6 @@ from lmul.cost.mapping.mapper import CELLS
 from lmul.errors import Parameter, UserError, printable
 from lmul.explore.evaluate import FULL, Evaluation, Setup, Task, evaluate
 from lmul.explore.perplexity import (
-    TOKENS,
     Perplexity,
     measured_perplexities,
     recorded_perplexities,
@@ -32,6 +31,7 @@ from lmul.explore.table import front_commands, front_table
 from lmul.host.files import check_output, locked
 from lmul.host.parameters import ParameterError
 from lmul.host.processes import LocalProcesses, check_jobs
+from lmul.llm.arithmetics import recorded_tokens
 from lmul.metrics import PERPLEXITY
 from lmul.programs.extras import require
 from lmul.terminal.console import console, say, write_figures
@@ -125,7 +125,7 @@ def _perplexities(space: Space, points: list[Point], options: argparse.Namespace
             f"read in {ways} with ",
             Parameter("measure_perplexity"),
         )
-    with working(f"Reading {TOKENS:,} tokens in {ways}", quiet=options.quiet) as progress:
+    with working(f"Reading {recorded_tokens():,} tokens in {ways}", quiet=options.quiet) as progress:
         return found | measured_perplexities(missing, options.build / "llm", progress)
 
 
