@@ -1,6 +1,6 @@
 """Record what each arithmetic takes, and how a language model does with it.
 
-`python bench/arithmetics.py` goes on where it was: what report/recorded/arithmetics.json has is kept, unless
+`python bench/arithmetics.py` goes on where it was: what llm/recorded/arithmetics.json has is kept, unless
 `--anew` asks for all of it. An arithmetic is one of `lmul llm --suite arithmetics`. Its energy is that of a
 product in a unit of 16 lanes at one clock, its accuracy that of every product but the output layer's.
 """
@@ -28,7 +28,7 @@ from lmul.options import option
 from lmul.terminal.progress import working
 from lmul.workloads.texts import passage
 
-TARGET = Path(__file__).parent.parent / "report" / "recorded" / "arithmetics.json"
+TARGET = Path(__file__).parent.parent / "llm" / "recorded" / "arithmetics.json"
 
 TOKENS = 1024
 

@@ -25,7 +25,8 @@ FLOW = (
     ("hdl", "workloads"),
     ("sim", "accuracy"),
     ("cost",),
-    ("evidence", "llm", "explore"),
+    ("evidence", "llm"),
+    ("explore",),
     ("report",),
     ("commands",),
     ("cli",),
@@ -51,7 +52,7 @@ INSIDE = {
     "evidence": (("formal", "exhaustive"), ("mutation",)),
     "explore": (
         ("space",),
-        ("evaluate",),
+        ("evaluate", "perplexity"),
         ("search", "store", "cluster"),
         ("sweep", "report"),
         ("compare", "plot", "table"),
@@ -78,7 +79,7 @@ INSIDE = {
     ),
     "llm": (
         ("scheme", "suites", "generation", "memory_energy"),
-        ("token_energy",),
+        ("token_energy", "arithmetics"),
         ("products", "energy_table"),
         ("evaluation",),
         ("accuracy",),

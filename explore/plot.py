@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmul.explore.report import ExploreReport
+from lmul.explore.space import Point
 from lmul.metrics import Metric
 from lmul.terminal.pictures import COLOURS, write_picture
 
@@ -59,9 +60,16 @@ def _draw_panel(axis: "Axes", report: ExploreReport, x: Metric, y: Metric) -> No
         if points:
             axis.scatter(across, up, s=30, c=faces, edgecolors=colour, linewidths=1.1)
             axis.scatter([], [], s=30, c=colour, label=mul)
+            right, above = (_half_widths(report, points, metric) for metric in (x, y))
+            axis.errorbar(across, up, above, right, fmt="none", ecolor=colour, elinewidth=0.8)
     axis.set_xlabel(_label(x))
     axis.set_ylabel(_label(y))
     axis.grid(alpha=0.3)
+
+
+def _half_widths(report: ExploreReport, points: list[Point], metric: Metric) -> list[float]:
+    """Give how far intervals reach; a figure without one has none to draw."""
+    return [report.half_width(point, metric) or 0.0 for point in points]
 
 
 def _colours(report: ExploreReport) -> dict[str, str]:

@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from lmul.cost.cells.measure import Conditions
 from lmul.cost.library.cells import Library
 from lmul.design import command_line
+from lmul.explore.perplexity import Perplexity
 from lmul.explore.search.pareto import front
 from lmul.explore.search.trial import Figures
 from lmul.explore.space import NO_CLOCK, Point, Space
-from lmul.metrics import OBJECTIVES, Metric
+from lmul.metrics import EVALUATED, PERPLEXITY, Metric
 
 REPORT = "explore"
 """What the JSON file says that it is."""
@@ -31,6 +32,8 @@ class ExploreReport:
     conditions : Conditions
     operands : str
         Name of what energy and error are of.
+    perplexities : mapping of Point to Perplexity, optional
+        Where the sweep is for it: of every point.
     """
 
     space: Space
@@ -38,6 +41,7 @@ class ExploreReport:
     library: Library
     conditions: Conditions
     operands: str
+    perplexities: Mapping[Point, Perplexity] = field(default_factory=dict)
 
     @cached_property
     def points(self) -> list[Point]:
@@ -88,10 +92,20 @@ class ExploreReport:
         return {
             "design": point.design.parameters(),
             "clock_ns": point.clock_ns,
-            **{metric.name: _finite(figures[metric.name]) for metric in OBJECTIVES.values()},
+            **{metric.name: _finite(figures[metric.name]) for metric in EVALUATED.values()},
+            **self._perplexity(point),
             "pareto": self.on_front[point],
             "verilog": command_line("verilog", point.design),
         }
+
+    def half_width(self, point: Point, metric: Metric) -> float | None:
+        """Give half of the 95 % interval of a figure, None where it is not told."""
+        known = metric.name == PERPLEXITY
+        return self.perplexities[point].ratio.half_width if known else None
+
+    def _perplexity(self, point: Point) -> dict[str, Any]:
+        found = self.perplexities.get(point)
+        return {PERPLEXITY: found.ratio.value, "perplexity": found.as_plain()} if found else {}
 
 
 def varied(space: Space, point: Point) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from lmul.design import PARAMETERS
 from lmul.errors import Parameter, UserError
 from lmul.explore.evaluate import Evaluation, Task
-from lmul.metrics import OBJECTIVES
+from lmul.metrics import EVALUATED
 
 TABLE = "evaluations"
 
@@ -17,10 +17,10 @@ BUSY_SECONDS = 60
 """How long another program may hold the file."""
 
 _WHOLE = {"lanes", "rows", "cols", "share", "depth", "pipeline", "interleave", "addend", "stream", "seeds"}
-_REAL = {"clock_ns", "precision_percent", "seconds", *(metric.name for metric in OBJECTIVES.values())}
+_REAL = {"clock_ns", "precision_percent", "seconds", *(metric.name for metric in EVALUATED.values())}
 _PARAMETERS = dict.fromkeys(name for names in PARAMETERS.values() for name in names)
 _SETUP = ("seeds", "precision_percent", "wires", "library", "operands", "program", "pyosys")
-_METRICS = tuple(metric.name for metric in OBJECTIVES.values())
+_METRICS = tuple(metric.name for metric in EVALUATED.values())
 
 COLUMNS = ("effort", "kind", *_PARAMETERS, "clock_ns", *_METRICS, "seconds", *_SETUP)
 """Columns beside the key."""

@@ -37,12 +37,15 @@ class Sweep:
         Keys of results that were there before, and of those of this run.
     seconds : float
         Time that the evaluations of this run took, added up.
+    beside : mapping of Point to mapping
+        Figures of points that are no evaluation's, known before.
     """
 
     figures: dict[Point, Figures] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     evaluated: set[str] = field(default_factory=set)
     seconds: float = 0.0
+    beside: Mapping[Point, Figures] = field(default_factory=dict)
 
 
 def run_sweep(
@@ -111,6 +114,7 @@ def _ask(
 
 
 def _tell(search: Searcher, trial: Trial, figures: Figures, sweep: Sweep) -> None:
+    figures = {**figures, **sweep.beside.get(trial.task.point, {})}
     if trial.task.effort == FULL:
         sweep.figures[trial.task.point] = figures
     search.tell(trial, figures)

@@ -7,6 +7,8 @@ from rich.text import Text
 
 from lmul.design import command_line
 from lmul.explore.report import ExploreReport, varied
+from lmul.explore.space import Point
+from lmul.metrics import Metric
 
 
 def front_table(report: ExploreReport) -> Group:
@@ -20,9 +22,16 @@ def front_table(report: ExploreReport) -> Group:
 
 
 def front_commands(report: ExploreReport) -> list[str]:
-    """Give a line for each point of the front: its number in the table, and the command for its Verilog."""
-    lines = (command_line("verilog", point.design) for point in report.best)
-    return [f"{number}: {line}" for number, line in enumerate(lines, 1)]
+    """Give a line for each point of the front: its number in the table, and the command for its Verilog.
+
+    In a sweep for perplexity another line says how the language model read, and whether it did so now.
+    """
+    lines = []
+    for number, point in enumerate(report.best, 1):
+        lines.append(f"{number}: {command_line('verilog', point.design)}")
+        if found := report.perplexities.get(point):
+            lines.append(f"{number}: {found.command}  # {found.source}")
+    return lines
 
 
 def _heading(report: ExploreReport) -> str:
@@ -44,10 +53,17 @@ def _points(report: ExploreReport) -> Table:
         padding=(0, 1, 0, 0),
     )
     for number, point in enumerate(report.best, 1):
-        figures = report.figures[point]
-        values = (_number(figures[metric.name]) for metric in report.objectives)
+        values = (_figure(report, point, metric) for metric in report.objectives)
         table.add_row(str(number), *varied(report.space, point).values(), *values)
     return table
+
+
+def _figure(report: ExploreReport, point: Point, metric: Metric) -> str:
+    """Give a figure, with half of its interval where that is told."""
+    value, half_width = report.figures[point][metric.name], report.half_width(point, metric)
+    if half_width is None:
+        return _number(value)
+    return f"{_number(value)} ±{_number(float(f'{half_width:.2g}'))}"  # Of an interval two digits are known.
 
 
 def _number(value: float) -> str:
@@ -58,7 +74,12 @@ def _notes(report: ExploreReport) -> str:
     conditions = report.conditions
     wires = f"wires by {conditions.wires}" if conditions.wires else "no wires"
     effort = f"{conditions.seeds} seed{'s' if conditions.seeds > 1 else ''} a script"
-    return (
-        f"Energy of a product, glitches included, +- {100 * conditions.precision:g} %; {wires}; {effort}.\n"
-        f"Operands of energy and error: {report.operands}."
-    )
+    notes = [
+        f"Energy of a product, glitches included, +- {100 * conditions.precision:g} %; {wires}; {effort}.",
+        f"Operands of energy and error: {report.operands}.",
+    ]
+    if report.perplexities:
+        notes.append(
+            "Perplexity of all but the output layer over full precision's, ± half of the 95 % interval."
+        )
+    return "\n".join(notes)

@@ -34,7 +34,7 @@ def energy_tables(machines: Sequence[Sequence[TokenEnergy]]) -> Group:
 
 def _kinds(found: Sequence[TokenEnergy]) -> Table:
     """Lay out the products of each kind and what one takes."""
-    muls = [Column(f"{energy.design.mul}, fJ", justify="right") for energy in found]
+    muls = [Column(f"{energy.element.name}, fJ", justify="right") for energy in found]
     table = Table("product", Column("of a token", justify="right"), *muls, box=SIMPLE_HEAD)
     for rows in zip(*(energy.kinds for energy in found), strict=True):
         figures = (f"{row.fj_per_product:.1f}" for row in rows)
@@ -44,7 +44,7 @@ def _kinds(found: Sequence[TokenEnergy]) -> Table:
 
 def _parts(found: Sequence[TokenEnergy]) -> Table:
     """Lay out what becomes of the energy, and what is saved of all."""
-    muls = [Column(f"{energy.design.mul}, uJ", justify="right") for energy in found]
+    muls = [Column(f"{energy.element.name}, uJ", justify="right") for energy in found]
     shares = [Column("%", justify="right") for _ in found]
     columns = [column for pair in zip(muls, shares, strict=True) for column in pair]
     table = Table("", *columns, box=SIMPLE_HEAD)
@@ -67,7 +67,7 @@ def _add_sums(table: Table, found: Sequence[TokenEnergy], end: str = "") -> None
     *others, reference = found
     if others:
         saved = [("", f"{100 * energy.saved_of(reference, end):.1f}") for energy in others]
-        table.add_row(f"saved of {reference.design.mul}", *(text for pair in saved for text in pair))
+        table.add_row(f"saved of {reference.element.name}", *(text for pair in saved for text in pair))
 
 
 def _energies(found: Sequence[TokenEnergy], part: str, end: str = "") -> list[str]:

@@ -5,15 +5,19 @@ traffic is a model: see `Machine`. What a byte takes is assumed: see `MemoryEner
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lmul.cost.cells.estimate import estimate, map_blocks, measure_under
 from lmul.cost.cells.measure import Conditions
 from lmul.cost.library.cells import Library
-from lmul.design import Design
+from lmul.design import Design, make_design
+from lmul.errors import UserError
+from lmul.golden import Arithmetic
+from lmul.hdl.framework.supported import check_built
 from lmul.llm.memory_energy import PUBLISHED, MemoryEnergy
+from lmul.llm.scheme import parse_scheme
 from lmul.terminal.progress import Report
 from lmul.workloads import Operands, default_operands
 from lmul.workloads.capture import LAYERS, cut_tile
@@ -29,8 +33,65 @@ from lmul.workloads.smollm2 import (
     weight_name,
 )
 
-MULTIPLIER = "product"
-"""Name of the block of an element that multiplies."""
+MULTIPLYING = ("product", "partial")
+"""Names of the blocks of an element that multiply: those of integers give partial products."""
+
+SCALE_BITS = 8
+"""Of the scale of a block."""
+
+
+@dataclass(frozen=True)
+class Element:
+    """What computes all products of a token.
+
+    Parameters
+    ----------
+    name : str
+        For people.
+    design : Design
+        A `dot`.
+    scaling : str
+        Of operands, a name of `lmul.golden.SCALINGS`.
+    """
+
+    name: str
+    design: Design
+    scaling: str = "tensor"
+
+
+def element_of(words: str) -> Element:
+    """Give the element of an arithmetic.
+
+    Exact sums, which are the same of any number of lanes, have as many as a `dot` usually has.
+
+    Parameters
+    ----------
+    words : str
+        As `lmul llm --arithmetic` takes it.
+
+    Raises
+    ------
+    UserError
+        It is no arithmetic of all products, or there is no hardware for it.
+    """
+    scheme = parse_scheme(words)
+    if scheme is None or scheme.scope != "all":
+        raise UserError(f"arithmetic {words!r}: one element computes every product of a token: take all")
+    if scheme.promote is not None:
+        raise UserError(f"arithmetic {words!r}: an element does not add outside: leave promote out")
+    arithmetic = scheme.arithmetic
+    first, second = (format_.name for format_ in arithmetic.formats)
+    chosen: dict[str, Any] = {name: getattr(arithmetic, name) for name in ("mul", "acc", "out", "scale")}
+    any_lanes = arithmetic.acc == "exact" and arithmetic.lanes == Arithmetic.lanes
+    design = make_design(
+        "dot",
+        **({"format": first} if first == second else {"format_a": first, "format_b": second}),
+        **chosen,
+        subnormals=arithmetic.subnormals,
+        lanes=None if any_lanes else arithmetic.lanes,
+    )
+    check_built(design)
+    return Element(words.replace(",", " "), design, scheme.scaling)
 
 
 @dataclass(frozen=True)
@@ -39,7 +100,8 @@ class Machine:
 
     An output-stationary array of `rows` x `cols` elements reads each operand of the first factor once for
     `cols` products and each of the second once for `rows`, from SRAM. Weights come from DRAM once for `batch`
-    tokens, keys and values of the context once for each token. Activations stay in SRAM.
+    tokens, keys and values of the context once for each token. Activations stay in SRAM. An operand has the
+    bytes of its format, and its part of a block's scale.
 
     Parameters
     ----------
@@ -104,14 +166,13 @@ class TokenEnergy:
 
     Parameters
     ----------
-    design : Design
-        A `dot`, the element of the array.
+    element : Element
     machine : Machine
     memory : MemoryEnergy
     kinds : tuple of KindEnergy
     """
 
-    design: Design
+    element: Element
     machine: Machine
     memory: MemoryEnergy
     kinds: tuple[KindEnergy, ...]
@@ -137,7 +198,8 @@ class TokenEnergy:
     def as_plain(self) -> dict[str, Any]:
         """Give plain values, for JSON; energies in uJ."""
         return {
-            "design": self.design.parameters(),
+            "design": self.element.design.parameters(),
+            "scaling": self.element.scaling,
             "machine": asdict(self.machine),
             "memory_pj_per_byte": asdict(self.memory),
             "kinds": [
@@ -188,9 +250,16 @@ def products_per_token(model: Model, context: int) -> dict[str, int]:
     return linear | attention | {HEAD: model.weights["token_embd.weight"].size}
 
 
-def cached_bytes(model: Model, context: int) -> int:
-    """Count the bytes of the keys, or of the values, of a context, one byte a number."""
+def cached_numbers(model: Model, context: int) -> int:
+    """Count the keys, or the values, of a context."""
     return int(model.config.layers * model.weights[weight_name(0, "k_proj")].shape[0] * context)
+
+
+def operand_bytes(design: Design) -> tuple[float, float]:
+    """Give the bytes of an operand of each factor, with its part of the scale of a block."""
+    of_scale = SCALE_BITS / design.block_scale.block if design.block_scale else 0.0
+    first, second = ((format_.width + of_scale) / 8 for format_ in design.formats)
+    return first, second
 
 
 @dataclass(frozen=True)
@@ -209,7 +278,7 @@ class ElementEnergy:
 
 
 def measure_kinds(
-    design: Design,
+    element: Element,
     operands: Mapping[str, Sequence[Operands]],
     library: Library,
     conditions: Conditions,
@@ -222,8 +291,7 @@ def measure_kinds(
 
     Parameters
     ----------
-    design : Design
-        A `dot`.
+    element : Element
     operands : mapping of str to sequence of Operands
         By kind.
     library : Library
@@ -233,13 +301,16 @@ def measure_kinds(
     progress : callable
         Takes the numbers of finished and of all kinds.
     """
+    design = element.design
     cost = estimate(design, default_operands(), library, conditions=conditions, cache=cache)
     netlists = {"whole": cost.mapped, "blocks": map_blocks(cost, cache=cache)}
     found: dict[str, ElementEnergy] = {}
     for kind, pairs in operands.items():
         progress(len(found), len(operands))
-        measured = dict(measure_under(design, netlists, pairs, conditions, cache))
-        multipliers = measured["blocks"].blocks[MULTIPLIER].energy.total
+        scaled = [replace(pair, scaling=element.scaling) for pair in pairs]
+        measured = dict(measure_under(design, netlists, scaled, conditions, cache))
+        blocks = measured["blocks"].blocks
+        multipliers = sum(blocks[name].energy.total for name in MULTIPLYING if name in blocks)
         found[kind] = ElementEnergy(
             measured["whole"].energy.total / design.lanes, multipliers / measured["blocks"].energy.total
         )
@@ -247,7 +318,7 @@ def measure_kinds(
 
 
 def token_energy(
-    design: Design,
+    element: Element,
     measured: Mapping[str, ElementEnergy],
     model: Model,
     machine: Machine,
@@ -257,7 +328,7 @@ def token_energy(
 
     Parameters
     ----------
-    design : Design
+    element : Element
     measured : mapping of str to ElementEnergy
         Of `measure_kinds`.
     model : Model
@@ -266,22 +337,22 @@ def token_energy(
         By default what is published for 45 nm.
     """
     kinds = []
+    bytes_a, bytes_b = operand_bytes(element.design)
     for kind, products in products_per_token(model, machine.context).items():
-        element = measured[kind]
-        attention = kind in ATTENTION
-        from_dram = cached_bytes(model, machine.context) if attention else products / machine.batch
+        found, attention = measured[kind], kind in ATTENTION
+        numbers = cached_numbers(model, machine.context) if attention else products / machine.batch
         # fJ, and pJ a byte, to uJ.
-        elements = products * element.fj_per_product * 1e-9
+        elements = products * found.fj_per_product * 1e-9
         kinds.append(
             KindEnergy(
                 kind=kind,
                 products=products,
-                fj_per_product=element.fj_per_product,
-                multipliers=elements * element.multipliers,
-                elements=elements * (1 - element.multipliers),
-                sram=products * (1 / machine.rows + 1 / machine.cols) * memory.sram * 1e-6,
-                dram=from_dram * memory.dram * 1e-6,
-                dram_high=from_dram * memory.dram_high * 1e-6,
+                fj_per_product=found.fj_per_product,
+                multipliers=elements * found.multipliers,
+                elements=elements * (1 - found.multipliers),
+                sram=products * (bytes_a / machine.cols + bytes_b / machine.rows) * memory.sram * 1e-6,
+                dram=numbers * bytes_b * memory.dram * 1e-6,
+                dram_high=numbers * bytes_b * memory.dram_high * 1e-6,
             )
         )
-    return TokenEnergy(design, machine, memory, tuple(kinds))
+    return TokenEnergy(element, machine, memory, tuple(kinds))

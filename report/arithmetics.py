@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lmul.cost.cells.noise import ENERGY
+from lmul.cost.cells.noise import AREA, ENERGY, Ratio
 from lmul.explore.search.pareto import front
+from lmul.llm.arithmetics import recorded_arithmetics
 from lmul.llm.suites import WITHOUT_HEAD
-from lmul.report.language_model import recorded
 from lmul.report.plan import BASELINE
 from lmul.report.units import recorded_noise
 
@@ -34,6 +34,8 @@ class Point:
         That were read.
     commands : tuple of str
         What gives the energy, and the perplexity.
+    area : float
+        Of the unit, in um2.
     """
 
     words: str
@@ -44,6 +46,7 @@ class Point:
     half_width: float
     tokens: int
     commands: tuple[str, str]
+    area: float
 
     @property
     def name(self) -> str:
@@ -64,7 +67,7 @@ class Point:
 
 def recorded_points() -> list[Point]:
     """Give all arithmetics in the order of their record."""
-    return [_point(row) for row in recorded("arithmetics")]
+    return [_point(row) for row in recorded_arithmetics()]
 
 
 def _point(row: dict[str, Any]) -> Point:
@@ -81,12 +84,25 @@ def _point(row: dict[str, Any]) -> Point:
         half_width=ratio["half_width"],
         tokens=model["tokens"],
         commands=(unit["measured_by"], model["measured_by"]),
+        area=unit[AREA],
     )
 
 
 def on_front(points: Sequence[Point]) -> list[bool]:
     """Tell which points have less energy, or less perplexity, than every other one."""
     return front([[point.energy, point.ratio] for point in points])
+
+
+def scale_ratios(points: Sequence[Point]) -> dict[Point, Ratio]:
+    """Give the area with block scales over that of the same unit without, where both are among the points."""
+    plain = {frozenset(point.words.split(",")): point for point in points}
+    found = {}
+    for point in points:
+        words = point.words.split(",")
+        without = plain.get(frozenset(word for word in words if not word.startswith("scale=")))
+        if without not in (None, point):
+            found[point] = recorded_noise("unit").ratio(AREA, point.area, without.area)
+    return found
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Contents:
         for figures in self.figures.values():
             design = figures["design"]
             acc = str(design.get("acc", "")).partition(":")[0]
-            found[design["format"], design["mul"], acc, design.get("lanes", 1)] = figures
+            found[format_names(design), design["mul"], acc, design.get("lanes", 1)] = figures
         return found
 
     def product(self, format_: str, mul: str) -> Figures | None:
@@ -62,7 +62,7 @@ class Contents:
 
     def product_ratio(self, format_: str, mul: str = "lmul") -> Ratio | None:
         """Give a multiplier's energy over that of a conventional one, with its interval."""
-        return self._ratio(self.product(format_, mul), self.product(format_, BASELINE))
+        return self.ratio(self.product(format_, mul), self.product(format_, BASELINE))
 
     def dot_ratio(self, format_: str, sum_: Sum, mul: str = "lmul") -> Ratio | None:
         """Give the energy of a dot product with a multiplier over that with a conventional one.
@@ -71,8 +71,8 @@ class Contents:
         """
         if format_ == ADDED and sum_ is FP32_SUM:
             adder = float(self.adder.get("energy_fj", 0.0))
-            return self._ratio(self.product(format_, mul), self.product(format_, BASELINE), adder)
-        return self._ratio(self.dot(format_, mul, sum_), self.dot(format_, BASELINE, sum_))
+            return self.ratio(self.product(format_, mul), self.product(format_, BASELINE), adder)
+        return self.ratio(self.dot(format_, mul, sum_), self.dot(format_, BASELINE, sum_))
 
     def energy_interval(self, figures: Figures) -> tuple[float, float]:
         """Give the 95 % interval of an energy: another seed, and other cycles, put it there."""
@@ -103,7 +103,7 @@ class Contents:
         alike = [one["of_seeds"] for one in self.figures.values() if _noise_kind(one) == kind]
         return noise_among(np.array(alike), self.plan.seeds)
 
-    def _ratio(self, ours: Figures | None, theirs: Figures | None, common: float = 0.0) -> Ratio | None:
+    def ratio(self, ours: Figures | None, theirs: Figures | None, common: float = 0.0) -> Ratio | None:
         """Give the ratio of two energies, each with what comes behind it, and its interval."""
         if ours is None or theirs is None:
             return None
@@ -125,9 +125,14 @@ class Contents:
         return [
             figures
             for name in self.formats_of(sum_)
-            for mul in self.multipliers_of(name)
+            for mul in self.plan.multipliers
             if (figures := self.dot(name, mul, sum_))
         ]
+
+
+def format_names(design: Mapping[str, Any]) -> str:
+    """Name the format of a design of a report, or both with an x between."""
+    return design["format"] if "format" in design else f"{design['format_a']}x{design['format_b']}"
 
 
 def _saved(ratio: Ratio | None) -> float | None:

@@ -26,7 +26,7 @@ from lmul.cost.cells.noise import figures_of_seeds
 from lmul.cost.library.reader import LibraryFiles
 from lmul.cost.mapping.designs import DEEP_FORMAT_BITS
 from lmul.design import Design, command_line
-from lmul.golden import FP32, Format
+from lmul.golden import FP32
 from lmul.host.cache import cached, find_cached, program_digest
 from lmul.host.processes import LocalProcesses
 from lmul.multipliers.table import plug_in_digest
@@ -51,6 +51,7 @@ SOURCES = (*MEASURED_BY, "accuracy", "report/measure.py", "report/plan.py")
 
 BLOCKS = {
     "product": "multipliers",
+    "partial": "multipliers",
     "align": "aligners",
     "term": "aligners",
     "mac": "adder tree and sum",
@@ -59,7 +60,7 @@ BLOCKS = {
     "convert": "rounding of the result",
     "": "control",
 }
-"""What the modules of a dot product are for."""
+"""What the modules of a dot product are for. The sum's tree adds partial products of integers."""
 
 REGISTERS = "registers and clock"
 
@@ -99,13 +100,13 @@ class Setup:
         """The file's operands, or the captured ones."""
         return _matrices(self.operands)
 
-    def matrices(self, format_: Format) -> tuple[Operands, ...]:
-        """Give the operands of a format's designs.
+    def matrices(self, design: Design) -> tuple[Operands, ...]:
+        """Give the operands of a design.
 
         Captured numbers have ten mantissa bits: what is wider is measured on random numbers, lest
         most bits of its multipliers rest.
         """
-        if self.operands is None and format_.mantissa_bits > CAPTURED_MANTISSA_BITS:
+        if self.operands is None and not design.integer and design.mantissa_bits > CAPTURED_MANTISSA_BITS:
             return (drawn_operands(),)
         return self.given
 
@@ -217,7 +218,7 @@ def _key(job: Job) -> list[Any]:
     key = [
         *common,
         asdict(job.setup.conditions),
-        operands_key(job.design, job.setup.matrices(job.design.format)),
+        operands_key(job.design, job.setup.matrices(job.design)),
     ]
     return [*key, *filter(None, [plug_in_digest(job.design.mul)])]
 
@@ -248,7 +249,8 @@ def _expected_seconds(job: Job) -> float:
     if job.design is None:
         return 10
     design = job.design
-    mantissa, exact = design.format.mantissa_bits, design.mul == BASELINE
+    first, exact = design.format, design.mul == BASELINE
+    mantissa = first.width - 1 if design.integer else first.mantissa_bits
     if design.kind == "dot":
         lane = 0.3 + 0.13 * mantissa + 0.017 * mantissa**2 * exact + 0.8 * (design.acc == "exact")
         return 4 + design.lanes * lane + 5 * (design.acc == "fp32")
@@ -262,7 +264,7 @@ def _expected_seconds(job: Job) -> float:
 def _measure(design: Design | None, setup: Setup) -> Figures:
     if design is None:
         return asdict(measure_circuit(float_adder(FP32), setup.library.read(), setup.cells))
-    operands = setup.matrices(design.format)
+    operands = setup.matrices(design)
     cost = estimate(design, operands, setup.library.read(), conditions=setup.conditions, cache=setup.cells)
     error, noise = design_errors(design, operands)
     smallest, largest = cost.area_spread
@@ -314,7 +316,7 @@ def _blocks(cost: Cost, setup: Setup) -> Figures:
 
     In a netlist of the kept script whose blocks are mapped one by one, and which takes more.
     """
-    operands = setup.matrices(cost.design.format)
+    operands = setup.matrices(cost.design)
     netlists = {"blocks": map_blocks(cost, cache=setup.cells)}
     measured = dict(measure_under(cost.design, netlists, operands, setup.conditions, setup.cells))["blocks"]
     return _by_purpose(measured.blocks.items(), 1 / cost.design.products_per_cycle)

@@ -7,13 +7,13 @@ from typing import Any
 
 from lmul.design import Design, make_design
 from lmul.errors import UserError
-from lmul.golden import Format, find_format
+from lmul.golden import Integer
 from lmul.golden.formats.quantise import SELF_SCALED_EXPONENT_BITS
 from lmul.hdl.framework.supported import check_built
 from lmul.host.parameters import ParameterError
 from lmul.workloads import Operands
 
-FORMATS = ("e4m3", "e5m2", "bf16", "fp16", "fp32")
+FORMATS = ("e4m3", "e5m2", "bf16", "fp16", "fp32", "int8")
 
 MULTIPLIERS = ("lmul", "mitchell", "addm", "addc", "exact")
 
@@ -65,7 +65,7 @@ class Plan:
     Parameters
     ----------
     formats : sequence of str
-        As `find_format` takes them; kept by their short names.
+        As `find_format` takes them, or two with an x between; kept by their short names.
     multipliers : sequence of str
     seeds : int
         How often each synthesis script is tried. From two on the noise of synthesis is told from these
@@ -82,7 +82,7 @@ class Plan:
     seeds: int = 1
 
     def __post_init__(self) -> None:
-        short = tuple(make_design("mul", format=name).format.name for name in self.formats)
+        short = tuple(make_design("dot", **format_options(name)).format_names for name in self.formats)
         object.__setattr__(self, "formats", short)
         for name, names in (("formats", self.formats), ("multipliers", self.multipliers)):
             if twice := [one for one in names if names.count(one) > 1]:
@@ -106,12 +106,12 @@ class Plan:
         UserError
             A multiplier is unknown, or for none of the formats; or none of them has a dot product.
         """
-        products = [self._made("mul", {"format": name}) for name in self.formats]
+        products = [self._made("mul", format_options(name)) for name in self.formats]
         dots = [
-            self._made("dot", {"format": name, "lanes": sum_.lanes, "acc": acc})
+            self._made("dot", {**format_options(name), "lanes": sum_.lanes, "acc": acc})
             for name in self.formats
             for sum_ in SUMS
-            for acc in [fixed_accumulator(find_format(name), operands) if sum_.acc == "fixed" else sum_.acc]
+            for acc in [fixed_accumulator(name, operands) if sum_.acc == "fixed" else sum_.acc]
         ]
         found = [design for group in (*products, *dots) for design in group]
         built = {design.mul for design in found}
@@ -140,19 +140,34 @@ class Plan:
         return found
 
 
-def fixed_accumulator(format_: Format, operands: Sequence[Operands]) -> str:
-    """Give a register that holds four times the largest product.
+def format_options(name: str) -> dict[str, Any]:
+    """Give the options of a design for a format, or for two with an x between."""
+    first, x, second = name.partition("x")
+    return {"format_a": first, "format_b": second} if x else {"format": first}
+
+
+def fixed_accumulator(name: str, operands: Sequence[Operands]) -> str:
+    """Give a register that holds four times the largest product; of integers, every bit of products.
 
     Parameters
     ----------
-    format_ : Format
-        Operands are scaled to its largest number, unless it has the range of float32.
+    name : str
+        A format, or two with an x between. Operands are scaled to its largest number, unless it has the range
+        of float32.
     operands : sequence of Operands
     """
-    scaled = format_.exponent_bits < SELF_SCALED_EXPONENT_BITS
-    bits = REGISTER_BITS if scaled else SELF_SCALED_REGISTER_BITS
-    peaks = [float(abs(pair.a).max()) * float(abs(pair.b).max()) for pair in operands]
-    largest = format_.largest**2 if scaled else max(peaks) or 1.0
+    formats = make_design("dot", **format_options(name)).formats
+    if isinstance(formats[0], Integer):
+        return f"fixed:{REGISTER_BITS}:0"
+    scaled = [format_.exponent_bits < SELF_SCALED_EXPONENT_BITS for format_ in formats]
+    bits = REGISTER_BITS if all(scaled) else SELF_SCALED_REGISTER_BITS
+
+    def largest_product(pair: Operands) -> float:
+        peaks = (float(abs(side).max()) for side in (pair.a, pair.b))
+        ends = zip(formats, scaled, peaks, strict=True)
+        return math.prod(format_.largest if own else peak for format_, own, peak in ends)
+
+    largest = max(map(largest_product, operands)) or 1.0
     return f"fixed:{bits}:{math.ceil(math.log2(largest)) + 3 - bits}"
 
 

@@ -82,6 +82,11 @@ class GuidedSearch:
         self._answered: set[Point] = set()
 
     @property
+    def points(self) -> list[Point]:
+        """All of the space."""
+        return self._space.distinct
+
+    @property
     def remaining(self) -> int:
         """Points without an answer."""
         return self._trials - len(self._answered)

@@ -16,15 +16,15 @@ class ListSearch:
     """
 
     def __init__(self, points: list[Point]) -> None:
-        self._points = points
+        self.points = points
         self._asked = self._told = 0
 
     def ask(self) -> Trial | None:
         """Give the next point, None after the last one."""
-        if self._asked == len(self._points):
+        if self._asked == len(self.points):
             return None
         self._asked += 1
-        return Trial(self._asked - 1, Task(self._points[self._asked - 1]))
+        return Trial(self._asked - 1, Task(self.points[self._asked - 1]))
 
     def tell(self, trial: Trial, figures: Figures) -> None:
         """Count a result."""
@@ -33,7 +33,7 @@ class ListSearch:
     @property
     def remaining(self) -> int:
         """Points without a result."""
-        return len(self._points) - self._told
+        return len(self.points) - self._told
 
 
 def make_search(space: Space) -> Searcher:

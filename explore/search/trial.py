@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lmul.explore.evaluate import Task
+from lmul.explore.space import Point
 
 Figures = Mapping[str, float]
 
@@ -25,6 +26,10 @@ class Searcher(Protocol):
 
     def tell(self, trial: Trial, figures: Figures) -> None:
         """Take the figures of a trial."""
+
+    @property
+    def points(self) -> list[Point]:
+        """Points that it may ask for."""
 
     @property
     def remaining(self) -> int:

@@ -4,8 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from lmul.cost.cells.noise import ENERGY
+from lmul.cost.cells.table import ratio_text
 from lmul.metrics import METRICS
-from lmul.report.arithmetics import DOMINATES, Choice, Point, choose, on_front, recorded_points
+from lmul.report.arithmetics import (
+    DOMINATES,
+    Choice,
+    Point,
+    choose,
+    on_front,
+    recorded_points,
+    scale_ratios,
+)
 from lmul.report.sections.charts import BEATEN, ERROR_HEIGHT, Chart, colour_of, labels_layer, points_layer
 from lmul.report.sections.labels import PADDING, place
 from lmul.report.sections.labels import Point as Place
@@ -21,8 +30,10 @@ ACROSS = "energy"
 
 def arithmetics_sentences() -> list[str]:
     """Say what to build at the accuracy of conventional fp8, and what is nearest to it."""
-    found = choose(recorded_points())
-    return [] if found is None else [*_best(found), _nearest(found)]
+    points = recorded_points()
+    found = choose(points)
+    told = [] if found is None else [*_best(found), _nearest(found)]
+    return [*told, *_scales(points)]
 
 
 def _best(found: Choice) -> list[str]:
@@ -57,6 +68,12 @@ def _nearest(found: Choice) -> str:
     return f"{goal}none does. The best of those that take so little: {joined(lack)}."
 
 
+def _scales(points: Sequence[Point]) -> list[str]:
+    """Say what block scales take."""
+    ratios = [f"{point.name} {ratio_text(ratio).strip()}" for point, ratio in scale_ratios(points).items()]
+    return [f"Area with block scales over that of the same unit without: {joined(ratios)}."] if ratios else []
+
+
 def _told(point: Point) -> str:
     return f"{point.name} ({point.energy:,.0f} fJ)"
 
@@ -73,6 +90,7 @@ def arithmetics_table() -> Table:
             (point.most - point.least) / 2,
             point.ratio,
             point.half_width,
+            point.area,
             *point.commands,
         )
         for point in sorted(points, key=lambda point: point.energy)
@@ -84,6 +102,7 @@ def arithmetics_table() -> Table:
         "+-",
         "perplexity over full precision",
         "+-",
+        "area of the unit, um2",
         "energy by",
         "perplexity by",
     )

@@ -12,7 +12,7 @@ from lmul.cost.power.energy import Energy
 from lmul.explore.search.pareto import front
 from lmul.llm.suites import FULL_PRECISION_IS, WITHOUT_HEAD
 from lmul.metrics import METRICS
-from lmul.report.contents import Contents
+from lmul.report.contents import Contents, format_names
 from lmul.report.measure import Figures
 from lmul.report.plan import ADDED, BASELINE, BEST_SUM, FP32_SUM, MULTIPLIERS, SUMS
 from lmul.report.sections.labels import FONT_SIZE, PADDING, Point, place
@@ -466,7 +466,7 @@ def token_chart(contents: Contents) -> Chart:
 
 def _names(figures: Figures) -> dict[str, str]:
     """Give format and multiplier of a design."""
-    return {"format": figures["design"]["format"], "multiplier": figures["design"]["mul"]}
+    return {"format": format_names(figures["design"]), "multiplier": figures["design"]["mul"]}
 
 
 def _parts(figures: Figures, labels: Mapping[str, str]) -> list[dict[str, Any]]:

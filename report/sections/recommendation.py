@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from lmul.cost.cells.noise import ENERGY, Noise
+from lmul.cost.cells.table import ratio_text
 from lmul.llm.suites import GAINS, MULTIPLIERS
-from lmul.report.contents import Contents
+from lmul.report.contents import Contents, format_names
 from lmul.report.plan import BASELINE, BEST_SUM
 from lmul.report.rule import Candidate, recommend
 from lmul.report.sections.tables import percent
@@ -48,6 +49,24 @@ def recommendations(contents: Contents) -> list[str]:
     plug_ins = [mul for mul in muls if mul not in MULTIPLIERS]
     if plug_ins:
         texts.append(f"Of {joined(plug_ins)} no accuracy is known: nothing is recommended of it.")
+    return texts
+
+
+def integer_sentences(contents: Contents) -> list[str]:
+    """Say what integers take beside the first format that is spoken of; nothing where the report has none."""
+    format_ = told_formats(contents)[0]
+    others = {f"{mul} {format_}": contents.dot(format_, mul, BEST_SUM) for mul in (BASELINE, "lmul")}
+    texts = []
+    for figures in contents.dots(BEST_SUM):
+        name = format_names(figures["design"])
+        if not name.startswith("int"):
+            continue
+        ratios = {other: contents.ratio(figures, theirs) for other, theirs in others.items()}
+        told = [f"{ratio_text(ratio).strip()} of that of {other}" for other, ratio in ratios.items() if ratio]
+        texts.append(
+            f"A product of {name} with {BEST_SUM.title} takes {figures[ENERGY]:,.0f} fJ, {joined(told)}; its "
+            "perplexity is among those of the arithmetics to build."
+        )
     return texts
 
 

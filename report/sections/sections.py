@@ -7,7 +7,7 @@ from typing import Any
 from lmul.llm.memory_energy import MemoryEnergy
 from lmul.llm.suites import FULL_PRECISION_IS
 from lmul.metrics import METRICS
-from lmul.report.contents import Contents
+from lmul.report.contents import Contents, format_names
 from lmul.report.libraries import RATIOS, ratio, recorded_libraries
 from lmul.report.measure import Figures
 from lmul.report.plan import BEST_SUM, SUMS
@@ -36,7 +36,7 @@ from lmul.report.sections.charts import (
     token_chart,
 )
 from lmul.report.sections.peers import peers_table
-from lmul.report.sections.recommendation import recommendations
+from lmul.report.sections.recommendation import integer_sentences, recommendations
 from lmul.report.sections.tables import NBSP, Cell, Table
 from lmul.report.sections.verdicts import claims_table
 
@@ -92,7 +92,7 @@ def _answer(contents: Contents) -> Section:
 
 
 def _choice(contents: Contents) -> Section:
-    texts = [*recommendations(contents), *accuracy_sentences(contents)]
+    texts = [*recommendations(contents), *integer_sentences(contents), *accuracy_sentences(contents)]
     tables = [units_table(), first_table(contents)]
     return Section("choice", "Which design to take", texts, tables=tables)
 
@@ -227,7 +227,7 @@ def _designs(
     headings = ["format", "multiplier", *more, *(f"{metric.label}, {metric.unit}" for metric in metrics)]
     rows = [
         [
-            figures["design"]["format"],
+            format_names(figures["design"]),
             figures["design"]["mul"],
             *(column[index] for column in more.values()),
             *(figures[metric.name] for metric in metrics),
@@ -244,7 +244,7 @@ def _blocks(contents: Contents) -> Table:
     for figures in split:
         parts, design = figures["blocks"], figures["design"]
         whole = figures["energy_per_product_fj"]
-        rows.append((design["format"], design["mul"], *parts.values(), sum(parts.values()), whole))
+        rows.append((format_names(design), design["mul"], *parts.values(), sum(parts.values()), whole))
     parts = [f"{part}, fJ" for part in split[0]["blocks"]]
     headings = ["format", "multiplier", *parts, "sum, fJ", "mapped as a whole, fJ"]
     title = f"Energy of a product, block by block: {BEST_SUM.title}"

@@ -401,7 +401,7 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
         "--compare",
         default="lmul,addm,exact",
         metavar="MUL,MUL",
-        help="multipliers of --energy; default: lmul,addm,exact",
+        help="multipliers of --energy, on e4m3; default: lmul,addm,exact; --arithmetic names others",
     )
     add("--batch", type=int, metavar="N", help="tokens that share the weights read; default: 1 and 256")
     add("--context", type=int, default=512, metavar="N", help="tokens that one attends to; default: 512")
@@ -455,6 +455,12 @@ def _explore_parser(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="half of the 95 %% confidence interval of energies; default: 2",
     )
+    add(
+        "--measure-perplexity",
+        action="store_true",
+        help="for the objective perplexity: let SmolLM2 read with arithmetics of which none is recorded, "
+        "minutes each; needs the extra llm",
+    )
     add("--json", type=Path, metavar="FILE", help="write all points there")
     add("--plot", type=Path, metavar="FILE", help="draw all points and the Pareto front")
     add("--quiet", action="store_true", help="show no progress")
@@ -473,7 +479,7 @@ def _report_parser(parser: argparse.ArgumentParser) -> None:
         help="measure nothing: make the page and the tables of a report anew from its report.json, and tell "
         "whether they are the same",
     )
-    add("--formats", default="e4m3,e5m2,bf16,fp16,fp32", metavar="F,F", help="default: %(default)s")
+    add("--formats", default="e4m3,e5m2,bf16,fp16,fp32,int8", metavar="F,F", help="default: %(default)s")
     add(
         "--multipliers",
         default="lmul,mitchell,addm,addc,exact",

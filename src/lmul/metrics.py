@@ -31,6 +31,9 @@ class Metric:
         return -value if self.higher_is_better else value
 
 
+PERPLEXITY = "perplexity_ratio"
+"""Name of the figure that is a language model's, not a measured design's."""
+
 METRICS = {
     metric.name: metric
     for metric in (
@@ -41,6 +44,7 @@ METRICS = {
         Metric("products_per_ns", "throughput", "1/ns", higher_is_better=True),
         Metric("rms_error_percent", "RMS error", "%"),
         Metric("noise_percent", "noise", "%"),
+        Metric(PERPLEXITY, "perplexity", "x full"),
         Metric("nand2_equivalents", "gates", "NAND2"),
         Metric("depth", "depth", "gates"),
         Metric("luts", "LUTs", ""),
@@ -53,7 +57,7 @@ METRICS = {
 }
 """All figures that are better or worse, by name."""
 
-OBJECTIVES = {
+EVALUATED = {
     "energy": METRICS["energy_per_product_fj"],
     "area": METRICS["area_um2"],
     "delay": METRICS["critical_delay_ps"],
@@ -61,4 +65,7 @@ OBJECTIVES = {
     "error": METRICS["rms_error_percent"],
     "noise": METRICS["noise_percent"],
 }
-"""What a sweep can be for, by the name that its file uses."""
+"""What a sweep measures of every design, by the name that its file uses."""
+
+OBJECTIVES = EVALUATED | {"perplexity": METRICS[PERPLEXITY]}
+"""What a sweep can be for."""

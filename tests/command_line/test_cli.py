@@ -69,7 +69,7 @@ IGNORED = [
     ("error --operands x.npz --length 5", ["--length", "--operands"]),
     ("llm --energy --tokens 5", ["--tokens", "--energy"]),
     ("llm --energy --suite bias", ["--suite", "--energy"]),
-    ("llm --energy --arithmetic lmul,e4m3,all", ["--arithmetic", "--energy"]),
+    ("llm --energy --arithmetic lmul,e4m3,all --compare lmul", ["--compare", "--arithmetic"]),
     ("llm --energy --text x.txt", ["--text", "--energy"]),
     ("llm --energy --questions", ["--questions", "--energy"]),
     ("llm --compare lmul", ["--compare", "--energy"]),

@@ -17,7 +17,7 @@ from lmul.explore.search.trial import Figures
 from lmul.explore.space import Point, read_space
 from lmul.explore.store import COLUMNS, TABLE, Store
 from lmul.explore.sweep import Sweep, run_sweep
-from lmul.metrics import OBJECTIVES
+from lmul.metrics import EVALUATED, PERPLEXITY
 
 FINGERPRINT = {"program": "p", "library": "l", "operands": "o", "pyosys": "1", "wires": "", "seeds": 1}
 
@@ -36,7 +36,7 @@ GUIDED = '[search]\nmethod = "optuna"\ntrials = 16\nahead = 5\n'
 def made_up(task: Task) -> dict[str, float]:
     """Give figures that depend on a task alone, some infinite, a look's worse than the full ones."""
     draw = random.Random(task.point.name)  # noqa: S311
-    figures = {metric.name: draw.uniform(1, 100) for metric in OBJECTIVES.values()}
+    figures = {metric.name: draw.uniform(1, 100) for metric in EVALUATED.values()}
     if draw.random() < 0.1:
         figures["rms_error_percent"] = float("inf")
     return {name: value * (1.2 if task.effort == LOOK else 1) for name, value in figures.items()}
@@ -176,3 +176,20 @@ def test_a_row_is_never_written_twice(tmp_path: Path) -> None:
     store.add("k", task, Evaluation(made_up(task), 1.0), FINGERPRINT)
     with pytest.raises(UserError, match="UNIQUE"):
         store.add("k", task, Evaluation(made_up(task), 1.0), FINGERPRINT)
+
+
+@pytest.mark.parametrize("text", [SPACE, SPACE + GUIDED], ids=["grid", "optuna"])
+def test_figures_of_no_evaluation_reach_search_and_result_and_are_not_kept(text: str, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    text = text.replace('"error"', '"perplexity"')
+    (tmp_path / "space.toml").write_text(text)
+    search = make_search(read_space(tmp_path / "space.toml"))
+    ratios = {point: {PERPLEXITY: 1.0 + place} for place, point in enumerate(search.points)}
+    found, store = Sweep(beside=ratios), Store(tmp_path / "results.sqlite")
+    run_sweep(
+        search, store, Shuffled(0), FINGERPRINT, found, progress=lambda *_: None, finished=lambda *_: None
+    )
+    assert found.figures
+    for point, figures in found.figures.items():
+        assert figures == made_up(Task(point)) | ratios[point]
+    assert PERPLEXITY not in COLUMNS

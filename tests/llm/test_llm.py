@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from rich.console import Console
 from lmul.cli import main
 from lmul.cost.cells.measure import Conditions
 from lmul.cost.library.reader import default_library
+from lmul.cost.power.stimulus import stimulus
 from lmul.cost.published.energies import TPUV4I
 from lmul.design import make_design
 from lmul.errors import UserError
@@ -23,7 +26,9 @@ from lmul.golden import (
     promoted_sums,
     quantise_factor,
 )
+from lmul.hdl import export
 from lmul.llm.accuracy import Accuracy, measure_arithmetics
+from lmul.llm.arithmetics import unit_arithmetic
 from lmul.llm.energy_table import energy_tables
 from lmul.llm.evaluation import (
     WINDOW,
@@ -44,10 +49,13 @@ from lmul.llm.products.host import SchemeMatmul, Weights
 from lmul.llm.scheme import SCOPES, Scheme, parse_scheme
 from lmul.llm.suites import SUITES
 from lmul.llm.token_energy import (
+    MULTIPLYING,
+    Element,
     ElementEnergy,
     Machine,
     TokenEnergy,
     captured_operands,
+    element_of,
     measure_kinds,
     products_per_token,
     token_energy,
@@ -308,7 +316,7 @@ def test_energy_of_a_token_is_that_of_its_products_and_bytes() -> None:
     assert counts["qk"] == counts["pv"] == 2 * 24 * 7
     assert counts["lm_head"] == 256 * 24
     measured = {kind: ElementEnergy(800.0, 0.25) for kind in counts}
-    energy = token_energy(design, measured, model, machine, memory)
+    energy = token_energy(Element("lmul", design), measured, model, machine, memory)
     products = sum(counts.values())
     assert energy.sum("multipliers") == pytest.approx(products * 200e-9)
     assert energy.sum("elements") == pytest.approx(products * 600e-9)
@@ -327,9 +335,74 @@ def token_pair(memory: MemoryEnergy) -> list[TokenEnergy]:
     model, machine = tiny_model(), Machine(context=7)
     counts = products_per_token(model, 7)
     return [
-        token_energy(make_design("dot", mul=mul), dict.fromkeys(counts, each), model, machine, memory)
+        token_energy(
+            Element(mul, make_design("dot", mul=mul)), dict.fromkeys(counts, each), model, machine, memory
+        )
         for mul, each in (("lmul", ElementEnergy(600.0, 0.1)), ("exact", ElementEnergy(800.0, 0.2)))
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "bits"),
+    [
+        ("exact,int8,row", (8, 8)),
+        ("exact,int8xint4", (8, 4)),
+        ("lmul,bf16,acc=fp32", (16, 16)),
+        ("exact,e4m3xe2m1,scale=mx,acc=fused:25", (8.25, 4.25)),
+        ("exact,e2m1,scale=mxfp4,acc=fused:35", (4.25, 4.25)),
+        ("exact,e2m1,scale=nvfp4,acc=fused:35", (4.5, 4.5)),
+    ],
+)
+def test_an_operand_takes_the_bytes_of_its_format_and_of_its_scale(
+    words: str, bits: tuple[float, float]
+) -> None:
+    model, element, memory = tiny_model(), element_of(words), MemoryEnergy(2.0, 100.0, 300.0, "made up")
+    machine = Machine(rows=4, cols=2, batch=10, context=7)
+    counts = products_per_token(model, 7)
+    energy = token_energy(element, dict.fromkeys(counts, ElementEnergy(1.0, 0.5)), model, machine, memory)
+    (first, second), products = (bits[0] / 8, bits[1] / 8), sum(counts.values())
+    assert energy.sum("sram") == pytest.approx(products * (first / 2 + second / 4) * 2.0 * 1e-6)
+    read = (products - counts["qk"] - counts["pv"]) / 10 + 2 * 2 * 8 * 7
+    assert energy.sum("dram") == pytest.approx(read * second * 100.0 * 1e-6)
+
+
+ELEMENTS = {
+    "exact,int8,row": ("int8", "exact", 8, "row"),
+    "exact,int4,lanes=4,acc=fixed:20:0": ("int4", "fixed:20:0", 4, "tensor"),
+    "lmul,e4m3,scale=mx,acc=fused:13:13,lanes=16": ("e4m3", "fused:13:13", 16, "block"),
+    "exact,e4m3,block-up,scale=mx,acc=b200": ("e4m3", "b200", 32, "block-up"),
+    "exact,int8xint4,scale=mx16,acc=fixed:28:-14": ("int8xint4", "fixed:28:-14", 16, "block"),
+    "exact,e2m1,scale=nvfp4,acc=fused:25": ("e2m1", "fused:25", 16, "nvfp4"),
+    "exact,e2m1,scale=mxfp4,acc=fused:25": ("e2m1", "fused:25", 16, "block"),
+}
+"""What computes an arithmetic: format, sum, lanes, and how its operands are scaled."""
+
+
+@pytest.mark.parametrize("words", ELEMENTS)
+def test_an_element_has_the_arithmetic_of_its_words_and_a_block_that_multiplies(words: str) -> None:
+    element = element_of(words)
+    design = element.design
+    assert (design.format_names, design.acc, design.lanes, element.scaling) == ELEMENTS[words]
+    scheme = scheme_of(words)
+    assert unit_arithmetic(design) == unit_arithmetic(scheme.arithmetic)
+    modules = re.findall(r"^module \w+_([a-z]+) \(", export(design).verilog, re.MULTILINE)
+    assert sum(module in MULTIPLYING for module in modules) == 1
+    pair = default_operands()[0]
+    assert stimulus(design, [replace(pair, scaling=element.scaling)])["a"].size
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("full", "one element computes every product of a token: take all"),
+        ("exact,int8,row,all-but-head", "one element computes every product"),
+        ("lmul,e4m3,acc=h100,promote=128", "leave promote out"),
+        ("lmul,fp32", "fp32"),
+    ],
+)
+def test_an_arithmetic_without_an_element_is_refused(words: str, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        element_of(words)
 
 
 def test_dearer_memory_takes_more_of_a_token_and_leaves_less_to_save() -> None:
@@ -404,14 +477,22 @@ def test_operands_of_every_kind_are_captured() -> None:
 
 
 @pytest.mark.long
-def test_multipliers_of_an_element_take_less_than_half_of_it(tmp_path: Path) -> None:
-    operands = {"q_proj": default_operands()[:2]}
-    design, conditions = make_design("dot", lanes=2, depth=64), Conditions(seeds=1, precision=0.1)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "lmul,e4m3,lanes=2",
+        "exact,int4,row,lanes=2",
+        "exact,e4m3,scale=mx,acc=fused:8:8,lanes=2",
+        "exact,e2m1,scale=nvfp4,acc=fused:8:8",
+    ],
+)
+def test_multipliers_of_an_element_take_less_than_half_of_it(words: str, tmp_path: Path) -> None:
+    operands, conditions = {"q_proj": default_operands()[:2]}, Conditions(seeds=1, precision=0.1)
     (found,) = measure_kinds(
-        design, operands, default_library(), conditions, tmp_path, lambda *_: None
+        element_of(words), operands, default_library(), conditions, tmp_path, lambda *_: None
     ).values()
-    assert 0.02 < found.multipliers < 0.5
-    assert 100 < found.fj_per_product < 3000
+    assert 0.01 < found.multipliers < 0.5
+    assert 30 < found.fj_per_product < 5000
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -152,11 +152,12 @@ def test_numbers_of_proofs_are_those_of_the_claims(
     check(VERIFICATION, "must refute: {} of each", (len(multipliers) + integers + others,))
 
 
-def test_number_of_designs_of_the_example_of_a_sweep(
+def test_numbers_of_designs_of_the_examples_of_sweeps(
     check: Callable[[str, str, Sequence[float]], None], tmp_path: Path
 ) -> None:
     text = (ROOT / "docs" / "explore.md").read_text()
-    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    (tmp_path / "space.toml").write_text(example)
-    points = read_space(tmp_path / "space.toml").distinct
-    check("docs/explore.md", "That is {} designs.", (len(points),))
+    (large, small) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    for example, told in ((large, "That is {} designs. Comb"), (small, "That is {} designs. The perplexity")):
+        (tmp_path / "space.toml").write_text(example)
+        points = read_space(tmp_path / "space.toml").distinct
+        check("docs/explore.md", told, (len(points),))

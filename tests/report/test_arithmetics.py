@@ -3,15 +3,15 @@
 import pytest
 
 from lmul.design import make_design
+from lmul.llm.arithmetics import recorded_arithmetics
 from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import arithmetics_suite
-from lmul.report.arithmetics import Point, choose, on_front, recorded_points
-from lmul.report.language_model import recorded
+from lmul.report.arithmetics import Point, choose, on_front, recorded_points, scale_ratios
 from lmul.report.sections.arithmetics import arithmetics_chart, arithmetics_sentences, arithmetics_table
 
 
 def point(words: str, energy: float, ratio: float, half_width: float = 0.02) -> Point:
-    return Point(words, energy, energy, energy, ratio, half_width, 1024, ("cost", "llm"))
+    return Point(words, energy, energy, energy, ratio, half_width, 1024, ("cost", "llm"), energy)
 
 
 WIDE = point("exact,e4m3,all-but-head", 200, 1.05)
@@ -48,6 +48,15 @@ def test_without_conventional_fp8_with_exact_sums_nothing_is_chosen() -> None:
     assert not scaled.standard and choose([scaled]) is None
 
 
+def test_what_block_scales_take_is_beside_the_same_unit_without() -> None:
+    scaled = point("exact,e4m3,scale=mx,all-but-head,acc=fused:13:13,lanes=16", 165, 1.09)
+    other = point("exact,e4m3,scale=mx,all-but-head,acc=fused:25,lanes=16", 165, 1.09)
+    found = scale_ratios([NARROW, WIDE, INTEGER, scaled, other])
+    assert list(found) == [scaled] and found[scaled].value == pytest.approx(1.1)
+    *_, told = arithmetics_sentences()
+    assert told.startswith("Area with block scales") and "lmul e4m3 scale=mx fused:13:13 1.0" in told
+
+
 def test_the_front_is_of_energy_and_perplexity() -> None:
     assert on_front([WIDE, NARROW, COARSE, INTEGER, ADDED]) == [False, False, True, True, True]
 
@@ -57,7 +66,7 @@ def test_names_leave_out_what_all_have_in_common() -> None:
 
 
 def test_units_that_are_recorded_have_the_arithmetic_that_was_read_with() -> None:
-    for row in recorded("arithmetics"):
+    for row in recorded_arithmetics():
         scheme, design = parse_scheme(row["arithmetic"]), make_design(**row["unit"]["design"])
         assert scheme is not None
         for name in ("mul", "formats", "acc", "scale", "subnormals"):

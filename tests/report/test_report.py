@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from lmul.cost.published.energies import TABLES
-from lmul.golden import find_format
 from lmul.llm.accuracy import Accuracy
 from lmul.llm.evaluation import Interval
 from lmul.llm.memory_energy import PUBLISHED
@@ -27,7 +26,7 @@ from lmul.report.page.page import report_json
 from lmul.report.plan import BEST_SUM, FORMATS, FP32_SUM, MULTIPLIERS, Plan, fixed_accumulator
 from lmul.report.sections.answer import accuracy_sentences, answer, answer_table, units_sentence
 from lmul.report.sections.charts import SHADES
-from lmul.report.sections.recommendation import ACCEPTED, recommendations
+from lmul.report.sections.recommendation import ACCEPTED, integer_sentences, recommendations
 from lmul.report.sections.sections import token_table
 from lmul.report.sections.tables import NBSP, Table
 from lmul.report.sections.verdicts import claims_table
@@ -54,9 +53,12 @@ def read_report(place: Path) -> dict[str, Any]:
 
 
 def test_a_report_has_every_design_of_its_plan(place: Path) -> None:
-    names = [(p["design"]["kind"], p["design"]["mul"]) for p in read_report(place)["points"]]
-    assert names == [("mul", mul) for mul in ("lmul", "exact")] + 4 * [
-        ("dot", mul) for mul in ("lmul", "exact")
+    designs = [point["design"] for point in read_report(place)["points"]]
+    names = [(design["kind"], design["format"], design["mul"]) for design in designs]
+    both = [("e2m1", "lmul"), ("e2m1", "exact")]
+    assert names == [
+        *(("mul", *one) for one in (*both, ("int4", "exact"))),
+        *(("dot", *one) for one in (*(4 * both), *(3 * [("int4", "exact")]))),
     ]
 
 
@@ -73,8 +75,8 @@ def test_the_command_beside_a_figure_gives_the_figure(place: Path) -> None:
 def test_tables_hold_the_figures_of_the_json(place: Path) -> None:
     with (place / "out" / "multipliers.csv").open() as file:
         rows = list(csv.DictReader(file))
-    energies = {p["design"]["mul"]: p["energy_per_product_fj"] for p in read_report(place)["points"][:2]}
-    assert {row["multiplier"]: float(row["energy of a product, fJ"]) for row in rows} == energies
+    energies = [point["energy_per_product_fj"] for point in read_report(place)["points"][:3]]
+    assert [float(row["energy of a product, fJ"]) for row in rows] == energies
 
 
 def test_the_parts_of_an_energy_add_up(place: Path) -> None:
@@ -237,6 +239,16 @@ def recommended_ratio() -> float:
     return float(energies["lmul"] / energies["exact"])
 
 
+def test_integers_are_told_beside_the_same_sum_of_the_first_format() -> None:
+    contents_ = made_up(model())
+    assert integer_sentences(contents_) == []
+    row = figures("int8", "exact", 56, BEST_SUM.acc, BEST_SUM.lanes)
+    plan = replace(contents_.plan, formats=("e4m3", "fp32", "int8"))
+    (told,) = integer_sentences(replace(contents_, plan=plan, figures={**contents_.figures, "int8": row}))
+    assert told.startswith("A product of int8 with 8 lanes, fixed point takes 56 fJ, 0.56")
+    assert " of that of exact e4m3 and 0.80" in told and "of lmul e4m3; its perplexity" in told
+
+
 def test_the_saving_of_a_token_is_told_where_it_is_known() -> None:
     energy = [
         {"design": {"mul": mul}, "machine": {"batch": batch}, "total": total}
@@ -372,6 +384,11 @@ def test_lossless_attention_is_judged_by_what_was_measured() -> None:
 def test_the_default_plan_has_what_there_is_hardware_for() -> None:
     designs = Plan().designs(default_operands())
     assert {design.format.name for design in designs} == set(FORMATS)
+    integers = [(d.kind, d.lanes, d.acc, d.mul) for d in designs if d.integer]
+    assert integers == [
+        *(("mul", 1, "exact", "exact"), ("dot", 1, "fixed:24:0", "exact")),
+        *(("dot", 8, "fixed:24:0", "exact"), ("dot", 8, "exact", "exact")),
+    ]
     assert {design.mul for design in designs} == set(MULTIPLIERS)
     assert not [d for d in designs if d.kind == "dot" and (d.format.name, d.acc) == ("bf16", "exact")]
 
@@ -381,7 +398,7 @@ def test_the_default_plan_has_what_there_is_hardware_for() -> None:
 )
 def test_registers_are_found_for_operands_of_any_size(size: float, acc: str) -> None:
     numbers = np.full((2, 2), size, dtype=np.float32)
-    assert fixed_accumulator(find_format("bf16"), [Operands("m", numbers, numbers)]) == acc
+    assert fixed_accumulator("bf16", [Operands("m", numbers, numbers)]) == acc
 
 
 def test_an_error_that_is_infinite_is_none_in_the_json() -> None:
@@ -394,9 +411,10 @@ def test_registers_hold_four_times_the_largest_product() -> None:
     operands = default_operands()
     for design in Plan().designs(operands):
         if design.kind == "dot" and design.acc.startswith("fixed"):
-            assert design.acc == fixed_accumulator(design.format, operands)
-    e4m3 = next(d.format for d in Plan().designs(operands) if d.format.name == "e4m3")
-    assert fixed_accumulator(e4m3, operands) == "fixed:24:-3"  # 2^20 = 448^2, up to a power of two, by 4.
+            assert design.acc == fixed_accumulator(design.format_names, operands)
+    assert fixed_accumulator("e4m3", operands) == "fixed:24:-3"  # 2^20 = 448^2, up to a power of two, by 4.
+    assert fixed_accumulator("e4m3xe2m1", operands) == "fixed:24:-9"  # 2^12 above 448 * 6, by 4.
+    assert fixed_accumulator("int8xint4", operands) == "fixed:24:0"
 
 
 def test_numbers_of_tables_are_whole_in_csv_and_short_for_people() -> None:

@@ -12,18 +12,27 @@ from typing import Any
 from lmul.commands.cost import conditions_of
 from lmul.commands.shared.library import library_files
 from lmul.cost.mapping.mapper import CELLS
-from lmul.errors import printable
+from lmul.errors import Parameter, UserError, printable
 from lmul.explore.evaluate import FULL, Evaluation, Setup, Task, evaluate
+from lmul.explore.perplexity import (
+    Perplexity,
+    measured_perplexities,
+    recorded_perplexities,
+    ways_to_read,
+)
 from lmul.explore.plot import plot_front
 from lmul.explore.report import ExploreReport
 from lmul.explore.search.search import make_search
 from lmul.explore.search.trial import Searcher
-from lmul.explore.space import Space, read_space
+from lmul.explore.space import Point, Space, read_space
 from lmul.explore.store import Store
 from lmul.explore.sweep import Engine, Sweep, run_sweep
 from lmul.explore.table import front_commands, front_table
 from lmul.host.files import check_output, locked
+from lmul.host.parameters import ParameterError
 from lmul.host.processes import LocalProcesses, check_jobs
+from lmul.llm.arithmetics import recorded_tokens
+from lmul.metrics import PERPLEXITY
 from lmul.programs.extras import require
 from lmul.terminal.console import console, say, write_figures
 from lmul.terminal.pictures import check_plot_path
@@ -41,7 +50,7 @@ def run_explore(options: argparse.Namespace) -> int:
     ----------
     options : argparse.Namespace
         `space`, `build`, `results`, `operands`, `liberty`, `dont_use`, `seeds`, `precision`, `wires`, `jobs`,
-        `scheduler`, `json`, `plot`, `quiet` and `verbose`.
+        `scheduler`, `measure_perplexity`, `json`, `plot`, `quiet` and `verbose`.
 
     Raises
     ------
@@ -59,8 +68,11 @@ def run_explore(options: argparse.Namespace) -> int:
     for point in space.distinct:
         for pair in operands:
             point.design.check_length(pair.longest_sum, pair.name)
-    sweep = _swept(search, setup, results, options)
-    report = ExploreReport(space, sweep.figures, setup.library.read(), setup.conditions, _describe(operands))
+    perplexities = _perplexities(space, search.points, options)
+    sweep = _swept(search, setup, perplexities, results, options)
+    report = ExploreReport(
+        space, sweep.figures, setup.library.read(), setup.conditions, _describe(operands), perplexities
+    )
     _show(report, options)
     return 0
 
@@ -94,7 +106,36 @@ def _setup(options: argparse.Namespace) -> Setup:
     return Setup(conditions, operands, library, cache)
 
 
-def _swept(search: Searcher, setup: Setup, results: Path, options: argparse.Namespace) -> Sweep:
+def _perplexities(space: Space, points: list[Point], options: argparse.Namespace) -> dict[Point, Perplexity]:
+    """Give the perplexity of every point, recorded or measured, before anything is synthesised."""
+    if "perplexity" not in space.objectives:
+        if options.measure_perplexity:
+            nothing = "means nothing without the objective perplexity: leave it out, or add that"
+            raise ParameterError("measure_perplexity", nothing)
+        return {}
+    found = recorded_perplexities(points)
+    missing = [point for point in points if point not in found]
+    if not missing:
+        return found
+    number = len(ways_to_read(missing))
+    ways = f"{number} way{'s' if number > 1 else ''}"
+    if not options.measure_perplexity:
+        raise UserError(
+            f"{missing[0].name}: no perplexity of its arithmetic is recorded: leave it out, or have SmolLM2 "
+            f"read in {ways} with ",
+            Parameter("measure_perplexity"),
+        )
+    with working(f"Reading {recorded_tokens():,} tokens in {ways}", quiet=options.quiet) as progress:
+        return found | measured_perplexities(missing, options.build / "llm", progress)
+
+
+def _swept(
+    search: Searcher,
+    setup: Setup,
+    perplexities: Mapping[Point, Perplexity],
+    results: Path,
+    options: argparse.Namespace,
+) -> Sweep:
     """Do the work, alone with the file of results."""
     fingerprint = setup.fingerprint()
     with (
@@ -102,7 +143,8 @@ def _swept(search: Searcher, setup: Setup, results: Path, options: argparse.Name
         locked(results.parent),
         working("Evaluating designs", quiet=options.quiet) as progress,
     ):
-        start, sweep = time.monotonic(), Sweep()
+        beside = {point: {PERPLEXITY: found.ratio.value} for point, found in perplexities.items()}
+        start, sweep = time.monotonic(), Sweep(beside=beside)
         finished = partial(_tell_evaluation, options.verbose)
         try:
             run_sweep(

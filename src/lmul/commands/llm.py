@@ -59,7 +59,7 @@ def run_energy(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        `compare`, `batch`, `context`, `memory_energy`, `build` and `json`.
+        `compare` or `arithmetic`, `batch`, `context`, `memory_energy`, `build` and `json`.
 
     Raises
     ------
@@ -71,27 +71,37 @@ def run_energy(options: argparse.Namespace) -> int:
     from lmul.cost.mapping.mapper import CELLS
     from lmul.llm.energy_table import energy_tables
     from lmul.llm.memory_energy import PUBLISHED, read_memory_energy
-    from lmul.llm.token_energy import Machine, captured_operands, measure_kinds, token_energy
+    from lmul.llm.token_energy import (
+        Element,
+        Machine,
+        captured_operands,
+        element_of,
+        measure_kinds,
+        token_energy,
+    )
 
     batches = BATCHES if options.batch is None else (options.batch,)
     for name, value in (("batch", batches[0]), ("context", options.context)):
         if value < 1:
             raise UserError(f"--{name} must be 1 or more, not {value}")
     memory = read_memory_energy(options.memory_energy) if options.memory_energy else PUBLISHED
-    designs = [make_design("dot", mul=mul) for mul in options.compare.split(",")]
+    if options.arithmetic:
+        elements = [element_of(words) for words in options.arithmetic]
+    else:
+        elements = [Element(mul, make_design("dot", mul=mul)) for mul in options.compare.split(",")]
     library = default_library()
     with working("Reading with SmolLM2"):
         model = smollm2.load_model()
         operands = captured_operands(model, passage(), CAPTURED)
     measured = []
-    for design in designs:
-        with working(f"Mapping and measuring {design.name}") as progress:
+    for element in elements:
+        with working(f"Mapping and measuring {element.design.name}") as progress:
             measured.append(
-                measure_kinds(design, operands, library, DEFAULT_CONDITIONS, options.build / CELLS, progress)
+                measure_kinds(element, operands, library, DEFAULT_CONDITIONS, options.build / CELLS, progress)
             )
     machines = [Machine(batch=batch, context=options.context) for batch in batches]
     found = [
-        [token_energy(*pair, model, machine, memory) for pair in zip(designs, measured, strict=True)]
+        [token_energy(*pair, model, machine, memory) for pair in zip(elements, measured, strict=True)]
         for machine in machines
     ]
     console().print(energy_tables(found))

@@ -21,7 +21,7 @@ from lmul.report.measure import ADDER, CAPTURED_MANTISSA_BITS, DRAWN, PRECISION,
 from lmul.report.page.page import check_drawing, parted, read_contents, report_files
 from lmul.report.plan import ADDED, Plan
 from lmul.report.sections.answer import accuracy_sentences, answer
-from lmul.report.sections.recommendation import recommendations
+from lmul.report.sections.recommendation import integer_sentences, recommendations
 from lmul.terminal.console import console, say
 from lmul.terminal.progress import working
 
@@ -70,8 +70,9 @@ def run_report(options: argparse.Namespace) -> int:
     with working("Drawing", quiet=options.quiet):
         files = report_files(contents)
     write_files(options.output, files)
-    for text in [*answer(contents), *recommendations(contents), *accuracy_sentences(contents)]:
-        console().print(text)
+    for tell in (answer, recommendations, integer_sentences, accuracy_sentences):
+        for text in tell(contents):
+            console().print(text)
     say(f"Report: {options.output / 'index.html'}")
     return 0
 

@@ -15,7 +15,7 @@ ALONE: dict[str, dict[str, frozenset[str]]] = {
         "calibration": frozenset({"liberty", "dont_use", "build", "json"}),
     },
     "error": {"claims": frozenset({"json"})},
-    "llm": {"energy": frozenset({*TOKEN, "build", "json"})},
+    "llm": {"energy": frozenset({*TOKEN, "arithmetic", "build", "json"})},
     "report": {"check": frozenset()},
 }
 """Options that ask for something else, and all that mean something beside each."""
@@ -38,6 +38,7 @@ BESIDE = {
         }
     },
     "error": {"operands": {"length"}},
+    "llm": {"arithmetic": {"compare"}},
     "explore": {"scheduler": {"jobs"}},
 }
 """Options that mean nothing beside another: what that one says takes their place."""
@@ -60,7 +61,6 @@ def refuse_ignored(command: str, given: Collection[str]) -> None:
     for asked, takes in ALONE.get(command, {}).items():
         if asked in given:
             _refuse(sorted({*given} - takes - {asked}), f"to {_word(asked)}")
-            return
     for name, needed in NEEDED.get(command, {}).items():
         if name in given and needed not in given:
             raise UserError(

@@ -83,6 +83,7 @@ PAGES = {
             ("llm --arithmetic lmul,e4m3,all", "every product by L-Mul in e4m3"),
             ("llm --energy", "products, SRAM and DRAM of a token"),
             ("llm --energy --memory-energy MEMORY.toml", "the same with another memory"),
+            ("llm --energy --arithmetic exact,int8,row --arithmetic lmul,e4m3", "of integers beside L-Mul"),
         ),
     ),
     "continue": Page(

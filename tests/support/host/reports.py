@@ -10,7 +10,7 @@ from tests.support.cost.small_library import small_library
 from tests.support.host.runs import run
 
 SMALL = (
-    *("report", "--formats=e2m1", "--multipliers=lmul,exact"),
+    *("report", "--formats=e2m1,int4", "--multipliers=lmul,exact"),
     *("--operands=small.npz", "--liberty=small.lib", "--build=build"),
 )
 

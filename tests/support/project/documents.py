@@ -23,6 +23,7 @@ DOCUMENTS = [
 BROUGHT = {
     "AFTER.json",
     "AFTER/report.json",
+    "ARITHMETICS.toml",
     "BEFORE.json",
     "BEFORE/report.json",
     "CELLS.lib",
