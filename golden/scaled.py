@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arguments import as_reals, check_choice
 from lmul.golden.arithmetic import Arithmetic
-from lmul.golden.formats.codec import Rounding
 from lmul.golden.formats.format import Codes
 from lmul.golden.formats.quantise import (
     BLOCK_SCALINGS,
     SCALINGS,
+    OperandRounding,
     Quantised,
     quantise,
     quantise_blocks,
@@ -42,7 +42,7 @@ def matmul(
     b: ArrayLike,
     spec: Arithmetic,
     *,
-    rounding: Rounding = "nearest",
+    rounding: OperandRounding = "nearest",
     scaling: str | None = None,
 ) -> Reals:
     """Multiply matrices of real numbers as a design would: quantise, multiply, accumulate, dequantise.
@@ -54,7 +54,7 @@ def matmul(
         Leading axes are broadcast, as by `numpy.matmul`.
     spec : Arithmetic
         What decides the bits.
-    rounding : {"nearest", "truncate"}
+    rounding : {"nearest", "truncate", "log"}
         Of the operands.
     scaling : str, optional
         A name of `SCALINGS`, by default the first of `SCALED_BY`. The scales are multiplied back; with those
@@ -121,7 +121,7 @@ def check_scaling(scaling: str, spec: Arithmetic) -> None:
 
 
 def quantise_factor(
-    reals: ArrayLike, side: int, spec: Arithmetic, rounding: Rounding, scaling: str
+    reals: ArrayLike, side: int, spec: Arithmetic, rounding: OperandRounding, scaling: str
 ) -> Quantised:
     """Quantise one factor of a matrix product.
 
@@ -131,7 +131,7 @@ def quantise_factor(
     side : {0, 1}
         Which factor it is.
     spec : Arithmetic
-    rounding : {"nearest", "truncate"}
+    rounding : {"nearest", "truncate", "log"}
     scaling : str
         A name of `SCALINGS`.
 

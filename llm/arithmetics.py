@@ -8,9 +8,10 @@ from typing import Any
 
 from lmul.golden import Arithmetic
 from lmul.golden.accumulators import Exact
+from lmul.golden.formats.quantise import OperandRounding
 from lmul.golden.scaled import SCALED_BY
 from lmul.llm.scheme import Scheme, parse_scheme
-from lmul.llm.suites import GAINS, WITHOUT_HEAD
+from lmul.llm.suites import GAINS, LOG_GAINS, WITHOUT_HEAD
 
 RECORD = Path(__file__).parent / "recorded" / "arithmetics.json"
 """What `bench/arithmetics.py` measured: a row an arithmetic, its unit and how the language model did."""
@@ -70,7 +71,8 @@ def ways_to_feed(arithmetic: Arithmetic) -> list[Scheme]:
     """Give the ways to feed a unit that cost it nothing, in all products but the output layer's.
 
     They are those of the recorded rows: a scale for each row of integers, block scales by each of their
-    rules, and, for products of e4m3 codes that are too large on average, none and the usual gain.
+    rules, and, for products of e4m3 codes that are too large on average, none and the usual gain, and
+    operands that are rounded as logarithms.
 
     Parameters
     ----------
@@ -79,9 +81,17 @@ def ways_to_feed(arithmetic: Arithmetic) -> list[Scheme]:
     unit = unit_arithmetic(arithmetic)
     plain = ("row",) if unit.integer else ("tensor",)
     scalings = SCALED_BY[unit.scale] if unit.block_scale else plain
-    gains = {1.0, GAINS.get(unit.mul, 1.0)} if unit.format_names == "e4m3" else {1.0}
     return [
-        Scheme(arithmetic=unit, scope=WITHOUT_HEAD, scaling=scaling, gain=gain)
+        Scheme(arithmetic=unit, scope=WITHOUT_HEAD, scaling=scaling, rounding=rounding, gain=gain)
         for scaling in scalings
-        for gain in sorted(gains)
+        for rounding, gain in _roundings(unit)
     ]
+
+
+def _roundings(unit: Arithmetic) -> list[tuple[OperandRounding, float]]:
+    """Give how operands are rounded, and what products are too large by then."""
+    found: list[tuple[OperandRounding, float]] = [("nearest", 1.0)]
+    if unit.format_names == "e4m3":
+        found += [("nearest", GAINS[unit.mul])] if unit.mul in GAINS else []
+        found += [("log", LOG_GAINS[unit.mul])] if unit.mul in LOG_GAINS and not unit.block_scale else []
+    return found

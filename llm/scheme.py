@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lmul.errors import UserError
-from lmul.golden import ROUNDINGS, SCALINGS, SUBNORMALS, Arithmetic, find_format
+from lmul.golden import SCALINGS, SUBNORMALS, Arithmetic, find_format
 from lmul.golden.accumulators import UNITS, tensor_core
 from lmul.golden.formats.block_scale import SCALES
-from lmul.golden.formats.codec import Rounding
-from lmul.golden.formats.quantise import BLOCK_SCALINGS
+from lmul.golden.formats.quantise import BLOCK_SCALINGS, OPERAND_ROUNDINGS, OperandRounding
 from lmul.golden.matmul import check_promotion
 from lmul.golden.scaled import check_scaling, usual_scaling
 from lmul.multipliers import plug_ins
@@ -52,7 +51,7 @@ class Scheme:
         Of the products that are not left in full precision.
     scope : str
         A name of `SCOPES`: which products those are.
-    rounding : {"nearest", "truncate"}
+    rounding : {"nearest", "truncate", "log"}
         Of operands.
     scaling : str
         A name of `lmul.golden.SCALINGS`.
@@ -69,7 +68,7 @@ class Scheme:
 
     arithmetic: Arithmetic
     scope: str = "all"
-    rounding: Rounding = "nearest"
+    rounding: OperandRounding = "nearest"
     scaling: str = "tensor"
     gain: float = 1.0
     promote: int | None = None
@@ -160,7 +159,7 @@ def parse_scheme(text: str) -> Scheme | None:
 
 def _parameter(word: str) -> tuple[str, object]:
     """Give the parameter that a word sets, and its value."""
-    known = {"mul": _multipliers(), "scope": SCOPES, "rounding": ROUNDINGS, "scaling": SCALINGS}
+    known = {"mul": _multipliers(), "scope": SCOPES, "rounding": OPERAND_ROUNDINGS, "scaling": SCALINGS}
     for name, values in (known | {"subnormals": SUBNORMALS}).items():
         if word in values:
             return name, word
@@ -174,7 +173,7 @@ def _parameter(word: str) -> tuple[str, object]:
         first, *second = (find_format(part) for part in word.split("x", 1))
         return "formats", (first, *second)
     except ValueError:
-        words = ", ".join([*_multipliers(), *SCOPES, *ROUNDINGS, *SCALINGS, *SUBNORMALS])
+        words = ", ".join([*_multipliers(), *SCOPES, *OPERAND_ROUNDINGS, *SCALINGS, *SUBNORMALS])
         raise UserError(
             f"{word!r} is no word of an arithmetic: it must be a format, one of {words}, "
             f"or {', '.join(f'{name}=' for name in NUMBERS)} and a value"

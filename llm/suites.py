@@ -18,6 +18,9 @@ MULTIPLIERS = ("exact", "lmul", "mitchell", "addm", "addc")
 GAINS = {"lmul": 1.05, "mitchell": 0.96, "addm": 0.98}
 """What products of e4m3 codes are too large by on average: one more than the mean error."""
 
+LOG_GAINS = {"lmul": 1.135, "mitchell": 1.04}
+"""The same of operands rounded as logarithms: the mean of (1 + z) / 2^z, and 2^(1/8) for L-Mul's constant."""
+
 FIXED_BITS = 24
 
 LANES = 8
@@ -99,6 +102,11 @@ def arithmetics_suite() -> list[str]:
     found = [_in_unit(f"{mul},e4m3", acc) for acc in (hopper, narrow, coarse, wide, "") for mul in best]
     found += [
         _in_unit(f"{mul},e4m3,gain={gain}", acc) for acc in (hopper, wide, "") for mul, gain in GAINS.items()
+    ]
+    found += [
+        _in_unit(f"{mul},e4m3,log,gain={gain}", acc)
+        for acc in (hopper, wide, "")
+        for mul, gain in LOG_GAINS.items()
     ]
     found += [_in_unit(f"exact,{formats},row") for formats in ("int8", "int8xint4", "int4")]
     found += [_in_unit("exact,int8,scale=mx16", acc) for acc in ("fixed:28:-18", hopper)]

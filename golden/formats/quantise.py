@@ -1,18 +1,26 @@
 """Tensors of real numbers to codes, with one scale or many."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lmul.golden.arguments import as_reals
+from lmul.golden.arguments import as_reals, check_choice
 from lmul.golden.formats.block_scale import SCALES, element_fraction_bits
-from lmul.golden.formats.codec import Rounding, decode, encode
+from lmul.golden.formats.codec import ROUNDINGS, Rounding, decode, encode
 from lmul.golden.formats.format import E4M3, Codes, Format, Integer, check_format
+from lmul.host.parameters import ParameterError
 
 SELF_SCALED_EXPONENT_BITS = 8
 """Formats with as many exponent bits have float32's range and are not scaled."""
+
+OperandRounding = Rounding | Literal["log"]
+
+OPERAND_ROUNDINGS = {str(name): what for name, what in ROUNDINGS.items()} | {
+    "log": "to the nearest power of two whose exponent is a code's fields: what adding fields multiplies",
+}
+"""How tensors are rounded, beside single numbers."""
 
 SCALINGS = {
     "tensor": "one scale for each operand",
@@ -75,7 +83,7 @@ class Quantised:
 
 
 def quantise(
-    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int | None = None
+    tensor: ArrayLike, format_: Format, rounding: OperandRounding = "nearest", axis: int | None = None
 ) -> Quantised:
     """Scale a tensor so that its largest magnitude is the format's largest number, then encode.
 
@@ -86,8 +94,9 @@ def quantise(
     ----------
     tensor : array_like of finite floats, any shape
     format_ : Format
-    rounding : {"nearest", "truncate"}
-        Nearest with ties to even, or toward zero.
+    rounding : {"nearest", "truncate", "log"}
+        Nearest with ties to even, or toward zero. With `log` a number becomes the code whose fields f have
+        the power 2^(f / 2^M - bias) that is nearest by its exponent; codes are decoded as ever.
     axis : int, optional
         Axis along which numbers have a scale in common. Default: one scale for the whole tensor.
 
@@ -109,15 +118,16 @@ def quantise(
     if scales_itself(format_):
         scale = np.ones_like(peak)
     else:
-        scale = np.where(peak, np.maximum(peak / format_.largest, np.finfo(np.float64).tiny), 1.0)
+        largest = _largest(format_, rounding)
+        scale = np.where(peak, np.maximum(peak / largest, np.finfo(np.float64).tiny), 1.0)
     # A NumPy scalar, so that codes decoded to float32 are scaled in float64.
-    return Quantised(encode(reals / scale, format_, rounding), scale[()])
+    return Quantised(_encode(reals / scale, format_, rounding), scale[()])
 
 
 def quantise_blocks(
     tensor: ArrayLike,
     format_: Format,
-    rounding: Rounding = "nearest",
+    rounding: OperandRounding = "nearest",
     axis: int = -1,
     *,
     up: bool = False,
@@ -133,7 +143,7 @@ def quantise_blocks(
     ----------
     tensor : array_like of finite floats, any shape
     format_ : Format
-    rounding : {"nearest", "truncate"}
+    rounding : {"nearest", "truncate", "log"}
     axis : int
         The last block is shorter where its length is no multiple of 32.
     up : bool
@@ -169,7 +179,7 @@ def quantise_blocks(
 
 
 def quantise_nvfp4(
-    tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest", axis: int = -1
+    tensor: ArrayLike, format_: Format, rounding: OperandRounding = "nearest", axis: int = -1
 ) -> Quantised:
     """Scale every 16 numbers along an axis by a number of e4m3, and the tensor by one of fp32, then encode.
 
@@ -182,7 +192,7 @@ def quantise_nvfp4(
     ----------
     tensor : array_like of finite floats, any shape
     format_ : Format
-    rounding : {"nearest", "truncate"}
+    rounding : {"nearest", "truncate", "log"}
         Of the elements.
     axis : int
         The last block is shorter where its length is no multiple of 16.
@@ -209,14 +219,14 @@ def quantise_nvfp4(
     return Quantised(_encode(scaled, format_, rounding), scale, NVFP4_BLOCK, tensor_scale)
 
 
-def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: Rounding = "nearest") -> Quantised:
+def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: OperandRounding = "nearest") -> Quantised:
     """Scale a tensor by one power of two, as `quantise_blocks` does a block, then encode, saturating.
 
     Parameters
     ----------
     tensor : array_like of finite floats, any shape
     format_ : Format
-    rounding : {"nearest", "truncate"}
+    rounding : {"nearest", "truncate", "log"}
 
     Raises
     ------
@@ -234,11 +244,34 @@ def scales_itself(format_: Format) -> bool:
     return not isinstance(format_, Integer) and format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS
 
 
-def _encode(reals: NDArray[np.float64], format_: Format, rounding: Rounding) -> Codes:
+def _encode(reals: NDArray[np.float64], format_: Format, rounding: OperandRounding) -> Codes:
     """Encode scaled numbers; an integer's most negative code is left out."""
+    check_choice("rounding", rounding, OPERAND_ROUNDINGS)
     if isinstance(format_, Integer):
+        if rounding == "log":
+            raise ParameterError("rounding", f"log is not for {format_.name}: an integer has no exponent")
         reals = np.clip(reals, -format_.largest, format_.largest)
+    if rounding == "log":
+        return encode(_logarithms(reals), format_)
     return encode(reals, format_, rounding)
+
+
+def _logarithms(reals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the numbers whose fields are the logarithms of others: 2^e (1 + log2(x)) of 2^e x, x from 1 to 2.
+
+    Mitchell's reading of a number as its logarithm (IRE Trans. EC-11(4), 1962), the other way round.
+    """
+    fraction, exponent = np.frexp(np.abs(reals))
+    logarithm = np.log2(2 * fraction, out=np.full_like(reals, -1.0), where=fraction > 0)
+    read: NDArray[np.float64] = np.copysign(np.ldexp(1 + logarithm, exponent - 1), reals)
+    return read
+
+
+def _largest(format_: Format, rounding: OperandRounding) -> float:
+    """Give the largest number that a format has, as a rounding reads its codes."""
+    if rounding != "log" or isinstance(format_, Integer):
+        return format_.largest
+    return float(2.0 ** (format_.largest_finite / (1 << format_.mantissa_bits) - format_.bias))
 
 
 def _block_peaks(reals: NDArray[np.float64], block: int, axis: int) -> NDArray[np.float64]:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmul.golden import Arithmetic, Codes, Format, Quantised, decode
-from lmul.golden.formats.codec import TABLE_WIDTH, Rounding, RoundMode
-from lmul.golden.formats.quantise import SELF_SCALED_EXPONENT_BITS
+from lmul.golden import ROUNDINGS, Arithmetic, Codes, Format, Quantised, decode
+from lmul.golden.formats.codec import TABLE_WIDTH, RoundMode
+from lmul.golden.formats.quantise import SELF_SCALED_EXPONENT_BITS, OperandRounding
 from lmul.golden.products.exponents import Window, exponent_ranges
 from lmul.golden.sums.separable import factor_table, fewest_windows
 from lmul.llm.products.host import SchemeMatmul, Weights
@@ -84,14 +84,15 @@ def _stays(scheme: Scheme) -> bool:
     if spec.integer:  # Their products are ordinary ones on the host too.
         return False
     narrow = max(format_.width for format_ in spec.formats) <= TABLE_WIDTH
-    return narrow and spec.acc == "exact" and spec.out in OUTPUTS and scheme.scaling in SCALINGS
+    usual = scheme.rounding in ROUNDINGS and scheme.scaling in SCALINGS
+    return narrow and spec.acc == "exact" and spec.out in OUTPUTS and usual
 
 
 def _quantised_on_host(quantised: Quantised, format_: Format) -> Quantised:
     return Quantised(on_host(quantised.codes).astype(format_.dtype), on_host(quantised.scale))
 
 
-def _quantise(reals: Tensor, format_: Format, rounding: Rounding, axis: int | None) -> Quantised:
+def _quantise(reals: Tensor, format_: Format, rounding: OperandRounding, axis: int | None) -> Quantised:
     """Do what `lmul.golden.quantise` does, to finite numbers that were rounded to float32."""
     exact = reals.to(torch.float32).to(torch.float64)
     magnitude = exact.abs()
@@ -108,7 +109,7 @@ def _quantise(reals: Tensor, format_: Format, rounding: Rounding, axis: int | No
 
 
 @lru_cache(maxsize=16)
-def _edges(format_: Format, rounding: Rounding, device: str) -> Tensor:
+def _edges(format_: Format, rounding: OperandRounding, device: str) -> Tensor:
     """Give the smallest magnitude that becomes each code but 0."""
     numbers = decode(np.arange(format_.largest_finite + 1), format_).astype(np.float64)
     edges = numbers[1:].copy()
