@@ -21,6 +21,7 @@ from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.scales import draw_scales, model_sums, seeded_scales
 from lmul.sim.stimulus.tiles import tiles
 from tests.hdl.test_sums import matrices
+from tests.support.hdl.drawn_designs import drawn_dots
 from tests.support.hdl.matrix.batch import simulate_batch
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
@@ -63,6 +64,8 @@ DOTS = [
         {"scale": "nvfp4", "acc": "fused:4", "format": "e2m1", "lanes": 16, "addend": True, "out": "raw"},
     )
 ]
+
+DRAWN = drawn_dots(4, lambda design: design.block_scale is not None)
 
 NARROW = [
     make_design("dot", format=format_, mul=mul, acc="fused:7:9", lanes=2, scale="mx", subnormals=subnormals)
@@ -117,8 +120,10 @@ def largest_sums(design: Design) -> list[Any]:
 
 
 def test_dot_products_with_scales_are_right_for_codes_of_every_kind(tmp_path: Path) -> None:
-    products = [[*matrices(design), *small_sums(design), *largest_sums(design)] for design in DOTS]
-    assert simulate_batch(DOTS, products, tmp_path) == 197 * len(DOTS) + 5 * (5 * 36 + 200)
+    designs = [*DOTS, *DRAWN]
+    products = [[*matrices(design), *small_sums(design), *largest_sums(design)] for design in designs]
+    powers = sum(design.scale == "mx" for design in designs)
+    assert simulate_batch(designs, products, tmp_path) == 197 * len(designs) + powers * (5 * 36 + 200)
 
 
 def test_every_pair_of_narrow_codes_is_scaled_as_the_model_does(tmp_path: Path) -> None:
