@@ -1,8 +1,9 @@
 """Every pair of codes, or a billion of fp32, through every multiplier: `python -m lmul.evidence.exhaustive`.
 
-Formats of up to 8 bits: all multipliers and policies, RTL and mapped netlists. bf16 and fp16: all 2^32 pairs.
-fp32: random pairs, and all pairs of thousands of edge codes. Everything is compared with the golden model,
-in the native bench, by as many processes as there are processors.
+Formats of up to 8 bits: all multipliers and policies, RTL and mapped netlists; int8 and int4, alone and
+beside each other. bf16 and fp16: all 2^32 pairs. fp32: random pairs, and all pairs of thousands of edge
+codes. Everything is compared with the golden model, in the native bench, by as many processes as there are
+processors.
 """
 
 import os
@@ -39,6 +40,12 @@ from lmul.terminal.progress import working
 
 MULS = ("lmul", "mitchell", "addm", "addc", "exact")
 WIDE_MULS = ("lmul", "mitchell", "exact")
+INTEGERS = {
+    "int8": ("int8", "int8"),
+    "int4": ("int4", "int4"),
+    "int8xint4": ("int8", "int4"),
+    "int4xint8": ("int4", "int8"),
+}
 WIDE_LANES = 16
 WIDEST_EXHAUSTIVE = 16
 """Formats up to this width get all pairs of codes."""
@@ -51,19 +58,28 @@ PAIRS_AT_ONCE = 1 << 18
 
 @dataclass(frozen=True)
 class Part:
-    """One format with the multipliers that are built for it side by side.
+    """The multipliers of the same formats, which are built side by side.
 
     Parameters
     ----------
     format : Format
+        Of the first operand.
     designs : tuple of Design
     netlists : bool
         Compare the mapped netlists too.
+    second : Format, optional
+        Of the second operand; default: the same.
     """
 
     format: Format
     designs: tuple[Design, ...]
     netlists: bool
+    second: Format | None = None
+
+    @property
+    def name(self) -> str:
+        """Of both formats."""
+        return self.designs[0].format_names
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -82,8 +98,9 @@ class Part:
     def pairs(self, chunk: int) -> Iterator[tuple[Codes, Codes]]:
         """Give the pairs of one share, block by block."""
         if self.format.width <= WIDEST_EXHAUSTIVE:
-            codes = np.arange(1 << self.format.width, dtype=self.format.dtype)
-            return _all_pairs(np.array_split(codes, self.chunks)[chunk], codes)
+            formats = (self.format, self.second or self.format)
+            first, second = (np.arange(1 << format_.width, dtype=format_.dtype) for format_ in formats)
+            return _all_pairs(np.array_split(first, self.chunks)[chunk], second)
         if chunk == 0:
             edges = many_edge_codes(self.format).astype(self.format.dtype)
             return _all_pairs(edges, edges)
@@ -129,7 +146,7 @@ def small_formats() -> list[str]:
 
 
 def part(format_: str, muls: Sequence[str]) -> Part:
-    """Give the part of one format.
+    """Give the part of one format, or of two integers.
 
     Parameters
     ----------
@@ -137,6 +154,11 @@ def part(format_: str, muls: Sequence[str]) -> Part:
     muls : sequence of str
         Multipliers; those that are not defined for the format are left out.
     """
+    if format_ in INTEGERS:
+        names = INTEGERS[format_]
+        design = make_design("mul", format_a=names[0], format_b=names[1])
+        first, second = design.formats
+        return Part(first, (design,) if "exact" in muls else (), netlists=True, second=second)
     shape = find_format(format_)
     if shape.width > WIDEST_ALL:
         designs = [make_design("mul", format=format_, mul=mul) for mul in muls if mul in WIDE_MULS]
@@ -163,7 +185,7 @@ def build(part: Part, directory: Path) -> tuple[Path, float]:
     files = {f"{name}.v": text.verilog for name, text in exports.items()}
     if part.netlists:
         files |= _netlists(part, directory / CELLS)
-    target = directory / "exhaustive" / "-".join([part.format.name, *_muls(part)])
+    target = directory / "exhaustive" / "-".join([part.name, *_muls(part)])
     lanes = 1 if part.format.width <= WIDEST_ALL else WIDE_LANES
     with locked(target):
         sources = write_files(target, files)
@@ -197,7 +219,7 @@ def run(part: Part, program: Path, outcome: Outcome, pool: ProcessPoolExecutor) 
     """Compare all of a part, or up to the first disagreement."""
     start = time.perf_counter()
     products, golden, disagreement = 0, 0.0, ""
-    with working(f"Comparing {len(part.candidates)} {part.format.name} modules") as progress:
+    with working(f"Comparing {len(part.candidates)} {part.name} modules") as progress:
         waiting = [pool.submit(compare, part, program, chunk) for chunk in range(part.chunks)]
         try:
             for done, future in enumerate(as_completed(waiting), 1):
@@ -233,12 +255,10 @@ def run_all(parts: Sequence[Part], directory: Path) -> list[Outcome]:
         outcomes = []
         for part, built in zip(parts, builds, strict=True):
             program, seconds = built.result()
-            outcome = Outcome(
-                part.format.name, " ".join(_muls(part)), len(part.candidates), build_seconds=seconds
-            )
+            outcome = Outcome(part.name, " ".join(_muls(part)), len(part.candidates), build_seconds=seconds)
             outcomes.append(run(part, program, outcome, pool))
             if outcomes[-1].disagreement:
-                print(f"lmul: {part.format.name}: {outcomes[-1].disagreement}", file=sys.stderr)
+                print(f"lmul: {part.name}: {outcomes[-1].disagreement}", file=sys.stderr)
         return outcomes
 
 
@@ -267,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         An argument cannot be used.
     """
     named = [name for name in FORMATS if find_format(name).width > WIDEST_ALL]
-    known = [*small_formats(), *named]
+    known = [*small_formats(), *INTEGERS, *named]
     parser = Parser(prog="python -m lmul.evidence.exhaustive", description=__doc__)
     parser.add_argument("--format", action="append", choices=known, help="this one only; repeatable")
     parser.add_argument("--mul", action="append", choices=MULS, help="this one only; repeatable")

@@ -18,6 +18,7 @@ from lmul.errors import UserError
 from lmul.evidence.formal.accumulation import accumulation_claims
 from lmul.evidence.formal.claims import Claim
 from lmul.evidence.formal.fusion import fusion_claims
+from lmul.evidence.formal.groups import group_claims
 from lmul.evidence.formal.multiplication import integer_claims, multiplier_claims
 from lmul.evidence.formal.outputs import output_claims
 from lmul.evidence.formal.streams import stream_claims
@@ -55,6 +56,7 @@ def all_claims() -> list[Claim]:
         *accumulation_claims(),
         *output_claims(),
         *fusion_claims(),
+        *group_claims(),
         *multiplier_claims(),
         *integer_claims(),
     ]

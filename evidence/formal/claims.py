@@ -14,6 +14,28 @@ DUT = "dut"
 
 
 @dataclass(frozen=True)
+class Fault:
+    """An edit of the Verilog.
+
+    Parameters
+    ----------
+    what : str
+    pattern, replacement : str
+    places : int
+        How many the pattern matches.
+    """
+
+    what: str
+    pattern: str
+    replacement: str
+    places: int = 1
+
+    def put_into(self, verilog: str) -> str:
+        """Make it; errors as `edited` has them."""
+        return edited(verilog, self.pattern, self.replacement, self.places)
+
+
+@dataclass(frozen=True)
 class Claim:
     """Assertions about a design, and a fault that breaks one of them.
 
@@ -82,17 +104,18 @@ def specification(name: str) -> str:
     return (Path(__file__).parent / name).read_text()
 
 
-def edited(verilog: str, pattern: str, replacement: str) -> str:
-    """Change the one place that a pattern matches.
+def edited(verilog: str, pattern: str, replacement: str, places: int = 1) -> str:
+    """Change the places that a pattern matches.
 
     Raises
     ------
     ValueError
-        There is no such place, or more than one.
+        There are more or fewer than there should be.
     """
     text, count = re.subn(pattern, replacement, verilog)
-    if count != 1:
-        raise ValueError(f"{pattern!r} must match once, not {count} times")
+    if count != places:
+        wanted = "once" if places == 1 else f"{places} times"
+        raise ValueError(f"{pattern!r} must match {wanted}, not {count} times")
     return text
 
 

@@ -2,17 +2,16 @@
 
 The design's register begins with any value, and the description takes its running sum from there: so one
 cycle is proven from every running sum that is a multiple of a product's least bit, and no larger than sums of
-the design can be; with scales of blocks from any. That the next one is such a sum again is proven too, and
-with it any number of cycles.
+the design can be; with scales of blocks from any that is no larger. That the next one is such a sum again is
+proven too, and with it any number of cycles.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from lmul.design import Design, make_design
 from lmul.evidence.formal.accumulation import INPUTS
-from lmul.evidence.formal.claims import DUT, Claim, edited, instance, specification
+from lmul.evidence.formal.claims import DUT, Claim, Fault, instance, specification
 from lmul.evidence.formal.multiplication import SPECIALS
 from lmul.golden import FP32
 from lmul.hdl.accumulator.fused_scale import Scale
@@ -22,15 +21,6 @@ LANES = 2
 
 SECONDS = 1800
 """For a proof: many times what one takes on a free machine."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """An edit of the Verilog, at the one place that a pattern matches."""
-
-    what: str
-    pattern: str
-    replacement: str
 
 
 SIGN = Fault("one sign too few", r"negative_less_1 = .*;", "negative_less_1 = 2'h0;")
@@ -63,7 +53,7 @@ def fused_claim(design: Design, fault: Fault) -> Claim:
         design=design,
         sources=partial(_sources, design),
         mutant=fault.what,
-        mutant_sources=lambda verilog: _sources(design, edited(verilog, fault.pattern, fault.replacement)),
+        mutant_sources=lambda verilog: _sources(design, fault.put_into(verilog)),
         method="step",
         cycles=2,
         seconds=SECONDS,
@@ -71,35 +61,71 @@ def fused_claim(design: Design, fault: Fault) -> Claim:
 
 
 def _sources(design: Design, verilog: str) -> dict[str, str]:
-    format_, fused = design.format, design.fused
-    parameters = {
+    parameters = product_parameters(design) | {
+        "LANES": design.lanes,
+        "SCALED": int(design.scale == "mx"),
+    }
+    return step_sources(design, verilog, "fused_spec", ["a", "b"], parameters)
+
+
+def product_parameters(design: Design) -> dict[str, int]:
+    """Give what the specification of a product has to know of a design."""
+    format_ = design.format
+    return {
         "E": format_.exponent_bits,
         "M": format_.mantissa_bits,
         "SPECIALS": SPECIALS.index(format_.specials),
         "EXACT": int(design.mul == "exact"),
         "C": design.mul_constant,
         "KEPT": int(kept_subnormals(design) == "kept"),
-        "LANES": design.lanes,
+    }
+
+
+def step_sources(
+    design: Design,
+    verilog: str,
+    spec: str,
+    operands: list[str],
+    parameters: dict[str, int],
+    declared: str = "",
+) -> dict[str, str]:
+    """Write the claim that a step gives what a specification does.
+
+    Parameters
+    ----------
+    design : Design
+    verilog : str
+        Of the design.
+    spec : str
+        The module in `fused_spec.sv`.
+    operands : list of str
+        Its inputs beside scales and the running sum.
+    parameters : dict of str to int
+        Of it, but for those of every fused sum.
+    declared : str
+        Verilog with those of its inputs that are not the design's.
+    """
+    fused, scale = design.fused, Scale(design)
+    parameters = parameters | {
         "F": fused.fraction_bits,
         "BITS": fused.mantissa_bits,
         "NEAREST": int(fused.nearest),
-        "SCALED": int(design.scale == "mx"),
     }
-    scales, any_sum = ("a_scale", "b_scale"), int(design.block_scale is not None)
-    scale = Scale(design)
+    scales = ["a_scale", "b_scale"]
     special = "&number[30:23]" if scale.overflows else f"number[30:0] == {FP32.nan}"
     highest = min(scale.highest + FP32.bias, (1 << FP32.exponent_bits) - 1)
     claim = f"""
 module claim (
   input clk, rst, in_valid, in_first, in_last,
-  input [{design.lanes * format_.width - 1}:0] a, b,
-  input [7:0] a_scale, b_scale
+  input [{design.lanes * design.format.width - 1}:0] a, b,
+  input [{8 * max(design.scales_a_step, 1) - 1}:0] a_scale, b_scale
 );
   wire [31:0] c, sum;
   wire [2:0] c_flags;
   wire c_valid;
   {instance(DUT, "dut", [*INPUTS, *(scales if design.block_scale else ()), "c", "c_valid", "c_flags"])}
-  {instance("fused_spec", "spec", ["a", "b", *scales, "first", "running", "sum"], parameters)}
+  {declared}
+  {instance(spec, "spec", [*operands, *scales, "first", "running", "sum"], parameters)}
   // Registers of the design begin with any value.
   wire first = in_first;
   wire [31:0] running = c;
@@ -108,7 +134,8 @@ module claim (
     integer below;
     begin
       below = {design.product_lsb_exponent + FP32.mantissa_bits + FP32.bias} - number[30:23];
-      whole = {any_sum} || number[30:0] == 0 || {special} || number[30:23] <= {highest} && (below <= 0
+      whole = number[30:0] == 0 || {special} || number[30:23] <= {highest}
+        && ({int(design.block_scale is not None)} || below <= 0
         || (below <= 23 && ({{1'b1, number[22:0]}} & ((24'd1 << below) - 24'd1)) == 0));
     end
   endfunction

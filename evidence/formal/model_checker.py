@@ -20,13 +20,15 @@ COMMANDS = {
     "pdr": "pdr -T {seconds}",
     "bmc": "bmc3 -F {cycles} -T {seconds}",
     "step": "frames -F {cycles} -i; orpos; iprove",
+    "bdd": "collapse -r -B 100000000; strash; iprove",
 }
 """ABC's commands by method.
 
 `sec` is sequential equivalence checking: nets that stay equal are found by induction, the rest by `pdr`.
 `pdr` is property directed reachability: an inductive invariant, for any number of cycles. `bmc` is bounded
 model checking: every run of a number of cycles. `step` checks the same cycles as one combinational function
-by SAT sweeping, which manages two unlike descriptions of one step.
+by SAT sweeping, which manages two unlike descriptions of one step. `bdd` makes a decision diagram of one
+function, its inputs in the order of the ports, which manages sums of many numbers.
 """
 
 

@@ -6,8 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lmul.design import Design, make_design
+from lmul.evidence.formal.claims import Fault
 from lmul.evidence.formal.equivalence import equivalent
-from lmul.evidence.mutation.netlist import SELECT, Mutation, Netlist, draw
+from lmul.evidence.mutation.netlist import SELECT, Drawn, Mutation, Netlist, draw
+from lmul.evidence.mutation.written import (
+    POWERS,
+    POWERS_OF_GROUPS,
+    SCALES_OF_GROUPS,
+    SIGNED_PRODUCTS,
+    SIGNED_SUMS,
+    Written,
+)
+from lmul.golden import E4M3
 from lmul.hdl import export
 from lmul.sim.simulate import TESTCASES, SimulationRun, build_simulator, run_mutants
 from lmul.sim.stimulus.quick import Matrices, quick_operands, shortest_tiles
@@ -55,6 +65,8 @@ class Campaign:
         A name of `SCOPES`.
     testcases : sequence of str, optional
         Default: those of `TESTCASES`.
+    faults : sequence of Fault, optional
+        Those that are written down, in place of drawn ones.
     """
 
     part: str
@@ -63,12 +75,36 @@ class Campaign:
     count: int
     scope: str = "all"
     testcases: Sequence[str] = ()
+    faults: Sequence[Fault] = ()
 
 
 # Four rows: counters of rows go through all of their states.
 _OS = make_design("array", rows=4, cols=2, lanes=1, share=1, acc="fixed:12:-4", out="raw")
 _WS = make_design("array", rows=4, cols=2, lanes=1, share=1, dataflow="ws", acc="fixed:12:-4", out="raw")
 _IN_TURN = make_design("dot", lanes=2, acc="fused:7", out="raw", pipeline=2, interleave=2)
+
+
+def _written(part: str, name: str, design: Design, faults: Sequence[Fault]) -> Campaign:
+    testcase = "codes" if design.kind == "mul" else "stress"
+    return Campaign(part, name, design, len(faults), testcases=(testcase,), faults=faults)
+
+
+# An addend may be any number: the least exponent of a sum matters.
+_NVFP4 = make_design(
+    "dot", format="e2m1", mul="exact", acc="fused:9", scale="nvfp4", lanes=32, pipeline=2, addend=True
+)
+_MXFP4 = make_design("dot", format="e2m1", acc="fused:7:5", scale="mxfp4", lanes=32, pipeline=2, out="raw")
+_MX = make_design("dot", format="e2m1", acc="fused:7:5", scale="mx", lanes=2, out="raw")
+_PRODUCT = make_design("mul", format_a="int4", format_b="int8")
+_SUM = make_design("dot", format_a="int4", format_b="int8", acc="fixed:13:0", lanes=2, out="raw")
+
+WRITTEN = (
+    _written("block scales", "nvfp4", _NVFP4, SCALES_OF_GROUPS),
+    _written("block scales", "mxfp4", _MXFP4, POWERS_OF_GROUPS),
+    _written("block scales", "mx", _MX, POWERS),
+    _written("integers", "products", _PRODUCT, SIGNED_PRODUCTS),
+    _written("integers", "sums", _SUM, SIGNED_SUMS),
+)
 
 CAMPAIGNS = (
     Campaign("multiplier", "lmul", make_design("mul"), 400),
@@ -88,6 +124,7 @@ CAMPAIGNS = (
     Campaign("array control", "os, enables", _OS, 100, "enables"),
     Campaign("array control", "ws, control", _WS, 400, "control"),
     Campaign("array control", "ws, enables", _WS, 100, "enables"),
+    *WRITTEN,
 )
 
 
@@ -166,31 +203,26 @@ def run_campaign(
     SimulationError
         The netlist without a fault does not pass.
     """
-    text = export(campaign.design)
-    netlist = Netlist.of(text.verilog, text.name, directory)
-    mutations = draw(SCOPES[campaign.scope](netlist), campaign.count, seed)
-    ports = text.port_names
+    text, source = export(campaign.design), _source(campaign, directory, seed)
     build = directory / "build"
-    sources, operands = [netlist.write_mutants(mutations)], _operands(campaign.design)
-    run = SimulationRun(campaign.design, sources, text.name, [*ports, SELECT], operands, build, seed=1)
+    sources, operands = [source.all()], _operands(campaign.design)
+    run = SimulationRun(
+        campaign.design, sources, text.name, [*text.port_names, SELECT], operands, build, seed=1
+    )
     build_simulator(run)
-    mutants = [
-        Mutant(number, netlist.describe(mutation), mutation.command(text.name))
-        for number, mutation in enumerate(mutations, 1)
-    ]
+    mutants = [Mutant(number, *described) for number, described in enumerate(source.described, 1)]
     found = {mutant.number: mutant for mutant in mutants}
     for killed in _kill(campaign, run, mutants, progress):
         found[killed.number] = killed
     left = [number for number, mutant in found.items() if not mutant.killed_by]
 
     def decide(number: int) -> Mutant:
-        gate = netlist.write_mutant(mutations[number - 1], f"mutant{number}.v").read_text()
         # A reset that lasts until the pipelines hold what inputs can bring about.
         cycles, masks = campaign.design.latency + 1, MASKS[campaign.design.kind]
         is_dot = campaign.design.kind == "dot"
         proven = equivalent(
-            netlist.verilog,
-            gate,
+            source.verilog,
+            source.one(number),
             text.name,
             seconds=seconds,
             reset_cycles=cycles,
@@ -204,8 +236,19 @@ def run_campaign(
     return Outcome(campaign, list((found | decided).values()))
 
 
+def _source(campaign: Campaign, directory: Path, seed: int) -> Drawn | Written:
+    """Put the faults into the design: those that are written, or drawn ones."""
+    if campaign.faults:
+        return Written(campaign.design, campaign.faults[: campaign.count], directory)
+    text = export(campaign.design)
+    netlist = Netlist.of(text.verilog, text.name, directory)
+    return Drawn(netlist, draw(SCOPES[campaign.scope](netlist), campaign.count, seed))
+
+
 def _operands(design: Design) -> Matrices:
-    """Give matrix products with which a test case reaches all of a design."""
+    """Give matrix products with which a test case reaches all of a design of e4m3; others draw their own."""
+    if design.formats != (E4M3, E4M3):
+        return []
     return quick_operands(design) + (shortest_tiles(design) if design.kind == "array" else [])
 
 

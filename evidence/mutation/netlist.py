@@ -216,6 +216,39 @@ def _gate(cell: dict[str, Any]) -> Gate:
     return Gate(cell["type"], inputs, {port: net for port, net in pins.items() if port not in inputs})
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A netlist with the faults that were drawn for it.
+
+    Parameters
+    ----------
+    netlist : Netlist
+    mutations : sequence of Mutation
+    """
+
+    netlist: Netlist
+    mutations: Sequence[Mutation]
+
+    @property
+    def verilog(self) -> str:
+        """The netlist without a fault."""
+        return self.netlist.verilog
+
+    @property
+    def described(self) -> list[tuple[str, str]]:
+        """What each fault is, and how it is made."""
+        top = self.netlist.top
+        return [(self.netlist.describe(mutation), mutation.command(top)) for mutation in self.mutations]
+
+    def one(self, number: int) -> str:
+        """Give the netlist with one fault for good, from 1 on."""
+        return self.netlist.write_mutant(self.mutations[number - 1], f"mutant{number}.v").read_text()
+
+    def all(self) -> Path:
+        """Write one netlist with all of the faults, of which its input `mutant` activates one."""
+        return self.netlist.write_mutants(self.mutations)
+
+
 def draw(mutations: Sequence[Mutation], count: int, seed: int) -> list[Mutation]:
     """Draw so many different faults, or give all of them if there are no more."""
     if count >= len(mutations):

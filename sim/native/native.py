@@ -28,8 +28,8 @@ from lmul.sim.simulators.verilator import (
 )
 from lmul.sim.stimulus.tiles import Tile
 
-FIELD_TYPES = {8: "uint8_t", 16: "uint16_t", 32: "uint32_t"}
-"""C++ types by the bits of a field that holds one code."""
+FIELD_BITS = (8, 16, 32)
+"""Of a field that holds an operand or a product, as C++ has unsigned integers."""
 
 PRODUCTS, STREAMS = (Path(__file__).with_name(f"{name}.cpp") for name in ("products", "streams"))
 """The benches."""
@@ -94,7 +94,7 @@ class ArrayRun:
 def build_products(
     candidates: Sequence[Candidate], sources: Sequence[Path], lanes: int, directory: Path
 ) -> Path:
-    """Build the bench of multipliers of one format, each of them `lanes` times.
+    """Build the bench of multipliers of the same formats, each of them `lanes` times.
 
     Parameters
     ----------
@@ -118,18 +118,23 @@ def build_products(
     SimulationError
         One of them refused the sources.
     """
-    format_ = candidates[0].design.format
     directory = prepare_directory(directory)
     (wrapper,) = write_files(directory, {"wrapper.v": products_wrapper(candidates, lanes)})
-    field = FIELD_TYPES[8 * format_.dtype.itemsize]
-    return build_program([wrapper, *sources], "lmul_products", PRODUCTS, directory, [f"-DFIELD={field}"])
+    flag = f"-DFIELD=uint{field_bits(candidates[0].design)}_t"
+    return build_program([wrapper, *sources], "lmul_products", PRODUCTS, directory, [flag])
+
+
+def field_bits(design: Design) -> int:
+    """Give the bits of a field that holds an operand or a product of a multiplier."""
+    widest = max(design.product_bits, *(format_.width for format_ in design.formats))
+    return min(bits for bits in FIELD_BITS if bits >= widest)
 
 
 def products_wrapper(candidates: Sequence[Candidate], lanes: int) -> str:
     """Write the module that places every candidate `lanes` times on the same operands."""
-    format_ = candidates[0].design.format
-    field = 8 * format_.dtype.itemsize
-    padding = f"{field - format_.width}'h0, " if field > format_.width else ""
+    design = candidates[0].design
+    field, bits = field_bits(design), design.product_bits
+    padding = f"{field - bits}'h0, " if field > bits else ""
     lines = [
         "module lmul_products (",
         f"  input  wire [{lanes * field - 1}:0] a,",
@@ -140,8 +145,9 @@ def products_wrapper(candidates: Sequence[Candidate], lanes: int) -> str:
     for index, candidate in enumerate(candidates):
         for lane in range(lanes):
             low, product = lane * field, f"p_{index}_{lane}"
-            operands = ", ".join(f".{port}({port}[{low} +: {format_.width}])" for port in "ab")
-            lines.append(f"  wire [{format_.width - 1}:0] {product};")
+            pins = zip("ab", design.formats, strict=True)
+            operands = ", ".join(f".{port}({port}[{low} +: {format_.width}])" for port, format_ in pins)
+            lines.append(f"  wire [{bits - 1}:0] {product};")
             lines.append(f"  {candidate.top} m_{index}_{lane} ({operands}, .p({product}));")
         fields = ", ".join(f"{padding}p_{index}_{lane}" for lane in reversed(range(lanes)))
         lines.append(f"  assign p[{index}] = {{{fields}}};")
@@ -159,7 +165,7 @@ def compare_products(
     candidates : sequence of Candidate
         Those that it was built with.
     pairs : iterable of (ndarray, ndarray)
-        Blocks of codes of the candidates' format, one-dimensional.
+        Blocks of codes of the candidates' formats, one-dimensional.
 
     Raises
     ------
@@ -168,7 +174,7 @@ def compare_products(
     """
     models = list(dict.fromkeys(candidate.design for candidate in candidates))
     arguments = [f"{models.index(candidate.design)}:{candidate.top}" for candidate in candidates]
-    dtype = candidates[0].design.format.dtype
+    dtype = np.dtype(f"uint{field_bits(candidates[0].design)}")
     sent, golden_seconds = 0, 0.0
     process = subprocess.Popen(  # noqa: S603
         [str(program), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -178,7 +184,7 @@ def compare_products(
         for a, b in pairs:
             first, second = (np.ascontiguousarray(codes, dtype=dtype) for codes in (a, b))
             start = time.perf_counter()
-            products = [multiply(first, second, model) for model in models]
+            products = [multiply(first, second, model).astype(dtype, copy=False) for model in models]
             golden_seconds += time.perf_counter() - start
             process.stdin.write(np.uint32(a.size).tobytes())
             for column in (first, second, *products):

@@ -4,14 +4,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lmul.design import make_design
 from lmul.evidence.formal.__main__ import all_claims
-from lmul.evidence.formal.claims import device, edited
+from lmul.evidence.formal.claims import Fault, device, edited
 from lmul.evidence.formal.equivalence import equivalent
 from lmul.evidence.formal.fusion import CUT, fused_claim
+from lmul.evidence.formal.groups import STEPS, group_design, products_claim, step_claim, sum_claim
 from lmul.evidence.formal.model_checker import Verdict, check
 from lmul.evidence.formal.multiplication import integer_claim
 from lmul.evidence.formal.outputs import output_claim
@@ -113,8 +115,9 @@ def _check(limit: str, *, method: str, seconds: float, cycles: int = 0) -> Verdi
     return check(sources, "limited", method=method, seconds=seconds, cycles=cycles)
 
 
-def test_mutants_change_one_place() -> None:
+def test_mutants_change_as_many_places_as_they_say() -> None:
     assert edited("a = b;", "b", "c") == "a = c;"
+    assert edited("a = b + b;", "b", "c", 2) == "a = c + c;"
     with pytest.raises(ValueError, match="must match once, not 2 times"):
         edited("a = b + b;", "b", "c")
 
@@ -155,6 +158,17 @@ def test_one_step_of_a_fused_sum_is_proved_from_every_running_sum() -> None:
     claim = fused_claim(design, CUT)
     assert claim.prove().holds
     assert claim.refute_mutant() == Verdict(False, 2)
+
+
+def test_exact_sum_of_a_group_is_proved_in_two_parts() -> None:
+    design = group_design(scale="nvfp4", lanes=16, acc="fused:8:2")
+    assert products_claim(design).prove().holds
+    assert sum_claim(design).prove().holds
+
+
+@pytest.mark.parametrize(("options", "fault"), STEPS)
+def test_faults_of_the_scales_of_groups_are_refuted(options: dict[str, Any], fault: Fault) -> None:
+    assert step_claim(group_design(**options), fault).refute_mutant() == Verdict(False, 2)
 
 
 @pytest.mark.parametrize("dataflow", ["os", "ws"])

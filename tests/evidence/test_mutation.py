@@ -10,8 +10,9 @@ import pytest
 from lmul.design import make_design
 from lmul.evidence.mutation import campaign as campaigns
 from lmul.evidence.mutation.__main__ import main
-from lmul.evidence.mutation.campaign import Campaign, run_campaign
+from lmul.evidence.mutation.campaign import WRITTEN, Campaign, run_campaign
 from lmul.evidence.mutation.netlist import Mutation, Netlist, draw
+from lmul.evidence.mutation.written import Written
 from lmul.terminal.parser import run_tool
 
 MUL = Campaign("multiplier", "lmul", make_design("mul"), 8)
@@ -50,6 +51,25 @@ def test_mutants_that_a_weak_bench_does_not_see_are_listed_and_fail_the_run(
     printed = capsys.readouterr().out
     assert printed.count("Survivor of lmul_e4m3_mul (a fault by proof): ") == 3
     assert "0.00% were killed" in printed
+
+
+@pytest.mark.parametrize("campaign", WRITTEN, ids=lambda one: one.name)
+def test_faults_that_are_written_fit_what_is_exported_now(campaign: Campaign, tmp_path: Path) -> None:
+    written = Written(campaign.design, campaign.faults, tmp_path)
+    texts = {written.one(number) for number in range(1, len(campaign.faults) + 1)}
+    assert len(texts | {written.verilog}) == len(campaign.faults) + 1
+
+
+QUICK = ("mx", "products", "sums")
+
+
+@pytest.mark.parametrize(
+    "campaign",
+    [pytest.param(one, id=one.name, marks=[] if one.name in QUICK else pytest.mark.long) for one in WRITTEN],
+)
+def test_faults_of_scales_and_integers_are_noticed(campaign: Campaign, tmp_path: Path) -> None:
+    outcome = run_campaign(campaign, tmp_path / "written", seed=1, seconds=20, progress=lambda *_: None)
+    assert outcome.killed == len(campaign.faults)
 
 
 def test_mutant_that_no_output_depends_on_is_proven_equivalent(

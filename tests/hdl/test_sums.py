@@ -19,6 +19,7 @@ from lmul.sim.simulate import SimulationRun, simulate
 from lmul.sim.stimulus.quick import Matrices
 from lmul.sim.stimulus.stress_operands import terms_beyond_output
 from tests.support.golden.cases import edge_codes
+from tests.support.hdl.drawn_designs import drawn_dots
 from tests.support.hdl.matrix.batch import simulate_batch
 
 ExportTo = Callable[[Design], tuple[Export, Path]]
@@ -155,12 +156,10 @@ def matrices(design: Design) -> Matrices:
         if kind == "numbers":
             scaled = quantise(rng.normal(size=shape) * 2.0 ** rng.integers(-4, 4), format_)
             return scaled.codes
-        drawn = rng.integers(0, 1 << format_.width, shape)
-        if isinstance(format_, Integer):
-            ends = [0, 1, format_.sign_mask - 1, format_.sign_mask, 2 * format_.sign_mask - 1]
-            return (rng.choice(ends, shape) if kind == "edges" else drawn).astype(format_.dtype)
-        finite = (drawn & format_.magnitude_mask) <= format_.largest_finite
-        usual = np.where(finite | (rng.random(shape) < 0.05), drawn, drawn & format_.mantissa_mask)
+        usual = rng.integers(0, 1 << format_.width, shape)
+        if not isinstance(format_, Integer):
+            finite = (usual & format_.magnitude_mask) <= format_.largest_finite
+            usual = np.where(finite | (rng.random(shape) < 0.05), usual, usual & format_.mantissa_mask)
         return (rng.choice(edge_codes(format_), shape) if kind == "edges" else usual).astype(format_.dtype)
 
     first, second = design.formats
@@ -208,8 +207,8 @@ def compare_batch(designs: Sequence[Design], tmp_path: Path, shared: Path) -> No
 
 @pytest.mark.parametrize("batch", range(3))
 def test_dot_products_are_right_for_every_two_choices(batch: int, tmp_path: Path, shared: Path) -> None:
-    drawn = [*pairwise(), *OUTPUTS_TOO_SMALL]
-    compare_batch([make_design("dot", **options) for options in drawn][batch::3], tmp_path, shared)
+    drawn = [make_design("dot", **options) for options in (*pairwise(), *OUTPUTS_TOO_SMALL)]
+    compare_batch([*drawn, *drawn_dots(6, lambda design: design.integer)][batch::3], tmp_path, shared)
 
 
 @pytest.mark.full

@@ -12,6 +12,7 @@ from lmul.evidence.formal import multiplication, streams
 from lmul.evidence.formal.accumulation import accumulation_claims
 from lmul.evidence.formal.claims import Claim
 from lmul.evidence.formal.fusion import fusion_claims
+from lmul.evidence.formal.groups import group_claims
 from lmul.evidence.formal.outputs import output_claims
 from lmul.evidence.mutation.__main__ import REQUIRED
 from lmul.evidence.mutation.campaign import CAMPAIGNS
@@ -75,7 +76,7 @@ COUNTS: tuple[tuple[str, str, Callable[[], Sequence[float]]], ...] = (
     (VERIFICATION, "| {} modules, {} products |", small_formats),
     (VERIFICATION, "| {} products of each format |", lambda: (len(exhaustive.WIDE_MULS) * 4**16,)),
     (VERIFICATION, "all pairs of {} edge values, native bench | {} x {} products", fp32_products),
-    (VERIFICATION, "mutants of netlists of generic gates | {};", mutants),
+    (VERIFICATION, "mutants of netlists of generic gates, and faults that are written down | {};", mutants),
     (VERIFICATION, "(`lmul`, `exact`, `addc`, `mitchell`) | {} |", lambda: mutants("multiplier")),
     (
         VERIFICATION,
@@ -83,6 +84,16 @@ COUNTS: tuple[tuple[str, str, Callable[[], Sequence[float]]], ...] = (
         lambda: mutants("dot product"),
     ),
     (VERIFICATION, "control of arrays (`os`, `ws`) | {} |", lambda: mutants("array control")),
+    (
+        VERIFICATION,
+        "block scales (`nvfp4`, `mxfp4`, `mx`), faults that are written down | {} |",
+        lambda: mutants("block scales"),
+    ),
+    (
+        VERIFICATION,
+        "integers (products, sums), faults that are written down | {} |",
+        lambda: mutants("integers"),
+    ),
     (VERIFICATION, "| all | {} |", mutants),
     (VERIFICATION, "fails if fewer than {} % of those", lambda: (100 * REQUIRED,)),
     (VERIFICATION, "functional coverage of {} designs, no hole", stressed_designs),
@@ -147,6 +158,9 @@ def test_numbers_of_proofs_are_those_of_the_claims(
     fused = len(fusion_claims())
     others = len(streams.stream_claims()) + len(accumulation_claims()) + len(output_claims()) + fused
     check(VERIFICATION, "SAT sweeping of one step | {}, {} |", (fused, fused))
+    groups = len(group_claims())
+    others += groups
+    check(VERIFICATION, "decision diagrams, SAT sweeping | {}, {} |", (groups, groups))
     integers = len(multiplication.integer_claims())
     check(VERIFICATION, "| {} proofs, {} mutants refuted; ", (integers, integers))
     check(VERIFICATION, "must refute: {} of each", (len(multipliers) + integers + others,))

@@ -51,17 +51,33 @@ def test_multipliers_side_by_side_are_right_for_every_pair(tmp_path: Path, expor
         compare_products(program, wrong, [(CODES[0x34:0x39], np.full(5, 0x7E))])
 
 
-def test_fault_in_a_multiplier_is_noticed(tmp_path: Path, export_to: ExportTo) -> None:
+@pytest.mark.parametrize(
+    ("options", "right", "wrong", "code", "message"),
+    [
+        ({"format": "bf16"}, " + 16'h88;", " + 16'h89;", 0x3F80, "0x3f80 gave 0x3f89, the model 0x3f88"),
+        # Products have 12 bits.
+        (
+            {"format_a": "int4", "format_b": "int8"},
+            "{1'h1, p",
+            "{1'h0, p",
+            8,
+            "0x8 gave 0x7c0, the model 0xfc0",
+        ),
+    ],
+)
+def test_fault_in_a_multiplier_is_noticed(
+    options: Any, right: str, wrong: str, code: int, message: str, tmp_path: Path, export_to: ExportTo
+) -> None:
     """A wrong constant in the upper of two lanes' fields of 16 bits."""
-    design = make_design("mul", mul="lmul", format="bf16")
+    design = make_design("mul", **options)
     text, path = export_to(design)
-    assert " + 16'h88;" in text.verilog
-    path.write_text(text.verilog.replace(" + 16'h88;", " + 16'h89;"))
+    assert right in text.verilog
+    path.write_text(text.verilog.replace(right, wrong))
     candidates = [Candidate(design, design.name)]
     program = build_products(candidates, [path], 2, tmp_path / "wrong")
-    ones = np.full(2, 0x3F80, dtype=np.uint16)
-    with pytest.raises(SimulationError, match=r"0x3f80 \* 0x3f80 gave 0x3f89, the model 0x3f88$"):
-        compare_products(program, candidates, [(ones, ones)])
+    codes = np.full(2, code)
+    with pytest.raises(SimulationError, match=rf" \* {message}$"):
+        compare_products(program, candidates, [(codes, codes)])
 
 
 def test_bench_is_built_when_what_it_is_made_of_changes_and_when_it_was_built_in_part(
@@ -148,11 +164,10 @@ def test_every_format_multiplier_and_policy_is_listed() -> None:
     assert len(part("e2m5", exhaustive.MULS).candidates) == 4 * 4 * 2
 
 
-@pytest.mark.parametrize("name", ["e3m2", "e4m3"])
-def test_shares_hold_every_pair_of_a_narrow_format_once(name: str) -> None:
-    whole = part(name, exhaustive.MULS)
-    pairs = np.concatenate([np.stack(block, -1) for block in whole.pairs(0)])
-    assert len(np.unique(pairs, axis=0)) == len(pairs) == 1 << 2 * whole.format.width
+@pytest.mark.parametrize(("name", "bits"), [("e3m2", 12), ("e4m3", 16), ("int8", 16), ("int4xint8", 12)])
+def test_shares_hold_every_pair_of_a_narrow_format_once(name: str, bits: int) -> None:
+    pairs = np.concatenate([np.stack(block, -1) for block in part(name, exhaustive.MULS).pairs(0)])
+    assert len(np.unique(pairs, axis=0)) == len(pairs) == 1 << bits
 
 
 def test_shares_hold_every_pair_of_a_wide_format_once() -> None:

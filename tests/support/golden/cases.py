@@ -18,6 +18,7 @@ from lmul.golden import (
     Format,
     find_format,
 )
+from lmul.golden.formats.format import Integer
 from lmul.multipliers.addc import ADDC_MANTISSA_BITS
 
 by_name: dict[str, Any] = {"ids": lambda format_: format_.name}
@@ -42,6 +43,8 @@ IEEE_TWINS = [
 
 def edge_codes(format_: Format) -> list[int]:
     """Give the codes of both signs of zero, one, specials, and the ends of each kind of number."""
+    if isinstance(format_, Integer):
+        return [0, 1, 2, format_.sign_mask - 1, format_.sign_mask, 2 * format_.sign_mask - 1]
     one = format_.bias << format_.mantissa_bits
     largest = format_.largest_finite
     magnitudes = {0, 1, 2, format_.mantissa_mask, format_.smallest_normal, format_.smallest_normal + 1}

@@ -1,6 +1,8 @@
 """Designs drawn from all options that there are, small enough to be written and proven in a second."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,8 @@ import numpy as np
 from lmul.design import CARRIES, DATAFLOWS, PARAMETERS, PIPELINE_LIMIT, Design, make_design
 from lmul.errors import UserError
 from lmul.golden import FORMATS, MULTIPLIERS, OUTPUTS, OVERFLOWS, SUBNORMALS
+from lmul.golden.formats.block_scale import SCALES
+from lmul.golden.formats.format import INTEGERS
 from lmul.hdl.framework.supported import check_built
 
 SEED = 24
@@ -38,6 +42,12 @@ def drawn_designs() -> Iterator[Design]:
             yield design
 
 
+def drawn_dots(count: int, wanted: Callable[[Design], bool]) -> list[Design]:
+    """Give the first dot products that are wanted, with the reset that benches of many designs have."""
+    dots = (design for design in drawn_designs() if design.kind == "dot" and wanted(design))
+    return [replace(dot, reset="sync", reset_active="high", reset_name="rst") for dot in islice(dots, count)]
+
+
 def _choices(kind: str, rng: np.random.Generator) -> dict[str, Any]:
     """Draw a value of every option; formats that are narrow more often, since all is built for them."""
 
@@ -51,9 +61,15 @@ def _choices(kind: str, rng: np.random.Generator) -> dict[str, Any]:
     # A bound from an option's range, one from around a product of e4m3, and one from anywhere.
     fixed = f"fixed:{one(2, 9, 16, 24, 32, 70, 128)}:{one(-40, -16, -8, -6, -3, 0, 1, 3)}"
     fused = f"fused:{one(4, 9, 13, 25, 40)}:{one(1, 5, 7, 13, 23)}{one('', '', ':rne')}"
-    formats = {"format": format_()} if kind == "mul" or one(0, 0, 1) == 0 else {}
+    same = kind == "mul" or one(0, 0, 1) == 0
+    numbers = {"format": format_()} if same else {"format_a": format_(), "format_b": format_()}
+    integer = {"format_a": one(*INTEGERS), "format_b": one(*INTEGERS), "mul": "exact"}
+    integer |= {"acc": one("exact", f"fixed:{one(9, 12, 20)}:0"), "out": one("raw", "fp32")}
+    integer |= {"subnormals": "flush", "overflow": "saturate"}
+    scale = one(*SCALES.values())
+    scaled = {"scale": scale.name, "acc": fused, "lanes": one(1, 2, 4) if scale.group == 1 else scale.group}
+    scaled |= {"format_a": one(*scale.formats), "format_b": one(*scale.formats)}
     return {
-        **(formats or {"format_a": format_(), "format_b": format_()}),
         "mul": one(*MULTIPLIERS),
         "acc": one("exact", "exact", fixed, fixed, "fp32", "bf16", "fp16", fused),
         "out": one(*OUTPUTS),
@@ -69,6 +85,7 @@ def _choices(kind: str, rng: np.random.Generator) -> dict[str, Any]:
         "cols": int(rng.integers(1, 5)),
         "share": one(1, 2, 8),
         "depth": one(None, 4, 100, 2048) if kind == "array" else one(4, 100, 2048),
+        **one(numbers, numbers, numbers, integer, scaled),
     }
 
 
