@@ -83,7 +83,7 @@ class GroupAccumulator(Accumulator):
 
     def _sum(self, m: Module, number: int, rows: list[Value], ones: list[Value]) -> Sum:
         """Add the two numbers of a group."""
-        total = add_all(m, rows, ones, self.factors.step_bits, f"group_{number}_sum")
+        total = add_all(m, rows, ones, self.factors.step_bits, f"group_{number}")
         magnitude = Signal(len(total) - 1, name=f"group_{number}_magnitude")
         m.d.comb += magnitude.eq(Mux(total[-1], -total, total))
         return total[-1], magnitude
