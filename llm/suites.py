@@ -103,11 +103,8 @@ def arithmetics_suite() -> list[str]:
     found += [
         _in_unit(f"{mul},e4m3,gain={gain}", acc) for acc in (hopper, wide, "") for mul, gain in GAINS.items()
     ]
-    found += [
-        _in_unit(f"{mul},e4m3,log,gain={gain}", acc)
-        for acc in (hopper, wide, "")
-        for mul, gain in LOG_GAINS.items()
-    ]
+    by_rows = ["exact,e4m3,row", *(f"{mul},e4m3,log,gain={gain},row" for mul, gain in LOG_GAINS.items())]
+    found += [_in_unit(words, acc) for acc in (wide, "", hopper) for words in by_rows]
     found += [_in_unit(f"exact,{formats},row") for formats in ("int8", "int8xint4", "int4")]
     found += [_in_unit("exact,int8,scale=mx16", acc) for acc in ("fixed:28:-18", hopper)]
     found += [_in_unit("exact,int8xint4,scale=mx16", "fixed:28:-14")]
