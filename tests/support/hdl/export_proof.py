@@ -77,6 +77,9 @@ def _single_bits(read: str, top: str, copy: str, directory: Path) -> None:
         "proc -norom",
         "dffunmap",
         "opt_clean -purge",
+        # Factors of one width in both copies: else nothing in their products is alike.
+        "wreduce t:$mul",
+        "opt_clean -purge",
         "select -set placed t:* t:$* %d",
         "expose -evert @placed",
         "splitnets -ports",
