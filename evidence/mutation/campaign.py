@@ -11,6 +11,7 @@ from lmul.evidence.formal.equivalence import equivalent
 from lmul.evidence.mutation.netlist import SELECT, Drawn, Mutation, Netlist, draw
 from lmul.evidence.mutation.written import (
     POWERS,
+    POWERS_OF_FIXED_GROUPS,
     POWERS_OF_GROUPS,
     SCALES_OF_GROUPS,
     SIGNED_PRODUCTS,
@@ -94,6 +95,7 @@ _NVFP4 = make_design(
     "dot", format="e2m1", mul="exact", acc="fused:9", scale="nvfp4", lanes=32, pipeline=2, addend=True
 )
 _MXFP4 = make_design("dot", format="e2m1", acc="fused:7:5", scale="mxfp4", lanes=32, pipeline=2, out="raw")
+_MX16 = make_design("dot", format="int4", acc="fixed:14:-4", scale="mx16", lanes=32, out="raw")
 _MX = make_design("dot", format="e2m1", acc="fused:7:5", scale="mx", lanes=2, out="raw")
 _PRODUCT = make_design("mul", format_a="int4", format_b="int8")
 _SUM = make_design("dot", format_a="int4", format_b="int8", acc="fixed:13:0", lanes=2, out="raw")
@@ -101,6 +103,7 @@ _SUM = make_design("dot", format_a="int4", format_b="int8", acc="fixed:13:0", la
 WRITTEN = (
     _written("block scales", "nvfp4", _NVFP4, SCALES_OF_GROUPS),
     _written("block scales", "mxfp4", _MXFP4, POWERS_OF_GROUPS),
+    _written("block scales", "mx16", _MX16, POWERS_OF_FIXED_GROUPS),
     _written("block scales", "mx", _MX, POWERS),
     _written("integers", "products", _PRODUCT, SIGNED_PRODUCTS),
     _written("integers", "sums", _SUM, SIGNED_SUMS),

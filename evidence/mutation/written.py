@@ -40,6 +40,17 @@ POWERS_OF_GROUPS = (
 )
 """In a unit with two groups of one block, whose scales are powers of two."""
 
+POWERS_OF_FIXED_GROUPS = (
+    Fault("the exponent of a scale is not added", r"(group_0_distance = .*?) \+ \{1'h0, b.*;", r"\1};"),
+    Fault("the bias of scales is one less", r"10'h10a", "10'h109", places=2),
+    Fault("a group whose scale is NaN counts", r"\) & ~\(\(&a.*?\(&b\[135:128\]\)\)", ")", places=4),
+    Fault("NaN of a scale is a number", r"\{\(&a\[135:128\]\) \| \(&b\[135:128\]\), ", "{1'h0, "),
+    Fault("a group beyond the register wraps", r" \| \{13\{clamped_0\}\}", ""),
+    Fault("a group beyond the register has no flag", r"clamped_0 \| clamped_1", "1'h0"),
+    Fault("a negative sum is one less", r"~group_0_less_1\[10:0\]", "~group_0_less_1_next"),
+)
+"""In a unit with two groups of one block in a fixed-point register, whose scales are powers of two."""
+
 POWERS = (
     Fault("the exponent of a scale is not added", r"(scale_exponent = .*) \+ .*;", r"\1;"),
     Fault("the bias of scales is one less", r"11'h788", "11'h789"),
