@@ -86,7 +86,7 @@ COUNTS: tuple[tuple[str, str, Callable[[], Sequence[float]]], ...] = (
     (VERIFICATION, "control of arrays (`os`, `ws`) | {} |", lambda: mutants("array control")),
     (
         VERIFICATION,
-        "block scales (`nvfp4`, `mxfp4`, `mx`), faults that are written down | {} |",
+        "block scales (`nvfp4`, `mxfp4`, `mx16`, `mx`), faults that are written down | {} |",
         lambda: mutants("block scales"),
     ),
     (
