@@ -144,13 +144,13 @@ class Arithmetic:
         if self.out not in INTEGER_OUTPUTS:
             right = " or ".join(INTEGER_OUTPUTS)
             raise ParameterError("out", f"{self.out!r} is not for integers: take {right}")
-        register = self.accumulator
-        if self.block_scale and isinstance(register, Fused | Fixed):
-            return
         words = str(self.acc).split(":")
+        if self.block_scale and words[0] in ("fused", "fixed"):
+            return
         if words[0] not in Exact.WORDS and (words[0] != "fixed" or words[-1] not in ("0", "LSB")):
             right = "take exact or fixed:BITS:0, or fused sums with scale mx16"
             raise ParameterError("acc", f"{self.acc!r} is not for integers: {right}")
+        register = self.accumulator
         if register.bits is not None and register.bits < self.product_bits:
             raise ParameterError(
                 "acc", f"{self.acc!r} is narrower than a product: take BITS of {self.product_bits} or more"
