@@ -116,11 +116,13 @@ class Arithmetic:
 
     def _check_scale(self, scale: BlockScale) -> None:
         """Refuse block scales of other sums, formats or lanes."""
-        fixed = isinstance(self.accumulator, Fixed) and scale.group > 1 and scale.power_of_two
-        if not fixed and not isinstance(self.accumulator, Fused):
-            raise ParameterError(
-                "scale", f"is for fused sums, not for acc {self.acc!r}: take {', '.join(Fused.WORDS)}"
-            )
+        kinds: tuple[type[Accumulator], ...] = (Fused,)
+        sums = "fused"
+        if scale.group > 1 and scale.power_of_two:
+            kinds, sums = (Fused, Fixed), "fused and fixed-point"
+        if not isinstance(self.accumulator, kinds):
+            right = ", ".join(word for kind in kinds for word in kind.WORDS)
+            raise ParameterError("scale", f"is for {sums} sums, not for acc {self.acc!r}: take {right}")
         if not {format_.name for format_ in self.formats} <= set(scale.formats):
             known = ", ".join(scale.formats)
             raise ParameterError("scale", f"{scale.name} is for {known}, not for {self.format_names}")

@@ -50,22 +50,32 @@ class GroupAccumulator(Accumulator):
         self, m: Module, platform: Any, pipeline: Pipeline, operands: SimpleNamespace, step: dict[str, Value]
     ) -> tuple[list[Sum], dict[str, Value]]:
         """Multiply the operands, and give the sums of a step's groups and what else belongs to it."""
+        own = self._integer_sums if self._design.integer else self._product_sums
+        return own(m, platform, pipeline, operands, step)
+
+    def _product_sums(
+        self, m: Module, platform: Any, pipeline: Pipeline, operands: SimpleNamespace, step: dict[str, Value]
+    ) -> tuple[list[Sum], dict[str, Value]]:
+        """Do it with a product of each lane, aligned to those of its group."""
+        products, step = pipeline.cut_lanes("products", self.multiply(m, platform, operands), step)
         groups, size = range(self._design.terms), self._groups.group
-        if not self._design.integer:
-            products, step = pipeline.cut_lanes("products", self.multiply(m, platform, operands), step)
-            parts = [products[number * size : (number + 1) * size] for number in groups]
-            pairs = [self._pair(m, platform, number, part) for number, part in enumerate(parts)]
-            rows, ones = ([value for pair in pairs for value in pair[kind]] for kind in (0, 1))
-            (rows, ones), step = pipeline.cut_lists("groups", {"row": rows, "one": ones}, step)
-            spare = len(ones) // len(groups)
-            return [
-                self._sum(m, number, rows[2 * number :][:2], ones[spare * number :][:spare])
-                for number in groups
-            ], step
+        parts = [products[number * size : (number + 1) * size] for number in groups]
+        pairs = [self._pair(m, platform, number, part) for number, part in enumerate(parts)]
+        rows, ones = ([value for pair in pairs for value in pair[kind]] for kind in (0, 1))
+        (rows, ones), step = pipeline.cut_lists("groups", {"row": rows, "one": ones}, step)
+        spare = len(ones) // len(groups)
+        return [
+            self._sum(m, number, rows[2 * number :][:2], ones[spare * number :][:spare]) for number in groups
+        ], step
+
+    def _integer_sums(
+        self, m: Module, platform: Any, pipeline: Pipeline, operands: SimpleNamespace, step: dict[str, Value]
+    ) -> tuple[list[Sum], dict[str, Value]]:
+        """Do it with the partial products of all lanes of a group in one tree."""
+        groups, wide = range(self._design.terms), self.factors.step_bits
         columns = [bits for number in groups for bits in self._columns(m, platform, operands, number)]
         columns, step = self._lowered(m, pipeline, "products", columns, step)
         columns, step = self._lowered(m, pipeline, "groups", columns, step)
-        wide = self.factors.step_bits
         return [
             self._sum_of_columns(m, number, columns[number * wide : (number + 1) * wide]) for number in groups
         ], step

@@ -238,6 +238,10 @@ def test_scales_are_the_numbers_of_their_codes(scale: str) -> None:
             "mx is for e4m3, .* not for bf16",
         ),
         ({"scale": "nvfp4", "acc": "fused:35"}, "nvfp4 is for e2m1, not for e4m3"),
+        (
+            {"scale": "mx16", "format": INT8, "mul": "exact", "lanes": 16},
+            "is for fused and fixed-point sums, not for acc 'exact': take .* fixed:BITS:LSB",
+        ),
         ({"scale": "mx16", "acc": "fused:35"}, "mx16 is for e3m2, .*, int4, not for e4m3"),
         (
             {"scale": "nvfp4", "acc": "fixed:24:0", "format": find_format("e2m1"), "lanes": 16},
