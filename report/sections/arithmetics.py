@@ -22,7 +22,7 @@ from lmul.report.sections.recommendation import joined, rise
 from lmul.report.sections.tables import Table, percent
 from lmul.terminal.pictures import COLOURS
 
-MOST_RATIO = 1.5
+MOST_RATIO = 1.2
 """Perplexity over full precision's up to which points are drawn: beyond nobody would build one."""
 
 ACROSS = "energy"
