@@ -247,12 +247,14 @@ def arithmetics() -> str:
         [
             f"`{point.words}`",
             f"{point.energy:.0f} ± {(point.most - point.least) / 2:.0f}",
-            f"{point.ratio:.2f} ± {point.half_width:.2f}",
+            "{0:.{2}f} ± {1:.{2}f}".format(point.ratio, point.half_width, 3 if point.half_width < 0.1 else 1),
+            f"{point.tokens:,}",
             "yes" if best[point] else "",
         ]
         for point in sorted(points, key=lambda point: point.energy)
     ]
-    headings = ["arithmetic", "energy of a product, fJ", "perplexity over full precision", "on the front"]
+    figures = ["energy of a product, fJ", "perplexity over full precision", "tokens"]
+    headings = ["arithmetic", *figures, "on the front"]
     said = " ".join(arithmetics_sentences()).replace(NBSP, " ")
     return f"{said}\n\n{table(headings, rows)}"
 
