@@ -118,7 +118,7 @@ class Arithmetic:
         """Refuse block scales of other sums, formats or lanes."""
         kinds: tuple[type[Accumulator], ...] = (Fused,)
         sums = "fused"
-        if scale.group > 1 and scale.power_of_two:
+        if self.grouped and scale.power_of_two:
             kinds, sums = (Fused, Fixed), "fused and fixed-point"
         if not isinstance(self.accumulator, kinds):
             right = ", ".join(word for kind in kinds for word in kind.WORDS)
@@ -253,6 +253,11 @@ class Arithmetic:
         return max(self.lanes // self.block_scale.block, 1) if self.block_scale else 0
 
     @property
+    def grouped(self) -> bool:
+        """Whether products are summed exactly in groups, each of which is a term with a scale."""
+        return self.block_scale is not None and self.block_scale.group > 1
+
+    @property
     def terms(self) -> int:
         """What is added in a step: products, or exact sums of groups of them."""
         return self.lanes // self.block_scale.group if self.block_scale else self.lanes
@@ -260,9 +265,8 @@ class Arithmetic:
     @property
     def least_exponent(self) -> int:
         """The smallest exponent that the terms of a fused sum are aligned to."""
-        grouped = self.block_scale is not None and self.block_scale.group > 1
         # Beside groups a running sum of zero counts as the smallest normal number does.
-        return FP32.min_exponent if grouped else self.fused.floor
+        return FP32.min_exponent if self.grouped else self.fused.floor
 
     @property
     def accumulator_format(self) -> Format | None:

@@ -12,8 +12,9 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import decode, encode
 from lmul.golden.formats.format import FP16, FP32, Format
 from lmul.golden.products.multiply import TABLE_WIDTH, wide_product
-from lmul.golden.sums.blocks.scales import Scales, scaled_terms
+from lmul.golden.sums.blocks.scales import Scales
 from lmul.golden.sums.fixed_point import INT64_BITS, FixedPoint, python_integers
+from lmul.golden.sums.fused.step import step_products
 from lmul.golden.sums.tiles import tiles
 
 Terms = NDArray[Any]
@@ -48,11 +49,11 @@ def fixed_sums(
     overflow = np.zeros(shape, dtype=np.bool_)
     for rows, cols in tiles(*shape):
         total, over = register[rows, cols], overflow[rows, cols]
-        for step in (
-            _scaled_steps(a, b, arithmetic, scales, rows, cols)
-            if scales
-            else _steps(a[rows], b[:, cols], arithmetic, _fixed_terms)
-        ):
+        if scales:
+            steps = _scaled_steps(a, b, arithmetic, scales, (rows, cols))
+        else:
+            steps = _steps(a[rows], b[:, cols], arithmetic, _fixed_terms)
+        for step in steps:
             for terms in step:
                 if arithmetic.clamps:
                     over |= np.abs(terms) == limit
@@ -112,15 +113,11 @@ def _steps(
 
 
 def _scaled_steps(
-    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, scales: Scales, rows: slice, cols: slice
-) -> Iterator[Terms]:
+    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic, scales: Scales, tile: tuple[slice, slice]
+) -> Iterator[Iterable[Terms]]:
     """Give the terms of each step of a tile, the exact sums of groups times their scales."""
-    for number, first in enumerate(range(0, a.shape[1], arithmetic.lanes)):
-        step = slice(first, first + arithmetic.lanes)
-        values = wide_product(a[rows, step].T[:, :, None], b[step, cols][:, None], arithmetic)
-        own = scales.of_step(number, arithmetic.scales_a_step, rows, cols)
-        terms, _ = scaled_terms((values, np.zeros(values.shape, np.int16)), own, arithmetic)
-        yield _fixed_terms(terms, arithmetic)
+    for groups in step_products(a, b, arithmetic, scales, tile):
+        yield _fixed_terms(groups.values, arithmetic)
 
 
 @lru_cache(maxsize=8)

@@ -23,8 +23,7 @@ class Scale:
     @property
     def groups(self) -> BlockScale | None:
         """The scales of blocks, where products are summed exactly in groups, and those are the terms."""
-        scale = self.design.block_scale
-        return scale if scale and scale.group > 1 else None
+        return self.design.block_scale if self.design.grouped else None
 
     @property
     def significand_bits(self) -> int:

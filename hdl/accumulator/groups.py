@@ -1,6 +1,7 @@
 """Multiply-accumulates whose products are summed exactly in groups, each of which is a term with a scale."""
 
 from dataclasses import replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +34,7 @@ Sum = tuple[Value, Value]
 class GroupAccumulator(Accumulator):
     """Sums the products of each group exactly."""
 
-    @property
+    @cached_property
     def factors(self) -> Design:
         """A group's products as an exact accumulator takes them."""
         size = self._groups.group

@@ -34,7 +34,7 @@ def accumulator(design: Design) -> type[Accumulator]:
     """Give the class of the block that accumulates."""
     kind = type(design.accumulator)
     if design.block_scale:
-        return OF_GROUPS[kind] if design.block_scale.group > 1 else ScaledMultiplyAccumulate
+        return OF_GROUPS[kind] if design.grouped else ScaledMultiplyAccumulate
     return IntegerMultiplyAccumulate if design.integer else BLOCKS[kind]
 
 

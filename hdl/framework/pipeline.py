@@ -93,11 +93,10 @@ FUSED_GROUP_CUTS = (
 
 def sum_cuts(design: Design) -> tuple[str, ...]:
     """Give the points at which the datapath of a sum is cut."""
-    grouped = design.block_scale is not None and design.block_scale.group > 1
     if isinstance(design.accumulator, Fused):
-        return (FUSED_GROUP_CUTS if grouped else FUSED_CUTS)[design.pipeline]
+        return (FUSED_GROUP_CUTS if design.grouped else FUSED_CUTS)[design.pipeline]
     rounded = design.converts and not design.accumulator_format
-    if grouped:
+    if design.grouped:
         return (ROUNDED_GROUP_CUTS if rounded else GROUP_CUTS)[design.pipeline]
     if design.integer:
         return (ROUNDED_INTEGER_CUTS if rounded else INTEGER_CUTS)[design.pipeline]

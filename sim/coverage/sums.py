@@ -176,8 +176,7 @@ class SumCoverage:
         units = np.where(np.isfinite(wide), wide, 0.0) * unit
         total = np.trunc(units).sum(axis=0)
         overflow = sums.overflow
-        grouped = design.block_scale is not None
-        last = units[-(design.terms if grouped else self._last_step(len(units))) :]
+        last = units[-(design.terms if design.grouped else self._last_step(len(units))) :]
         # One product of -limit is clamped, and leaves nothing to come back from.
         inside = (total > -limit) & (total < limit)
         found = {

@@ -19,15 +19,10 @@ Factors = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 """Both factors as `loops.add_fused` takes them, and the products of all pairs of codes, or none."""
 
 
-def in_groups(arithmetic: Arithmetic) -> bool:
-    """Tell whether products are summed exactly in groups, each of which is a term."""
-    return arithmetic.block_scale is not None and arithmetic.block_scale.group > 1
-
-
 def has_fixed_loops(arithmetic: Arithmetic, products: int) -> bool:
     """Tell whether there are loops for an arithmetic's sums of groups in a fixed-point register."""
     fits = arithmetic.accumulator_bits <= WIDEST_REGISTER
-    return worth_compiling(products) and fits and in_groups(arithmetic)
+    return worth_compiling(products) and fits and arithmetic.grouped
 
 
 def fused_group_sums(
@@ -46,7 +41,7 @@ def fused_group_sums(
     start : ndarray of float32, shape (M, N)
         Running sums to begin with, not NaN.
     arithmetic : Arithmetic
-        Whose products are summed `in_groups`, with a `Fused` accumulator.
+        One that is `grouped`, with a `Fused` accumulator.
     scales : Scales
         Of every step; what NaN among them gives means nothing.
 

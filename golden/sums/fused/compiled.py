@@ -15,7 +15,7 @@ from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import FP64_MANTISSA_BITS
 from lmul.golden.formats.format import FP32
 from lmul.golden.products.exponents import Window, exponent_ranges
-from lmul.golden.sums.blocks.compiled import fused_group_sums, in_groups
+from lmul.golden.sums.blocks.compiled import fused_group_sums
 from lmul.golden.sums.blocks.scales import Scales
 from lmul.golden.sums.compiled import (
     INT32_BITS,
@@ -87,8 +87,8 @@ def has_fused_loops(arithmetic: Arithmetic, products: int) -> bool:
     """Tell whether there are loops for the fused sums of an arithmetic, and so many products are worth it."""
     wide = max(format_.width for format_ in arithmetic.formats) > WIDEST
     # Where products are terms, those of a step have one scale.
-    scales = arithmetic.scales_a_step > 1 and not in_groups(arithmetic)
-    known = in_groups(arithmetic) or arithmetic.product_form is not None
+    scales = arithmetic.scales_a_step > 1 and not arithmetic.grouped
+    known = arithmetic.grouped or arithmetic.product_form is not None
     return worth_compiling(products) and not wide and not scales and known
 
 
@@ -117,7 +117,7 @@ def looped_sums(
     ndarray of float32, shape (M, N)
         Infinite where a sum became too large on its way.
     """
-    if scales and in_groups(arithmetic):
+    if scales and arithmetic.grouped:
         return fused_group_sums(a, b, start, arithmetic, scales)
     register, layout = np.empty_like(start), _layout(a, b, arithmetic)
     shifts = _shifts(a, b, arithmetic, scales)

@@ -1,5 +1,6 @@
 """Sums as tensor cores add them: a step's products and the running sum aligned, truncated, added at once."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -105,12 +106,36 @@ def _stepwise_sums(
     register = start.copy()
     for rows, cols in tiles(*register.shape):
         total = register[rows, cols]
-        for number, first in enumerate(range(0, a.shape[1], arithmetic.lanes)):
-            step = slice(first, first + arithmetic.lanes)
-            products = fused_products(a[rows, step].T[:, :, None], b[step, cols][:, None], arithmetic)
-            own = scales and scales.of_step(number, arithmetic.scales_a_step, rows, cols)
-            total[...] = add_step(products.scaled(own, arithmetic), total, arithmetic)
+        for products in step_products(a, b, arithmetic, scales, (rows, cols)):
+            total[...] = add_step(products, total, arithmetic)
     return register
+
+
+def step_products(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    arithmetic: Arithmetic,
+    scales: Scales | None,
+    tile: tuple[slice, slice],
+) -> Iterator[Products]:
+    """Give the terms of each step of a tile of a matrix product, times their scales where there are any.
+
+    Parameters
+    ----------
+    a : ndarray of integer codes, shape (M, K)
+    b : ndarray of integer codes, shape (K, N)
+    arithmetic : Arithmetic
+    scales : Scales, optional
+        Of every step.
+    tile : tuple of two slices
+        Its rows and its columns.
+    """
+    rows, cols = tile
+    for number, first in enumerate(range(0, a.shape[1], arithmetic.lanes)):
+        step = slice(first, first + arithmetic.lanes)
+        products = fused_products(a[rows, step].T[:, :, None], b[step, cols][:, None], arithmetic)
+        own = scales and scales.of_step(number, arithmetic.scales_a_step, rows, cols)
+        yield products.scaled(own, arithmetic)
 
 
 def fused_step(
