@@ -16,7 +16,7 @@ from hardware import measured
 from record import BUILD, FIXED, FUSED, UNIT_CLOCK
 
 from lmul.cost.cells.measure import Conditions
-from lmul.design import Design, command_line, make_design
+from lmul.design import Design, command_line, dot_of
 from lmul.errors import UserError
 from lmul.golden.accumulators import Fused
 from lmul.golden.scaled import usual_scaling
@@ -42,14 +42,8 @@ LLM = ("perplexity", "ratio", "agreement")
 
 def unit_of(scheme: Scheme) -> Design:
     """Give the unit of an arithmetic: 16 lanes with its sums, registered for the clock."""
-    arithmetic = scheme.arithmetic
-    first, second = (format_.name for format_ in arithmetic.formats)
-    formats = {"format": first} if first == second else {"format_a": first, "format_b": second}
-    stages: dict[str, Any] = FUSED if isinstance(arithmetic.accumulator, Fused) else FIXED
-    chosen: dict[str, Any] = {
-        name: getattr(arithmetic, name) for name in ("mul", "acc", "scale", "subnormals")
-    }
-    return make_design("dot", lanes=UNIT_LANES, **formats, **chosen, **stages)
+    stages: dict[str, Any] = FUSED if isinstance(scheme.arithmetic.accumulator, Fused) else FIXED
+    return dot_of(scheme.arithmetic, lanes=UNIT_LANES, **stages)
 
 
 def measured_unit(scheme: Scheme) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from typing import Any
 from lmul.cost.cells.estimate import estimate, map_blocks, measure_under
 from lmul.cost.cells.measure import Conditions
 from lmul.cost.library.cells import Library
-from lmul.design import Design, make_design
+from lmul.design import DEFAULT_LANES, Design, dot_of
 from lmul.errors import UserError
 from lmul.golden import Arithmetic
 from lmul.hdl.framework.supported import check_built
+from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.llm.memory_energy import PUBLISHED, MemoryEnergy
 from lmul.llm.scheme import parse_scheme
 from lmul.terminal.progress import Report
@@ -35,9 +36,6 @@ from lmul.workloads.smollm2 import (
 
 MULTIPLYING = ("product", "partial")
 """Names of the blocks of an element that multiply: those of integers give partial products."""
-
-SCALE_BITS = 8
-"""Of the scale of a block."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +78,8 @@ def element_of(words: str) -> Element:
     if scheme.promote is not None:
         raise UserError(f"arithmetic {words!r}: an element does not add outside: leave promote out")
     arithmetic = scheme.arithmetic
-    first, second = (format_.name for format_ in arithmetic.formats)
-    chosen: dict[str, Any] = {name: getattr(arithmetic, name) for name in ("mul", "acc", "out", "scale")}
     any_lanes = arithmetic.acc == "exact" and arithmetic.lanes == Arithmetic.lanes
-    design = make_design(
-        "dot",
-        **({"format": first} if first == second else {"format_a": first, "format_b": second}),
-        **chosen,
-        subnormals=arithmetic.subnormals,
-        lanes=None if any_lanes else arithmetic.lanes,
-    )
+    design = dot_of(arithmetic, lanes=DEFAULT_LANES["dot"] if any_lanes else arithmetic.lanes)
     check_built(design)
     return Element(words.replace(",", " "), design, scheme.scaling)
 

@@ -1,7 +1,7 @@
 """The parameters of a design, from which its model, hardware, simulation and cost are derived."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from lmul.errors import Parameter, UserError
@@ -455,6 +455,32 @@ def make_design(
         **options,
     )
     return design if chosen is not None else replace(design, acc=_usual_accumulator(design))
+
+
+def dot_of(arithmetic: Arithmetic, **options: Any) -> Design:
+    """Make the dot product that computes as an arithmetic, or a scheme's, says.
+
+    Parameters
+    ----------
+    arithmetic : Arithmetic
+    **options
+        Parameters of `Design` that are to be others than its own, or as usual.
+
+    Raises
+    ------
+    UserError
+        A parameter is out of range.
+
+    Examples
+    --------
+    >>> from lmul.design import dot_of
+    >>> from lmul.golden import Arithmetic
+    >>> dot_of(Arithmetic(mul="exact"), pipeline=2).name
+    'exact_e4m3_dot4_p2'
+    """
+    own = {field.name: getattr(arithmetic, field.name) for field in fields(Arithmetic)}
+    first, second = arithmetic.formats
+    return Design(kind="dot", **own | {"format_b": None if first == second else second} | options)
 
 
 def _usual_lanes(kind: str, acc: str | None, formats: tuple[Format, Format], scale: str | None) -> int:
