@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from lmul.design import Design, make_design
-from lmul.evidence.formal.claims import DUT, Claim, cleared, edited, instance, specification
+from lmul.evidence.formal.claims import DUT, Claim, Fault, cleared, instance, specification
 
 INPUTS = ["clk", "rst", "a", "b", "in_valid", "in_first", "in_last"]
 
@@ -60,15 +60,14 @@ def sum_claim(design: Design) -> Claim:
     end
   end"""
     if design.saturates:
-        what, pattern, replacement = "the sum wraps", r"left_range \? .*? : total", "total"
+        fault = Fault("the sum wraps", r"left_range \? .*? : total", "total")
     else:
-        what, pattern, replacement = "no overflow flag", r"left_range = .*;", "left_range = 0;"
-    return Claim(
+        fault = Fault("no overflow flag", r"left_range = .*;", "left_range = 0;")
+    return Claim.with_fault(
+        fault,
         says="sum and flags as specified" if design.saturates else "sum exact, or flagged",
         design=design,
         sources=lambda verilog: _sources(design, verilog, properties),
-        mutant=what,
-        mutant_sources=lambda verilog: _sources(design, edited(verilog, pattern, replacement), properties),
     )
 
 

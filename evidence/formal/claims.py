@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lmul.design import Design
 from lmul.evidence.formal.model_checker import Verdict, check
@@ -64,6 +65,26 @@ class Claim:
     method: str = "pdr"
     cycles: int = 0
     seconds: float = 900
+
+    @classmethod
+    def with_fault(
+        cls,
+        fault: Fault,
+        *,
+        says: str,
+        design: Design,
+        sources: Callable[[str], Mapping[str, str]],
+        **how: Any,
+    ) -> "Claim":
+        """Make a claim whose mutant is an edit of the design's Verilog; `how` is method, cycles, seconds."""
+        return cls(
+            says=says,
+            design=design,
+            sources=sources,
+            mutant=fault.what,
+            mutant_sources=lambda verilog: sources(fault.put_into(verilog)),
+            **how,
+        )
 
     def prove(self) -> Verdict:
         """Prove the claim, or find a counterexample."""

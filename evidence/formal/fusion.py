@@ -48,12 +48,11 @@ def fusion_claims() -> list[Claim]:
 
 def fused_claim(design: Design, fault: Fault) -> Claim:
     """Claim that results and flags are those of the specification, whatever the running sum is."""
-    return Claim(
+    return Claim.with_fault(
+        fault,
         says="fused sum as specified",
         design=design,
         sources=partial(_sources, design),
-        mutant=fault.what,
-        mutant_sources=lambda verilog: _sources(design, fault.put_into(verilog)),
         method="step",
         cycles=2,
         seconds=SECONDS,

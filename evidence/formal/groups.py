@@ -75,12 +75,11 @@ endmodule
 """
         return {"dut.v": verilog, "spec.sv": specification("fused_spec.sv"), "claim.sv": claim}
 
-    return Claim(
+    return Claim.with_fault(
+        ZERO,
         says="products of a group as specified",
         design=design,
         sources=sources,
-        mutant=ZERO.what,
-        mutant_sources=lambda verilog: sources(ZERO.put_into(verilog)),
         method="sec",
     )
 
@@ -108,12 +107,11 @@ endmodule
         cut = edited(verilog, LANE_PARTS, "", 2 * GROUP)
         return {"dut.v": cut, "claim.sv": claim}
 
-    return Claim(
+    return Claim.with_fault(
+        SIGN,
         says="sum of a group exact, of any products",
         design=design,
         sources=sources,
-        mutant=SIGN.what,
-        mutant_sources=lambda verilog: sources(SIGN.put_into(verilog)),
         method="bdd",
     )
 
@@ -136,25 +134,22 @@ endmodule
         cut = edited(verilog, GROUP_SUM, "")
         return {"dut.v": cut, "spec.sv": specification("fused_spec.sv"), "claim.sv": claim}
 
-    return Claim(
+    return Claim.with_fault(
+        SIGNIFICAND,
         says="significand of a group as specified, of any sum and scales",
         design=design,
         sources=sources,
-        mutant=SIGNIFICAND.what,
-        mutant_sources=lambda verilog: sources(SIGNIFICAND.put_into(verilog)),
         method="sec",
     )
 
 
 def step_claim(design: Design, fault: Fault) -> Claim:
     """Claim that a step is as specified, whatever its groups, its scales and the running sum."""
-    sources = partial(_step_sources, design)
-    return Claim(
+    return Claim.with_fault(
+        fault,
         says="fused sum as specified, of any groups",
         design=design,
-        sources=sources,
-        mutant=fault.what,
-        mutant_sources=lambda verilog: sources(fault.put_into(verilog)),
+        sources=partial(_step_sources, design),
         method="step",
         cycles=2,
         seconds=SECONDS,

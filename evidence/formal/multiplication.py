@@ -4,7 +4,7 @@ from functools import partial
 from itertools import product
 
 from lmul.design import Design, make_design
-from lmul.evidence.formal.claims import DUT, Claim, edited, instance, specification
+from lmul.evidence.formal.claims import DUT, Claim, Fault, edited, instance, specification
 from lmul.golden import OVERFLOWS, SUBNORMALS
 
 SPECIALS = ("finite", "fn", "ieee")
@@ -78,12 +78,12 @@ endmodule
 """
         return {"dut.v": verilog, "claim.sv": claim}
 
-    return Claim(
+    what = "a partial product with one sign bit is not inverted"
+    return Claim.with_fault(
+        Fault(what, rf"(bits\[{first}\] = )~", r"\1"),
         says="whole product",
         design=design,
         sources=sources,
-        mutant="a partial product with one sign bit is not inverted",
-        mutant_sources=lambda verilog: sources(edited(verilog, rf"(bits\[{first}\] = )~", r"\1")),
         method="sec",
     )
 

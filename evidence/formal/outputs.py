@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from lmul.design import Design, make_design
-from lmul.evidence.formal.claims import DUT, Claim, edited, instance
+from lmul.evidence.formal.claims import DUT, Claim, Fault, instance
 from lmul.golden import find_format
 from lmul.hdl.verilog.export import export
 
@@ -35,14 +35,11 @@ def output_claims() -> list[Claim]:
 
 def output_claim(design: Design) -> Claim:
     """Claim that the flags are those of the sum, and overflow where only the output is infinite."""
-    return Claim(
+    return Claim.with_fault(
+        Fault("no overflow flag", r"too_large = .*;", "too_large = 1'h0;"),
         says="overflow is set where a finite sum becomes infinite",
         design=design,
         sources=partial(_sources, design),
-        mutant="no overflow flag",
-        mutant_sources=lambda verilog: _sources(
-            design, edited(verilog, r"too_large = .*;", "too_large = 1'h0;")
-        ),
         method="bmc" if design.accumulator_format else "pdr",
         cycles=BOUND,
     )

@@ -9,7 +9,7 @@ from functools import partial
 
 from lmul.design import Design, make_design
 from lmul.evidence.formal.accumulation import INTERFACES, sum_parameters
-from lmul.evidence.formal.claims import DUT, Claim, cleared, edited, instance, specification
+from lmul.evidence.formal.claims import DUT, Claim, Fault, cleared, instance, specification
 from lmul.hdl.axi_stream import data_bits
 
 SLAVES = [f"s_axis_{side}_{name}" for side in "ab" for name in ("tdata", "tvalid", "tready", "tlast")]
@@ -162,13 +162,11 @@ def input_progress_claim(design: Design) -> Claim:
 
 def ready_claim(design: Design) -> Claim:
     """Claim that outputs do not follow ready within a cycle: two copies agree when it differs at last."""
-    mutant, pattern, replacement = MUTANTS["ready"]
-    return Claim(
+    return Claim.with_fault(
+        Fault(*MUTANTS["ready"]),
         says="valid, data, last, user do not see ready",
         design=design,
         sources=partial(_two_copies, design),
-        mutant=mutant,
-        mutant_sources=lambda verilog: _two_copies(design, edited(verilog, pattern, replacement)),
     )
 
 
@@ -208,15 +206,11 @@ endmodule
 
 
 def _claim(design: Design, says: str, properties: str, rule: str, limit: int = 0) -> Claim:
-    what, pattern, replacement = (DOT_MUTANTS if design.stream else MUTANTS)[rule]
-    return Claim(
+    return Claim.with_fault(
+        Fault(*(DOT_MUTANTS if design.stream else MUTANTS)[rule]),
         says=says,
         design=design,
         sources=lambda verilog: _sources(design, verilog, properties, limit),
-        mutant=what,
-        mutant_sources=lambda verilog: _sources(
-            design, edited(verilog, pattern, replacement), properties, limit
-        ),
     )
 
 
