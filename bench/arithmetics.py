@@ -22,9 +22,9 @@ from lmul.golden.accumulators import Fused
 from lmul.golden.scaled import usual_scaling
 from lmul.host.files import write_json
 from lmul.llm.accuracy import measure_arithmetics
-from lmul.llm.scheme import Scheme, parse_scheme
 from lmul.llm.suites import UNIT_LANES, arithmetics_suite
 from lmul.options import option
+from lmul.scheme import Scheme, parse_scheme
 from lmul.terminal.progress import working
 from lmul.workloads.texts import passage
 

@@ -13,9 +13,9 @@ from lmul.errors import UserError
 from lmul.llm.evaluation import WINDOW
 from lmul.llm.products.devices import load_model, make_matmul
 from lmul.llm.products.host import Weights
-from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import with_fixed_accumulator
 from lmul.options import option
+from lmul.scheme import parse_scheme
 from lmul.terminal.progress import working
 from lmul.workloads import smollm2
 from lmul.workloads.texts import passage

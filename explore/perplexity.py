@@ -10,7 +10,7 @@ from lmul.explore.space import Point
 from lmul.llm.accuracy import measure_arithmetics
 from lmul.llm.arithmetics import recorded_rows, recorded_tokens, ways_to_feed
 from lmul.llm.evaluation import Interval
-from lmul.llm.scheme import Scheme
+from lmul.scheme import Scheme
 from lmul.terminal.progress import Report
 from lmul.workloads.texts import passage
 

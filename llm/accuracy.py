@@ -24,8 +24,8 @@ from lmul.llm.evaluation import (
 )
 from lmul.llm.products.devices import find_gpu, load_model, make_matmul
 from lmul.llm.products.host import Weights
-from lmul.llm.scheme import FULL_PRECISION, Scheme
 from lmul.multipliers.table import plug_in_digest
+from lmul.scheme import FULL_PRECISION, Scheme
 from lmul.terminal.progress import Report
 from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
@@ -37,7 +37,9 @@ SOURCES = (
     "llm/evaluation.py",
     "llm/products/host.py",
     "llm/products/torch.py",
-    "llm/scheme.py",
+    "scheme.py",
+    "torch/device.py",
+    "torch/host.py",
 )
 """Parts of this program that a reading depends on."""
 

@@ -10,8 +10,8 @@ from lmul.golden import Arithmetic
 from lmul.golden.accumulators import Exact
 from lmul.golden.formats.quantise import OperandRounding
 from lmul.golden.scaled import SCALED_BY
-from lmul.llm.scheme import Scheme, parse_scheme
 from lmul.llm.suites import GAINS, LOG_GAINS, WITHOUT_HEAD
+from lmul.scheme import Scheme, parse_scheme
 
 RECORD = Path(__file__).parent / "recorded" / "arithmetics.json"
 """What `bench/arithmetics.py` measured: a row an arithmetic, its unit and how the language model did."""

@@ -23,7 +23,7 @@ from lmul.intervals import NORMAL_95, student
 from lmul.llm.accuracy import SOURCES
 from lmul.llm.evaluation import SAMPLE_TOKENS, WINDOW, Interval, Reals, Tokens, block_mean
 from lmul.llm.products.host import SchemeMatmul, Weights
-from lmul.llm.scheme import Scheme, is_attention
+from lmul.scheme import Scheme, is_attention
 from lmul.terminal.progress import Report
 from lmul.workloads import smollm2
 from lmul.workloads.smollm2 import Array

@@ -18,14 +18,12 @@ from lmul.golden import Arithmetic
 from lmul.hdl.framework.supported import check_built
 from lmul.hdl.multiplier.unrounded import SCALE_BITS
 from lmul.llm.memory_energy import PUBLISHED, MemoryEnergy
-from lmul.llm.scheme import parse_scheme
+from lmul.scheme import ATTENTION, HEAD, parse_scheme
 from lmul.terminal.progress import Report
 from lmul.workloads import Operands, default_operands
 from lmul.workloads.capture import LAYERS, cut_tile
 from lmul.workloads.smollm2 import (
-    ATTENTION,
     GGUF_NAMES,
-    HEAD,
     Array,
     Model,
     encode,

@@ -58,7 +58,7 @@ class LanguageModel:
         ----------
         mul, format_, scope : str
         *more : str
-            What else the arithmetic is named with, as `lmul.llm.scheme` writes it.
+            What else the arithmetic is named with, as `lmul.scheme` writes it.
         """
         name = ",".join((mul, format_, scope, *more))
         rows = (row["ratio"] for row in (*self.accuracy, *self.bias, *self.sums) if row["arithmetic"] == name)

@@ -23,6 +23,7 @@ from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 from lmul.errors import UserError
 from lmul.host.files import check_output, write_files
+from lmul.scheme import ATTENTION
 from lmul.terminal.parser import Parser, run_tool
 from lmul.workloads import smollm2
 from lmul.workloads.operands import SUFFIX, TILE_FOLDER, load_operands
@@ -99,7 +100,7 @@ def capture_tiles() -> Capture:
         model = smollm2.load_model()
         progress.update(loading, total=1, completed=1)
         tokens = smollm2.encode(model, TEXT.read_text(encoding="utf-8").strip())
-        products = model.config.layers * (len(smollm2.GGUF_NAMES) + len(smollm2.ATTENTION)) + 1
+        products = model.config.layers * (len(smollm2.GGUF_NAMES) + len(ATTENTION)) + 1
         running = progress.add_task("reading the paragraph", total=products)
         return run_model(model, tokens, lambda: progress.advance(running))
 
@@ -121,7 +122,7 @@ def run_model(model: smollm2.Model, tokens: npt.NDArray[np.int64], advance: Call
     Capture
         The tiles, with where they are from.
     """
-    wanted = {f"layer{layer}.{kind}" for layer in LAYERS for kind in LINEAR + smollm2.ATTENTION}
+    wanted = {f"layer{layer}.{kind}" for layer in LAYERS for kind in LINEAR + ATTENTION}
     tiles = {}
 
     def matmul(name: str, a: Array, b: Array) -> Array:
@@ -153,7 +154,7 @@ def cut_tile(name: str, a: Array, b: Array) -> Tile:
     Tile
         Operands (16, K) and (K, 16), or (64, 64) and (64, 64).
     """
-    if not name.endswith(smollm2.ATTENTION):
+    if not name.endswith(ATTENTION):
         tokens, features = _spread(a.shape[0]), _spread(b.shape[1])
         return Tile(a[tokens], b[:, features], {"tokens": tokens, "output_features": features})
     stop = a.shape[1]

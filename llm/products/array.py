@@ -11,7 +11,7 @@ from lmul.hdl import export
 from lmul.hdl.axi_stream import data_bits
 from lmul.host.files import locked, scratch, write_files
 from lmul.llm.products.host import SchemeMatmul, Weights
-from lmul.llm.scheme import Scheme
+from lmul.scheme import Scheme
 from lmul.sim.native.native import build_array, run_array, write_tiles
 from lmul.sim.simulate import SimulationError
 from lmul.sim.stimulus.tiles import tiles

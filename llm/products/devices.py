@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from lmul.llm.products.host import SchemeMatmul, Weights
-from lmul.llm.scheme import Scheme
+from lmul.scheme import Scheme
 from lmul.workloads import smollm2
 
 

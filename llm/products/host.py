@@ -7,7 +7,7 @@ import numpy as np
 
 from lmul.errors import UserError
 from lmul.golden import Quantised, multiply_scaled, quantise_factor
-from lmul.llm.scheme import Scheme, is_attention
+from lmul.scheme import Scheme, is_attention
 from lmul.workloads.smollm2 import Array, plain_matmul
 
 

@@ -1,33 +1,15 @@
-"""The matrix products of a model on tensors of PyTorch, on a graphics processor: the golden model's bits.
+"""The matrix products of a model on tensors of PyTorch, on a graphics processor: the golden model's bits."""
 
-Exact sums of formats with few mantissa bits are ordinary matrix products in double precision, as in
-`lmul.golden.sums.separable`, whose tables are used here. All else is computed by NumPy.
-"""
-
-import itertools
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from lmul.golden import ROUNDINGS, Arithmetic, Codes, Format, Quantised, decode
-from lmul.golden.formats.codec import TABLE_WIDTH, RoundMode
-from lmul.golden.formats.quantise import SELF_SCALED_EXPONENT_BITS, OperandRounding
-from lmul.golden.products.exponents import Window, exponent_ranges
-from lmul.golden.sums.separable import factor_table, fewest_windows
+from lmul.golden import Quantised
 from lmul.llm.products.host import SchemeMatmul, Weights
-from lmul.llm.scheme import Scheme
-from lmul.workloads.smollm2 import Model, on_host
-
-PAIR_BITS = 104
-"""Sums of so many bits are exact as the sum of two doubles."""
-
-OUTPUTS = ("raw", "fp32")
-
-SCALINGS = ("tensor", "row")
+from lmul.scheme import Scheme
+from lmul.torch import device as tensors
+from lmul.workloads.smollm2 import Model
 
 
 def place_model(model: Model, device: str) -> Model:
@@ -39,7 +21,9 @@ def place_model(model: Model, device: str) -> Model:
     device : str
         As PyTorch names it, such as `cuda` or `cpu`.
     """
-    weights: dict[str, Any] = {name: _tensor(each, device) for name, each in model.weights.items()}
+    weights: dict[str, Any] = {
+        name: torch.from_numpy(each).to(device) for name, each in model.weights.items()
+    }
     return replace(model, weights=weights)
 
 
@@ -62,121 +46,9 @@ class TorchMatmul(SchemeMatmul):
 
     def quantise(self, reals: Any, side: int, scheme: Scheme) -> Quantised:
         """Quantise a factor, side 0 or 1: to tensors, where their products can be computed on them."""
-        if not _stays(scheme):
-            return super().quantise(on_host(reals), side, scheme)
-        inner = (-1, -2)[side] if scheme.scaling == "row" else None
-        return _quantise(reals, scheme.arithmetic.formats[side], scheme.rounding, inner)
+        return tensors.quantised_factor(reals.to(torch.float32), side, scheme)
 
     def multiply(self, x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Any, int]:
         """Multiply quantised factors: the product, and the number of sums that left the range."""
-        if _stays(scheme):
-            sums = _exact_sums(x.codes, y.codes, scheme.arithmetic)
-            if sums is not None:
-                return sums * x.scale * y.scale, 0
-            x, y = (_quantised_on_host(*each) for each in zip((x, y), scheme.arithmetic.formats, strict=True))
-        values, left_range = super().multiply(x, y, scheme)
-        return _tensor(values, self._device), left_range
-
-
-def _stays(scheme: Scheme) -> bool:
-    """Tell whether products may be computed on tensors: exact sums, rounded once at most, one scale each."""
-    spec = scheme.arithmetic
-    if spec.integer:  # Their products are ordinary ones on the host too.
-        return False
-    narrow = max(format_.width for format_ in spec.formats) <= TABLE_WIDTH
-    usual = scheme.rounding in ROUNDINGS and scheme.scaling in SCALINGS
-    return narrow and spec.acc == "exact" and spec.out in OUTPUTS and usual
-
-
-def _quantised_on_host(quantised: Quantised, format_: Format) -> Quantised:
-    return Quantised(on_host(quantised.codes).astype(format_.dtype), on_host(quantised.scale))
-
-
-def _quantise(reals: Tensor, format_: Format, rounding: OperandRounding, axis: int | None) -> Quantised:
-    """Do what `lmul.golden.quantise` does, to finite numbers that were rounded to float32."""
-    exact = reals.to(torch.float32).to(torch.float64)
-    magnitude = exact.abs()
-    peak = magnitude.max() if axis is None else magnitude.amax(dim=axis, keepdim=True)
-    scale = torch.ones_like(peak)
-    if format_.exponent_bits < SELF_SCALED_EXPONENT_BITS:
-        least = torch.full_like(peak, np.finfo(np.float64).tiny)
-        scale = torch.where(peak > 0, torch.maximum(peak / format_.largest, least), scale)
-    scaled = exact / scale
-    edges = _edges(format_, rounding, str(reals.device))
-    field = torch.bucketize(scaled.abs().contiguous(), edges, right=True, out_int32=True)
-    codes: Any = field + torch.signbit(scaled) * format_.sign_mask
-    return Quantised(codes, scale)
-
-
-@lru_cache(maxsize=16)
-def _edges(format_: Format, rounding: OperandRounding, device: str) -> Tensor:
-    """Give the smallest magnitude that becomes each code but 0."""
-    numbers = decode(np.arange(format_.largest_finite + 1), format_).astype(np.float64)
-    edges = numbers[1:].copy()
-    if rounding == RoundMode.roundTiesToEven:
-        edges = (numbers[:-1] + numbers[1:]) / 2
-        # Halfway above an even code stays there.
-        edges[::2] = np.nextafter(edges[::2], np.inf)
-    return _tensor(edges, device)
-
-
-def _exact_sums(x: Tensor, y: Tensor, spec: Arithmetic) -> "Tensor | None":
-    """Multiply tensors of codes (..., M, K) and (..., K, N); None where that is for the golden model."""
-    depth = x.shape[-1]
-    ranges = exponent_ranges(_present(x, spec.formats[0]), _present(y, spec.formats[1]), spec)
-    windows = fewest_windows(ranges, depth, spec)
-    if windows is None or depth > spec.depth or _sum_bits(ranges, depth, spec) > PAIR_BITS:
-        return None
-    high = torch.zeros(1, dtype=torch.float64, device=x.device)
-    low = high
-    for window_a, window_b in itertools.product(windows.windows_a, windows.windows_b):
-        first = _factors(x, 0, spec, window_a)
-        second = _factors(y.transpose(-1, -2), 1, spec, window_b)
-        high, error = _two_sum(high, torch.matmul(first, second.transpose(-1, -2)))
-        low = low + error
-    high, low = _two_sum(high, low)
-    if spec.out == "fp32":
-        high = _to_odd(high, low).to(torch.float32).to(torch.float64)
-    return high
-
-
-def _present(codes: Tensor, format_: Format) -> Codes:
-    """Give the codes that occur."""
-    seen = torch.zeros(1 << format_.width, dtype=torch.bool, device=codes.device)
-    seen[codes.flatten()] = True
-    found: Codes = on_host(seen).nonzero()[0].astype(format_.dtype)
-    return found
-
-
-def _sum_bits(ranges: tuple[Window | None, Window | None], depth: int, spec: Arithmetic) -> int:
-    """Bound the bits from the last place of the smallest product to the sign of the largest sum."""
-    span = sum(window[1] - window[0] for window in ranges if window)
-    return span + spec.fraction_bits + 3 + depth.bit_length()
-
-
-def _factors(codes: Tensor, side: int, spec: Arithmetic, window: Window) -> Tensor:
-    """Give f_r or g_r of codes (..., L, K), those of one operand side by side: (..., L, K R)."""
-    return _table(side, spec, window, str(codes.device))[codes].flatten(-2)
-
-
-@lru_cache(maxsize=16)
-def _table(side: int, spec: Arithmetic, window: Window, device: str) -> Tensor:
-    return _tensor(factor_table(side, spec, window), device)
-
-
-def _two_sum(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Give a sum and what its rounding left out (Knuth, The Art of Computer Programming 2, 4.2.2)."""
-    total = a + b
-    other = total - a
-    return total, (a - (total - other)) + (b - other)
-
-
-def _to_odd(high: Tensor, low: Tensor) -> Tensor:
-    """Round a sum of two doubles, `high` the nearest one to it, to odd: one more rounding is then right."""
-    bits = high.view(torch.int64)
-    step = torch.where((low > 0) == (high > 0), 1, -1)
-    return torch.where((low != 0) & (bits % 2 == 0), bits + step, bits).view(torch.float64)
-
-
-def _tensor(array: Any, device: str) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+        values, left_range = tensors.multiply(x, y, scheme)
+        return values.to(self._device), left_range

@@ -17,7 +17,7 @@ from lmul.explore.space import Point
 from lmul.llm.accuracy import Accuracy
 from lmul.llm.arithmetics import recorded_arithmetics, recorded_tokens
 from lmul.llm.evaluation import Interval
-from lmul.llm.scheme import Scheme
+from lmul.scheme import Scheme
 from tests.support.cost.tiny_library import LIBRARY
 from tests.support.host.runs import run, run_here, write_small
 

@@ -46,7 +46,6 @@ from lmul.llm.generation import continuations
 from lmul.llm.memory_energy import PUBLISHED, MemoryEnergy, read_memory_energy
 from lmul.llm.products.array import ArrayMatmul
 from lmul.llm.products.host import SchemeMatmul, Weights
-from lmul.llm.scheme import SCOPES, Scheme, parse_scheme
 from lmul.llm.suites import SUITES
 from lmul.llm.token_energy import (
     MULTIPLYING,
@@ -60,6 +59,7 @@ from lmul.llm.token_energy import (
     products_per_token,
     token_energy,
 )
+from lmul.scheme import SCOPES, Scheme, parse_scheme
 from lmul.workloads import default_operands, smollm2
 from lmul.workloads.texts import Question, passage
 from tests.support.llm import needs_llm, scheme_of, tiny_model

@@ -12,13 +12,13 @@ from lmul.llm.evaluation import read
 from lmul.llm.generation import continuations
 from lmul.llm.products import devices
 from lmul.llm.products.host import SchemeMatmul, Weights
-from lmul.llm.scheme import parse_scheme
+from lmul.scheme import parse_scheme
 from lmul.workloads import smollm2
 from tests.support.llm import scheme_of, tiny_model
 
 torch = pytest.importorskip("torch")
-from lmul.llm.products import torch as torch_products  # noqa: E402
 from lmul.llm.products.torch import TorchMatmul, place_model  # noqa: E402
+from lmul.torch import device as tensors  # noqa: E402
 
 
 def tensor(reals: Any) -> Any:
@@ -51,7 +51,7 @@ def test_products_are_the_golden_models(
         wanted, found = both(f"{mul},{format_},{scaling},{rounding},out={output}", a, b)
         assert np.array_equal(wanted, found)
     if format_ != "e8m3":  # Whose exponents may span too much.
-        monkeypatch.setattr(SchemeMatmul, "multiply", never)
+        monkeypatch.setattr(tensors, "_on_host", never)
         TorchMatmul(scheme_of(f"{mul},{format_},{scaling}"), Weights(), "cpu")(
             "layer0.qk", tensor(a), tensor(b)
         )
@@ -69,7 +69,7 @@ def test_every_number_halfway_and_next_to_it_is_rounded_as_by_the_golden_model(
     reals = np.concatenate([numbers, halfway, *near])
     reals = np.concatenate([reals, -reals]).astype(np.float32)
     wanted = quantise(reals, format_, rounding)
-    found = torch_products._quantise(tensor(reals), format_, rounding, None)
+    found = tensors._quantise(tensor(reals), format_, rounding, None)
     assert float(found.scale) == wanted.scale
     assert np.array_equal(smollm2.on_host(found.codes), wanted.codes)
 
@@ -77,7 +77,7 @@ def test_every_number_halfway_and_next_to_it_is_rounded_as_by_the_golden_model(
 @pytest.mark.parametrize("output", ["fp32", "raw"])
 def test_sums_of_several_windows_are_rounded_once(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
-    monkeypatch.setattr(torch_products, "_quantised_on_host", never)
+    monkeypatch.setattr(tensors, "_on_host", never)
     # Halves of a float32's last place, and far below a product that decides which way.
     a = np.array([[1.0, 2.0**-24, 2.0**-80], [1.0, 2.0**-24, -(2.0**-80)], [1.0, 3 * 2.0**-24, -(2.0**-80)]])
     for factor in (a, -a, np.exp2(rng.uniform(-60, 0, (40, 3))) * rng.choice([-1, 1], (40, 3))):

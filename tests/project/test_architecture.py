@@ -116,7 +116,7 @@ def test_no_floor_has_more_than_a_dozen_files(room: Path) -> None:
     [
         (cells.SOURCES, ["cost.cells.measure"]),
         (report.SOURCES, ["report.measure"]),
-        (accuracy.SOURCES, ["llm.evaluation", "llm.products.host", "llm.products.torch", "llm.scheme"]),
+        (accuracy.SOURCES, ["llm.evaluation", "llm.products.host", "llm.products.torch", "scheme"]),
     ],
 )
 def test_kept_figures_depend_on_all_that_makes_them(parts: tuple[str, ...], made_by: list[str]) -> None:

@@ -4,10 +4,10 @@ import pytest
 
 from lmul.design import make_design
 from lmul.llm.arithmetics import recorded_arithmetics
-from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import arithmetics_suite
 from lmul.report.arithmetics import Point, choose, on_front, recorded_points, scale_ratios
 from lmul.report.sections.arithmetics import arithmetics_chart, arithmetics_sentences, arithmetics_table
+from lmul.scheme import parse_scheme
 
 
 def point(words: str, energy: float, ratio: float, half_width: float = 0.02) -> Point:

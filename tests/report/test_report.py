@@ -18,7 +18,6 @@ from lmul.cost.published.energies import TABLES
 from lmul.llm.accuracy import Accuracy
 from lmul.llm.evaluation import Interval
 from lmul.llm.memory_energy import PUBLISHED
-from lmul.llm.scheme import parse_scheme
 from lmul.report.contents import Contents
 from lmul.report.language_model import FILES, RECORDED, LanguageModel, read_results
 from lmul.report.measure import done_share
@@ -31,6 +30,7 @@ from lmul.report.sections.sections import token_table
 from lmul.report.sections.tables import NBSP, Table
 from lmul.report.sections.verdicts import claims_table
 from lmul.report.units import recommended_units, recorded_units
+from lmul.scheme import parse_scheme
 from lmul.terminal.pictures import COLOURS
 from lmul.terminal.progress import TimeLeft
 from lmul.workloads import Operands, default_operands

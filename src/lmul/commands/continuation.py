@@ -11,8 +11,8 @@ from lmul.llm.generation import continuations
 from lmul.llm.products import devices
 from lmul.llm.products.array import ArrayMatmul
 from lmul.llm.products.host import SchemeMatmul, Weights
-from lmul.llm.scheme import Scheme, parse_scheme
 from lmul.llm.suites import FULL_PRECISION_IS
+from lmul.scheme import Scheme, parse_scheme
 from lmul.sim.simulate import SimulationError
 from lmul.terminal.console import say
 from lmul.terminal.progress import working

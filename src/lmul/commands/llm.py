@@ -7,9 +7,9 @@ from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.host.files import read_input
 from lmul.llm.accuracy import measure_arithmetics
-from lmul.llm.scheme import parse_scheme
 from lmul.llm.suites import SUITES
 from lmul.llm.table import accuracy_table
+from lmul.scheme import parse_scheme
 from lmul.terminal.console import console, write_figures
 from lmul.terminal.progress import working
 from lmul.workloads import smollm2

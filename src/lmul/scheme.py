@@ -12,7 +12,6 @@ from lmul.golden.matmul import check_promotion
 from lmul.golden.scaled import check_scaling, usual_scaling
 from lmul.multipliers import plug_ins
 from lmul.multipliers.table import DESCRIPTIONS
-from lmul.workloads.smollm2 import ATTENTION, HEAD
 
 SCOPES = {
     "attention": "queries by keys, and probabilities by values",
@@ -21,6 +20,12 @@ SCOPES = {
     "linear-but-head": "projections and the MLP: the output layer stays in full precision",
     "all-but-head": "attention, projections and the MLP, as usual scripts for fp8 have it",
 }
+
+ATTENTION = ("qk", "pv")
+"""Last parts of the names of attention's products; all others are linear."""
+
+HEAD = "lm_head"
+"""Name of the output layer's product."""
 
 _KINDS = {
     "attention": {"attention"},

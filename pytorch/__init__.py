@@ -1,0 +1,12 @@
+"""The arithmetic of this project for models of PyTorch and transformers. Needs the extra `torch`."""
+
+from lmul.programs.extras import require
+
+require("torch", "torch")
+
+from lmul.scheme import Scheme, parse_scheme  # noqa: E402
+from lmul.torch.config import Config  # noqa: E402
+from lmul.torch.convert import convert_, restore_  # noqa: E402
+from lmul.torch.operator import matmul  # noqa: E402
+
+__all__ = ["Config", "Scheme", "convert_", "matmul", "parse_scheme", "restore_"]

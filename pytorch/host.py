@@ -1,0 +1,42 @@
+"""Products of tensors on the host: by the golden model, which reads their memory as it is."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lmul.golden import Quantised, decode, multiply_scaled, quantise_factor
+from lmul.scheme import Scheme
+
+
+def quantised_factor(factor: Tensor, side: int, scheme: Scheme) -> Quantised:
+    """Quantise a factor of finite numbers, side 0 or 1."""
+    reals = as_array(factor)
+    return quantise_factor(reals, side, scheme.arithmetic, scheme.rounding, scheme.scaling)
+
+
+def multiply(x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Tensor, int]:
+    """Multiply quantised factors.
+
+    Returns
+    -------
+    product : Tensor of float64
+    left_range : int
+        Sums that left the range of the accumulator, or of the output.
+    """
+    values, left_range = multiply_scaled(x, y, scheme.arithmetic, scheme.promote)
+    return torch.from_numpy(values), left_range
+
+
+def dequantised(quantised: Quantised, side: int, scheme: Scheme) -> Tensor:
+    """Give the numbers that a quantised factor stands for, in float64."""
+    values = decode(quantised.codes, scheme.arithmetic.formats[side]) * quantised.scales()
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
+
+
+def as_array(factor: Tensor) -> NDArray[Any]:
+    """Give a tensor's numbers to NumPy, which has no bf16: its numbers are copied to float32."""
+    known = factor.detach().cpu()
+    return (known.float() if known.dtype == torch.bfloat16 else known).numpy()

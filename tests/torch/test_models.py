@@ -1,0 +1,95 @@
+"""Models of PyTorch and transformers on an arithmetic: what is converted, to which bits, and back."""
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from lmul.errors import UserError  # noqa: E402
+from lmul.torch import Config, convert_, restore_  # noqa: E402
+from tests.support.torch_models import FAMILIES, golden_reference, small_model, tokens  # noqa: E402
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_are_those_of_the_golden_model_alone(family: str) -> None:
+    model, x = small_model(family), tokens()
+    with torch.no_grad():
+        plain = model(x).logits
+        for words in ("lmul,e4m3,row", "exact,e5m2,tensor,acc=fused:13:13", "addm,e4m3,acc=fixed:24:-9"):
+            with golden_reference(model, words):
+                wanted = model(x).logits
+            assert not torch.allclose(wanted, plain, rtol=1e-3)
+            convert_(model, words)
+            assert torch.equal(model(x).logits, wanted)
+            restore_(model)
+        assert torch.equal(model(x).logits, plain)
+
+
+def test_state_dict_keeps_its_keys_and_tied_weights_stay_tied() -> None:
+    model = small_model("gpt2")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    convert_(model, "lmul,e4m3,row")
+    assert model.lm_head.weight is model.transformer.wte.weight
+    assert list(model.state_dict()) == list(before)
+    model.load_state_dict({name: value + 1 for name, value in before.items()})
+    restore_(model)
+    assert type(model.lm_head) is torch.nn.Linear
+    assert all(torch.equal(value, before[name] + 1) for name, value in model.state_dict().items())
+
+
+def converted(model: Any) -> list[str]:
+    return [
+        name for name, module in model.named_modules() if getattr(module, "config", None).__class__ is Config
+    ]
+
+
+def test_patterns_scopes_and_filters_choose_layers() -> None:
+    model = small_model("llama")
+    convert_(model, {"*": "lmul,e4m3,linear", "*.down_proj": "exact,e5m2", "*.1.mlp.up_proj": None})
+    assert "model.layers.1.mlp.up_proj" not in converted(model)
+    assert model.model.layers[0].mlp.down_proj.config == Config("exact,e5m2")
+    assert model.config._attn_implementation != "lmul"
+    restore_(model)
+    convert_(model, {"lm_head": None, "*": "lmul,e4m3"})
+    assert "lm_head" not in converted(model)
+    assert model.config._attn_implementation == "lmul"
+    restore_(model)
+    assert not converted(model)
+    convert_(model, "lmul,e4m3,linear-but-head", lambda module, name: "layers.0" in name)
+    assert len(converted(model)) == 7
+    convert_(model, "addm,e4m3,attention")
+    assert len(converted(model)) == 7
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("lmul,e9m9z", "is no word of an arithmetic"),
+        ({"model.layer.*": "lmul,e4m3"}, r"no layer is called 'model.layer.\*'"),
+        ({"*": 3}, "must have words of a scheme"),
+        ("full", "is converted"),
+    ],
+)
+def test_configs_that_cannot_be_are_refused_and_change_nothing(config: Any, message: str) -> None:
+    model = small_model("llama")
+    with pytest.raises(UserError, match=message):
+        convert_(model, config)
+    assert not converted(model)
+
+
+def test_a_changed_parameter_is_quantised_anew() -> None:
+    layer = torch.nn.Linear(16, 4, bias=False)
+    model = convert_(torch.nn.Sequential(layer), "lmul,e4m3,row")
+    x = torch.randn(3, 16)
+    with torch.no_grad():
+        first = model(x)
+        assert torch.equal(model(x), first)
+        layer.weight.mul_(2)
+        assert torch.equal(model(x), first * 2)
+        layer.weight.data = layer.weight.data / 2
+        assert torch.equal(model(x), first)
+    half = model.to(torch.bfloat16)(x.to(torch.bfloat16))
+    assert half.dtype == torch.bfloat16
+    assert model(x[0].to(torch.bfloat16)).shape == (4,)
