@@ -106,6 +106,8 @@ INSIDE = {
         ("operator",),
         ("layers", "attention"),
         ("convert",),
+        ("summary",),
+        ("compare",),
     ),
     "sim": (("stimulus", "simulators"), ("coverage",), ("simulate", "benches"), ("native",), ("rtl",)),
     "workloads": (("operands", "smollm2", "texts"), ("capture",)),

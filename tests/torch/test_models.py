@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from lmul.errors import UserError  # noqa: E402
-from lmul.torch import Config, convert_, restore_  # noqa: E402
+from lmul.torch import Config, compare, convert_, restore_, summary  # noqa: E402
 from tests.support.torch_models import FAMILIES, golden_reference, small_model, tokens  # noqa: E402
 
 
@@ -93,3 +93,38 @@ def test_a_changed_parameter_is_quantised_anew() -> None:
     half = model.to(torch.bfloat16)(x.to(torch.bfloat16))
     assert half.dtype == torch.bfloat16
     assert model(x[0].to(torch.bfloat16)).shape == (4,)
+
+
+def test_summary_names_layers_that_are_alike_once() -> None:
+    model = small_model("llama")
+    convert_(model, {"*": Config("lmul,e4m3,row", "exact,e5m2xe4m3,row"), "*.1.mlp.up_proj": None})
+    rows = {row.name: row for row in summary(model).rows}
+    up = rows["model.layers.0.mlp.up_proj"]
+    assert (up.size, up.forward, up.backward) == ("32 x 48", "lmul,e4m3,all,row", "exact,e5m2xe4m3,all,row")
+    assert rows["model.layers.1.mlp.up_proj"].forward == "full"
+    assert len(rows["model.layers.0-1.self_attn"].layers) == 2
+    assert rows["lm_head"].kind == "head"
+    lines = str(summary(model)).splitlines()
+    assert lines[0].split() == ["layer", "layers", "K", "x", "N", "product", "gradients"]
+    assert len(lines) == 2 + len(rows)
+
+
+def test_comparison_gives_the_error_of_every_product_with_its_own_operands() -> None:
+    model, x = convert_(small_model("gpt2"), "lmul,e4m3,row"), tokens()
+    found = compare(model, x)
+    # Two linear layers of attention and two behind it, two products of attention, twice; the output layer.
+    assert len(found.products) == 2 * 6 + 1
+    assert [each.name for each in found.products][:3] == [
+        "transformer.h.0.attn.c_attn",
+        "transformer.h.0.attn.qk",
+        "transformer.h.0.attn.pv",
+    ]
+    assert all(0.01 < each.error < 0.2 for each in found.products)
+    layer = convert_(torch.nn.Sequential(torch.nn.Linear(32, 8, bias=False)), "lmul,e4m3,row")
+    rows = torch.randn(2000, 32, generator=torch.Generator().manual_seed(1))
+    (product,) = compare(layer, rows).products
+    exact, own = rows.double() @ layer[0].weight.double().T, layer(rows).double()
+    assert product.error == pytest.approx(float((own - exact).norm() / exact.norm()))
+    assert product.bias == pytest.approx(float((own * exact).sum() / exact.square().sum()) - 1)
+    with pytest.raises(UserError, match="no layer of this model is converted"):
+        compare(restore_(model), x)
