@@ -78,10 +78,11 @@ INSIDE = {
         ("verilog",),
     ),
     "llm": (
-        ("suites", "generation", "memory_energy"),
+        ("suites", "memory_energy"),
         ("token_energy", "arithmetics"),
         ("products", "energy_table"),
-        ("evaluation",),
+        ("readers",),
+        ("evaluation", "generation"),
         ("accuracy",),
         ("narrow", "table"),
     ),
@@ -101,7 +102,7 @@ INSIDE = {
         ("page",),
     ),
     "torch": (
-        ("config", "kept", "observer", "host"),
+        ("config", "kept", "observer", "host", "models"),
         ("device",),
         ("operator",),
         ("layers", "attention"),

@@ -3,18 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lmul.errors import UserError
-from lmul.host.cache import cached, digest, program_digest
+from lmul.host.cache import cached, digest
 from lmul.llm.evaluation import (
     Interval,
     Reading,
-    Tokens,
     agreement,
     answer,
     perplexity,
@@ -22,26 +20,12 @@ from lmul.llm.evaluation import (
     read,
     right_answers,
 )
-from lmul.llm.products.devices import find_gpu, load_model, make_matmul
-from lmul.llm.products.host import Weights
+from lmul.llm.readers.models import NumpyModel
+from lmul.llm.readers.reader import LanguageModel, Tokens
 from lmul.multipliers.table import plug_in_digest
 from lmul.scheme import FULL_PRECISION, Scheme
 from lmul.terminal.progress import Report
-from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
-
-SOURCES = (
-    "multipliers",
-    "golden",
-    "workloads/smollm2.py",
-    "llm/evaluation.py",
-    "llm/products/host.py",
-    "llm/products/torch.py",
-    "scheme.py",
-    "torch/device.py",
-    "torch/host.py",
-)
-"""Parts of this program that a reading depends on."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +44,8 @@ class Accuracy:
         Share of places where the most likely token is that of full precision.
     right : Interval or None
         Share of questions answered right, None where none were asked.
-    left_range : float
-        Share of sums that left the range of the accumulator.
+    left_range : float or None
+        Share of sums that left the range of the accumulator, None where sums are not counted.
     """
 
     arithmetic: str
@@ -69,7 +53,7 @@ class Accuracy:
     ratio: Interval
     agreement: Interval
     right: Interval | None
-    left_range: float
+    left_range: float | None
 
     def as_plain(self) -> dict[str, Any]:
         """Give plain values, for JSON: half widths that are not known are None."""
@@ -87,8 +71,9 @@ def measure_arithmetics(
     asked: Sequence[Question],
     directory: Path | None,
     progress: Report,
+    model: LanguageModel | None = None,
 ) -> list[Accuracy]:
-    """Let SmolLM2 read a text and answer questions under each arithmetic, and under full precision.
+    """Let a language model read a text and answer questions under each arithmetic, and under full precision.
 
     Readings that were finished before are taken from the directory, so an interrupted run goes on.
 
@@ -106,6 +91,8 @@ def measure_arithmetics(
         Where readings are kept; None keeps nothing.
     progress : callable
         Takes the numbers of finished and of all passes of the model, about.
+    model : LanguageModel, optional
+        By default SmolLM2 by NumPy.
 
     Returns
     -------
@@ -115,24 +102,24 @@ def measure_arithmetics(
     Raises
     ------
     UserError
-        The extra `llm` is not installed, or the text is too short.
+        The model cannot be loaded, or the text is too short.
     """
-    reader = _Reader(text, length, asked, directory)
+    readings = _Readings(model or NumpyModel(), text, length, asked, directory)
     parts = (len(schemes) + 1) * (2 if asked else 1)
     finished = 0
 
     def part(done: int, total: int) -> None:
         progress(finished * total + done, parts * total)
 
-    reference = reader.read(None, part)
+    reference = readings.read(None, part)
     found = []
     for scheme in schemes:
         finished += 1
-        reading = reader.read(scheme, part)
+        reading = readings.read(scheme, part)
         right = None
         if asked:
             finished += 1
-            right = right_answers(reader.answer(scheme, part), asked)
+            right = right_answers(readings.answer(scheme, part), asked)
         found.append(
             Accuracy(
                 arithmetic=_name(scheme),
@@ -140,31 +127,35 @@ def measure_arithmetics(
                 ratio=perplexity_ratio(reading, reference),
                 agreement=agreement(reading, reference),
                 right=right,
-                left_range=reading.left_range / reading.sums if reading.sums else 0.0,
+                left_range=_left_range(reading, scheme),
             )
         )
     return found
 
 
-class _Reader:
-    """Reads one text and answers questions; loads the model when it is first needed."""
+class _Readings:
+    """Lets a model read one text and answer questions, or gives what is kept of that."""
 
-    def __init__(self, text: str, length: int, asked: Sequence[Question], directory: Path | None) -> None:
-        self._text, self._length, self._asked = text, length, asked
-        self._directory = directory
-        self._weights = Weights()
-        self._key = {"program": program_digest(*SOURCES), "model": smollm2.model_file().name}
-        if gpu := find_gpu():  # Its exponentials may differ in the last place.
-            self._key["device"] = gpu
+    def __init__(
+        self,
+        model: LanguageModel,
+        text: str,
+        length: int,
+        asked: Sequence[Question],
+        directory: Path | None,
+    ) -> None:
+        self._model, self._text, self._length, self._asked = model, text, length, asked
+        self._directory, self._key = directory, model.key()
 
     def read(self, scheme: Scheme | None, progress: Report) -> Reading:
         key = self._key | {"text": digest(self._text), "length": self._length} | _key(scheme)
 
         def make() -> dict[str, Any]:
-            tokens = smollm2.encode(self._model, self._text)[: self._length]
+            reader = self._model.under(scheme)
+            tokens = reader.encode(self._text)[: self._length]
             if len(tokens) < 2:
                 raise UserError(f"the text has {len(tokens)} tokens: it must have 2 or more")
-            return read(self._model, tokens, make_matmul(scheme, self._weights), progress).as_plain()
+            return read(reader, tokens, progress).as_plain()
 
         return Reading.from_plain(cached(self._directory, key, make))
 
@@ -172,15 +163,17 @@ class _Reader:
         key = self._key | {"questions": digest(repr(self._asked))} | _key(scheme)
 
         def make() -> list[int]:
-            matmul = make_matmul(scheme, self._weights)
-            chosen: list[int] = answer(self._model, self._asked, matmul, progress).tolist()
+            chosen: list[int] = answer(self._model.under(scheme), self._asked, progress).tolist()
             return chosen
 
         return np.array(cached(self._directory, key, make))
 
-    @cached_property
-    def _model(self) -> smollm2.Model:
-        return load_model()
+
+def _left_range(reading: Reading, scheme: Scheme | None) -> float | None:
+    """Give the share of sums that left the range: none do in full precision."""
+    if reading.sums:
+        return reading.left_range / reading.sums
+    return 0.0 if scheme is None else None
 
 
 def _key(scheme: Scheme | None) -> dict[str, str]:

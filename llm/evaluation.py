@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmul.intervals import NORMAL_95
-from lmul.llm.products.host import SchemeMatmul
+from lmul.llm.readers.reader import Reader, Tokens
 from lmul.terminal.progress import Report
 from lmul.workloads import smollm2
 from lmul.workloads.texts import Question
@@ -20,7 +20,6 @@ WINDOW = 512
 SAMPLE_TOKENS = 64
 """Tokens whose mean is taken as one independent sample: neighbours are alike."""
 
-Tokens = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 
@@ -63,42 +62,35 @@ class Interval:
     half_width: float
 
 
-def read(model: smollm2.Model, text: Tokens, matmul: SchemeMatmul, progress: Report) -> Reading:
+def read(reader: Reader, text: Tokens, progress: Report) -> Reading:
     """Let a model read a text in windows of 512 tokens.
 
     Parameters
     ----------
-    model : Model
+    reader : Reader
+        One that has read nothing yet.
     text : ndarray of int64, (T,)
         Tokens; the first of each window is given, the others are predicted.
-    matmul : SchemeMatmul
-        One that has multiplied nothing yet.
     progress : callable
         Takes the numbers of finished and of all windows.
     """
     windows = [text[start : start + WINDOW] for start in range(0, len(text) - 1, WINDOW)]
     surprises, guesses = [], []
     for done, window in enumerate(windows, 1):
-        logits = smollm2.forward(model, window, matmul)[:-1]
+        logits = reader.logits(window)[:-1]
         surprises.append(smollm2.surprises(logits, window[1:]))
         guesses.append(smollm2.on_host(logits.argmax(-1)))
         progress(done, len(windows))
-    return Reading(np.concatenate(surprises), np.concatenate(guesses), matmul.sums, matmul.left_range)
+    return Reading(np.concatenate(surprises), np.concatenate(guesses), reader.sums, reader.left_range)
 
 
-def answer(
-    model: smollm2.Model,
-    asked: Sequence[Question],
-    matmul: SchemeMatmul,
-    progress: Report,
-) -> Tokens:
+def answer(reader: Reader, asked: Sequence[Question], progress: Report) -> Tokens:
     """Let a model answer questions: the choice of the largest likelihood behind the prompt.
 
     Parameters
     ----------
-    model : Model
+    reader : Reader
     asked : sequence of Question
-    matmul : SchemeMatmul
     progress : callable
         Takes the numbers of finished and of all packs of questions.
 
@@ -107,10 +99,10 @@ def answer(
     ndarray of int64, (Q,)
         Place of the choice.
     """
-    packs = list(pack_questions(model, asked))
+    packs = list(pack_questions(reader, asked))
     answers = []
     for done, pack in enumerate(packs, 1):
-        answers.append(pack.answers(smollm2.forward(model, pack.tokens, matmul, pack.layout)))
+        answers.append(pack.answers(reader.logits(pack.tokens, pack.layout)))
         progress(done, len(packs))
     return np.concatenate(answers)
 
@@ -141,13 +133,13 @@ class Pack:
         return best
 
 
-def pack_questions(model: smollm2.Model, asked: Sequence[Question]) -> Iterator[Pack]:
+def pack_questions(reader: Reader, asked: Sequence[Question]) -> Iterator[Pack]:
     """Put as many questions as fit into windows of 512 tokens, in their order."""
     pending: list[tuple[Tokens, list[Tokens]]] = []
     length = 0
     for question in asked:
-        prompt = smollm2.encode(model, question.prompt)
-        choices = [smollm2.encode(model, f" {choice}") for choice in question.choices]
+        prompt = reader.encode(question.prompt)
+        choices = [reader.encode(f" {choice}") for choice in question.choices]
         size = len(prompt) + sum(map(len, choices))
         if pending and length + size > WINDOW:
             yield _pack(pending)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmul.workloads import smollm2
-from lmul.workloads.smollm2 import Matmul
+from lmul.llm.readers.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -23,39 +22,37 @@ class Step:
     chosen: str
 
 
-def continuations(model: smollm2.Model, prompt: str, count: int, matmul: Matmul) -> Iterator[Step]:
+def continuations(full: Reader, chosen: Reader, prompt: str, count: int) -> Iterator[Step]:
     """Continue a prompt with the most likely tokens.
 
     Parameters
     ----------
-    model : Model
+    full, chosen : Reader
+        A model in full precision, and under the chosen arithmetic.
     prompt : str
         Not empty.
     count : int
         Tokens at most; a text may end before.
-    matmul : callable
-        The chosen arithmetic, as `smollm2.forward` takes it.
 
     Yields
     ------
     Step
         As soon as both tokens are known.
     """
-    full, chosen = (_tokens(model, prompt, arithmetic) for arithmetic in (smollm2.plain_matmul, matmul))
+    first, second = (_tokens(reader, prompt) for reader in (full, chosen))
     for _ in range(count):
-        step = Step(next(full, ""), next(chosen, ""))
+        step = Step(next(first, ""), next(second, ""))
         if not step.full and not step.chosen:
             return
         yield step
 
 
-def _tokens(model: smollm2.Model, prompt: str, matmul: Matmul) -> Iterator[str]:
+def _tokens(reader: Reader, prompt: str) -> Iterator[str]:
     """Give the tokens of a continuation, to its end or for ever."""
-    tokens = smollm2.encode(model, prompt)
+    tokens = reader.encode(prompt)
     while True:
-        logits = smollm2.forward(model, tokens, matmul)
-        token = int(logits[-1].argmax())
-        text = smollm2.decode(model, [token])
+        token = int(reader.logits(tokens)[-1].argmax())
+        text = reader.decode([token])
         if not text:  # A control token.
             return
         tokens = np.append(tokens, token)

@@ -20,9 +20,9 @@ from lmul.golden import Arithmetic, Quantised, multiply_scaled
 from lmul.golden.accumulators import FUSED_MANTISSA
 from lmul.host.cache import cached, digest, program_digest
 from lmul.intervals import NORMAL_95, student
-from lmul.llm.accuracy import SOURCES
-from lmul.llm.evaluation import SAMPLE_TOKENS, WINDOW, Interval, Reals, Tokens, block_mean
+from lmul.llm.evaluation import SAMPLE_TOKENS, WINDOW, Interval, Reals, block_mean
 from lmul.llm.products.host import SchemeMatmul, Weights
+from lmul.llm.readers.reader import SOURCES, Tokens
 from lmul.scheme import Scheme, is_attention
 from lmul.terminal.progress import Report
 from lmul.workloads import smollm2

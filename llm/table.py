@@ -9,24 +9,23 @@ from rich.text import Text
 
 from lmul.llm.accuracy import Accuracy
 from lmul.llm.evaluation import Interval
-from lmul.llm.suites import FULL_PRECISION_IS
+from lmul.llm.readers.reader import LanguageModel
 
 NOTE = (
     "± is half of the 95 % interval. x full: perplexity over that of full precision. same token: places "
     "where the most likely token is that of full precision. left: sums that left the accumulator's range. "
-    f"{FULL_PRECISION_IS}"
 )
 
 
-def accuracy_table(found: Sequence[Accuracy]) -> Group:
-    """Lay out the accuracy, a row for each arithmetic."""
+def accuracy_table(found: Sequence[Accuracy], model: LanguageModel) -> Group:
+    """Lay out the accuracy of a model, a row for each arithmetic."""
     right = [Column(heading, justify="right") for heading in ("perplexity", "x full", "same token, %")]
     columns = [Column("arithmetic", overflow="fold"), *right]
     asked = any(accuracy.right for accuracy in found)
     columns += [Column("right answers, %", justify="right")] if asked else []
     left = any(accuracy.left_range for accuracy in found)
     columns += [Column("left, ppm", justify="right")] if left else []
-    table = Table(*columns, box=SIMPLE_HEAD, title="SmolLM2-135M-Instruct", title_justify="left")
+    table = Table(*columns, box=SIMPLE_HEAD, title=model.name, title_justify="left")
     for accuracy in found:
         row = [
             accuracy.arithmetic,
@@ -35,9 +34,9 @@ def accuracy_table(found: Sequence[Accuracy]) -> Group:
             _interval(accuracy.agreement, 100, 1),
         ]
         row += [_interval(accuracy.right, 100, 0)] if accuracy.right else []
-        row += [f"{1e6 * accuracy.left_range:.3g}"] if left else []
+        row += [f"{1e6 * (accuracy.left_range or 0):.3g}"] if left else []
         table.add_row(*row)
-    return Group(table, Text(NOTE))
+    return Group(table, Text(NOTE + model.full_precision))
 
 
 def _interval(interval: Interval, factor: float, digits: int) -> str:

@@ -394,6 +394,7 @@ def _llm_parser(parser: argparse.ArgumentParser) -> None:
         help="every row of a table in docs/accuracy.md",
     )
     add = parser.add_argument
+    _add_model(parser)
     add("--tokens", type=int, default=1024, metavar="N", help="of the text that are read; default: 1024")
     add("--text", type=Path, metavar="FILE", help="what is read; default: a passage of George Eliot")
     add("--energy", action="store_true", help="measure what a token takes instead, in uJ")
@@ -421,10 +422,19 @@ def _continue_parser(parser: argparse.ArgumentParser) -> None:
         metavar="WORDS",
         help="as `lmul llm` takes it; default: lmul,e4m3,all",
     )
+    _add_model(parser)
     add("--tokens", type=int, default=24, metavar="N", help="most tokens of the continuation; default: 24")
     add("--array", action="store_true", help="send the products through a simulated 8 x 8 array of 8 lanes")
     add("--build", type=folder, default="build", metavar="DIR", help="for the simulator")
     parser.set_defaults(run=_continue)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a folder of transformers' form, a .gguf file or smollm2, by PyTorch; default: SmolLM2, NumPy",
+    )
 
 
 def _explore_parser(parser: argparse.ArgumentParser) -> None:
@@ -691,16 +701,25 @@ def _error(options: argparse.Namespace) -> int:
 
 
 def _llm(options: argparse.Namespace) -> int:
-    require("llm")
+    _require_model(options.model)
     from lmul.commands.llm import run_energy, run_llm
 
     return run_energy(options) if options.energy else run_llm(options)
 
 
+def _require_model(name: str | None) -> None:
+    """Refuse to begin without what the language model needs."""
+    if name is None:
+        require("llm")
+    else:
+        require("torch")
+        require("llm", "array_api_compat")
+
+
 def _continue(options: argparse.Namespace) -> int:
     if not options.prompt:
         raise UserError("PROMPT is empty: give a text to continue")
-    require("llm")
+    _require_model(options.model)
     from lmul.commands.continuation import run_continue
 
     return run_continue(options)

@@ -46,6 +46,7 @@ from lmul.llm.generation import continuations
 from lmul.llm.memory_energy import PUBLISHED, MemoryEnergy, read_memory_energy
 from lmul.llm.products.array import ArrayMatmul
 from lmul.llm.products.host import SchemeMatmul, Weights
+from lmul.llm.readers.reader import NumpyReader
 from lmul.llm.suites import SUITES
 from lmul.llm.token_energy import (
     MULTIPLYING,
@@ -226,8 +227,9 @@ def test_packed_questions_are_answered_as_if_asked_alone() -> None:
             at = np.arange(len(prompt) - 1, len(both) - 1)
             likelihoods.append(logits[at, tokens].sum())
         alone.append(int(np.argmax(likelihoods)))
-    (pack,) = pack_questions(model, ASKED)
-    assert answer(model, ASKED, SchemeMatmul(None, Weights()), lambda *_: None).tolist() == alone
+    reader = NumpyReader(model, SchemeMatmul(None, Weights()))
+    (pack,) = pack_questions(reader, ASKED)
+    assert answer(reader, ASKED, lambda *_: None).tolist() == alone
     # No question or choice sees another.
     logits = smollm2.forward(model, pack.tokens, layout=pack.layout)
     first = smollm2.forward(model, smollm2.encode(model, "aa dd"))
@@ -236,8 +238,8 @@ def test_packed_questions_are_answered_as_if_asked_alone() -> None:
 
 
 def test_packs_are_no_longer_than_a_window() -> None:
-    model = tiny_model()
-    packs = list(pack_questions(model, ASKED * 100))
+    reader = NumpyReader(tiny_model(), SchemeMatmul(None, Weights()))
+    packs = list(pack_questions(reader, ASKED * 100))
     assert len(packs) > 1
     assert all(len(pack.tokens) <= WINDOW for pack in packs)
     assert sum(len(pack.spans) for pack in packs) == 300
@@ -246,7 +248,7 @@ def test_packs_are_no_longer_than_a_window() -> None:
 def test_reading_predicts_every_token_but_the_first_of_a_window() -> None:
     model = tiny_model()
     text = np.arange(WINDOW + 30) % 256
-    reading = read(model, text, SchemeMatmul(None, Weights()), lambda *_: None)
+    reading = read(NumpyReader(model, SchemeMatmul(None, Weights())), text, lambda *_: None)
     logits = smollm2.forward(model, text[:WINDOW])
     assert len(reading.surprises) == WINDOW - 1 + 29
     np.testing.assert_allclose(
@@ -288,7 +290,10 @@ def test_right_answers_have_wilsons_interval() -> None:
 
 def test_continuations_follow_their_own_texts_to_the_end() -> None:
     model = tiny_model()
-    steps = list(continuations(model, "ab", 5, SchemeMatmul(scheme_of("exact,bf16"), Weights())))
+    readers = (
+        NumpyReader(model, SchemeMatmul(parse_scheme(words), Weights())) for words in ("full", "exact,bf16")
+    )
+    steps = list(continuations(*readers, "ab", 5))
     assert 1 <= len(steps) <= 5
     logits = smollm2.forward(model, smollm2.encode(model, "ab"))
     assert steps[0].full == smollm2.decode(model, [int(logits[-1].argmax())])

@@ -12,6 +12,7 @@ from lmul.llm.evaluation import read
 from lmul.llm.generation import continuations
 from lmul.llm.products import devices
 from lmul.llm.products.host import SchemeMatmul, Weights
+from lmul.llm.readers.reader import NumpyReader
 from lmul.scheme import parse_scheme
 from lmul.workloads import smollm2
 from tests.support.llm import scheme_of, tiny_model
@@ -124,8 +125,9 @@ def test_infinite_sums_are_told() -> None:
 def test_model_reads_the_same_on_tensors(text: str) -> None:
     model, scheme = tiny_model(), parse_scheme(text)
     tokens = np.arange(600) * 7 % 256
-    wanted = read(model, tokens, SchemeMatmul(scheme, Weights()), lambda *_: None)
-    found = read(place_model(model, "cpu"), tokens, TorchMatmul(scheme, Weights(), "cpu"), lambda *_: None)
+    by_numpy = NumpyReader(model, SchemeMatmul(scheme, Weights()))
+    on_tensors = NumpyReader(place_model(model, "cpu"), TorchMatmul(scheme, Weights(), "cpu"))
+    wanted, found = (read(reader, tokens, lambda *_: None) for reader in (by_numpy, on_tensors))
     assert isinstance(found.guesses, np.ndarray)
     # Exponentials may differ in the last place, and then a code, seldom.
     np.testing.assert_allclose(found.surprises, wanted.surprises, rtol=1e-2 if scheme else 1e-10)
@@ -146,4 +148,4 @@ def test_processor_is_used_where_pytorch_finds_one(monkeypatch: pytest.MonkeyPat
     matmul = devices.make_matmul(scheme_of("lmul,e4m3"), Weights())
     assert isinstance(model.weights["output_norm.weight"], torch.Tensor)
     assert isinstance(matmul, TorchMatmul)
-    assert list(continuations(model, "ab", 2, matmul))
+    assert list(continuations(*[NumpyReader(model, matmul)] * 2, "ab", 2))

@@ -9,7 +9,7 @@ import pytest
 
 from lmul.cost.cells import measure as cells
 from lmul.host.cache import program_sources
-from lmul.llm import accuracy
+from lmul.llm.readers import reader
 from lmul.report import measure as report
 from tests.support.paths import DOCS, ROOT
 from tests.support.scripts import script
@@ -116,7 +116,8 @@ def test_no_floor_has_more_than_a_dozen_files(room: Path) -> None:
     [
         (cells.SOURCES, ["cost.cells.measure"]),
         (report.SOURCES, ["report.measure"]),
-        (accuracy.SOURCES, ["llm.evaluation", "llm.products.host", "llm.products.torch", "scheme"]),
+        (reader.SOURCES, ["llm.evaluation", "llm.products.host", "llm.products.torch", "scheme"]),
+        (reader.TORCH_SOURCES, ["llm.evaluation", "llm.readers.torch"]),
     ],
 )
 def test_kept_figures_depend_on_all_that_makes_them(parts: tuple[str, ...], made_by: list[str]) -> None:

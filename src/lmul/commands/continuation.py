@@ -8,10 +8,10 @@ from lmul.errors import UserError, printable
 from lmul.golden import Arithmetic
 from lmul.golden.formats.quantise import BLOCK_SCALINGS
 from lmul.llm.generation import continuations
-from lmul.llm.products import devices
 from lmul.llm.products.array import ArrayMatmul
 from lmul.llm.products.host import SchemeMatmul, Weights
-from lmul.llm.suites import FULL_PRECISION_IS
+from lmul.llm.readers.models import open_model
+from lmul.llm.readers.reader import NumpyReader, Reader
 from lmul.scheme import Scheme, parse_scheme
 from lmul.sim.simulate import SimulationError
 from lmul.terminal.console import say
@@ -33,7 +33,7 @@ def run_continue(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        `prompt`, `arithmetic`, `tokens`, `array` and `build`.
+        `prompt`, `model`, `arithmetic`, `tokens`, `array` and `build`.
 
     Raises
     ------
@@ -44,14 +44,17 @@ def run_continue(options: argparse.Namespace) -> int:
     if options.tokens < 1:
         raise UserError(f"--tokens must be 1 or more, not {options.tokens}")
     design = _array(scheme) if options.array else None
-    with working("Loading SmolLM2"):
-        model = smollm2.load_model() if design else devices.load_model()
-    length = len(smollm2.encode(model, options.prompt)) + options.tokens
+    with working("Loading the language model"):
+        model = open_model(options.model)
+        host = smollm2.load_model() if design else None  # An array takes NumPy's numbers.
+        full = NumpyReader(host, SchemeMatmul(None, Weights())) if host else model.under(None)
+    length = len(full.encode(options.prompt)) + options.tokens
     if length > LONGEST:
         raise UserError(f"PROMPT and --tokens must be at most {LONGEST} tokens together, not {length}")
-    matmul = _matmul(scheme, design, options)
+    array = _array_matmul(scheme, design, options) if scheme and design else None
+    chosen = NumpyReader(host, array) if host and array else model.under(scheme)
     try:
-        texts = _print_steps(model, matmul, options)
+        texts = _print_steps(full, chosen, options)
     except SimulationError as error:
         print(f"lmul: {printable(error)}", file=sys.stderr)
         return 1
@@ -59,22 +62,22 @@ def run_continue(options: argparse.Namespace) -> int:
         say(f"{name}:")
         for line in (options.prompt + text).splitlines():
             say(f"  {line}")
-    say(FULL_PRECISION_IS)
-    if isinstance(matmul, ArrayMatmul):
-        say(f"Array: {matmul.rows:,} rows equal the golden model's, {matmul.cycles:,} cycles.")
+    say(model.full_precision)
+    if array:
+        say(f"Array: {array.rows:,} rows equal the golden model's, {array.cycles:,} cycles.")
     return 0
 
 
-def _print_steps(model: smollm2.Model, matmul: SchemeMatmul, options: argparse.Namespace) -> tuple[str, str]:
+def _print_steps(full: Reader, chosen: Reader, options: argparse.Namespace) -> tuple[str, str]:
     """Print the tokens as they come, those that differ with a star, and give both texts."""
-    full, chosen = "", ""
+    first, second = "", ""
     say(f"{'':>4} {'full precision':{COLUMN}}  {options.arithmetic}")
-    for number, step in enumerate(continuations(model, options.prompt, options.tokens, matmul), 1):
+    for number, step in enumerate(continuations(full, chosen, options.prompt, options.tokens), 1):
         mark = " " if step.full == step.chosen else "*"
         say(f"{number:>4} {printable(step.full):{COLUMN}}{mark} {printable(step.chosen)}")
         sys.stdout.flush()
-        full, chosen = full + step.full, chosen + step.chosen
-    return full, chosen
+        first, second = first + step.full, second + step.chosen
+    return first, second
 
 
 def _array(scheme: Scheme | None) -> Design:
@@ -103,8 +106,6 @@ def _array(scheme: Scheme | None) -> Design:
     )
 
 
-def _matmul(scheme: Scheme | None, design: Design | None, options: argparse.Namespace) -> SchemeMatmul:
-    if scheme is None or design is None:
-        return devices.make_matmul(scheme, Weights())
+def _array_matmul(scheme: Scheme, design: Design, options: argparse.Namespace) -> ArrayMatmul:
     with working(f"Building {design.name}"):
         return ArrayMatmul(scheme, design, Weights(), options.build / "continue" / design.name)

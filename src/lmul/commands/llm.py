@@ -7,6 +7,7 @@ from lmul.design import make_design
 from lmul.errors import UserError
 from lmul.host.files import read_input
 from lmul.llm.accuracy import measure_arithmetics
+from lmul.llm.readers.models import open_model
 from lmul.llm.suites import SUITES
 from lmul.llm.table import accuracy_table
 from lmul.scheme import parse_scheme
@@ -33,12 +34,12 @@ def run_llm(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        `arithmetic`, `suite`, `tokens`, `text`, `questions`, `build` and `json`.
+        `model`, `arithmetic`, `suite`, `tokens`, `text`, `questions`, `build` and `json`.
 
     Raises
     ------
     UserError
-        An option cannot be used, or the extra `llm` is not installed; nothing has then been written.
+        An option cannot be used, or there is no such model; nothing has then been written.
     """
     if options.tokens < 2:
         raise UserError(f"--tokens must be 2 or more, not {options.tokens}")
@@ -46,9 +47,10 @@ def run_llm(options: argparse.Namespace) -> int:
     schemes = [parse_scheme(text) for text in words]
     asked = questions() if options.questions else ()
     text = _text(options.text) if options.text else passage()
+    model, kept = open_model(options.model), options.build / "llm"
     with working(f"Reading {options.tokens:,} tokens in {len(schemes)} ways") as progress:
-        found = measure_arithmetics(schemes, text, options.tokens, asked, options.build / "llm", progress)
-    console().print(accuracy_table(found))
+        found = measure_arithmetics(schemes, text, options.tokens, asked, kept, progress, model)
+    console().print(accuracy_table(found, model))
     write_figures(options.json, [accuracy.as_plain() for accuracy in found])
     return 0
 

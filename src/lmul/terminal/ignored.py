@@ -39,6 +39,7 @@ BESIDE = {
     },
     "error": {"operands": {"length"}},
     "llm": {"arithmetic": {"compare"}},
+    "continue": {"array": {"model"}},
     "explore": {"scheduler": {"jobs"}},
 }
 """Options that mean nothing beside another: what that one says takes their place."""
