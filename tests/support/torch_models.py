@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from torch import Tensor, nn
 from transformers import (
     AutoModelForCausalLM,
@@ -15,6 +17,7 @@ from transformers import (
     LlamaConfig,
     MistralConfig,
     OPTConfig,
+    PreTrainedTokenizerFast,
     Qwen2Config,
 )
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
@@ -23,7 +26,8 @@ from transformers.pytorch_utils import Conv1D
 
 from lmul.golden import multiply_scaled, quantise_factor
 from lmul.scheme import parse_scheme
-from tests.support.llm import scheme_of
+from lmul.workloads.smollm2 import GGUF_NAMES, Model
+from tests.support.llm import HEADS, HIDDEN, INNER, KV_HEADS, scheme_of
 
 VOCABULARY = 64
 
@@ -123,3 +127,67 @@ def numbers(*shape: int, seed: int = 1) -> Tensor:
     rng = np.random.default_rng(seed)
     reals = rng.normal(size=shape) * np.exp2(rng.integers(-9, 4, shape))
     return torch.from_numpy(np.where(rng.random(shape) < 0.05, 0.0, reals).astype(np.float32))
+
+
+def as_transformers(model: Model) -> Any:
+    """Give the model of `tests.support.llm.tiny_model` as transformers has it, with the same weights."""
+    config = LlamaConfig(
+        vocab_size=256,
+        hidden_size=HIDDEN,
+        intermediate_size=INNER,
+        num_hidden_layers=model.config.layers,
+        num_attention_heads=HEADS,
+        num_key_value_heads=KV_HEADS,
+        rope_theta=model.config.rope_base,
+        rms_norm_eps=model.config.norm_epsilon,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    names = {"token_embd": "embed_tokens", "output_norm": "norm"}
+    for layer in range(model.config.layers):
+        own = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
+        own |= {
+            gguf: f"{'self_attn' if gguf.startswith('attn') else 'mlp'}.{name}"
+            for name, gguf in GGUF_NAMES.items()
+        }
+        names |= {f"blk.{layer}.{gguf}": f"layers.{layer}.{name}" for gguf, name in own.items()}
+    weights = {f"model.{names[name.removesuffix('.weight')]}.weight": x for name, x in model.weights.items()}
+    for name, heads in (("q_proj", HEADS), ("k_proj", KV_HEADS)):
+        for key in (key for key in weights if name in key):
+            # Pairs that are rotated together are neighbours in GGUF, and halves apart in transformers.
+            pairs = weights[key].reshape(heads, -1, 2, HIDDEN)
+            weights[key] = pairs.swapaxes(1, 2).reshape(-1, HIDDEN)
+    found = AutoModelForCausalLM.from_config(config)
+    tensors = {name: torch.from_numpy(x.astype(np.float32)) for name, x in weights.items()}
+    found.load_state_dict(tensors | {"lm_head.weight": tensors["model.embed_tokens.weight"]})
+    return found.eval()
+
+
+def byte_tokenizer(start: int | None = None) -> Any:
+    """Give a tokenizer that takes every byte as a token, and puts one of them in front of a text if asked."""
+    alphabet = _byte_letters()
+    tokenizer = Tokenizer(models.BPE(vocab={letter: byte for byte, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    if start is not None:
+        token = alphabet[start], start
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{token[0]} $A", special_tokens=[token]
+        )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
+def _byte_letters() -> list[str]:
+    """Give the letter that stands for each byte: itself where it can be printed, as GPT-2 has it."""
+    printed = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = iter(range(256, 512))
+    return [chr(byte if byte in printed else next(others)) for byte in range(256)]
+
+
+def write_folder(place: Path, model: Any, tokenizer: Any) -> Path:
+    """Write a model and its tokenizer as transformers has them."""
+    model.save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    return place
