@@ -2,6 +2,8 @@
 
 from importlib import metadata
 
+from sphinx.ext.autodoc.mock import _MockObject
+
 project = "lmul"
 copyright = "2026, the lmul authors"  # noqa: A001
 release = metadata.version("lmul")
@@ -31,7 +33,9 @@ suppress_warnings = [
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_mock_imports = ["torch"]  # not among the requirements
+autodoc_mock_imports = ["torch", "transformers", "triton"]  # not among the requirements
+# Annotations such as `Tensor | None` are read with what stands for a tensor.
+_MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
