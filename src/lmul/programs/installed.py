@@ -36,6 +36,8 @@ COMMANDS = {
     "explore": 'lmul explore with method = "optuna"',
     "dask": "lmul explore --scheduler",
     "llm": "lmul llm, lmul continue",
+    "torch": "lmul.torch",
+    "eval": "lmul eval",
     "docs": "make docs",
     "dev": "the tests",
 }

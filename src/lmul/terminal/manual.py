@@ -92,6 +92,18 @@ PAGES = {
         "--array, by a simulated array.",
         (('continue "The capital of France is" --tokens 8', "with every product by L-Mul in e4m3"),),
     ),
+    "eval": Page(
+        "any model of transformers under the arithmetic, by lm-evaluation-harness",
+        "Run tasks of lm-evaluation-harness on a model in full precision and under each arithmetic, and "
+        "compare sample by sample. A model in a narrow format is chaotic: each arithmetic is measured again "
+        "with neighbours, whose operands differ by a few millionths, and the interval has their spread in "
+        "it. It may be stopped at any time: the same command measures what is missing.",
+        (
+            ("eval smollm2 --limit 10", "what comes with the extra llm: no network needed"),
+            ("eval FOLDER --arithmetic lmul,e4m3,row --arithmetic addm,e4m3,row", "a model of your own"),
+            ("eval gpt2 --tasks paper --output out", "the paper's tasks on a model of a hub"),
+        ),
+    ),
     "explore": Page(
         "a sweep of designs to a Pareto front",
         "Measure the designs that a TOML file describes, on all processors or a Dask cluster, and show "

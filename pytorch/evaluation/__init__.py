@@ -1,0 +1,1 @@
+"""Models of transformers under arithmetics, by lm-evaluation-harness. Needs the extra `eval`."""
