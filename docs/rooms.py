@@ -101,11 +101,12 @@ INSIDE = {
         ("page",),
     ),
     "torch": (
-        ("config", "kept", "observer", "host"),
+        ("config", "kept", "observer", "host", "models"),
         ("device",),
         ("operator",),
         ("layers", "attention"),
         ("convert",),
+        ("evaluation",),
     ),
     "sim": (("stimulus", "simulators"), ("coverage",), ("simulate", "benches"), ("native",), ("rtl",)),
     "workloads": (("operands", "smollm2", "texts"), ("capture",)),
