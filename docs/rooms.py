@@ -109,6 +109,7 @@ INSIDE = {
         ("convert",),
         ("summary",),
         ("compare",),
+        ("evaluation",),
     ),
     "sim": (("stimulus", "simulators"), ("coverage",), ("simulate", "benches"), ("native",), ("rtl",)),
     "workloads": (("operands", "smollm2", "texts"), ("capture",)),

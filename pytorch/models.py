@@ -1,6 +1,7 @@
 """Models of transformers by the names that users give them, with their tokenizers."""
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ SMOLLM2 = "smollm2"
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 """What names of models on a hub look like."""
+
+LOGGERS = ("transformers", "huggingface_hub", "datasets", "lm_eval")
+"""Whose remarks are left out: that a hub is asked once more, or which options mean nothing."""
 
 WANTED = f"name a folder as `save_pretrained` writes it, a .gguf file, {SMOLLM2}, or a model of a hub"
 
@@ -104,7 +108,7 @@ def load(name: str) -> tuple[Any, Any]:
 
     source = find(name)
     options: dict[str, Any] = {"gguf_file": source.gguf} if source.gguf else {}
-    with _quiet():
+    with quiet():
         try:
             tokenizer = AutoTokenizer.from_pretrained(source.place, **options)
             model = AutoModelForCausalLM.from_pretrained(source.place, dtype=torch.float32, **options)
@@ -114,19 +118,27 @@ def load(name: str) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' bars and remarks off the terminal."""
-    from transformers.utils import logging
+def quiet() -> Iterator[None]:
+    """Keep bars and remarks of transformers and its relatives off the terminal, in a `with` statement."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from transformers.utils import logging as bars
 
-    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    shown, of_hub = bars.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    bars.disable_progress_bar()
+    disable_progress_bars()
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
         if shown:
-            logging.enable_progress_bar()
+            bars.enable_progress_bar()
+        if of_hub:
+            enable_progress_bars()
 
 
 def _first_sentence(error: Exception) -> str:

@@ -1,7 +1,6 @@
 """One pass of the harness over one task."""
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +25,6 @@ class Harness(HFLM):
     """
 
     def __init__(self, model: Any, tokenizer: Any, batch_size: int) -> None:
-        logging.getLogger("lm_eval").setLevel(logging.ERROR)
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
         self.tell: Share = lambda _: None
         self._requests, self._read = 1, 0

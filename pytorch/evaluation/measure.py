@@ -14,10 +14,10 @@ from lmul.scheme import FULL_PRECISION, Scheme
 from lmul.terminal.progress import SharedReport
 from lmul.torch import models
 from lmul.torch.convert import convert_, restore_
+from lmul.torch.evaluation import tasks
 from lmul.torch.evaluation.harness import Harness, run
 from lmul.torch.evaluation.neighbours import neighbour
 from lmul.torch.evaluation.statistics import Difference, paired, samples_of
-from lmul.torch.evaluation.tasks import Tasks
 
 SOURCES = ("multipliers", "golden", "scheme.py", "torch", "workloads/texts.py")
 """Parts of this program that results depend on."""
@@ -119,7 +119,7 @@ class Plan:
     batch_size: int
 
 
-def evaluate(plan: Plan, tasks: Tasks, directory: Path | None, progress: SharedReport) -> list[Evaluation]:
+def evaluate(plan: Plan, directory: Path | None, progress: SharedReport) -> list[Evaluation]:
     """Evaluate a model in full precision, and under each arithmetic.
 
     Passes that were finished before are taken from the directory, so an interrupted run goes on.
@@ -127,8 +127,6 @@ def evaluate(plan: Plan, tasks: Tasks, directory: Path | None, progress: SharedR
     Parameters
     ----------
     plan : Plan
-    tasks : Tasks
-        Where the plan's tasks are found.
     directory : Path or None
         Where passes are kept; None keeps nothing.
     progress : callable
@@ -144,22 +142,22 @@ def evaluate(plan: Plan, tasks: Tasks, directory: Path | None, progress: SharedR
     UserError
         The model or a task's data cannot be had, or no layer of the model can be converted.
     """
-    evaluator = _Evaluator(plan, tasks, directory)
-    orders = [(scheme, count) for scheme, count in _orders(plan) for _ in plan.tasks]
-    total, finished = sum(count for _, count in orders), 0
+    evaluator = _Evaluator(plan, directory)
+    total, finished = len(plan.tasks) * sum(count for _, count in _orders(plan)), 0
 
     def share(part: float) -> None:
         progress(finished, total, (finished + part) / total)
 
     found = []
-    for scheme, count in _orders(plan):
-        for task in plan.tasks:
-            passes = []
-            for number in range(count):
-                passes.append(evaluator.one_pass(scheme, task, number, share))
-                finished += 1
-                share(0.0)
-            found.append(Evaluation(scheme.name if scheme else FULL_PRECISION, task, tuple(passes)))
+    with models.quiet():
+        for scheme, count in _orders(plan):
+            for task in plan.tasks:
+                passes = []
+                for number in range(count):
+                    passes.append(evaluator.one_pass(scheme, task, number, share))
+                    finished += 1
+                    share(0.0)
+                found.append(Evaluation(scheme.name if scheme else FULL_PRECISION, task, tuple(passes)))
     return found
 
 
@@ -173,8 +171,8 @@ def _orders(plan: Plan) -> Iterator[tuple[Scheme | None, int]]:
 class _Evaluator:
     """Evaluates a model; loads it when it is first needed."""
 
-    def __init__(self, plan: Plan, tasks: Tasks, directory: Path | None) -> None:
-        self._plan, self._tasks, self._directory = plan, tasks, directory
+    def __init__(self, plan: Plan, directory: Path | None) -> None:
+        self._plan, self._directory = plan, directory
         self._loaded: dict[str, Any] = {}
 
     def one_pass(self, scheme: Scheme | None, task: str, number: int, tell: Any) -> dict[str, Any]:
@@ -184,7 +182,7 @@ class _Evaluator:
             lm = self._harness
             lm.tell = tell
             if task not in self._loaded:
-                self._loaded[task] = self._tasks.load(task)
+                self._loaded[task] = tasks.load(task)
             if scheme:
                 convert_(lm.model, scheme)
             try:

@@ -3,9 +3,10 @@
 import difflib
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, disable_progress_bars
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 
@@ -91,57 +92,54 @@ LOCAL = tuple(_LOCAL)
 """Tasks that need no network: the perplexity of the passage, and the 160 questions with four choices."""
 
 
-class Tasks:
-    """Finds tasks of the harness; its own list, which takes seconds to make, only when it is needed."""
+@cache
+def manager() -> TaskManager:
+    """Find all tasks of the harness, which takes seconds."""
+    return TaskManager()
 
-    def __init__(self) -> None:
-        self._manager: TaskManager | None = None
 
-    def names(self, words: Sequence[str]) -> list[str]:
-        """Give the names of tasks, each once, lists of them in place of their words.
+def names(words: Sequence[str]) -> list[str]:
+    """Give the names of tasks, each once, lists of them in place of their words.
 
-        Raises
-        ------
-        UserError
-            A name is unknown.
-        """
-        found = dict.fromkeys(name for word in words for name in LISTS.get(word, (word,)))
-        for name in found:
-            if name not in LOCAL and name not in self.manager.task_index:
-                raise UserError(f"task {name!r} is unknown: {self._hint(name)}")
-        return list(found)
+    Raises
+    ------
+    UserError
+        A name is unknown.
+    """
+    found = dict.fromkeys(name for word in words for name in LISTS.get(word, (word,)))
+    for name in found:
+        if name not in LOCAL and name not in manager().task_index:
+            raise UserError(f"task {name!r} is unknown: {_hint(name)}")
+    return list(found)
 
-    def load(self, name: str) -> Any:
-        """Make a task, or those of a group, as the harness evaluates them: data are had from a hub, or read.
 
-        Raises
-        ------
-        UserError
-            The data cannot be had.
-        """
-        if name in LOCAL:
-            return TaskManager(include_defaults=False).load([_local_task(name)])
-        try:
-            return self.manager.load([name])
-        except Exception as error:  # Each hub and reader of data has errors of its own.
-            text = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-            raise UserError(
-                f"the data of task {name!r} cannot be had: {text}; "
-                f"without a network take {' or '.join(LOCAL)}"
-            ) from error
+def load(name: str) -> Any:
+    """Make a task, or those of a group, as the harness evaluates them: data are had from a hub, or read.
 
-    @property
-    def manager(self) -> TaskManager:
-        """The harness's own tasks."""
-        self._manager = self._manager or TaskManager()
-        return self._manager
+    Raises
+    ------
+    UserError
+        The data cannot be had.
+    """
+    if name in LOCAL:
+        return TaskManager(include_defaults=False).load([_local_task(name)])
+    disable_progress_bars()
+    try:
+        return manager().load([name])
+    except Exception as error:  # Each hub and reader of data has errors of its own.
+        text = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"the data of task {name!r} cannot be had: {text}; without a network take {' or '.join(LOCAL)}"
+        ) from error
 
-    def _hint(self, name: str) -> str:
-        known = [*LOCAL, *LISTS, *self.manager.task_index]
-        close = difflib.get_close_matches(name, known, 3)
-        return (
-            f"did you mean {', '.join(close)}?" if close else f"take {', '.join(known[:3])} or the harness's"
-        )
+
+def _hint(name: str) -> str:
+    close = difflib.get_close_matches(name, [*LOCAL, *LISTS, *manager().task_index], 3)
+    return (
+        f"did you mean {', '.join(close)}?"
+        if close
+        else f"take {', '.join([*LOCAL, *LISTS])} or the harness's"
+    )
 
 
 def _local_task(name: str) -> ConfigurableTask:

@@ -682,12 +682,12 @@ def _sim(options: argparse.Namespace) -> int:
     from lmul.commands.sim import run_sim
 
     if options.vectors:
-        from lmul.commands.vectors import run_vectors
+        from lmul.commands.foreign.vectors import run_vectors
 
         options.chosen = _chosen(options)
         return run_vectors(options)
     if options.rtl:
-        from lmul.commands.rtl import run_rtl
+        from lmul.commands.foreign.rtl import run_rtl
 
         return run_rtl(_chosen(options), options)
     design = _design(options)

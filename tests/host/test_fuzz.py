@@ -103,6 +103,7 @@ def leave_out_work(monkeypatch: pytest.MonkeyPatch) -> None:
         ("llm", "run_llm"),
         ("llm", "run_energy"),
         ("continuation", "run_continue"),
+        ("evaluate", "run_eval"),
     ]:
         monkeypatch.setattr(f"lmul.commands.{module}.{work}", lambda *_: 0)
     monkeypatch.setattr("lmul.commands.cost.run_claims", lambda *_: 0)

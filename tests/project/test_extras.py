@@ -112,6 +112,8 @@ MISSING = [
     ("explore random.toml --plot x.png", "matplotlib", "plot"),
     ("explore random.toml --scheduler tcp://localhost:1", "distributed", "dask"),
     ("explore optuna.toml", "optuna", "explore"),
+    ("eval smollm2", "lm_eval", "eval"),
+    ("eval smollm2", "transformers", "eval"),
 ]
 
 

@@ -4,19 +4,23 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lmul.errors import UserError
 from lmul.host.files import write_files
+from lmul.options import option
 from lmul.scheme import Scheme, parse_scheme
 from lmul.terminal.console import console, say, write_figures
 from lmul.terminal.progress import working
-from lmul.torch import models
-from lmul.torch.evaluation.measure import Evaluation, Plan, compare, evaluate
-from lmul.torch.evaluation.table import evaluation_tables
-from lmul.torch.evaluation.tasks import LOCAL, Tasks
+
+if TYPE_CHECKING:
+    from lmul.torch.evaluation.measure import Evaluation, Plan
 
 DEFAULTS = ("exact,e4m3,row", "lmul,e4m3,row")
 """Arithmetics that are evaluated where none are named."""
+
+LEAST = {"neighbours": 0, "limit": 1, "batch_size": 1}
+"""What options have at least."""
 
 
 def run_eval(options: argparse.Namespace) -> int:
@@ -32,10 +36,12 @@ def run_eval(options: argparse.Namespace) -> int:
     UserError
         An option cannot be used, or the model or a task's data cannot be had; nothing has then been written.
     """
-    plan, tasks = _plan(options)
-    schemes, names = len(plan.schemes), ", ".join(plan.tasks)
-    with working(f"Evaluating {names} in full precision and {schemes} other ways") as progress:
-        found = evaluate(plan, tasks, options.build / "eval", progress)
+    with working("Loading lm-evaluation-harness"):
+        plan = _plan(options)
+        from lmul.torch.evaluation.measure import compare, evaluate
+        from lmul.torch.evaluation.table import evaluation_tables
+    with working(f"Evaluating {', '.join(plan.tasks)}") as progress:
+        found = evaluate(plan, options.build / "eval", progress)
     rows = compare(found)
     console().print(evaluation_tables(rows))
     if options.output:
@@ -54,27 +60,31 @@ def run_eval(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace) -> tuple[Plan, Tasks]:
+def _plan(options: argparse.Namespace) -> "Plan":
     """Refuse what cannot be used before anything is loaded."""
-    least = {"neighbours": 0, "limit": 1, "batch_size": 1}
-    for name, smallest in least.items():
+    for name, smallest in LEAST.items():
         value = getattr(options, name)
         if value is not None and value < smallest:
-            raise UserError(f"--{name.replace('_', '-')} must be {smallest} or more, not {value}")
+            raise UserError(f"{option(name)} must be {smallest} or more, not {value}")
+    schemes = _schemes(options.arithmetic or DEFAULTS)
+    from lmul.torch import models
+    from lmul.torch.evaluation import tasks
+    from lmul.torch.evaluation.measure import Plan
+
     models.find(options.model)
-    tasks = Tasks()
-    names = tasks.names([word for word in (options.tasks or ",".join(LOCAL)).split(",") if word])
+    names = tasks.names([word for word in (options.tasks or ",".join(tasks.LOCAL)).split(",") if word])
     if not names:
-        raise UserError(f"--tasks {options.tasks!r} names no task: name some, such as {','.join(LOCAL)}")
-    plan = Plan(
+        raise UserError(
+            f"--tasks {options.tasks!r} names no task: name some, such as {','.join(tasks.LOCAL)}"
+        )
+    return Plan(
         model=options.model,
-        schemes=_schemes(options.arithmetic or DEFAULTS),
+        schemes=schemes,
         tasks=tuple(names),
         neighbours=options.neighbours,
         limit=options.limit,
         batch_size=options.batch_size,
     )
-    return plan, tasks
 
 
 def _schemes(words: Sequence[str]) -> tuple[Scheme, ...]:
@@ -83,7 +93,7 @@ def _schemes(words: Sequence[str]) -> tuple[Scheme, ...]:
     return tuple(dict.fromkeys(scheme for scheme in read if scheme))
 
 
-def _write_results(folder: Path, found: Sequence[Evaluation]) -> None:
+def _write_results(folder: Path, found: Sequence["Evaluation"]) -> None:
     """Write the harness's results as they are: a folder for each arithmetic, a file for each pass."""
     for one in found:
         task = one.task.replace("/", "_")

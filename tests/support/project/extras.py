@@ -47,6 +47,8 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
     "explore": [("explore", "optuna.toml", *QUICK)],
     "dask": [("explore", "random.toml", *QUICK)],
     "llm": [("llm", "--tokens=32", "--arithmetic=lmul,e4m3,attention"), ("continue", "The", "--tokens=1")],
+    "torch": [("list",)],
+    "eval": [("eval", "--help")],
 }
 """Commands by extra, those of none first."""
 
