@@ -22,13 +22,14 @@ from lmul.design import Design, make_design
 from lmul.errors import UserError
 from lmul.hdl import component, export
 from tests.support.paths import DOCS, ROOT
-from tests.support.project.documents import BROUGHT, DOCUMENTS, commands, whole
+from tests.support.project.documents import BROUGHT, DOCUMENTS, blocks, commands, needs_torch, whole
 from tests.support.scripts import script
 
 BLOCKS = [
     pytest.param(block, id=f"{document.name}-{number}")
     for document in DOCUMENTS
-    for number, block in enumerate(re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL))
+    for number, block in enumerate(blocks(document))
+    if not needs_torch(document, block)
 ]
 
 FIGURES = {

@@ -166,7 +166,7 @@ def as_transformers(model: Model) -> Any:
 
 
 def byte_tokenizer(start: int | None = None) -> Any:
-    """Give a tokenizer that takes every byte as a token, and puts one of them in front of a text if asked."""
+    """Give a tokenizer that takes every byte as a token, 0 as the end; one may be put in front of a text."""
     alphabet = _byte_letters()
     tokenizer = Tokenizer(models.BPE(vocab={letter: byte for byte, letter in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -176,7 +176,7 @@ def byte_tokenizer(start: int | None = None) -> Any:
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{token[0]} $A", special_tokens=[token]
         )
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=alphabet[0])
 
 
 def _byte_letters() -> list[str]:

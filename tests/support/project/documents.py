@@ -20,6 +20,10 @@ DOCUMENTS = [
 ]
 
 
+PYTORCH = DOCS / "pytorch.md"
+"""The page whose blocks of Python go on from each other, and need PyTorch."""
+
+
 BROUGHT = {
     "AFTER.json",
     "AFTER/report.json",
@@ -58,6 +62,16 @@ def whole(line: str) -> bool:
     except SystemExit as end:
         return end.code == 0
     return True
+
+
+def blocks(document: Path) -> list[str]:
+    """Give the blocks of Python of a document."""
+    return re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
+
+
+def needs_torch(document: Path, block: str) -> bool:
+    """Say whether a block needs PyTorch: `tests/torch/test_documents.py` runs those."""
+    return document == PYTORCH or "lmul.torch" in block
 
 
 def commands(documents: Sequence[Path] = DOCUMENTS, *, running: bool = True) -> list[str]:
