@@ -116,8 +116,7 @@ def _product(
     x, y = (_factor(*factor) for factor in factors)
     where = device if a.is_cuda else host
     multiplied = _deep_enough(_scheme(scheme), a.shape[-1])
-    values, _ = where.multiply(x.quantised, y.quantised, multiplied)
-    values = (values / multiplied.gain).to(dtype=dtype, device=a.device)
+    values = where.scaled_product(x.quantised, y.quantised, multiplied, dtype).to(a.device)
     for broken in (x.broken, y.broken):
         if broken is not None:
             values = values.masked_fill(broken, math.nan)
@@ -152,7 +151,7 @@ def _factor(operand: Tensor, scheme: str, side: int, transposed: bool, parameter
     def make() -> _Factor:
         factor = operand.mT if transposed else operand
         broken = None
-        if not math.isfinite(factor.sum(dtype=torch.float64)):
+        if not math.isfinite(factor.sum()):
             wrong = ~torch.isfinite(factor)
             broken = wrong.any(dim=(-1, -2)[side], keepdim=True)
             factor = factor.masked_fill(wrong, 0)
