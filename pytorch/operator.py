@@ -233,7 +233,7 @@ def _arithmetic(a: Tensor, b: Tensor, gradient: Tensor, context: Any) -> tuple[T
 
 def _like(gradient: Tensor, operand: Tensor) -> Tensor:
     """Give a gradient the shape and the type of what it is of."""
-    if gradient.shape[-2:] != operand.shape[-2:]:
+    if gradient.ndim < operand.ndim:  # Of all rows.
         gradient = gradient.unflatten(0, operand.shape[:-1])
     return gradient.sum_to_size(operand.shape).to(operand.dtype)
 
