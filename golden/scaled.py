@@ -24,6 +24,7 @@ from lmul.golden.formats.quantise import (
 )
 from lmul.golden.matmul import check_promotion, matmul_codes, promoted_sums
 from lmul.golden.sums.tiles import column_tiles
+from lmul.golden.sums.whole import whole_products
 from lmul.host.parallel import run_each
 from lmul.host.parameters import ParameterError
 
@@ -208,6 +209,8 @@ def multiply_scaled(
         raise ValueError(
             f"K is {depth}, more than the depth {spec.depth} of the accumulator: ask for depth={depth}"
         )
+    if promote is None and (values := whole_products(x, y, spec)) is not None:
+        return values, 0
     axes = np.broadcast_shapes(x.codes.shape[:-2], y.codes.shape[:-2])
     shape = (*axes, x.codes.shape[-2], y.codes.shape[-1])
     if y.codes.ndim == 2:  # One matrix product of all rows.

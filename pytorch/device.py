@@ -36,6 +36,11 @@ def quantised_factor(factor: Tensor, side: int, scheme: Scheme) -> Quantised:
     return _quantise(factor, scheme.arithmetic.formats[side], scheme.rounding, inner)
 
 
+def scaled_product(x: Quantised, y: Quantised, scheme: Scheme, dtype: torch.dtype) -> Tensor:
+    """Multiply quantised factors, divide by the gain, and round to the type of a tensor."""
+    return (multiply(x, y, scheme)[0] / scheme.gain).to(dtype)
+
+
 def multiply(x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Tensor, int]:
     """Multiply quantised factors.
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lmul.golden import Quantised, decode, multiply_scaled, quantise_factor
+from lmul.golden.sums.whole import whole_products
 from lmul.scheme import Scheme
 
 
@@ -15,6 +16,16 @@ def quantised_factor(factor: Tensor, side: int, scheme: Scheme) -> Quantised:
     """Quantise a factor of finite numbers, side 0 or 1."""
     reals = as_array(factor)
     return quantise_factor(reals, side, scheme.arithmetic, scheme.rounding, scheme.scaling)
+
+
+def scaled_product(x: Quantised, y: Quantised, scheme: Scheme, dtype: torch.dtype) -> Tensor:
+    """Multiply quantised factors, divide by the gain, and round to the type of a tensor."""
+    if scheme.promote is None:
+        rounded = np.float32 if dtype == torch.float32 else np.float64
+        values = whole_products(x, y, scheme.arithmetic, rounded, scheme.gain)
+        if values is not None:
+            return torch.from_numpy(values).to(dtype)
+    return (multiply(x, y, scheme)[0] / scheme.gain).to(dtype)
 
 
 def multiply(x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Tensor, int]:

@@ -116,8 +116,7 @@ def _product(
     x, y = (_factor(*factor) for factor in factors)
     where = device if a.is_cuda else host
     multiplied = _deep_enough(_scheme(scheme), a.shape[-1])
-    values, _ = where.multiply(x.quantised, y.quantised, multiplied)
-    values = (values / multiplied.gain).to(dtype=dtype, device=a.device)
+    values = where.scaled_product(x.quantised, y.quantised, multiplied, dtype).to(a.device)
     for broken in (x.broken, y.broken):
         if broken is not None:
             values = values.masked_fill(broken, math.nan)
@@ -152,7 +151,7 @@ def _factor(operand: Tensor, scheme: str, side: int, transposed: bool, parameter
     def make() -> _Factor:
         factor = operand.mT if transposed else operand
         broken = None
-        if not math.isfinite(factor.sum(dtype=torch.float64)):
+        if not math.isfinite(factor.sum()):
             wrong = ~torch.isfinite(factor)
             broken = wrong.any(dim=(-1, -2)[side], keepdim=True)
             factor = factor.masked_fill(wrong, 0)
@@ -234,7 +233,7 @@ def _arithmetic(a: Tensor, b: Tensor, gradient: Tensor, context: Any) -> tuple[T
 
 def _like(gradient: Tensor, operand: Tensor) -> Tensor:
     """Give a gradient the shape and the type of what it is of."""
-    if gradient.shape[-2:] != operand.shape[-2:]:
+    if gradient.ndim < operand.ndim:  # Of all rows.
         gradient = gradient.unflatten(0, operand.shape[:-1])
     return gradient.sum_to_size(operand.shape).to(operand.dtype)
 

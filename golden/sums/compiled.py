@@ -33,7 +33,7 @@ class Factors:
     Parameters
     ----------
     x, y : ndarray of int64 or int32
-        Bit patterns, (G, K, 4) and (V, P, K, C).
+        Bit patterns, (G, K, 4) and (P, K, V, C).
     product : tuple
         How products are formed of them.
     zero : int
@@ -86,7 +86,7 @@ def exact_sums(
     """
     from lmul.golden.sums import compiled_loops as loops
 
-    windows_a, windows_b = _fewest_windows(exponent_ranges(a, b, arithmetic), a.shape[1], arithmetic)
+    windows_a, windows_b = fewest_exact_windows(exponent_ranges(a, b, arithmetic), a.shape[1], arithmetic)
     for window_b in windows_b:
         for window_a in windows_a:
             unit = window_a[0] + window_b[0] - arithmetic.fraction_bits
@@ -154,7 +154,7 @@ def _headroom(arithmetic: Arithmetic) -> int:
 
 
 @lru_cache
-def _fewest_windows(
+def fewest_exact_windows(
     ranges: tuple[Window | None, Window | None], depth: int, arithmetic: Arithmetic
 ) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
     """Divide ranges of exponents so that sums of as many products as `depth` are exact in double precision.
@@ -178,6 +178,26 @@ def _factors(
     precision: type[np.floating[Any]],
 ) -> Factors:
     """Give the factors, their products times 2^scale. Operands outside of the windows are zero."""
+    x, y, product, zero = pattern_tables(arithmetic, windows, scale, precision)
+    return Factors(*gathered(x, y, a, b), product, zero)
+
+
+def pattern_tables(
+    arithmetic: Arithmetic,
+    windows: tuple[Window, Window],
+    scale: int,
+    precision: type[np.floating[Any]],
+) -> tuple[NDArray[Any], NDArray[Any], tuple[int, tuple[Any, Any]], int]:
+    """Give the bit patterns of all codes of both factors, as `Factors` has them.
+
+    Returns
+    -------
+    x, y : ndarray of int64 or int32, shapes (2^W,) and (V, 2^W)
+    product : tuple
+        How products are formed of them.
+    zero : int
+        Bit pattern of zero in x.
+    """
     form, (first, second), layout = arithmetic.product_form, windows, np.finfo(precision)
     kind = product_kind(form)
     excess = layout.nmant - arithmetic.mantissa_bits
@@ -198,7 +218,7 @@ def _factors(
         y = np.concatenate([y, y + (marked_y << (excess + form.place)) - 1])
     integer = x.dtype.type
     rounding = integer(-1 << layout.nmant), integer(excess << layout.nmant)
-    return Factors(*gathered(x, y, a, b), (kind, rounding), zeros[0])
+    return x, y, (kind, rounding), zeros[0]
 
 
 def product_kind(form: Form | None) -> int:
@@ -230,16 +250,21 @@ def gathered(
     from lmul.golden.sums import compiled_loops as loops
 
     groups, panels = tiled(a, b, loops.TILE_ROWS, loops.TILE_BYTES // y.itemsize)
-    return np.take(x, groups), np.take(y, panels, axis=1)
+    patterns = np.take(y.T, panels, axis=0).swapaxes(2, 3)
+    return np.take(x, groups), np.ascontiguousarray(patterns)
 
 
 def tiled(a: NDArray[Any], b: NDArray[Any], rows: int, columns: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Cut matrices (M, K) and (K, N) into whole tiles (G, K, rows) and (P, K, columns), padded with zeros."""
-    a = np.pad(a, ((0, -len(a) % rows), (0, 0)))
     b = np.pad(b, ((0, 0), (0, -b.shape[1] % columns)))
-    groups = a.reshape(len(a) // rows, rows, a.shape[1]).swapaxes(1, 2)
     panels = b.reshape(len(b), b.shape[1] // columns, columns).swapaxes(0, 1)
-    return np.ascontiguousarray(groups), np.ascontiguousarray(panels)
+    return row_groups(a, rows), np.ascontiguousarray(panels)
+
+
+def row_groups(a: NDArray[Any], rows: int) -> NDArray[Any]:
+    """Put so many rows of a matrix (M, K) side by side, (G, K, rows), padded with zeros."""
+    a = np.pad(a, ((0, -len(a) % rows), (0, 0)))
+    return np.ascontiguousarray(a.reshape(len(a) // rows, rows, a.shape[1]).swapaxes(1, 2))
 
 
 def _zeros(span: int, lowest: int, mantissa_bits: int) -> tuple[int, int]:
@@ -285,7 +310,7 @@ def _used(factors: Factors, step: int) -> NDArray[np.bool_]:
 
 def _cleared(factors: Factors) -> NDArray[Any]:
     """Make the sums of all tiles, which are zero: doubles of float64 products, integers of float32 ones."""
-    (groups, _, rows), (_, panels, _, columns) = factors.x.shape, factors.y.shape
+    (groups, _, rows), (panels, _, _, columns) = factors.x.shape, factors.y.shape
     dtype = np.float64 if factors.x.dtype == np.int64 else np.int32
     return np.zeros((groups, rows, panels * columns), dtype=dtype)
 

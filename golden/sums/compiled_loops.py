@@ -10,6 +10,7 @@ them in memory, and one product takes three times as long.
 
 from typing import Any
 
+import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
@@ -22,8 +23,12 @@ floats, also rounded."""
 
 TILE_ROWS = 4
 
-TILE_BYTES = 64
-"""Of one row of operands: two vectors of AVX2, or one of AVX-512."""
+WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
+"""Whether the processor has AVX-512: vectors twice as wide as those of AVX2, and twice as many registers."""
+
+TILE_BYTES = 256 if WIDE else 64
+"""Of one row of operands: four vectors of AVX-512, or two of AVX2. As many sums as registers hold hide each
+other's latency."""
 
 STEP = 32
 """Operands that are skipped together where they are zero."""
@@ -63,6 +68,18 @@ class Vectors:
         """Read a number or a vector."""
         return self.builder.load(pointer, align=self.align)
 
+    def second(self, kind: int, a: Any, y: tuple[Any, Any], panel: Any, k: Any) -> Any:
+        """Read the operands of the second factor; of two patterns, that which the last bit of `a` chooses.
+
+        Patterns stand beside each other: with a distance that is known LLVM adds to the address, otherwise it
+        jumps, and jumps that are taken half of the time cost ten products each.
+        """
+        first = self.number(y, panel, k, _INDEX(0), _INDEX(0))
+        if kind == CHOSEN:
+            chosen = self.builder.and_(a, a.type(1))
+            first = self.builder.gep(first, [self.builder.mul(chosen, a.type(self.columns))])
+        return self.load(self.builder.bitcast(first, self.integers.as_pointer()))
+
     def repeated(self, number: Any) -> Any:
         """Give a vector of one bit pattern."""
         one = self.builder.insert_element(ir.Constant(self.integers, ir.Undefined), number, _INDEX(0))
@@ -93,7 +110,7 @@ class Vectors:
 def _tile_adder(kind: int) -> Any:
     """Make the function that adds products of one kind to a tile of sums.
 
-    Its arguments are x (G, K, 4), y (V, P, K, C), (group, panel, first, last), (mask, excess) and sums
+    Its arguments are x (G, K, 4), y (P, K, V, C), (group, panel, first, last), (mask, excess) and sums
     (G, 4, P C), all arrays C-contiguous. Products are those of k from first to last - 1.
     """
 
@@ -116,8 +133,7 @@ def _tile_adder(kind: int) -> Any:
         with cgutils.for_range_slice(builder, first, last, _INDEX(1), inc=True) as (k, _):
             for row, register in enumerate(registers):
                 a = vectors.load(vectors.number(x, group, k, _INDEX(row)))
-                plane = builder.zext(builder.and_(a, integer(1)), _INDEX) if kind == CHOSEN else _INDEX(0)
-                b = vectors.load(vectors.vector(vectors.integers, y, plane, panel, k, _INDEX(0)))
+                b = vectors.second(kind, a, y, panel, k)
                 product = vectors.product(kind, vectors.repeated(a), b, rounding)
                 builder.store(vectors.add(builder.load(register), product), register)
         for row, register in zip(rows, registers, strict=True):
@@ -151,7 +167,7 @@ def add_exactly(x: Any, y: Any, product: Any, used: Any, unit: float, sums: Any)
     ----------
     x : ndarray of int64, shape (G, K, 4)
         Bit patterns of the first factor, four rows side by side.
-    y : ndarray of int64, shape (V, P, K, C)
+    y : ndarray of int64, shape (P, K, V, C)
         Those of the second, in panels of C columns; V is 2 for `CHOSEN` products, 1 for others.
     product : tuple of int and two int64
         The kind. A mask of a float's sign and exponent, and 2^52 times the bits that rounding takes off.
@@ -162,7 +178,7 @@ def add_exactly(x: Any, y: Any, product: Any, used: Any, unit: float, sums: Any)
     sums : ndarray of float64, shape (G, 4, P C)
         Zero; is written.
     """
-    for panel in range(y.shape[1]):
+    for panel in range(y.shape[0]):
         for group in range(x.shape[0]):
             for step in range(used.shape[1]):
                 if used[group, step]:
@@ -200,7 +216,7 @@ def add_truncated(
         Zero; is raised to the largest v, or -1 - v of a negative one, that was to be held, if too large.
     """
     columns, added = y.shape[3], _largest_sums(x, reach, used.shape[1], lanes)
-    for panel in range(y.shape[1]):
+    for panel in range(y.shape[0]):
         start, stop = panel * columns, (panel + 1) * columns
         for group in range(x.shape[0]):
             bound = 0.0

@@ -32,6 +32,18 @@ def test_gradients_are_those_of_an_exact_product_of_the_quantised_factors(words:
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("backward", [None, "exact,e5m2xe4m3,row"])
+@pytest.mark.parametrize("outer", [(), (1,), (3,), (1, 1), (2, 1)])
+def test_gradients_have_their_operands_shapes(outer: tuple[int, ...], backward: str | None) -> None:
+    a, b = numbers(*outer, 6, 32).requires_grad_(), numbers(32, 5).requires_grad_()
+    of_a, of_b = torch.autograd.grad(matmul(a, b, "lmul,e4m3,row", backward).sum(), (a, b))
+    assert (of_a.shape, of_b.shape) == (a.shape, b.shape)
+    rows = a.detach().flatten(0, -2).requires_grad_()
+    wanted = torch.autograd.grad(matmul(rows, b, "lmul,e4m3,row", backward).sum(), (rows, b))
+    assert torch.equal(of_a.flatten(0, -2), wanted[0])
+    assert torch.equal(of_b, wanted[1])
+
+
 def test_gradients_of_numbers_that_have_codes_pass_gradcheck() -> None:
     # Steps of whole units stay on the codes of e8m7: the product is exact, and its gradient a difference.
     a = torch.randint(-8, 8, (3, 4), dtype=torch.float64).requires_grad_()

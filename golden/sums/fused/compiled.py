@@ -187,7 +187,7 @@ def _tile_sums(
         _scalars(arithmetic, layout),
         arithmetic.lanes,
     )
-    sums = np.zeros((len(x), x.shape[2], y.shape[1] * y.shape[3]), dtype=np.float32)
+    sums = np.zeros((len(x), x.shape[2], y.shape[0] * y.shape[3]), dtype=np.float32)
     matrix = sums.reshape(-1, sums.shape[2])[: len(a), : b.shape[1]]
     matrix[...] = start
 

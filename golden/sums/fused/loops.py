@@ -88,11 +88,10 @@ class _Step:
 
     def products(self, kind: int, x: Any, y: Any, tile: Any, k: Any) -> Any:
         """Give the products of each row at one k."""
-        builder, vectors, (group, panel) = self.builder, self.vectors, tile
+        vectors, (group, panel) = self.vectors, tile
         for row in range(TILE_ROWS):
             a = vectors.load(vectors.number(x, group, k, _INDEX(row)))
-            plane = builder.zext(builder.and_(a, a.type(1)), _INDEX) if kind == CHOSEN else _INDEX(0)
-            b = vectors.load(vectors.vector(vectors.integers, y, plane, panel, k, _INDEX(0)))
+            b = vectors.second(kind, a, y, panel, k)
             yield vectors.product(kind, vectors.repeated(a), b, self.rounding)
 
     def largest(self, kind: int, x: Any, y: Any, tile: Any, first: Any, last: Any) -> list[Any]:
@@ -274,7 +273,7 @@ def add_steps(
         and what they are made of.
     x_shift : ndarray of int32, shape (G, S, 4)
         What the scale of each step adds to the exponents of the products.
-    y_top, y : ndarray of the same type, shape (V, P, K, C)
+    y_top, y : ndarray of the same type, shape (P, K, V, C)
         Those of the second, in panels of C columns; V is 2 for `CHOSEN` products, 1 for others.
     y_shift : ndarray of int32, shape (P, S, C)
         As `x_shift`.
@@ -293,7 +292,7 @@ def add_steps(
         The running sums to begin with, not NaN; is written.
     """
     how, depth = (rounding, layout), x.shape[1]
-    for panel in range(y.shape[1]):
+    for panel in range(y.shape[0]):
         for group in range(x.shape[0]):
             for first in range(0, depth, lanes):
                 tile = (group, panel, first // lanes, first, min(first + lanes, depth))
