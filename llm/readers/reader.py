@@ -44,19 +44,15 @@ TORCH_SOURCES = (
 
 
 class Reader(Protocol):
-    """A language model that computes under one arithmetic.
-
-    Attributes
-    ----------
-    sums, left_range : int
-        Sums so far, and those that left the range of the accumulator; none where they are not counted.
-    """
+    """A language model that computes under one arithmetic."""
 
     @property
-    def sums(self) -> int: ...  # noqa: D102
+    def sums(self) -> int:
+        """Sums so far, 0 where they are not counted."""
 
     @property
-    def left_range(self) -> int: ...  # noqa: D102
+    def left_range(self) -> int:
+        """Those that left the range of the accumulator."""
 
     def encode(self, text: str) -> Tokens:
         """Give the tokens of a text, without those that begin or end one."""
@@ -69,21 +65,15 @@ class Reader(Protocol):
 
 
 class LanguageModel(Protocol):
-    """A language model that is loaded when it first reads.
-
-    Attributes
-    ----------
-    name : str
-        For people.
-    full_precision : str
-        What full precision is, a sentence.
-    """
+    """A language model that is loaded when it first reads."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """Its name for people."""
 
     @property
-    def full_precision(self) -> str: ...  # noqa: D102
+    def full_precision(self) -> str:
+        """What full precision is, a sentence."""
 
     def key(self) -> dict[str, str]:
         """Give what readings depend on beside the text and the arithmetic."""
