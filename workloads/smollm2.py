@@ -311,12 +311,14 @@ def on_host(array: Any) -> npt.NDArray[Any]:
     ----------
     array : ndarray or tensor
     """
+    if isinstance(array, np.ndarray):
+        return array
     return np.asarray(_require("array_api_compat").to_device(array, "cpu"))
 
 
 def _namespace(array: Array) -> Any:
     """Give the functions of the array API for arrays of this kind."""
-    return _require("array_api_compat").array_namespace(array)
+    return np if isinstance(array, np.ndarray) else _require("array_api_compat").array_namespace(array)
 
 
 def _beside(array: Array, other: npt.NDArray[Any]) -> Any:

@@ -750,11 +750,7 @@ def _llm(options: argparse.Namespace) -> int:
 
 def _require_model(name: str | None) -> None:
     """Refuse to begin without what the language model needs."""
-    if name is None:
-        require("llm")
-    else:
-        require("torch")
-        require("llm", "array_api_compat")
+    require("llm" if name is None else "torch")
 
 
 def _continue(options: argparse.Namespace) -> int:

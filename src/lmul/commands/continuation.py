@@ -2,21 +2,23 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from lmul.design import Design, make_design
 from lmul.errors import UserError, printable
 from lmul.golden import Arithmetic
 from lmul.golden.formats.quantise import BLOCK_SCALINGS
 from lmul.llm.generation import continuations
-from lmul.llm.products.array import ArrayMatmul
 from lmul.llm.products.host import SchemeMatmul, Weights
 from lmul.llm.readers.models import open_model
 from lmul.llm.readers.reader import NumpyReader, Reader
 from lmul.scheme import Scheme, parse_scheme
-from lmul.sim.simulate import SimulationError
 from lmul.terminal.console import say
 from lmul.terminal.progress import working
 from lmul.workloads import smollm2
+
+if TYPE_CHECKING:
+    from lmul.llm.products.array import ArrayMatmul  # Needs a simulator.
 
 LONGEST = 1024
 """Tokens of a prompt and its continuation."""
@@ -53,10 +55,8 @@ def run_continue(options: argparse.Namespace) -> int:
         raise UserError(f"PROMPT and --tokens must be at most {LONGEST} tokens together, not {length}")
     array = _array_matmul(scheme, design, options) if scheme and design else None
     chosen = NumpyReader(host, array) if host and array else model.under(scheme)
-    try:
-        texts = _print_steps(full, chosen, options)
-    except SimulationError as error:
-        print(f"lmul: {printable(error)}", file=sys.stderr)
+    texts = _simulated_steps(full, chosen, options) if array else _print_steps(full, chosen, options)
+    if texts is None:
         return 1
     for name, text in zip(("full precision", options.arithmetic), texts, strict=True):
         say(f"{name}:")
@@ -78,6 +78,17 @@ def _print_steps(full: Reader, chosen: Reader, options: argparse.Namespace) -> t
         sys.stdout.flush()
         first, second = first + step.full, second + step.chosen
     return first, second
+
+
+def _simulated_steps(full: Reader, chosen: Reader, options: argparse.Namespace) -> tuple[str, str] | None:
+    """Do so with a simulator, and say where hardware and golden model differ: then there are no texts."""
+    from lmul.sim.simulate import SimulationError
+
+    try:
+        return _print_steps(full, chosen, options)
+    except SimulationError as error:
+        print(f"lmul: {printable(error)}", file=sys.stderr)
+        return None
 
 
 def _array(scheme: Scheme | None) -> Design:
@@ -106,6 +117,8 @@ def _array(scheme: Scheme | None) -> Design:
     )
 
 
-def _array_matmul(scheme: Scheme, design: Design, options: argparse.Namespace) -> ArrayMatmul:
+def _array_matmul(scheme: Scheme, design: Design, options: argparse.Namespace) -> "ArrayMatmul":
+    from lmul.llm.products.array import ArrayMatmul
+
     with working(f"Building {design.name}"):
         return ArrayMatmul(scheme, design, Weights(), options.build / "continue" / design.name)

@@ -77,10 +77,12 @@ PAGES = {
     ),
     "llm": Page(
         "accuracy of a language model under the arithmetic",
-        "Compute the matrix products of SmolLM2-135M-Instruct by the golden model, and say what that does "
-        "to the text's perplexity and to answers; or with --energy what a token takes.",
+        "Compute the matrix products of SmolLM2-135M-Instruct, or of any model of transformers, as the "
+        "golden model does, and say what that does to the text's perplexity and to answers; or with --energy what "
+        "a token takes.",
         (
             ("llm --arithmetic lmul,e4m3,all", "every product by L-Mul in e4m3"),
+            ("llm --model MODEL --arithmetic lmul,e4m3,row", "with a folder of transformers' form"),
             ("llm --energy", "products, SRAM and DRAM of a token"),
             ("llm --energy --memory-energy MEMORY.toml", "the same with another memory"),
             ("llm --energy --arithmetic exact,int8,row --arithmetic lmul,e4m3", "of integers beside L-Mul"),
