@@ -78,8 +78,8 @@ PAGES = {
     "llm": Page(
         "accuracy of a language model under the arithmetic",
         "Compute the matrix products of SmolLM2-135M-Instruct, or of any model of transformers, as the "
-        "golden model does, and say what that does to the text's perplexity and to answers; or with --energy what "
-        "a token takes.",
+        "golden model does, and say what that does to the text's perplexity and to answers; or with --energy "
+        "what a token takes.",
         (
             ("llm --arithmetic lmul,e4m3,all", "every product by L-Mul in e4m3"),
             ("llm --model MODEL --arithmetic lmul,e4m3,row", "with a folder of transformers' form"),
