@@ -1,5 +1,6 @@
 """The five lines of the README, and the blocks of docs/pytorch.md, run as they stand on a small model."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from lmul.scheme import parse_scheme  # noqa: E402
 from tests.support.llm import tiny_model  # noqa: E402
 from tests.support.paths import ROOT  # noqa: E402
 from tests.support.project.documents import DOCUMENTS, PYTORCH, blocks, needs_torch  # noqa: E402
@@ -32,6 +34,12 @@ def test_readme_has_the_same_five_lines_and_no_other_block_needs_pytorch() -> No
     assert [block for block in elsewhere if needs_torch(ROOT, block)] == [FIVE]
     assert len([line for line in FIVE.splitlines() if line]) == 5
     assert FIVE in blocks(ROOT / "README.md")
+
+
+def test_words_of_the_table_are_arithmetics() -> None:
+    words = re.findall(r"^\| `([^`]+)` \|", PYTORCH.read_text(), re.MULTILINE)
+    assert len(words) >= 5
+    assert all(parse_scheme(text) for text in words)
 
 
 def test_five_lines_convert_and_evaluate(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
