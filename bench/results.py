@@ -92,6 +92,13 @@ def show(description: str | None, measure: Callable[[], list[Result]]) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     results = measure()
+    print_results(results)
+    if options.json:
+        write_json(options.json, [asdict(result) for result in results])
+
+
+def print_results(results: Sequence[Result]) -> None:
+    """Print figures beside their goals, and why some are missed."""
     table = Table(
         "", Column("figure", justify="right"), "unit", Column("goal", justify="right"), "", box=SIMPLE_HEAD
     )
@@ -101,5 +108,3 @@ def show(description: str | None, measure: Callable[[], list[Result]]) -> None:
     console().print(table)
     for line in explain(results, relative_speed):
         say(line)
-    if options.json:
-        write_json(options.json, [asdict(result) for result in results])

@@ -60,12 +60,13 @@ def multiply(x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Tensor, int]:
     return host.multiply(x, y, scheme)
 
 
-def dequantised(quantised: Quantised, side: int, scheme: Scheme) -> Tensor:
-    """Give the numbers that a quantised factor stands for, in float64."""
+def dequantised(quantised: Quantised, side: int, scheme: Scheme, dtype: torch.dtype) -> Tensor:
+    """Give the numbers that a quantised factor stands for, rounded once to float32 or float64."""
     format_ = scheme.arithmetic.formats[side]
     if not isinstance(quantised.codes, Tensor):
-        return host.dequantised(quantised, side, scheme)
-    return _numbers(format_, str(quantised.codes.device))[quantised.codes] * quantised.scale
+        return host.dequantised(quantised, side, scheme, dtype)
+    numbers = _numbers(format_, str(quantised.codes.device))[quantised.codes]
+    return (numbers * quantised.scale).to(dtype)
 
 
 def _stays(scheme: Scheme) -> bool:

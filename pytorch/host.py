@@ -41,10 +41,12 @@ def multiply(x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Tensor, int]:
     return torch.from_numpy(values), left_range
 
 
-def dequantised(quantised: Quantised, side: int, scheme: Scheme) -> Tensor:
-    """Give the numbers that a quantised factor stands for, in float64."""
-    values = decode(quantised.codes, scheme.arithmetic.formats[side]) * quantised.scales()
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
+def dequantised(quantised: Quantised, side: int, scheme: Scheme, dtype: torch.dtype) -> Tensor:
+    """Give the numbers that a quantised factor stands for, rounded once to float32 or float64."""
+    numbers = decode(quantised.codes, scheme.arithmetic.formats[side])
+    values = np.empty(numbers.shape, np.float32 if dtype == torch.float32 else np.float64)
+    np.multiply(numbers, quantised.scales(), out=values, dtype=np.float64, casting="same_kind")
+    return torch.from_numpy(values)
 
 
 def as_array(factor: Tensor) -> NDArray[Any]:

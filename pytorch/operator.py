@@ -170,8 +170,7 @@ def _quantised(
         return operand.new_empty(operand.shape, dtype=dtype)
     factor = _factor(operand, scheme, side, transposed, parameter)
     where = device if operand.is_cuda else host
-    values = where.dequantised(factor.quantised, side, _scheme(scheme))
-    values = values.to(dtype=dtype, device=operand.device)
+    values = where.dequantised(factor.quantised, side, _scheme(scheme), dtype).to(operand.device)
     if factor.broken is not None:
         values = values.masked_fill(factor.broken, math.nan)
     return values.mT.contiguous() if transposed else values

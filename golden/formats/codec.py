@@ -44,6 +44,9 @@ OVERFLOWS = {
 TABLE_WIDTH = 16
 """Formats up to this width are decoded by a table of all codes."""
 
+STEPS = 8
+"""NumPy takes as long to encode a number as to multiply and add so many."""
+
 FP64_MANTISSA_BITS, FP64_BIAS = 52, 1023
 
 
@@ -102,7 +105,7 @@ def encode(
         return integer_codes(rounded, format_)
     rounded_up: Overflow = "saturate" if rounding == RoundMode.roundTowardZero else overflow
     beyond = _beyond(format_, rounded_up), _beyond(format_, overflow)
-    if worth_compiling(reals.size):
+    if worth_compiling(reals.size * STEPS):
         return _encode_compiled(reals, format_, rounding, beyond)
     magnitude = np.abs(reals)
     magnitude_or_one = np.where(np.isfinite(reals), magnitude, 1.0)

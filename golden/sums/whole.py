@@ -1,12 +1,14 @@
 """Exact sums of real matrices in one pass: from codes to scaled results, panel by panel.
 
-Where the exponents that a format has fit one window, the bit patterns of a code do not depend on the other
-codes. So each panel of the second factor is made of its codes when it is needed, and stays in the cache; sums
-are rounded, scaled and written once. The bits are those of `lmul.golden.matmul`.
+Exponents are divided into windows as `lmul.golden.sums.compiled` does, but all those that a format has: so
+the bit patterns of a code do not depend on the other codes. Each panel of the second factor is made of its
+codes when it is needed, and stays in the cache; sums are rounded, scaled and written once.
 """
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,12 @@ from lmul.golden.sums.compiled import fewest_exact_windows, has_loops, pattern_t
 from lmul.host.parallel import run_parts
 
 OUTPUTS = ("fp32", "raw")
+
+MOST_PAIRS = 4
+"""More pairs of windows take longer than to look for the exponents that occur."""
+
+PAIR_BITS = 104
+"""Sums of so many bits are exact as the sum of two doubles."""
 
 
 def whole_products(
@@ -64,7 +72,7 @@ def whole_products(
 
 
 def _in_one_pass(spec: Arithmetic, depth: int) -> bool:
-    """Tell whether sums are exact, no output can be too large, and all exponents fit one window."""
+    """Tell whether sums are exact, no output can be too large, and few windows have all exponents."""
     plain = isinstance(spec.accumulator, Exact) and not spec.integer and spec.out in OUTPUTS
     if not plain or spec.output_overflows or depth > spec.depth or spec.product_form is None:
         return False
@@ -72,11 +80,20 @@ def _in_one_pass(spec: Arithmetic, depth: int) -> bool:
 
 
 @lru_cache
-def _windows(spec: Arithmetic, depth: int) -> tuple[Window, Window] | None:
-    """Give the exponents of the formats of both factors, None where they do not fit one window."""
+def _windows(spec: Arithmetic, depth: int) -> tuple[list[Window], list[Window]] | None:
+    """Give windows of the exponents that the formats of both factors have, those of one factor equally wide.
+
+    None where there are many, or two doubles do not hold the sums of all.
+    """
     first, second = (np.arange(1 << format_.width, dtype=format_.dtype) for format_ in spec.formats)
     windows = fewest_exact_windows(exponent_ranges(first, second, spec), depth, spec)
-    return None if max(map(len, windows)) > 1 else (windows[0][0], windows[1][0])
+    spans = [each[-1][1] - each[0][0] for each in windows if each]
+    bits = sum(spans) + spec.fraction_bits + 3 + depth.bit_length()
+    if len(spans) < 2 or math.prod(map(len, windows)) > MOST_PAIRS or bits > PAIR_BITS:
+        return None
+    sizes = [each[0][1] - each[0][0] for each in windows]
+    wide = [[(low, low + size) for low, _ in each] for each, size in zip(windows, sizes, strict=True)]
+    return wide[0], wide[1]
 
 
 def _multiply(
@@ -90,19 +107,56 @@ def _multiply(
     from lmul.golden.sums import compiled_loops, whole_loops
 
     (a, a_scale), (b, b_scale) = x, y
-    windows = _windows(spec, a.shape[1])
-    assert windows is not None  # noqa: S101
-    unit = windows[0][0] + windows[1][0] - spec.fraction_bits
-    x_table, y_table, product, zero = pattern_tables(spec, windows, -unit, np.float64)
-    groups = np.take(x_table, row_groups(a, compiled_loops.TILE_ROWS))
+    tables, factors = _tables(spec, a.shape[1]), row_groups(a, compiled_loops.TILE_ROWS)
+    groups = np.take(tables.x, factors, axis=1)
     steps = np.arange(0, a.shape[1], compiled_loops.STEP)
-    used = np.logical_or.reduceat(np.any(groups != zero, axis=2), steps, axis=1)
+    used = np.logical_or.reduceat(np.any(groups != tables.zero, axis=3), steps, axis=2)
     b, scales = np.ascontiguousarray(b), (np.ascontiguousarray(a_scale), np.ascontiguousarray(b_scale))
-    ending = 2.0**unit, spec.out == "fp32", gain
+    ending = tables.units, spec.out == "fp32", gain
 
     def part(panels: slice) -> None:
-        whole_loops.multiply(
-            groups, b, y_table, product, used, (panels.start, panels.stop), scales, ending, out
-        )
+        ends = panels.start, panels.stop
+        whole_loops.multiply(groups, b, tables.y, tables.product, used, ends, scales, ending, out)
 
     run_parts(part, -(-b.shape[1] // whole_loops.COLUMNS))
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Bit patterns of the codes of both factors.
+
+    Parameters
+    ----------
+    x : ndarray of int64, shape (A, 2^W)
+        For each window of the first factor.
+    y : ndarray of int64, shape (B, V, 2^W)
+    product : tuple
+        How products are formed of them.
+    zero : int
+        Bit pattern of zero in x.
+    units : ndarray of float64, shape (A, B)
+        What products of each pair of windows are multiples of.
+    """
+
+    x: NDArray[np.int64]
+    y: NDArray[np.int64]
+    product: tuple[int, tuple[Any, Any]]
+    zero: int
+    units: NDArray[np.float64]
+
+
+@lru_cache
+def _tables(spec: Arithmetic, depth: int) -> _Tables:
+    windows = _windows(spec, depth)
+    assert windows is not None  # noqa: S101
+    first, second = windows
+    found = {
+        pair: pattern_tables(spec, pair, spec.fraction_bits - pair[0][0] - pair[1][0], np.float64)
+        for pair in product(first, second)
+    }
+    # Those of a factor do not depend on the window of the other.
+    x = np.stack([found[window, second[0]][0] for window in first])
+    y = np.stack([found[first[0], window][1] for window in second])
+    units = np.array([[2.0 ** (a[0] + b[0] - spec.fraction_bits) for b in second] for a in first])
+    *_, how, zero = found[first[0], second[0]]
+    return _Tables(x, y, how, zero, units)

@@ -18,58 +18,96 @@ def multiply(
 
     Parameters
     ----------
-    x : ndarray of int64, shape (G, K, 4)
-        Bit patterns of the first factor, four rows side by side.
+    x : ndarray of int64, shape (A, G, K, 4)
+        Bit patterns of the first factor for each window of its exponents, four rows side by side.
     codes : ndarray of unsigned integers, shape (K, N)
         Of the second.
-    table : ndarray of int64, shape (V, 2^W)
-        Bit patterns of its codes; V is 2 for `CHOSEN` products, 1 for others.
-    product, used
-        As `add_exactly` of `lmul.golden.sums.compiled_loops` has them.
+    table : ndarray of int64, shape (B, V, 2^W)
+        Bit patterns of its codes for each window of their exponents; V is 2 for `CHOSEN` products, 1 for
+        others.
+    product : tuple
+        As `add_exactly` of `lmul.golden.sums.compiled_loops` has it.
+    used : ndarray of bool, shape (A, G, ceil(K / STEP))
+        Whether any of so many operands of x is not zero.
     panels : tuple of int
         The first panel of `COLUMNS` columns, and the one behind the last.
     scales : tuple of ndarray of float64, shapes (M,) and (N,)
         Of the rows of the first factor and the columns of the second.
-    ending : tuple of float64, bool and float64
-        The unit of sums; whether they are rounded to float32; what results are divided by.
+    ending : tuple
+        The units of sums of each pair of windows, float64, shape (A, B); whether sums are rounded to float32;
+        what results are divided by.
     out : ndarray of float64 or float32, shape (M, N)
         Is written.
     """
-    patterns = np.zeros((1, x.shape[1], table.shape[0], COLUMNS), np.int64)
-    sums = np.zeros((1, TILE_ROWS, COLUMNS))
+    windows_b, variants, _ = table.shape
+    patterns = np.zeros((windows_b, 1, codes.shape[0], variants, COLUMNS), np.int64)
+    sums, totals = np.zeros((1, TILE_ROWS, COLUMNS)), np.zeros((2, TILE_ROWS, COLUMNS))
+    units = ending[0]
     for panel in range(panels[0], panels[1]):
         start = panel * COLUMNS
         count = min(COLUMNS, codes.shape[1] - start)
-        _expand(codes, table, start, count, patterns)
-        for group in range(x.shape[0]):
-            sums[:] = 0
-            for step in range(used.shape[1]):
-                if used[group, step]:
-                    last = min((step + 1) * STEP, x.shape[1])
-                    _add_tile(x[group : group + 1], patterns, (0, 0, step * STEP, last), product, sums)
+        for b in range(windows_b):
+            _expand(codes, table[b], start, count, patterns[b])
+        for group in range(x.shape[1]):
+            totals[:] = 0
+            for a in range(x.shape[0]):
+                for b in range(windows_b):
+                    sums[:] = 0
+                    for step in range(used.shape[2]):
+                        if used[a, group, step]:
+                            last = min((step + 1) * STEP, x.shape[2])
+                            tile = (0, 0, step * STEP, last)
+                            _add_tile(x[a, group : group + 1], patterns[b], tile, product, sums)
+                    _add_pair(sums[0], units[a, b], totals[0], totals[1])
             rows = min(TILE_ROWS, out.shape[0] - group * TILE_ROWS)
-            _finish(sums, group * TILE_ROWS, rows, start, count, scales, ending, out)
+            _finish(totals, (group * TILE_ROWS, rows), (start, count), scales, ending, out)
 
 
 @numba.njit(inline="always")
 def _expand(codes: Any, table: Any, start: int, count: int, patterns: Any) -> None:
     for k in range(codes.shape[0]):
-        for pattern in range(table.shape[0]):
+        for variant in range(table.shape[0]):
             for j in range(count):
-                patterns[0, k, pattern, j] = table[pattern, codes[k, start + j]]
+                patterns[0, k, variant, j] = table[variant, codes[k, start + j]]
 
 
 @numba.njit(inline="always")
-def _finish(
-    sums: Any, first: int, rows: int, start: int, count: int, scales: Any, ending: Any, out: Any
-) -> None:
-    unit, single, gain = ending
-    for row in range(rows):
-        scale = scales[0][first + row]
-        for j in range(count):
+def _two_sum(a: float, b: float) -> tuple[float, float]:
+    """Give a sum and what its rounding left out (Knuth, The Art of Computer Programming 2, 4.2.2)."""
+    total = a + b
+    other = total - a
+    return total, (a - (total - other)) + (b - other)
+
+
+@numba.njit(inline="always")
+def _add_pair(sums: Any, unit: float, high: Any, low: Any) -> None:
+    """Add the sums of a pair of windows to those of two doubles, without rounding."""
+    for row in range(sums.shape[0]):
+        for j in range(sums.shape[1]):
             # What zeros left is far less than a half.
-            value = np.rint(sums[0, row, j]) * unit
+            total, left = _two_sum(high[row, j], np.rint(sums[row, j]) * unit)
+            high[row, j] = total
+            low[row, j] += left
+
+
+@numba.njit(inline="always")
+def _finish(totals: Any, rows: Any, columns: Any, scales: Any, ending: Any, out: Any) -> None:
+    _, single, gain = ending
+    for row in range(rows[1]):
+        scale = scales[0][rows[0] + row]
+        for j in range(columns[1]):
+            value, left = _two_sum(totals[0, row, j], totals[1, row, j])
             if single:
-                value = np.float64(np.float32(value))
-            value = value * scale * scales[1][start + j] / gain
-            out[first + row, start + j] = value + 0.0  # No negative zero.
+                value = np.float64(np.float32(_to_odd(value, left)))
+            value = value * scale * scales[1][columns[0] + j] / gain
+            out[rows[0] + row, columns[0] + j] = value + 0.0  # No negative zero.
+
+
+@numba.njit(inline="always")
+def _to_odd(nearest: float, left: float) -> float:
+    """Round a number to odd, given the nearest double and what that left out: one more rounding is right."""
+    bits = np.float64(nearest).view(np.int64)
+    if left == 0 or bits & 1:
+        return nearest
+    step = 1 if (left > 0) == (nearest > 0) else -1
+    return np.int64(bits + step).view(np.float64)

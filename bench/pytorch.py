@@ -1,0 +1,189 @@
+"""Time of SmolLM2-135M as a PyTorch model under each arithmetic, as ratios to the same model in float32.
+
+`python bench/pytorch.py`, with the extras `torch` and `llm`: a pass of 512 tokens without gradients, and a
+step of training, forward and backward, of 256 tokens. `--record` writes docs/recorded/pytorch.json, which the
+documents show. On a graphics processor, where there is one, also beside this machine's processors.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from results import Result, print_results
+
+from lmul.errors import UserError
+from lmul.host.files import write_json
+from lmul.host.parallel import processors
+from lmul.options import option
+from lmul.terminal.progress import Report, working
+from lmul.torch import Config, convert_, restore_
+from lmul.torch.models import load
+from lmul.workloads.texts import passage
+
+RECORD = Path(__file__).parent.parent / "docs" / "recorded" / "pytorch.json"
+
+TOKENS, TRAINED_TOKENS = 512, 256
+
+ROUNDS = 3
+"""Pairs of passes, with the arithmetic and without, after one that compiles loops and quantises weights."""
+
+PASSES: dict[str, float | None] = {
+    "exact,e4m3,row": None,
+    "lmul,e4m3,row": 4.0,
+    "mitchell,e4m3,row,log,gain=1.04": None,
+    "addm,e4m3,row": None,
+    "addc,e4m3,row": None,
+    "lmul,e5m2,row": None,
+    "lmul,bf16": None,
+    "exact,int8,row": None,
+    "lmul,e4m3,row,acc=fixed:28:-3": None,
+    "lmul,e4m3,row,acc=b200": 8.0,
+    "exact,e4m3,row,acc=b200": 8.0,
+    "exact,e4m3,acc=b200,scale=mx": None,
+}
+"""Arithmetics, and how many times as long as in float32 a pass may take."""
+
+STEPS: dict[tuple[str, str | None], float | None] = {
+    ("exact,e4m3,row", None): 6.0,
+    ("lmul,e4m3,row", None): 6.0,
+    ("lmul,e4m3,row", "lmul,e5m2xe4m3,row"): 6.0,
+    ("addm,e4m3,row", "addm,e5m2xe4m3,row"): None,
+}
+"""Arithmetics of the product and of its gradients, and how many times as long a step may take."""
+
+GPU_GOAL = 20.0
+"""Times as fast as two processors."""
+
+
+@dataclass(frozen=True)
+class Slowdown:
+    """How many times as long as in float32 something takes.
+
+    Parameters
+    ----------
+    arithmetic, backward : str
+        Words of the products and of those of gradients; `full` for gradients in full precision.
+    what : {"pass", "step"}
+    ratio, least, most : float
+        The median of the rounds, and their ends.
+    seconds : float
+        The median with the arithmetic.
+    goal : float or None
+    """
+
+    arithmetic: str
+    backward: str
+    what: str
+    ratio: float
+    least: float
+    most: float
+    seconds: float
+    goal: float | None
+
+    def as_result(self) -> Result:
+        """Give it beside its goal."""
+        gradients = f" / {self.backward}" if self.what == "step" else ""
+        return Result(
+            f"{self.what}: {self.arithmetic}{gradients}", "times fp32", self.ratio, self.goal, at_most=True
+        )
+
+
+def measure(rounds: int, progress: Report) -> list[Slowdown]:
+    """Measure every pass and every step."""
+    model, tokenizer = load("smollm2")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = model.to(device)
+    tokens = torch.tensor([tokenizer(passage()).input_ids[:TOKENS]], device=device)
+    found: list[Slowdown] = []
+    total = len(PASSES) + len(STEPS)
+    for words, goal in PASSES.items():
+        found.append(_slowdown(model, (words, None), "pass", lambda: _pass(model, tokens), rounds, goal))
+        progress(len(found), total)
+    for pair, goal in STEPS.items():
+        step = tokens[:, :TRAINED_TOKENS]
+        found.append(_slowdown(model, pair, "step", lambda x=step: _step(model, x), rounds, goal))
+        progress(len(found), total)
+    return found
+
+
+def _pass(model: Any, tokens: Any) -> None:
+    with torch.no_grad():
+        model(tokens, use_cache=False).logits.sum().item()  # Waits for a graphics processor.
+
+
+def _step(model: Any, tokens: Any) -> None:
+    """Go forward and backward with weights that have changed, as an optimiser's step leaves them."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.0)
+    model.zero_grad()
+    loss = model(tokens, labels=tokens, use_cache=False).loss
+    loss.backward()
+    loss.item()
+
+
+def _slowdown(
+    model: Any,
+    words: tuple[str, str | None],
+    what: str,
+    run: Callable[[], None],
+    rounds: int,
+    goal: float | None,
+) -> Slowdown:
+    """Run with and without an arithmetic in turns, so that both meet the same machine."""
+    times: list[tuple[float, float]] = []
+    for _ in range(rounds + 1):
+        plain = _seconds(run)
+        convert_(model, Config(*words))
+        times.append((_seconds(run), plain))
+        restore_(model)
+    ratios = [own / plain for own, plain in times[1:]]
+    seconds = statistics.median(own for own, _ in times[1:])
+    middle = statistics.median(ratios)
+    return Slowdown(words[0], words[1] or "full", what, middle, min(ratios), max(ratios), seconds, goal)
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the ratios beside their goals, and write them where the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"pairs of runs, {ROUNDS} by default")
+    parser.add_argument("--record", action="store_true", help=f"write {RECORD.name} for the documents")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args(arguments)
+    with working(f"Timing {len(PASSES)} passes and {len(STEPS)} steps") as progress:
+        found = measure(options.rounds, progress)
+    figures = {
+        "tokens": {"pass": TOKENS, "step": TRAINED_TOKENS},
+        "processors": processors(),
+        "rounds": options.rounds,
+        "slowdowns": [asdict(each) for each in found],
+    }
+    print_results([each.as_result() for each in found])
+    if not torch.cuda.is_available():
+        print(
+            f"A graphics processor beside two processors, goal >= {GPU_GOAL:g}: not measured, there is none."
+        )
+    for file in [options.json, RECORD if options.record else None]:
+        if file:
+            write_json(file, figures)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except UserError as error:
+        print(f"lmul: {error.told(option)}", file=sys.stderr)
+        sys.exit(2)
