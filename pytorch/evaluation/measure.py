@@ -173,21 +173,16 @@ class _Evaluator:
 
     def __init__(self, plan: Plan, directory: Path | None) -> None:
         self._plan, self._directory = plan, directory
-        self._loaded: dict[str, Any] = {}
 
     def one_pass(self, scheme: Scheme | None, task: str, number: int, tell: Any) -> dict[str, Any]:
-        plan = self._plan
-
         def make() -> dict[str, Any]:
-            lm = self._harness
+            loaded, lm = self._loaded[task], self._harness
             lm.tell = tell
-            if task not in self._loaded:
-                self._loaded[task] = tasks.load(task)
             if scheme:
                 convert_(lm.model, scheme)
             try:
                 with neighbour(lm.model, number):
-                    return run(lm, self._loaded[task], plan.limit)
+                    return run(lm, loaded, self._plan.limit)
             finally:
                 restore_(lm.model)
 
@@ -215,6 +210,11 @@ class _Evaluator:
         if source.local:
             return source.identity()
         return f"{source.place} {getattr(self._harness.model.config, '_commit_hash', None)}"
+
+    @cached_property
+    def _loaded(self) -> dict[str, Any]:
+        """All tasks: what cannot be had is told before hours of work."""
+        return {task: tasks.load(task) for task in self._plan.tasks}
 
     @cached_property
     def _harness(self) -> Harness:

@@ -29,11 +29,12 @@ def neighbour(model: nn.Module, number: int) -> Iterator[None]:
     number : int
         0 changes nothing. The same number draws the same factors.
     """
-    draw = torch.Generator().manual_seed(number)
+    device = next(model.parameters()).device
+    draw = torch.Generator(device).manual_seed(number)
 
     def moved(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         x, *others = inputs
-        factors = torch.rand(x.shape, generator=draw, dtype=torch.float64) * 2 - 1
+        factors = torch.rand(x.shape, generator=draw, dtype=torch.float64, device=device) * 2 - 1
         return (x * (1 + number * SIZE * factors).to(x), *others)
 
     linear = [layer.module for layer in layers(model) if layer.kind != "attention"] if number else []

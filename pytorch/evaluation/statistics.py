@@ -40,6 +40,11 @@ class Samples:
     logarithmic: bool = False
 
     @property
+    def shares(self) -> bool:
+        """Whether each sample is right or wrong."""
+        return bool(np.isin(self.values, (0, 1)).all() and (self.weights == 1).all())
+
+    @property
     def metric(self) -> float:
         """The metric."""
         mean = float(self.values.sum() / self.weights.sum())
@@ -132,7 +137,9 @@ def paired(passes: Sequence[Samples], reference: Samples) -> Difference:
 
     - a = t(n-1) sqrt(n / (n-1) sum_i e_i^2) / sum_i w_i, where e_i = mean_p d_pi - m w_i is how far a sample
       is off: the paired interval, for weights that differ that of a ratio (Cochran, Sampling Techniques,
-      6.3).
+      6.3). Of samples that are right or wrong, half a change more to either side is counted than was seen,
+      so that few samples without a change do not make an interval of nothing (as Agresti and Min do, Stat.
+      Med. 24, 2005).
     - b = t(P-1) s / sqrt(P), where s is the standard deviation of the m_p: passes that should be alike are
       not. Without neighbours it is unknown, and left out.
 
@@ -154,9 +161,8 @@ def paired(passes: Sequence[Samples], reference: Samples) -> Difference:
     sampling = math.inf
     if count > 1:
         off = differences.mean(axis=0) - mean * weights
-        sampling = (
-            student(count - 1) * math.sqrt(count / (count - 1) * float(off @ off)) / float(weights.sum())
-        )
+        squares = float(off @ off) + all(samples.shares for samples in (reference, *passes))
+        sampling = student(count - 1) * math.sqrt(count / (count - 1) * squares) / float(weights.sum())
     spread = 0.0
     if len(passes) > 1:
         spread = student(len(passes) - 1) * float(means.std(ddof=1)) / math.sqrt(len(passes))

@@ -29,7 +29,7 @@ PAPER = (
 LISTS = {"paper": PAPER}
 """Words for several tasks."""
 
-PIECE_WORDS = 256
+PIECE_WORDS = 320
 """Words of a piece of the passage: at most 512 tokens, as usual vocabularies have it."""
 
 
@@ -122,7 +122,7 @@ def load(name: str) -> Any:
         The data cannot be had.
     """
     if name in LOCAL:
-        return TaskManager(include_defaults=False).load([_local_task(name)])
+        return TaskManager(include_defaults=False).load([ConfigurableTask(config=local_config(name))])
     disable_progress_bars()
     try:
         return manager().load([name])
@@ -142,14 +142,12 @@ def _hint(name: str) -> str:
     )
 
 
-def _local_task(name: str) -> ConfigurableTask:
+def local_config(name: str) -> dict[str, Any]:
+    """Give the harness's description of a task of `LOCAL`."""
     documents, config = _LOCAL[name]
-    return ConfigurableTask(
-        config={
-            "task": name,
-            "test_split": "test",
-            "custom_dataset": lambda **_: {"test": Dataset.from_list(documents())},
-            "num_fewshot": 0,
-        }
-        | config
-    )
+    return {
+        "task": name,
+        "test_split": "test",
+        "custom_dataset": lambda **_: {"test": Dataset.from_list(documents())},
+        "num_fewshot": 0,
+    } | config

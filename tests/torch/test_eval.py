@@ -15,6 +15,10 @@ pytest.importorskip("lm_eval")
 import datasets
 import huggingface_hub
 import torch
+from lm_eval.api.group import Group
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.config.group import AggMetricConfig
+from lm_eval.tasks import TaskManager
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
@@ -72,6 +76,28 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return status, captured.out, captured.err
 
     return here
+
+
+GENERATED = {
+    "output_type": "generate_until",
+    "doc_to_target": "prompt",
+    "doc_to_choice": None,
+    "generation_kwargs": {"max_gen_toks": 3, "until": ["."], "do_sample": False},
+    "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+}
+"""What makes a task that generates of the questions."""
+
+
+def local_task(
+    name: str, alias: str, asked: slice, changed: dict[str, Any] | None = None
+) -> ConfigurableTask:
+    """Make a task of some of the samples of a local one."""
+    config = tasks.local_config(name)
+    documents = config["custom_dataset"]()["test"]
+    some = datasets.Dataset.from_list(documents.to_list()[asked])
+    return ConfigurableTask(
+        config=config | {"task": alias, "custom_dataset": lambda **_: {"test": some}} | (changed or {})
+    )
 
 
 def one(rows: list[dict[str, Any]], metric: str, arithmetic: str) -> dict[str, Any]:
@@ -164,6 +190,36 @@ def test_neighbours_change_codes_and_leave_no_trace(folder: Path) -> None:
     assert torch.equal(logits(0), own)
 
 
+def test_a_group_is_the_samples_of_its_tasks(
+    folder: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = Group("all", aggregate_metric_list=[AggMetricConfig(metric="acc", weight_by_size=True)])
+    for name, asked in (("first", slice(0, 2)), ("second", slice(2, 5))):
+        group.add(local_task("lmul_questions", name, asked))
+    monkeypatch.setattr(tasks, "load", lambda _: TaskManager(include_defaults=False).load([group]))
+    words = ("--tasks", "lmul_questions", "--arithmetic", "lmul,e4m3,row", "--neighbours", 0)
+    status, out, _ = run(folder, *words, "--json", "figures.json")
+    assert status == 0
+    rows = json.loads((tmp_path / "figures.json").read_text())["rows"]
+    acc = {row["task"]: row for row in rows if (row["metric"], row["arithmetic"]) == ("acc", LMUL)}
+    assert {name: row["inside"] for name, row in acc.items()} == {"first": True, "second": True, "all": False}
+    changes = {name: row["difference"]["value"] for name, row in acc.items()}
+    assert changes["all"] == pytest.approx((2 * changes["first"] + 3 * changes["second"]) / 5)
+    assert "all: acc, 5 samples" in out
+    assert "first" not in out
+
+
+def test_a_task_that_generates(
+    folder: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = local_task("lmul_questions", "said", slice(0, 2), GENERATED)
+    monkeypatch.setattr(tasks, "load", lambda _: TaskManager(include_defaults=False).load([task]))
+    words = ("--tasks", "lmul_questions", "--arithmetic", "lmul,e4m3,row", "--neighbours", 1)
+    assert run(folder, *words, "--json", "figures.json")[0] == 0
+    row = one(json.loads((tmp_path / "figures.json").read_text())["rows"], "exact_match", LMUL)
+    assert (row["samples"], len(row["passes"]), row["difference"]["kind"]) == (2, 2, "minus full")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -242,6 +298,12 @@ def test_weighted_differences_are_those_of_a_ratio() -> None:
     other = paired([Samples(np.array([0.3, 0.1]), weights, logarithmic=True)], reference)
     # Off by .2 and -.2 from .1 a unit of weight: 12.706 sqrt(2 (.04 + .04)) / 4.
     assert other.half_width == pytest.approx(math.exp(0.1) * 12.706 * 0.4 / 4)
+
+
+def test_shares_without_a_change_have_an_interval() -> None:
+    same = plain([0.0, 1.0, 1.0, 0.0])
+    assert paired([same, same], same).half_width == pytest.approx(3.182 * math.sqrt(4 / 3) / 4)
+    assert paired([plain([0.5] * 4)], plain([0.5] * 4)).half_width == 0
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
