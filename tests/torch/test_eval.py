@@ -265,6 +265,16 @@ def test_the_paper_s_tasks_are_known_to_the_harness() -> None:
     assert tasks.names(["paper", "lmul_passage", "piqa"]) == [*tasks.PAPER, "lmul_passage"]
 
 
+def test_questions_are_those_of_the_package() -> None:
+    task = tasks.load("lmul_questions")["tasks"]["lmul_questions"]
+    documents = list(task.test_docs())
+    assert len(documents) == len(questions())
+    for document, question in zip(documents, questions(), strict=True):
+        assert task.doc_to_text(document) == question.prompt
+        assert task.doc_to_choice(document) == list(question.choices)
+        assert task.doc_to_target(document) == question.answer
+
+
 def test_pieces_are_the_whole_text() -> None:
     found = tasks.pieces(passage())
     assert " ".join(found).split() == passage().split()
