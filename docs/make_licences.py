@@ -21,7 +21,8 @@ anew.
 At run time nothing under the GPL is imported, which `tests/project/test_package.py` checks: `scapy` (GPL-2.0)
 is a requirement of `cocotb-bus` for drivers that nothing here uses, and `codespell` (GPL-2.0) is a program
 that checks spelling. Verilator (LGPL-3.0 or Artistic-2.0), Icarus Verilog and OpenSTA (GPL) are programs too,
-in processes of their own. What is under the MPL-2.0 is used unchanged.
+in processes of their own. What is under the MPL-2.0 or the LGPL (`chardet`, which `lm_eval` brings) is used
+unchanged.
 
 Data in this repository: matrices of operands and figures computed with SmolLM2-135M-Instruct (Apache-2.0), a
 chapter of George Eliot's *Brother Jacob* (public domain), and texts written for it. The Nangate 45 nm library
