@@ -101,7 +101,7 @@ INSIDE = {
         ("page",),
     ),
     "torch": (
-        ("config", "kept", "observer", "host"),
+        ("config", "kept", "observer", "host", "gpu"),
         ("device",),
         ("operator",),
         ("layers", "attention"),

@@ -4,6 +4,7 @@
 """
 
 import importlib.util
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -28,17 +29,24 @@ MOST_LANES = 128
 """Products of a step that one program of a kernel has at once."""
 
 
-@lru_cache(maxsize=256)
-def place(scheme: Scheme) -> str:
-    """Tell where the products of tensors on a graphics processor are computed.
+def place(scheme: Scheme, kind: str) -> str:
+    """Tell where the products of tensors are computed.
+
+    Parameters
+    ----------
+    scheme : Scheme
+    kind : str
+        The type of the tensors' device: `cuda` is a graphics processor. On others there are kernels only in
+        Triton's interpreter, which is slow and for tests.
 
     Returns
     -------
     str
-        `doubles`: there, as matrix products in double precision, where those are exact; what they are not
-        exact for, by kernels. `kernels`: there, by Triton's kernels. `host`: by the golden model: integers,
-        formats of more than 16 bits, bf16 and fp16 registers, fixed-point ones of more than 54 bits or with
-        scales of blocks, steps of more than 128 products, and where Triton is not installed.
+        `doubles`: there, as matrix products in double precision, or by a kernel where the exponents of
+        operands span too much for those, or on the host where they do for two doubles. `kernels`: there, step
+        by step. `host`: by the golden model, and so are integers, formats of more than 16 bits, exact and
+        fixed-point sums rounded to bf16, registers of bf16 and fp16, fixed-point ones of more than 54 bits or
+        with scales of blocks, steps of more than 128 products, and all sums but exact ones without Triton.
     """
     spec = scheme.arithmetic
     if spec.integer or max(format_.width for format_ in spec.formats) > TABLE_WIDTH:
@@ -46,7 +54,7 @@ def place(scheme: Scheme) -> str:
     register = spec.accumulator
     if isinstance(register, Exact):
         return "host" if spec.out == "bf16" else "doubles"
-    if spec.lanes > MOST_LANES or not _has_triton():
+    if spec.lanes > MOST_LANES or not _has_kernels(kind):
         return "host"
     if isinstance(register, Fixed):
         small = spec.accumulator_bits <= FP64_SIGNIFICAND_BITS + 1 and spec.step_bits < INT64_BITS
@@ -56,7 +64,7 @@ def place(scheme: Scheme) -> str:
 
 def quantised_factor(factor: Tensor, side: int, scheme: Scheme) -> Quantised:
     """Quantise a factor of finite numbers, side 0 or 1: to tensors, where products are computed on them."""
-    if place(scheme) == "host":
+    if place(scheme, factor.device.type) == "host":
         return host.quantised_factor(factor, side, scheme)
     return quantise.quantise(factor, side, scheme.arithmetic.formats[side], scheme.rounding, scheme.scaling)
 
@@ -111,7 +119,7 @@ def _parts(x: Quantised, y: Quantised, spec: Arithmetic) -> Iterator[tuple[Quant
 
 
 def _adder(x: Quantised, y: Quantised, scheme: Scheme) -> Adder | None:
-    """Give what adds the products of a part: numbers in float64, and which left the range; None on the host."""
+    """Give what adds the products of a part: numbers in float64, and which left the range; None: the host."""
     spec = scheme.arithmetic
     if isinstance(spec.accumulator, Exact):
         return _exact_adder(x, y, spec)
@@ -132,11 +140,12 @@ def _adder(x: Quantised, y: Quantised, scheme: Scheme) -> Adder | None:
 def _exact_adder(x: Quantised, y: Quantised, spec: Arithmetic) -> Adder | None:
     """Give what adds exactly: by the fewest windows for all parts, or product by product."""
     depth = min(x.block or x.codes.shape[-1], x.codes.shape[-1])
-    ranges = doubles.present_ranges(x.codes, y.codes, spec)
+    codes: Any = x.codes
+    ranges = doubles.present_ranges(codes, y.codes, spec)
     windows = fewest_windows(ranges, depth, spec)
     if depth > spec.depth or not doubles.fit_two(ranges, depth, spec):
         return None
-    if windows is None and not _has_triton():
+    if windows is None and not _has_kernels(codes.device.type):
         return None
 
     def exact(a: Quantised, b: Quantised) -> tuple[Tensor, Any]:
@@ -160,6 +169,10 @@ def _output(sums: Tensor, spec: Arithmetic) -> Tensor:
 def _on_host(quantised: Quantised, format_: Format) -> Quantised:
     codes: Any = quantised.codes.cpu().numpy().astype(format_.dtype)  # type: ignore[attr-defined]
     return Quantised(codes, quantised.scale.cpu().numpy(), quantised.block, float(quantised.tensor_scale))
+
+
+def _has_kernels(kind: str) -> bool:
+    return _has_triton() and (kind == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
 
 
 @lru_cache

@@ -117,7 +117,8 @@ def _product(
     where = device if a.is_cuda else host
     multiplied = _deep_enough(_scheme(scheme), a.shape[-1])
     values, _ = where.multiply(x.quantised, y.quantised, multiplied)
-    values = (values / multiplied.gain).to(dtype=dtype, device=a.device)
+    # As a tensor: by a number a GPU would multiply, by its inverse.
+    values = (values / values.new_tensor(multiplied.gain)).to(dtype=dtype, device=a.device)
     for broken in (x.broken, y.broken):
         if broken is not None:
             values = values.masked_fill(broken, math.nan)

@@ -30,7 +30,9 @@ def fit_two(ranges: Ranges, depth: int, spec: Arithmetic) -> bool:
 
 def window_sums(x: Tensor, y: Tensor, spec: Arithmetic, windows: Plan) -> Iterable[Tensor]:
     """Give the exact sums of products of each pair of windows, of codes (..., M, K) and (..., K, N)."""
-    for window_a, window_b in itertools.product(windows.windows_a, windows.windows_b):
+    # Where all operands are zero, any window will do.
+    pairs = (own or ((0, 0),) for own in (windows.windows_a, windows.windows_b))
+    for window_a, window_b in itertools.product(*pairs):
         first = _factors(x, 0, spec, window_a)
         second = _factors(y.transpose(-1, -2), 1, spec, window_b)
         yield torch.matmul(first, second.transpose(-1, -2))

@@ -1,12 +1,15 @@
 """Triton's kernels of sums: the products of a step at once, as the hardware takes them, to the golden bits.
 
-A program adds a tile of sums, `ROWS` by `COLUMNS`. The products of a step are a block of lanes by rows by
-columns in double precision, which has every product exactly. Of the lanes, a power of two, the first `lanes`
-are in use. Conversion to integers truncates toward zero; powers of two are made of their bits.
+A program adds a tile of sums, `ROWS` by `COLUMNS`. The products of a step are a block of `LANES` by rows by
+columns in double precision, which has every product exactly. Of the lanes, 2^`LEVELS`, the first `lanes` are
+in use. Conversion to integers truncates toward zero; powers of two are made of their bits.
 
-All kernels take these. `a`, (B, K, M), and `b`, (B, K, N), are numbers as a multiplier takes them, times their
-scales. `significands` has the product of each two mantissas, which `TABULATED` products take; the others are
-multiplied. Kernels that align terms take `a_weights` and `b_weights` too, powers of two of the same shapes.
+All kernels take these. `a`, (B, K, M), and `b`, (B, K, N), are numbers as a multiplier takes them, times
+their scales. `significands` has the product of each two mantissas, which `TABULATED` products take; others
+are multiplied. Kernels that align terms take `a_weights` and `b_weights` too, powers of two of those shapes.
+
+Nothing of Triton's own library is called: its interpreter has that only if it is chosen before Triton is
+imported, which PyTorch does.
 """
 
 import triton
@@ -36,7 +39,7 @@ def _mantissa(reals, MANTISSA: tl.constexpr):
 def _power(reals):
     """Give signed powers of two; NaN of NaN."""
     power = ((reals.to(tl.int64, bitcast=True) >> 52) << 52).to(tl.float64, bitcast=True)
-    return tl.where(reals == reals, power, reals)
+    return tl.where(tl.abs(reals) <= float("inf"), power, reals)
 
 
 @triton.jit
@@ -47,7 +50,7 @@ def _finite(reals):
 @triton.jit
 def _tile(rows, columns, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     """Give the matrix, the rows and the columns of a program's sums."""
-    down, across = tl.cdiv(rows, ROWS), tl.cdiv(columns, COLUMNS)
+    down, across = (rows + ROWS - 1) // ROWS, (columns + COLUMNS - 1) // COLUMNS
     number = tl.program_id(0)
     matrix = (number // (down * across)).to(tl.int64)
     row = (number // across) % down * ROWS + tl.arange(0, ROWS)
@@ -75,6 +78,26 @@ def _products(x, y, significands, TABULATED: tl.constexpr, MANTISSA: tl.constexp
 
 
 @triton.jit
+def _halved(block, COUNT: tl.constexpr, LEVELS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Add the halves of a block, (COUNT, rows, columns), again and again, a thread its own numbers."""
+    for level in tl.static_range(LEVELS):
+        pairs = tl.reshape(block, (2, COUNT >> (level + 1), ROWS, COLUMNS))
+        one, other = tl.split(tl.permute(pairs, (1, 2, 3, 0)))
+        block = one + other
+    return block
+
+
+@triton.jit
+def _largest(block, COUNT: tl.constexpr, LEVELS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Take the larger ones of the halves of a block as `_halved` adds them."""
+    for level in tl.static_range(LEVELS):
+        pairs = tl.reshape(block, (2, COUNT >> (level + 1), ROWS, COLUMNS))
+        one, other = tl.split(tl.permute(pairs, (1, 2, 3, 0)))
+        block = tl.maximum(one, other)
+    return block
+
+
+@triton.jit
 def _store(sums, values, matrix, row, column, rows, columns):
     places = (matrix * rows + row)[:, None] * columns + column[None, :]
     tl.store(sums + places, values, mask=(row < rows)[:, None] & (column < columns)[None, :])
@@ -96,24 +119,27 @@ def fused_sums(
     TABULATED: tl.constexpr,
     MANTISSA: tl.constexpr,
     ALIGNED: tl.constexpr,
-    GROUP: tl.constexpr,
+    GROUPED: tl.constexpr,
     FRACTION: tl.constexpr,
     KEPT: tl.constexpr,
     NEAREST: tl.constexpr,
     LEAST: tl.constexpr,
     LANES: tl.constexpr,
+    LEVELS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
     """Add the terms of a step and the running sum at once, every `promote` products to a number outside.
 
-    Terms are aligned by what `ALIGNED` says: their own exponents ("products"), those of their operands'
-    weights ("operands"), or those of the scales of `GROUP` products, whose exact sum is a term ("groups").
-    `FRACTION`, `KEPT` and `NEAREST` are `lmul.golden.accumulators.Fused`'s, `LEAST` the arithmetic's
+    Terms are aligned by what `ALIGNED` says: by their own exponents ("products"), by their operands' weights
+    ("operands"), or by those of the scales of 2^`GROUPED` products, whose exact sum is a term ("groups").
+    `FRACTION`, `KEPT` and `NEAREST` are those of `lmul.golden.accumulators.Fused`, `LEAST` the arithmetic's
     `least_exponent`. `sums`, float32, (B, M, N), is written.
     """
     matrix, row, column = _tile(rows, columns, ROWS, COLUMNS)
-    lane = tl.arange(0, LANES)
+    # Groups side by side: their products are what is added first.
+    slot = tl.arange(0, LANES)
+    lane = slot % (LANES >> GROUPED) * (1 << GROUPED) + slot // (LANES >> GROUPED)
     outside = tl.full((ROWS, COLUMNS), 0.0, tl.float32)
     for begin in range(0, depth, promote):
         end = tl.minimum(begin + promote, depth)
@@ -129,12 +155,23 @@ def fused_sums(
                 u = _operand(a_weights, matrix, k, stop, depth, row, rows)
                 v = _operand(b_weights, matrix, k, stop, depth, column, columns)
                 weights = u[:, :, None] * v[:, None, :]
-            if ALIGNED == "groups":
-                values = tl.sum(tl.reshape(values, (LANES // GROUP, GROUP, ROWS, COLUMNS)), axis=1)
-                weights = tl.max(tl.reshape(weights, (LANES // GROUP, GROUP, ROWS, COLUMNS)), axis=1)
-            elif ALIGNED == "operands":
+            values = _halved(values, LANES, GROUPED, ROWS, COLUMNS)
+            weights = _largest(weights, LANES, GROUPED, ROWS, COLUMNS)
+            if ALIGNED == "operands":
                 weights = tl.where(values == 0, 0.0, weights)
-            total = _fused_step(values, weights, total, FRACTION, KEPT, NEAREST, LEAST)
+            total = _fused_step(
+                values,
+                weights,
+                total,
+                FRACTION,
+                KEPT,
+                NEAREST,
+                LEAST,
+                LANES >> GROUPED,
+                LEVELS - GROUPED,
+                ROWS,
+                COLUMNS,
+            )
         outside += total
     _store(sums, outside, matrix, row, column, rows, columns)
 
@@ -148,26 +185,30 @@ def _fused_step(
     KEPT: tl.constexpr,
     NEAREST: tl.constexpr,
     LEAST: tl.constexpr,
+    TERMS: tl.constexpr,
+    LEVELS: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
 ):
-    """Add terms, (terms, rows, columns), to running sums, as `lmul.golden.sums.fused.step.add_step`."""
+    """Add terms, (TERMS, rows, columns), to running sums, as `lmul.golden.sums.fused.step.add_step`."""
     finite = _finite(values)
     running = total.to(tl.float64)
     own = _finite(running)
     exponent = tl.where(own & (running != 0), tl.maximum(_exponent(running), -126), -1023)
-    top = _exponent(tl.max(tl.where(finite, weights, 0.0), axis=0))
+    top = _exponent(_largest(tl.where(finite, weights, 0.0), TERMS, LEVELS, ROWS, COLUMNS))
+    top = tl.reshape(top, (ROWS, COLUMNS))
     places = FRACTION - tl.maximum(tl.maximum(top, exponent), LEAST)
     unit = _two_to(places)
-    units = tl.sum((tl.where(finite, values, 0.0) * unit[None, :, :]).to(tl.int64), axis=0)
+    terms = (tl.where(finite, values, 0.0) * unit[None, :, :]).to(tl.int64)
+    units = tl.reshape(_halved(terms, TERMS, LEVELS, ROWS, COLUMNS), (ROWS, COLUMNS))
     units += (tl.where(own, running, 0.0) * unit).to(tl.int64)
     exact = units.to(tl.float64)
     last = tl.maximum(_exponent(exact) - places, -126) - KEPT
     kept = exact * _two_to(-places - last)
-    if NEAREST:
-        kept = (kept + WHOLE) - WHOLE
-    else:
-        kept = kept.to(tl.int64).to(tl.float64)
+    kept = (kept + WHOLE) - WHOLE if NEAREST else kept.to(tl.int64).to(tl.float64)
     rounded = kept * _two_to(last)
-    special = tl.sum(tl.where(finite, 0.0, values), axis=0) + tl.where(own, 0.0, running)
+    special = _halved(tl.where(finite, 0.0, values), TERMS, LEVELS, ROWS, COLUMNS)
+    special = tl.reshape(special, (ROWS, COLUMNS)) + tl.where(own, 0.0, running)
     return tl.where(special == 0, rounded, special).to(tl.float32)
 
 
@@ -187,22 +228,23 @@ def fixed_sums(
     BITS: tl.constexpr,
     LSB: tl.constexpr,
     LANES: tl.constexpr,
+    LEVELS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
     """Add products, truncated to 2^LSB, in registers of `BITS` bits that saturate after each step.
 
-    `sums`, float64, and `left`, int8, (B, M, N), are written: the numbers in the registers, infinite or NaN where
-    products are; and where one left its range.
+    `sums`, float64, and `left`, int8, (B, M, N), are written: the numbers in the registers, infinite or NaN
+    where products are; and where one left its range.
     """
     matrix, row, column = _tile(rows, columns, ROWS, COLUMNS)
     lane = tl.arange(0, LANES)
-    limit = tl.full((1, 1), 1, tl.int64) << (BITS - 1)
-    bound = limit.to(tl.float64)[None, :, :]
-    unit = _two_to(tl.full((1, 1, 1), -LSB, tl.int64))
-    total = tl.full((ROWS, COLUMNS), 0, tl.int64)
-    over = tl.full((ROWS, COLUMNS), 0, tl.int32)
-    special = tl.full((ROWS, COLUMNS), 0.0, tl.float64)
+    limit = tl.full((1, 1, 1), 1, tl.int64) << (BITS - 1)
+    bound = limit.to(tl.float64)
+    unit = _two_to(tl.full((1, 1, 1), LSB, tl.int64))
+    total = tl.full((1, ROWS, COLUMNS), 0, tl.int64)
+    over = tl.full((1, ROWS, COLUMNS), 0, tl.int32)
+    special = tl.full((1, ROWS, COLUMNS), 0.0, tl.float64)
     for first in range(0, depth, lanes):
         stop = tl.minimum(first + lanes, depth)
         k = first + lane
@@ -210,17 +252,18 @@ def fixed_sums(
         y = _operand(b, matrix, k, stop, depth, column, columns)
         values = _products(x, y, significands, TABULATED, MANTISSA)
         finite = _finite(values)
-        special += tl.sum(tl.where(finite, 0.0, values), axis=0)
+        special += _halved(tl.where(finite, 0.0, values), LANES, LEVELS, ROWS, COLUMNS)
         # What does not fit becomes the nearest that does, in doubles, before it is an integer.
-        scaled = tl.where(finite, values, 0.0) * unit
+        scaled = tl.where(finite, values, 0.0) * _two_to(tl.full((1, 1, 1), -LSB, tl.int64))
         terms = tl.minimum(tl.maximum(scaled, 1 - bound), bound - 1).to(tl.int64)
-        over |= tl.max((tl.abs(scaled) >= bound).to(tl.int32), axis=0)
-        total += tl.sum(terms, axis=0)
+        over |= _halved((tl.abs(scaled) >= bound).to(tl.int32), LANES, LEVELS, ROWS, COLUMNS)
+        total += _halved(terms, LANES, LEVELS, ROWS, COLUMNS)
         over |= ((total < -limit) | (total >= limit)).to(tl.int32)
         total = tl.minimum(tl.maximum(total, -limit), limit - 1)
-    numbers = total.to(tl.float64) * _two_to(tl.full((1, 1), LSB, tl.int64))
-    _store(sums, tl.where(special == 0, numbers, special), matrix, row, column, rows, columns)
-    _store(left, over.to(tl.int8), matrix, row, column, rows, columns)
+    numbers = tl.where(special == 0, total.to(tl.float64) * unit, special)
+    _store(sums, tl.reshape(numbers, (ROWS, COLUMNS)), matrix, row, column, rows, columns)
+    left_range = tl.reshape(over != 0, (ROWS, COLUMNS)).to(tl.int8)
+    _store(left, left_range, matrix, row, column, rows, columns)
 
 
 @triton.jit
@@ -236,8 +279,8 @@ def float_sums(
     lanes,
     TABULATED: tl.constexpr,
     MANTISSA: tl.constexpr,
-    LEVELS: tl.constexpr,
     LANES: tl.constexpr,
+    LEVELS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
@@ -255,11 +298,7 @@ def float_sums(
         x = _operand(a, matrix, k, stop, depth, row, rows)
         y = _operand(b, matrix, k, stop, depth, column, columns)
         terms = _products(x, y, significands, TABULATED, MANTISSA).to(tl.float32)
-        for level in tl.static_range(LEVELS):
-            pairs = tl.reshape(terms, (2, LANES >> (level + 1), ROWS, COLUMNS))
-            one, other = tl.split(tl.permute(pairs, (1, 2, 3, 0)))
-            terms = one + other
-        total += tl.reshape(terms, (ROWS, COLUMNS))
+        total += tl.reshape(_halved(terms, LANES, LEVELS, ROWS, COLUMNS), (ROWS, COLUMNS))
     _store(sums, total, matrix, row, column, rows, columns)
 
 
@@ -278,13 +317,14 @@ def exact_sums(
     PART: tl.constexpr,
     BITS: tl.constexpr,
     LANES: tl.constexpr,
+    LEVELS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
     """Add one of the parts that products are cut into at fixed places, as `lmul.golden.sums.direct` does.
 
-    Part 0 is in whole units of 2^`highest`, each next one in units that are `BITS` bits smaller, so few bits that
-    its sums are exact. `sums`, float64, (B, M, N), is written.
+    Part 0 is in whole units of 2^`highest`, each next one in units that are `BITS` bits smaller: so few that
+    sums are exact. `sums`, float64, (B, M, N), is written.
     """
     matrix, row, column = _tile(rows, columns, ROWS, COLUMNS)
     lane = tl.arange(0, LANES)
@@ -299,5 +339,5 @@ def exact_sums(
             anchor = _two_to(tl.full((1, 1, 1), 0, tl.int64) + highest - part * BITS) * WHOLE
             piece = (rest + anchor) - anchor
             rest -= piece
-        total += tl.sum(piece, axis=0)
+        total += tl.reshape(_halved(piece, LANES, LEVELS, ROWS, COLUMNS), (ROWS, COLUMNS))
     _store(sums, total, matrix, row, column, rows, columns)

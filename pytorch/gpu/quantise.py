@@ -19,7 +19,9 @@ from lmul.torch.gpu import tables
 from lmul.torch.gpu.bits import exponent, power_of_two
 
 
-def quantise(factor: Tensor, side: int, format_: Format, rounding: OperandRounding, scaling: str) -> Quantised:
+def quantise(
+    factor: Tensor, side: int, format_: Format, rounding: OperandRounding, scaling: str
+) -> Quantised:
     """Quantise a factor of a matrix product.
 
     Parameters
@@ -71,8 +73,7 @@ def _quantise_blocks(
         scale = _power(peak, format_, up=scaling == "block-up")
     divisor = spread(scale, block, axis, exact.shape[axis]) * tensor_scale
     scaled = torch.where(divisor > 0, exact / divisor, 0.0)
-    quantised: Any = Quantised(_encode(scaled, format_, rounding), scale, block, tensor_scale)  # type: ignore[arg-type]
-    return quantised
+    return Quantised(_encode(scaled, format_, rounding), scale, block, tensor_scale)
 
 
 def _block_peaks(exact: Tensor, block: int, axis: int) -> Tensor:
@@ -120,4 +121,4 @@ def _encode(scaled: Tensor, format_: Format, rounding: OperandRounding) -> Any:
     """Give the codes of scaled numbers."""
     edges = tables.edges(format_, rounding, str(scaled.device))
     field = torch.bucketize(scaled.abs().contiguous(), edges, right=True, out_int32=True)
-    return field + torch.signbit(scaled) * format_.sign_mask
+    return torch.where(torch.signbit(scaled), field | format_.sign_mask, field)

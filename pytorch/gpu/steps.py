@@ -65,7 +65,7 @@ def fused_sums(x: Quantised, y: Quantised, spec: Arithmetic, promote: int | None
         _lanes(spec),
         spec,
         ALIGNED=aligned,
-        GROUP=spec.block_scale.group if spec.block_scale else 1,
+        GROUPED=spec.block_scale.group.bit_length() - 1 if spec.block_scale else 0,
         FRACTION=fused.fraction_bits,
         KEPT=fused.mantissa_bits,
         NEAREST=fused.nearest,
@@ -92,16 +92,15 @@ def fixed_sums(x: Quantised, y: Quantised, spec: Arithmetic) -> tuple[Tensor, Te
 
 def float_sums(x: Quantised, y: Quantised, spec: Arithmetic) -> Tensor:
     """Give the sums of fp32 registers, (..., M, N), in float32."""
-    operands, lanes = _operands(x, y, spec), _lanes(spec)
+    operands = _operands(x, y, spec)
     sums = operands.empty(torch.float32)
     order = torch.tensor(_leaves(spec.lanes), dtype=torch.int32, device=sums.device)
     _launch(
         kernels.float_sums,
         (operands.a, operands.b, _significands(operands, spec), order, sums),
         (*operands.sizes, spec.lanes),
-        lanes,
+        _lanes(spec),
         spec,
-        LEVELS=lanes.bit_length() - 1,
     )
     return sums
 
@@ -127,24 +126,31 @@ def exact_parts(x: Quantised, y: Quantised, spec: Arithmetic, ranges: Ranges) ->
 
 
 def _launch(
-    kernel: Any, tensors: tuple[Tensor, ...], sizes: tuple[int, ...], lanes: int, spec: Arithmetic, **fixed: Any
+    kernel: Any,
+    tensors: tuple[Tensor, ...],
+    sizes: tuple[int, ...],
+    lanes: int,
+    spec: Arithmetic,
+    **fixed: Any,
 ) -> None:
     """Run a kernel, a program for each tile of sums."""
     rows, columns = sizes[:2]
     tile = max(1, AT_ONCE // (lanes * COLUMNS))
     programs = len(tensors[0]) * -(-rows // tile) * -(-columns // COLUMNS)
-    kernel[(programs,)](
-        *tensors,
-        *sizes,
-        TABULATED=spec.mul != "exact",
-        MANTISSA=spec.mantissa_bits,
-        LANES=lanes,
-        ROWS=tile,
-        COLUMNS=COLUMNS,
-        **fixed,
-        # A product and an addition are two roundings, wherever there are two.
-        enable_fp_fusion=False,
-    )
+    with torch.cuda.device_of(tensors[0]):
+        kernel[(programs,)](
+            *tensors,
+            *sizes,
+            TABULATED=spec.mul != "exact",
+            MANTISSA=spec.mantissa_bits,
+            LANES=lanes,
+            LEVELS=lanes.bit_length() - 1,
+            ROWS=tile,
+            COLUMNS=COLUMNS,
+            **fixed,
+            # A product and an addition are two roundings, wherever there are two.
+            enable_fp_fusion=False,
+        )
 
 
 def _operands(x: Quantised, y: Quantised, spec: Arithmetic) -> _Operands:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from lmul.golden import Arithmetic, Format, decode
 from lmul.golden.formats.quantise import OperandRounding, encode_scaled
-from lmul.golden.products.operand import operand_reals
 from lmul.golden.products.exponents import Window
+from lmul.golden.products.operand import operand_reals
 from lmul.golden.sums.separable import factor_table
 from lmul.multipliers.significand import significand_product
 
@@ -30,7 +30,7 @@ def operands(format_: Format, subnormals: str, device: str) -> Tensor:
 
 @lru_cache(maxsize=32)
 def weights(format_: Format, subnormals: str, device: str) -> Tensor:
-    """Give the power of two of each code's exponent, a subnormal's as the smallest normal number's, in float32."""
+    """Give the power of two of each code's exponent, of a subnormal the smallest normal one, in float32."""
     reals = operand_reals(np.arange(1 << format_.width), format_, subnormals)
     exponents = np.frexp(np.where(np.isfinite(reals), reals, 0.0))[1] - 1
     return _tensor(np.ldexp(np.float32(1), np.maximum(exponents, format_.min_exponent)), device)
