@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,19 +156,21 @@ def _launch(
 def _operands(x: Quantised, y: Quantised, spec: Arithmetic) -> _Operands:
     """Give the numbers of codes as kernels take them, stacks of matrices broadcast."""
     axes = torch.broadcast_shapes(x.codes.shape[:-2], y.codes.shape[:-2])
-    rows, columns = x.codes.shape[-2], y.codes.shape[-1]
-    a, a_weights = (tensor.mT for tensor in _numbers(x, 0, spec))
-    b, b_weights = _numbers(y, 1, spec)
+    shape = (*axes, x.codes.shape[-2], y.codes.shape[-1])
+    first, second = _numbers(x, 0, spec), _numbers(y, 1, spec)
+    if y.codes.ndim == 2:  # One matrix product of all rows.
+        first, axes = [tensor.flatten(0, -2) for tensor in first], ()
 
     def stacked(numbers: Tensor) -> Tensor:
         spread = numbers.expand(*axes, *numbers.shape[-2:])
         return spread.reshape(math.prod(axes), *numbers.shape[-2:]).contiguous()
 
-    weights = stacked(a_weights), stacked(b_weights)
-    return _Operands(stacked(a), stacked(b), weights, (*axes, rows, columns))
+    a, a_weights = (stacked(tensor.mT) for tensor in first)
+    b, b_weights = (stacked(tensor) for tensor in second)
+    return _Operands(a, b, (a_weights, b_weights), shape)
 
 
-def _numbers(quantised: Quantised, side: int, spec: Arithmetic) -> tuple[Tensor, Tensor]:
+def _numbers(quantised: Quantised, side: int, spec: Arithmetic) -> Sequence[Tensor]:
     """Give the numbers of codes times the scales that the design has, and the weights of the terms."""
     format_, codes = spec.formats[side], quantised.codes
     numbers = tables.operands(format_, spec.subnormals, str(codes.device))[codes]
