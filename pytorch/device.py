@@ -28,6 +28,9 @@ Adder = Callable[[Quantised, Quantised], tuple[Tensor, Any]]
 MOST_LANES = 128
 """Products of a step that one program of a kernel has at once."""
 
+MOST_GROUPED_FRACTION = 34
+"""F of fused sums of groups, which are below 2^14 times their scales: those of a step are whole doubles."""
+
 
 def place(scheme: Scheme, kind: str) -> str:
     """Tell where the products of tensors are computed.
@@ -46,7 +49,8 @@ def place(scheme: Scheme, kind: str) -> str:
         operands span too much for those, or on the host where they do for two doubles. `kernels`: there, step
         by step. `host`: by the golden model, and so are integers, formats of more than 16 bits, exact and
         fixed-point sums rounded to bf16, registers of bf16 and fp16, fixed-point ones of more than 54 bits or
-        with scales of blocks, steps of more than 128 products, and all sums but exact ones without Triton.
+        with scales of blocks, steps of more than 128 products, fused sums of groups cut more than 34 bits
+        behind the point, and all sums but exact ones without Triton.
     """
     spec = scheme.arithmetic
     if spec.integer or max(format_.width for format_ in spec.formats) > TABLE_WIDTH:
@@ -59,7 +63,9 @@ def place(scheme: Scheme, kind: str) -> str:
     if isinstance(register, Fixed):
         small = spec.accumulator_bits <= FP64_SIGNIFICAND_BITS + 1 and spec.step_bits < INT64_BITS
         return "kernels" if small and spec.block_scale is None and spec.out != "bf16" else "host"
-    return "kernels" if isinstance(register, Fused) or register.format == FP32 else "host"
+    if isinstance(register, Fused):
+        return "host" if spec.grouped and register.fraction_bits > MOST_GROUPED_FRACTION else "kernels"
+    return "kernels" if register.format == FP32 else "host"
 
 
 def quantised_factor(factor: Tensor, side: int, scheme: Scheme) -> Quantised:

@@ -228,6 +228,8 @@ def test_sums_of_nothing_but_zeros_have_their_shape() -> None:
         ("exact,int8,acc=fused:25:23,scale=mx16", "host"),
         ("lmul,e4m3,acc=fused:25,lanes=129", "host"),
         ("lmul,e4m3,acc=fixed:55:-20", "host"),
+        ("exact,e3m2,acc=fused:34,scale=mx16,lanes=128", "kernels"),
+        ("exact,e3m2,acc=fused:35,scale=mx16,lanes=128", "host"),
         ("lmul,e3m2,acc=fixed:24:-8,scale=mx16,lanes=16", "host"),
         ("lmul,e4m3,acc=fp32", "kernels"),
         ("lmul,e4m3,acc=bf16", "host"),
