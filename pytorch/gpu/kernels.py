@@ -6,7 +6,7 @@ in use. Conversion to integers truncates toward zero; powers of two are made of 
 
 All kernels take these. `a`, (B, K, M), and `b`, (B, K, N), are numbers as a multiplier takes them, times
 their scales. `significands` has the product of each two mantissas, which `TABULATED` products take; others
-are multiplied. Kernels that align terms take `a_weights` and `b_weights` too, powers of two of those shapes.
+are multiplied. Kernels that align terms take `a_weights` and `b_weights` of those shapes too.
 
 Nothing of Triton's own library is called: its interpreter has that only if it is chosen before Triton is
 imported, which PyTorch does.
@@ -40,6 +40,13 @@ def _power(reals):
     """Give signed powers of two; NaN of NaN."""
     power = ((reals.to(tl.int64, bitcast=True) >> 52) << 52).to(tl.float64, bitcast=True)
     return tl.where(tl.abs(reals) <= float("inf"), power, reals)
+
+
+@triton.jit
+def _scale_power(scales, inside, SMALLEST: tl.constexpr):
+    """Give what scales, (lanes, rows or columns), align their groups by; 0 where there are none."""
+    normal = tl.maximum(_power(scales), 2.0**SMALLEST)
+    return tl.where(inside[:, None], tl.where(scales == 0, 2.0**-126, normal), 0.0)
 
 
 @triton.jit
@@ -120,6 +127,7 @@ def fused_sums(
     MANTISSA: tl.constexpr,
     ALIGNED: tl.constexpr,
     GROUPED: tl.constexpr,
+    SMALLEST: tl.constexpr,
     FRACTION: tl.constexpr,
     KEPT: tl.constexpr,
     NEAREST: tl.constexpr,
@@ -132,7 +140,8 @@ def fused_sums(
     """Add the terms of a step and the running sum at once, every `promote` products to a number outside.
 
     Terms are aligned by what `ALIGNED` says: by their own exponents ("products"), by their operands' weights
-    ("operands"), or by those of the scales of 2^`GROUPED` products, whose exact sum is a term ("groups").
+    ("operands"), or by the scales of 2^`GROUPED` products, whose exact sum is a term ("groups"): weights are
+    scales then, whose smallest normal exponent is `SMALLEST`.
     `FRACTION`, `KEPT` and `NEAREST` are those of `lmul.golden.accumulators.Fused`, `LEAST` the arithmetic's
     `least_exponent`. `sums`, float32, (B, M, N), is written.
     """
@@ -154,6 +163,9 @@ def fused_sums(
             if ALIGNED != "products":
                 u = _operand(a_weights, matrix, k, stop, depth, row, rows)
                 v = _operand(b_weights, matrix, k, stop, depth, column, columns)
+                if ALIGNED == "groups":
+                    values *= u[:, :, None] * v[:, None, :]
+                    u, v = _scale_power(u, k < stop, SMALLEST), _scale_power(v, k < stop, SMALLEST)
                 weights = u[:, :, None] * v[:, None, :]
             values = _halved(values, LANES, GROUPED, ROWS, COLUMNS)
             weights = _largest(weights, LANES, GROUPED, ROWS, COLUMNS)

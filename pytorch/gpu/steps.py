@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from lmul.golden import Arithmetic, Quantised
-from lmul.golden.formats.block_scale import ZERO_EXPONENT, BlockScale
+from lmul.golden.formats.quantise import BLOCK_EXPONENTS
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS
 from lmul.multipliers.table import NOT_ADDED
 from lmul.torch.gpu import kernels, quantise, tables
-from lmul.torch.gpu.bits import exponent, power_of_two
 from lmul.torch.gpu.doubles import Ranges
 
 COLUMNS = 32
@@ -55,7 +54,7 @@ class _Operands:
 
 def fused_sums(x: Quantised, y: Quantised, spec: Arithmetic, promote: int | None) -> Tensor:
     """Give fused sums, (..., M, N), promoted after some products if asked for, in float32."""
-    operands, fused = _operands(x, y, spec), spec.fused
+    operands, fused, scale = _operands(x, y, spec), spec.fused, spec.block_scale
     sums = operands.empty(torch.float32)
     aligned = "groups" if spec.grouped else "operands" if spec.mul in NOT_ADDED else "products"
     _launch(
@@ -65,7 +64,8 @@ def fused_sums(x: Quantised, y: Quantised, spec: Arithmetic, promote: int | None
         _lanes(spec),
         spec,
         ALIGNED=aligned,
-        GROUPED=spec.block_scale.group.bit_length() - 1 if spec.block_scale else 0,
+        GROUPED=scale.group.bit_length() - 1 if scale else 0,
+        SMALLEST=scale.number.min_exponent if scale and scale.number else BLOCK_EXPONENTS[0],
         FRACTION=fused.fraction_bits,
         KEPT=fused.mantissa_bits,
         NEAREST=fused.nearest,
@@ -171,7 +171,7 @@ def _operands(x: Quantised, y: Quantised, spec: Arithmetic) -> _Operands:
 
 
 def _numbers(quantised: Quantised, side: int, spec: Arithmetic) -> Sequence[Tensor]:
-    """Give the numbers of codes times the scales that the design has, and the weights of the terms."""
+    """Give the numbers of codes, times the scales of single products, and what terms are aligned by."""
     format_, codes = spec.formats[side], quantised.codes
     numbers = tables.operands(format_, spec.subnormals, str(codes.device))[codes]
     weights = numbers
@@ -182,17 +182,9 @@ def _numbers(quantised: Quantised, side: int, spec: Arithmetic) -> Sequence[Tens
         return numbers, weights
     axis = (-1, -2)[side]
     factor = quantise.spread(quantised.scale, scale.block, axis, codes.shape[axis])
-    if scale.group > 1:
-        return numbers * factor, _scale_weights(factor, scale)
+    if scale.group > 1:  # They need not be powers of two, and mantissas are of the numbers alone.
+        return numbers, factor
     return numbers * factor, weights * factor
-
-
-def _scale_weights(factor: Tensor, scale: BlockScale) -> Tensor:
-    """Give the powers of two of scales that `BlockScale.exponents` says."""
-    if scale.number is None:
-        return factor
-    least = scale.number.min_exponent
-    return power_of_two(torch.where(factor == 0, ZERO_EXPONENT, exponent(factor).clamp(min=least)))
 
 
 def _significands(operands: _Operands, spec: Arithmetic) -> Tensor:

@@ -15,10 +15,20 @@ TYPES = {"significands": "*fp64", "order": "*i32", "left": "*i8"}
 
 PRODUCTS = {"TABULATED": True, "MANTISSA": 3, "LANES": 32, "LEVELS": 5, "ROWS": 4, "COLUMNS": 32}
 
-FUSED = {"ALIGNED": "products", "GROUPED": 0, "FRACTION": 25, "KEPT": 23, "NEAREST": True, "LEAST": -133}
+FUSED = {
+    "ALIGNED": "products",
+    "GROUPED": 0,
+    "SMALLEST": -127,
+    "FRACTION": 25,
+    "KEPT": 23,
+    "NEAREST": True,
+    "LEAST": -133,
+}
 
 KERNELS = (
     (kernels.fused_sums, FUSED, "*fp32"),
+    (kernels.fused_sums, FUSED | {"ALIGNED": "operands", "TABULATED": False, "NEAREST": False}, "*fp32"),
+    (kernels.fused_sums, FUSED | {"ALIGNED": "groups", "GROUPED": 4}, "*fp32"),
     (kernels.fixed_sums, {"BITS": 24, "LSB": -9}, "*fp64"),
     (kernels.float_sums, {}, "*fp32"),
     (kernels.exact_sums, {"PART": 2, "BITS": 40}, "*fp64"),
