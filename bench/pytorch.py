@@ -23,7 +23,7 @@ from lmul.host.parallel import processors
 from lmul.options import option
 from lmul.terminal.progress import Report, working
 from lmul.torch import Config, convert_, restore_
-from lmul.torch.models import load
+from lmul.torch.models import load, quiet
 from lmul.workloads.texts import passage
 
 RECORD = Path(__file__).parent.parent / "docs" / "recorded" / "pytorch.json"
@@ -96,7 +96,8 @@ class Slowdown:
 
 def measure(rounds: int, progress: Report) -> list[Slowdown]:
     """Measure every pass and every step."""
-    model, tokenizer = load("smollm2")
+    with quiet():
+        model, tokenizer = load("smollm2")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = model.to(device)
     tokens = torch.tensor([tokenizer(passage()).input_ids[:TOKENS]], device=device)

@@ -31,7 +31,8 @@ class Result:
     Parameters
     ----------
     what, unit : str
-    figure : float
+    figure : float or None
+        None where it could not be measured here; the reason says why.
     goal : float or None
         None where there is none.
     at_most : bool
@@ -42,7 +43,7 @@ class Result:
 
     what: str
     unit: str
-    figure: float
+    figure: float | None
     goal: float | None
     at_most: bool
     reason: str = ""
@@ -50,9 +51,14 @@ class Result:
     @property
     def reached(self) -> bool:
         """Whether the goal is."""
-        if self.goal is None:
+        if self.goal is None or self.figure is None:
             return True
         return self.figure <= self.goal if self.at_most else self.figure >= self.goal
+
+    @property
+    def told(self) -> str:
+        """The figure, in words."""
+        return "not measured" if self.figure is None else f"{self.figure:.3g}"
 
     @property
     def aim(self) -> str:
@@ -61,7 +67,7 @@ class Result:
 
 
 def explain(results: Sequence[Result], speed: Callable[[], float]) -> list[str]:
-    """Say of each missed goal by how much, and why.
+    """Say of each missed goal by how much, and why; of what is not measured, why that.
 
     Parameters
     ----------
@@ -74,7 +80,9 @@ def explain(results: Sequence[Result], speed: Callable[[], float]) -> list[str]:
 
 def _explanations(results: Sequence[Result], speed: Callable[[], float]) -> Iterator[str]:
     for result in results:
-        if result.goal is None or result.reached:
+        if result.figure is None:
+            yield f"{result.what}: not measured: {result.reason}"
+        if result.goal is None or result.figure is None or result.reached:
             continue
         percent = abs(result.figure / result.goal - 1) * 100
         side = "above" if result.at_most else "below"
@@ -104,7 +112,7 @@ def print_results(results: Sequence[Result]) -> None:
     )
     for result in results:
         verdict = "" if result.reached else "missed"
-        table.add_row(result.what, f"{result.figure:.3g}", result.unit, result.aim, verdict)
+        table.add_row(result.what, result.told, result.unit, result.aim, verdict)
     console().print(table)
     for line in explain(results, relative_speed):
         say(line)

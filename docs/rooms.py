@@ -102,7 +102,7 @@ INSIDE = {
         ("page",),
     ),
     "torch": (
-        ("config", "kept", "observer", "host", "models"),
+        ("config", "kept", "observer", "host", "models", "gpu"),
         ("device",),
         ("operator",),
         ("layers", "attention"),

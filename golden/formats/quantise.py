@@ -118,10 +118,10 @@ def quantise(
     if scales_itself(format_):
         scale = np.ones_like(peak)
     else:
-        largest = _largest(format_, rounding)
+        largest = largest_number(format_, rounding)
         scale = np.where(peak, np.maximum(peak / largest, np.finfo(np.float64).tiny), 1.0)
     # A NumPy scalar, so that codes decoded to float32 are scaled in float64.
-    return Quantised(_encode(reals / scale, format_, rounding), scale[()])
+    return Quantised(encode_scaled(reals / scale, format_, rounding), scale[()])
 
 
 def quantise_blocks(
@@ -175,7 +175,7 @@ def quantise_blocks(
         tensor_scale = float(np.max(scale, initial=0.0, where=peak > 0) / one) or 1.0
         scale = np.clip(scale / tensor_scale, least, one)
     spread = _spread(scale, BLOCK, axis, reals.shape[axis]) * tensor_scale
-    return Quantised(_encode(reals / spread, format_, rounding), scale, BLOCK, tensor_scale)
+    return Quantised(encode_scaled(reals / spread, format_, rounding), scale, BLOCK, tensor_scale)
 
 
 def quantise_nvfp4(
@@ -216,7 +216,7 @@ def quantise_nvfp4(
     scale = decode(encode(peak / format_.largest / tensor_scale, E4M3), E4M3).astype(np.float64)
     spread = _spread(scale, NVFP4_BLOCK, axis, reals.shape[axis]) * tensor_scale
     scaled = np.divide(reals, spread, out=np.zeros_like(reals), where=spread > 0)
-    return Quantised(_encode(scaled, format_, rounding), scale, NVFP4_BLOCK, tensor_scale)
+    return Quantised(encode_scaled(scaled, format_, rounding), scale, NVFP4_BLOCK, tensor_scale)
 
 
 def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: OperandRounding = "nearest") -> Quantised:
@@ -236,7 +236,7 @@ def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: OperandRound
     check_format(format_)
     reals = as_reals(tensor)
     scale = _power_of_two_scale(_peak(reals), format_)
-    return Quantised(_encode(reals / scale, format_, rounding), scale[()])
+    return Quantised(encode_scaled(reals / scale, format_, rounding), scale[()])
 
 
 def scales_itself(format_: Format) -> bool:
@@ -244,7 +244,7 @@ def scales_itself(format_: Format) -> bool:
     return not isinstance(format_, Integer) and format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS
 
 
-def _encode(reals: NDArray[np.float64], format_: Format, rounding: OperandRounding) -> Codes:
+def encode_scaled(reals: NDArray[np.float64], format_: Format, rounding: OperandRounding) -> Codes:
     """Encode scaled numbers; an integer's most negative code is left out."""
     check_choice("rounding", rounding, OPERAND_ROUNDINGS)
     if isinstance(format_, Integer):
@@ -267,7 +267,7 @@ def _logarithms(reals: NDArray[np.float64]) -> NDArray[np.float64]:
     return read
 
 
-def _largest(format_: Format, rounding: OperandRounding) -> float:
+def largest_number(format_: Format, rounding: OperandRounding) -> float:
     """Give the largest number that a format has, as a rounding reads its codes."""
     if rounding != "log" or isinstance(format_, Integer):
         return format_.largest

@@ -23,6 +23,7 @@ SOURCES = (
     "llm/products/torch.py",
     "scheme.py",
     "torch/device.py",
+    "torch/gpu",
     "torch/host.py",
 )
 """Parts of this program that a reading by NumPy depends on."""

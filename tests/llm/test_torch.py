@@ -20,6 +20,7 @@ from tests.support.llm import scheme_of, tiny_model
 torch = pytest.importorskip("torch")
 from lmul.llm.products.torch import TorchMatmul, place_model  # noqa: E402
 from lmul.torch import device as tensors  # noqa: E402
+from lmul.torch.gpu.quantise import quantise as quantise_there  # noqa: E402
 
 
 def tensor(reals: Any) -> Any:
@@ -70,7 +71,7 @@ def test_every_number_halfway_and_next_to_it_is_rounded_as_by_the_golden_model(
     reals = np.concatenate([numbers, halfway, *near])
     reals = np.concatenate([reals, -reals]).astype(np.float32)
     wanted = quantise(reals, format_, rounding)
-    found = tensors._quantise(tensor(reals), format_, rounding, None)
+    found = quantise_there(tensor(reals), 0, format_, rounding, "tensor")
     assert float(found.scale) == wanted.scale
     assert np.array_equal(smollm2.on_host(found.codes), wanted.codes)
 

@@ -32,10 +32,11 @@ def results() -> Iterator[ModuleType]:
         (0.52, 0.5, True, "4.0 % above the goal"),
         (0.5, 0.5, True, None),
         (12, None, True, None),
+        (None, 20, False, "what: not measured"),
     ],
 )
 def test_missed_goal_has_a_line_with_its_shortfall_and_reason(
-    results: ModuleType, figure: float, goal: float | None, at_most: bool, said: str | None
+    results: ModuleType, figure: float | None, goal: float | None, at_most: bool, said: str | None
 ) -> None:
     lines = results.explain(
         [results.Result("what", "times", figure, goal, at_most=at_most, reason="Physics.")], lambda: 0.5

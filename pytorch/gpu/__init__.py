@@ -1,0 +1,1 @@
+"""Quantisation and sums of tensors where they are, on a graphics processor."""
