@@ -30,10 +30,11 @@ RECORDS = dict.fromkeys(
         "ecp5_dot",
         "simulation",
         "simulation_ws",
+        "pytorch",
     ),
     RECORDED,
 ) | dict.fromkeys(("units", "rivals", "noise"), MODEL)
-"""What `bench/record.py` writes, and where."""
+"""What `bench/record.py` and `bench/pytorch.py` write, and where."""
 
 
 class NotRecordedError(LookupError):

@@ -447,6 +447,21 @@ def _array() -> Rows:
     )
 
 
+# pytorch.md
+
+
+def slowdowns() -> str:
+    """Show how many times as long as in float32 a PyTorch model takes."""
+    rows = []
+    for found in recorded("pytorch")["slowdowns"]:
+        gradients = f"`{found['backward']}`" if found["backward"] != "full" else "full precision"
+        what = {"pass": "forward", "step": f"training step, gradients in {gradients}"}[found["what"]]
+        goal = "" if found["goal"] is None else f"at most {found['goal']:g}"
+        times = f"{found['ratio']:.1f} ({found['least']:.1f} to {found['most']:.1f})"
+        rows.append([f"`{found['arithmetic']}`", what, times, goal])
+    return table(["arithmetic", "", "times as long as float32", "goal"], rows)
+
+
 def last_bits() -> str:
     """Show what the last bit of a 24-bit sum decides."""
     rows = []
@@ -636,6 +651,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         token_memory,
         reached,
         fused,
+        slowdowns,
         last_bits,
         clocks,
         fpga,
