@@ -133,15 +133,23 @@ def _encode_compiled(
 
     codes = np.empty(reals.size, dtype=format_.dtype)
     bits = np.ascontiguousarray(reals).reshape(-1).view(np.int64)
-    layout = format_.mantissa_bits, format_.min_exponent, format_.sign_mask, format_.largest_finite
-    nan = -1 if format_.nan is None else format_.nan
-    nearest = rounding == RoundMode.roundTiesToEven
+    how = loop_arguments(format_, rounding, beyond)
 
     def part(numbers: slice) -> None:
-        encode_loop.encode(bits[numbers], layout, nearest, (*beyond, nan), codes[numbers])
+        encode_loop.encode(bits[numbers], *how, codes[numbers])
 
     run_parts(part, codes.size)
     return codes.reshape(reals.shape)
+
+
+def loop_arguments(
+    format_: Format, rounding: Rounding, beyond: tuple[int, int] | None = None
+) -> tuple[tuple[int, ...], bool, tuple[int, ...]]:
+    """Give what `encode_loop.encode` takes of a format and a rounding; by default numbers saturate."""
+    too_large, infinity = beyond or (_beyond(format_, "saturate"),) * 2
+    layout = format_.mantissa_bits, format_.min_exponent, format_.sign_mask, format_.largest_finite
+    nan = -1 if format_.nan is None else format_.nan
+    return layout, rounding == RoundMode.roundTiesToEven, (too_large, infinity, nan)
 
 
 def decode(codes: ArrayLike, format_: Format) -> NDArray[np.float32]:

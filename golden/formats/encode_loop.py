@@ -1,8 +1,9 @@
-"""The loop that rounds numbers into a format, compiled by Numba."""
+"""The loops that round numbers into a format, compiled by Numba."""
 
 from typing import Any
 
 import numba
+import numpy as np
 
 _FP64_FRACTION, _FP64_INFINITY, _FP64_MAGNITUDE = (1 << 52) - 1, 0x7FF << 52, (1 << 63) - 1
 
@@ -24,19 +25,46 @@ def encode(bits: Any, layout: Any, nearest: bool, beyond: Any, codes: Any) -> No
     codes : ndarray of unsigned integers, shape (N,)
         Is written.
     """
+    for i in range(bits.shape[0]):
+        codes[i] = _code(bits[i], layout, nearest, beyond)
+
+
+@numba.njit(cache=True, nogil=True)
+def find_peaks(reals: Any, peaks: Any) -> None:
+    """Find the largest magnitude of each row of an array (R, L); that of NaN is NaN."""
+    for row in range(reals.shape[0]):
+        peak = 0.0
+        for number in reals[row]:
+            magnitude = abs(np.float64(number))
+            if magnitude > peak or np.isnan(magnitude):
+                peak = magnitude  # Nothing is larger than NaN.
+        peaks[row] = peak
+
+
+@numba.njit(cache=True, nogil=True)
+def encode_rows(reals: Any, scales: Any, layout: Any, nearest: bool, beyond: Any, codes: Any) -> None:
+    """Round the rows of an array (R, L), each divided by its scale, into a format, as `encode` does."""
+    for row in range(reals.shape[0]):
+        scale = scales[row]
+        for i in range(reals.shape[1]):
+            bits = np.float64(np.float64(reals[row, i]) / scale).view(np.int64)
+            codes[row, i] = _code(bits, layout, nearest, beyond)
+
+
+@numba.njit(inline="always")
+def _code(bits: Any, layout: Any, nearest: bool, beyond: Any) -> Any:
     mantissa_bits, min_exponent, sign, largest = layout
     too_large, infinity, nan = beyond
-    for i in range(bits.shape[0]):
-        magnitude = bits[i] & _FP64_MAGNITUDE
-        exponent = (magnitude >> 52) - 1023
-        kept = max(exponent, min_exponent)
-        # Numbers below a quarter of the smallest subnormal one are all zero.
-        shift = min(52 - mantissa_bits + kept - exponent, 54)
-        significand = (magnitude & _FP64_FRACTION) | (1 << 52)
-        half = ((1 << (shift - 1)) - 1 + ((significand >> shift) & 1)) if nearest else 0
-        field = ((significand + half) >> shift) + ((kept - min_exponent) << mantissa_bits)
-        if magnitude >= _FP64_INFINITY:
-            field = infinity if magnitude == _FP64_INFINITY else nan
-        elif field > largest:
-            field = too_large
-        codes[i] = field | (sign if bits[i] < 0 and field != nan else 0)
+    magnitude = bits & _FP64_MAGNITUDE
+    exponent = (magnitude >> 52) - 1023
+    kept = max(exponent, min_exponent)
+    # Numbers below a quarter of the smallest subnormal one are all zero.
+    shift = min(52 - mantissa_bits + kept - exponent, 54)
+    significand = (magnitude & _FP64_FRACTION) | (1 << 52)
+    half = ((1 << (shift - 1)) - 1 + ((significand >> shift) & 1)) if nearest else 0
+    field = ((significand + half) >> shift) + ((kept - min_exponent) << mantissa_bits)
+    if magnitude >= _FP64_INFINITY:
+        field = infinity if magnitude == _FP64_INFINITY else nan
+    elif field > largest:
+        field = too_large
+    return field | (sign if bits < 0 and field != nan else 0)

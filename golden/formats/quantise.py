@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmul.golden.arguments import as_reals, check_choice
+from lmul.golden.formats import slices
 from lmul.golden.formats.block_scale import SCALES, element_fraction_bits
 from lmul.golden.formats.codec import ROUNDINGS, Rounding, decode, encode
 from lmul.golden.formats.format import E4M3, Codes, Format, Integer, check_format
@@ -113,15 +114,25 @@ def quantise(
     [7.0, -3.5]
     """
     check_format(format_)
+    if slices.has_loops(tensor, format_, rounding, axis):
+        rows = slices.Slices(np.asarray(tensor), axis)
+        scale = _largest_scale(_finite(rows.peaks()), format_, rounding)
+        return Quantised(rows.encode(scale, format_, rounding), scale[()])
     reals = as_reals(tensor)
-    peak = _peak(reals, axis)
-    if scales_itself(format_):
-        scale = np.ones_like(peak)
-    else:
-        largest = largest_number(format_, rounding)
-        scale = np.where(peak, np.maximum(peak / largest, np.finfo(np.float64).tiny), 1.0)
+    scale = _largest_scale(_peak(reals, axis), format_, rounding)
     # A NumPy scalar, so that codes decoded to float32 are scaled in float64.
     return Quantised(encode_scaled(reals / scale, format_, rounding), scale[()])
+
+
+def _largest_scale(
+    peak: NDArray[np.float64], format_: Format, rounding: OperandRounding
+) -> NDArray[np.float64]:
+    """Give the scales that take the largest magnitudes to the format's largest number."""
+    if scales_itself(format_):
+        return np.ones_like(peak)
+    largest = largest_number(format_, rounding)
+    scale: NDArray[np.float64] = np.where(peak, np.maximum(peak / largest, np.finfo(np.float64).tiny), 1.0)
+    return scale
 
 
 def quantise_blocks(

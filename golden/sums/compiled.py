@@ -256,15 +256,11 @@ def gathered(
 
 def tiled(a: NDArray[Any], b: NDArray[Any], rows: int, columns: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Cut matrices (M, K) and (K, N) into whole tiles (G, K, rows) and (P, K, columns), padded with zeros."""
-    b = np.pad(b, ((0, 0), (0, -b.shape[1] % columns)))
-    panels = b.reshape(len(b), b.shape[1] // columns, columns).swapaxes(0, 1)
-    return row_groups(a, rows), np.ascontiguousarray(panels)
-
-
-def row_groups(a: NDArray[Any], rows: int) -> NDArray[Any]:
-    """Put so many rows of a matrix (M, K) side by side, (G, K, rows), padded with zeros."""
     a = np.pad(a, ((0, -len(a) % rows), (0, 0)))
-    return np.ascontiguousarray(a.reshape(len(a) // rows, rows, a.shape[1]).swapaxes(1, 2))
+    b = np.pad(b, ((0, 0), (0, -b.shape[1] % columns)))
+    groups = a.reshape(len(a) // rows, rows, a.shape[1]).swapaxes(1, 2)
+    panels = b.reshape(len(b), b.shape[1] // columns, columns).swapaxes(0, 1)
+    return np.ascontiguousarray(groups), np.ascontiguousarray(panels)
 
 
 def _zeros(span: int, lowest: int, mantissa_bits: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from lmul.golden.accumulators import Exact
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.quantise import Quantised
 from lmul.golden.products.exponents import Window, exponent_ranges
-from lmul.golden.sums.compiled import fewest_exact_windows, has_loops, pattern_tables, row_groups
+from lmul.golden.sums.compiled import fewest_exact_windows, has_loops, pattern_tables
 from lmul.host.parallel import run_parts
 
 OUTPUTS = ("fp32", "raw")
@@ -104,14 +104,13 @@ def _multiply(
     out: NDArray[Any],
 ) -> None:
     """Multiply codes (M, K) and (K, N) with the scales of rows and columns into `out`, on every processor."""
-    from lmul.golden.sums import compiled_loops, whole_loops
+    from lmul.golden.sums import whole_loops
 
     (a, a_scale), (b, b_scale) = x, y
-    tables, factors = _tables(spec, a.shape[1]), row_groups(a, compiled_loops.TILE_ROWS)
-    groups = np.take(tables.x, factors, axis=1)
-    steps = np.arange(0, a.shape[1], compiled_loops.STEP)
-    used = np.logical_or.reduceat(np.any(groups != tables.zero, axis=3), steps, axis=2)
-    b, scales = np.ascontiguousarray(b), (np.ascontiguousarray(a_scale), np.ascontiguousarray(b_scale))
+    tables = _tables(spec, a.shape[1])
+    groups, used = _groups(np.ascontiguousarray(a), tables)
+    b = b if b.flags.f_contiguous else np.ascontiguousarray(b)
+    scales = np.ascontiguousarray(a_scale), np.ascontiguousarray(b_scale)
     ending = tables.units, spec.out == "fp32", gain
 
     def part(panels: slice) -> None:
@@ -143,6 +142,23 @@ class _Tables:
     product: tuple[int, tuple[Any, Any]]
     zero: int
     units: NDArray[np.float64]
+
+
+def _groups(codes: NDArray[Any], tables: _Tables) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Give the bit patterns of rows side by side, (A, G, K, 4), and where any of some is not zero."""
+    from lmul.golden.sums import whole_loops
+    from lmul.golden.sums.compiled_loops import STEP, TILE_ROWS
+
+    windows, (rows, depth) = len(tables.x), codes.shape
+    groups = np.empty((windows, -(-rows // TILE_ROWS), depth, TILE_ROWS), np.int64)
+    used = np.zeros((*groups.shape[:2], -(-depth // STEP)), np.bool_)
+
+    def part(some: slice) -> None:
+        first = some.start * TILE_ROWS
+        whole_loops.pattern_groups(codes, tables.x, tables.zero, first, groups[:, some], used[:, some])
+
+    run_parts(part, groups.shape[1])
+    return groups, used
 
 
 @lru_cache

@@ -63,6 +63,35 @@ def multiply(
             _finish(totals, (group * TILE_ROWS, rows), (start, count), scales, ending, out)
 
 
+@numba.njit(cache=True, nogil=True)
+def pattern_groups(codes: Any, table: Any, zero: int, first: int, groups: Any, used: Any) -> None:
+    """Put the bit patterns of rows of the first factor side by side, as `multiply` takes them.
+
+    Parameters
+    ----------
+    codes : ndarray of unsigned integers, shape (M, K)
+    table : ndarray of int64, shape (A, 2^W)
+        Bit patterns of all codes for each window.
+    zero : int64
+        That of zero.
+    first : int
+        The first row.
+    groups : ndarray of int64, shape (A, G, K, 4)
+        Is written: rows behind the last are zero.
+    used : ndarray of bool, shape (A, G, ceil(K / STEP))
+        False; is written.
+    """
+    for a in range(table.shape[0]):
+        for group in range(groups.shape[1]):
+            for row in range(TILE_ROWS):
+                place = first + group * TILE_ROWS + row
+                for k in range(codes.shape[1]):
+                    pattern = table[a, codes[place, k]] if place < codes.shape[0] else zero
+                    groups[a, group, k, row] = pattern
+                    if pattern != zero:
+                        used[a, group, k // STEP] = True
+
+
 @numba.njit(inline="always")
 def _expand(codes: Any, table: Any, start: int, count: int, patterns: Any) -> None:
     for k in range(codes.shape[0]):

@@ -24,6 +24,8 @@ from lmul.golden import (
     quantise_factor,
 )
 from lmul.golden.arithmetic import Subnormals
+from lmul.golden.formats import slices
+from lmul.golden.formats.codec import Rounding
 from lmul.golden.formats.quantise import (
     BLOCK,
     Quantised,
@@ -253,3 +255,27 @@ def test_unknown_scaling_is_refused() -> None:
         match="scaling 'column' is unknown: it must be one of tensor, row, block, block-up, nvfp4, power",
     ):
         matmul(drawn(2, 2), drawn(2, 2), Arithmetic(), scaling="column")
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "truncate"])
+@pytest.mark.parametrize("name", ["e4m3", "e5m2", "e2m1", "bf16", "fp16"])
+def test_large_tensors_have_the_codes_and_scales_of_small_ones(
+    name: str, rounding: Rounding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(1)
+    tensor = rng.normal(size=(3, 200, 210)) * np.exp2(rng.integers(-30, 9, (3, 200, 210)))
+    tensor[0, 5], tensor[1, :, 7], tensor[2, 0, 0] = 0, -0.0, 1e-320
+    for reals in (tensor, tensor.astype(np.float32), tensor[1], tensor[2].T, tensor.swapaxes(1, 2)[::-1]):
+        for axis in (None, -1, -2):
+            assert slices.has_loops(reals, find_format(name), rounding, axis)
+            found = quantise(reals, find_format(name), rounding, axis)
+            with monkeypatch.context() as without:
+                without.setattr(slices, "has_loops", lambda *_: False)
+                wanted = quantise(reals, find_format(name), rounding, axis)
+            assert np.array_equal(found.codes, wanted.codes)
+            assert np.array_equal(found.scale, wanted.scale)
+            assert np.shape(found.scale) == np.shape(wanted.scale)
+    tensor[1, 2, 3] = np.nan
+    with pytest.raises(ValueError, match="must be finite"):
+        quantise(tensor, find_format(name), rounding, -1)
