@@ -4,8 +4,9 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def load(name: str) -> tuple[Any, Any]:
 
     source = find(name)
     options: dict[str, Any] = {"gguf_file": source.gguf} if source.gguf else {}
-    with quiet():
+    with quiet(), redirect_stderr(StringIO()):  # Reading a .gguf file draws a bar that no setting hides.
         try:
             tokenizer = AutoTokenizer.from_pretrained(source.place, **options)
             model = AutoModelForCausalLM.from_pretrained(source.place, dtype=torch.float32, **options)
