@@ -51,9 +51,10 @@ ARITHMETICS = (REFERENCE, "lmul,e4m3,row", "exact,e4m3,row")
 
 NOTE = (
     "Loss on the end of the chapter, in nats a token; the others: minus that of fp32, which was tuned as "
-    "much in the last two columns. Tuned in fp32: those weights, read in the arithmetic. Tuned: {steps} steps "
-    "with it in the forward pass, gradients straight through. Closed: how much smaller the difference is than "
-    "untouched. ± is half of the 95 % interval over {windows} windows of the text, in pairs; one run each."
+    "much in the last two columns. Tuned in fp32: those weights, read in the arithmetic. Tuned: {steps} "
+    "steps with it in the forward pass, gradients straight through. Closed: how much smaller the difference "
+    "is than untouched. ± is half of the 95 % interval over {windows} windows of the text, in pairs; one run "
+    "each."
 )
 
 

@@ -56,8 +56,8 @@ ARITHMETICS = (
 NOTE = (
     "Loss on the end of the chapter, in nats a byte, after the last step; ± is half of the 95 % interval "
     "over {seeds} seeds. Each seed has its own weights to begin with and its own order of the text, the same "
-    "in every arithmetic: the difference is that of pairs. Lowest: the step at which that loss was lowest, of "
-    "those looked at. s/step: processor time. All products of layers and of attention are computed so; "
+    "in every arithmetic: the difference is that of pairs. Lowest: the step at which that loss was lowest, "
+    "of those looked at. s/step: processor time. All products of layers and of attention are computed so; "
     "gradients in fp32 are straight through."
 )
 
