@@ -252,7 +252,7 @@ def main() -> None:
         config_of(arithmetic)  # A word that is unknown is told before any work.
     rows = [row_of(arithmetic, plain, options) for arithmetic in arithmetics]
     console().print(table_of(rows, options.steps))
-    write_figures(options.json, record(rows))
+    write_figures(options.json, record(asdict(plain), rows))
 
 
 if __name__ == "__main__":

@@ -70,8 +70,10 @@ def ratio(values: Sequence[float], others: Sequence[float]) -> Interval:
 
 def config_of(arithmetic: str) -> Config | None:
     """Read FORWARD or FORWARD/BACKWARD, each the words of a scheme; None for what PyTorch computes itself."""
+    if arithmetic in PLAIN:
+        return None
     forward, _, backward = arithmetic.partition("/")
-    return None if forward in PLAIN else Config(forward, backward or None)
+    return Config(forward, backward or None)
 
 
 def converted(model: nn.Module, arithmetic: str) -> nn.Module:
@@ -108,11 +110,12 @@ def key_of(setup: Any) -> dict[str, Any]:
     return {"setup": asdict(setup), "versions": versions(), "program": program_digest(*SOURCES)}
 
 
-def record(rows: Any) -> dict[str, Any]:
-    """Give what is written as JSON: rows, with what, by which command and where they were made."""
+def record(setup: dict[str, Any], rows: Any) -> dict[str, Any]:
+    """Give what is written as JSON: rows, by which command, of what setup and where they were made."""
     command = shlex.join(["python", *sys.argv])
     machine = {"processor": platform.machine(), "threads": torch.get_num_threads()}
-    return {"command": command, "versions": versions(), "machine": machine, "rows": rows}
+    made = {"command": command, "setup": setup, "versions": versions(), "machine": machine}
+    return {**made, "rows": rows}
 
 
 def versions() -> dict[str, str]:

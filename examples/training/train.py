@@ -19,6 +19,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 from rich.text import Text
 from runs import (
+    PLAIN,
     Interval,
     add_common,
     computing,
@@ -195,7 +196,7 @@ def table_of(rows: Sequence[dict[str, Any]], seeds: int) -> Table:
         compared = Interval(**row["difference"]).told(signed=True)
         table.add_row(
             forward,
-            backward or (forward if config_of(forward) is None else "fp32"),
+            backward or (forward if forward in PLAIN else "fp32"),
             Interval(**row["loss"]).told(),
             "" if forward == REFERENCE else compared,
             "-".join(str(step) for step in sorted({min(row["lowest"]), max(row["lowest"])})),
@@ -235,11 +236,12 @@ def main() -> None:
         for done, setup in enumerate(setups):
             progress(done, len(setups))
             found[setup.arithmetic].append(
-                cached(options.build, key_of(setup), lambda s=setup: train(s), origin=asdict(setup))
+                cached(options.build, key_of(setup), partial(train, setup), origin=asdict(setup))
             )
+    shared = {name: value for name, value in asdict(setups[0]).items() if name not in ("arithmetic", "seed")}
     rows = [row_of(name, options.seeds, runs, found[REFERENCE]) for name, runs in found.items()]
     console().print(table_of(rows, len(options.seeds)))
-    write_figures(options.json, record(rows))
+    write_figures(options.json, record(shared, rows))
 
 
 if __name__ == "__main__":
