@@ -58,8 +58,8 @@ NOTE = (
     "Loss on the end of the chapter, in nats a byte, after the last step; ± is half of the 95 % interval "
     "over seeds ({seeds}). Each seed has its own weights to begin with and its own order of the text, the "
     "same in every arithmetic: the difference is that of pairs. Best: the step at which that loss was "
-    "lowest, of those looked at. s/step: processor time. All products of layers and of attention are computed so; "
-    "gradients in fp32 are straight through."
+    "lowest, of those looked at. s/step: processor time. All products of layers and of attention are "
+    "computed so; gradients in fp32 are straight through."
 )
 
 
@@ -189,8 +189,8 @@ def table_of(rows: Sequence[dict[str, Any]], seeds: int) -> Table:
     right = ("loss", f"minus {REFERENCE}", "best", "s/step")
     columns = [Column(heading, justify="right", no_wrap=True) for heading in right]
     names = [Column(heading, overflow="fold") for heading in ("products", "gradients")]
-    table = Table(*names, *columns, box=SIMPLE_HEAD, pad_edge=False, caption=Text(NOTE.format(seeds=seeds)))
-    table.caption_justify = "left"
+    table = Table(*names, *columns, box=SIMPLE_HEAD, caption=Text(NOTE.format(seeds=seeds)))
+    table.caption_justify, table.pad_edge, table.show_edge = "left", False, False
     for row in rows:
         forward, _, backward = row["arithmetic"].partition("/")
         compared = Interval(**row["difference"]).told(signed=True)
