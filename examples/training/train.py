@@ -190,7 +190,7 @@ def table_of(rows: Sequence[dict[str, Any]], seeds: int) -> Table:
     columns = [Column(heading, justify="right", no_wrap=True) for heading in right]
     names = [Column(heading, overflow="fold") for heading in ("products", "gradients")]
     table = Table(*names, *columns, box=SIMPLE_HEAD, caption=Text(NOTE.format(seeds=seeds)))
-    table.caption_justify, table.pad_edge, table.show_edge = "left", False, False
+    table.caption_justify, table.show_edge, table.padding = "left", False, (0, 1, 0, 0)
     for row in rows:
         forward, _, backward = row["arithmetic"].partition("/")
         compared = Interval(**row["difference"]).told(signed=True)
