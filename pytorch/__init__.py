@@ -1,8 +1,11 @@
 """The arithmetic of this project for models of PyTorch and transformers. Needs the extra `torch`."""
 
-from lmul.programs.extras import require
+from importlib.util import find_spec
 
-require("torch", "torch")
+from lmul.programs.extras import missing
+
+if find_spec("torch") is None:
+    raise ModuleNotFoundError(str(missing("torch", "torch")), name="torch")
 
 from lmul.scheme import Scheme, parse_scheme  # noqa: E402
 from lmul.torch.compare import compare  # noqa: E402

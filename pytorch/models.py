@@ -115,7 +115,7 @@ def load(name: str) -> tuple[Any, Any]:
             model = AutoModelForCausalLM.from_pretrained(source.place, dtype=torch.float32, **options)
         except Exception as error:  # Each part of transformers has errors of its own.
             raise UserError(f"model {name!r} cannot be loaded: {_first_sentence(error)}; {WANTED}") from error
-    return model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+    return model.train(False).to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
 @contextmanager

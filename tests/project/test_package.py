@@ -128,9 +128,10 @@ def test_citation_is_of_this_version_and_licence() -> None:
 
 
 def test_licences_of_all_requirements_are_told() -> None:
-    told = {name.lower(): (version, licence) for name, version, licence in licences()}
-    pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().lower().splitlines())
-    wanted = {Requirement(text).name.lower() for text in requires("lmul") or []} - {"lmul"}
+    told = {name.lower().replace("_", "-"): (version, licence) for name, version, licence in licences()}
+    lines = (ROOT / "constraints.txt").read_text().lower().replace("_", "-").splitlines()
+    pinned = dict(line.split("==") for line in lines)
+    wanted = {Requirement(text).name.lower().replace("_", "-") for text in requires("lmul") or []} - {"lmul"}
     assert wanted <= told.keys()
     for name, (version, licence) in told.items():
         assert licence != "UNKNOWN"
