@@ -7,11 +7,11 @@ from lmul.programs.extras import missing
 if find_spec("torch") is None:
     raise ModuleNotFoundError(str(missing("torch", "torch")), name="torch")
 
-from lmul.scheme import Scheme, parse_scheme  # noqa: E402
-from lmul.torch.compare import compare  # noqa: E402
-from lmul.torch.config import Config  # noqa: E402
-from lmul.torch.convert import convert_, restore_  # noqa: E402
-from lmul.torch.operator import matmul  # noqa: E402
-from lmul.torch.summary import summary  # noqa: E402
+from lmul.scheme import Scheme, parse_scheme
+from lmul.torch.compare import compare
+from lmul.torch.config import Config
+from lmul.torch.convert import convert_, restore_
+from lmul.torch.operator import matmul
+from lmul.torch.summary import summary
 
 __all__ = ["Config", "Scheme", "compare", "convert_", "matmul", "parse_scheme", "restore_", "summary"]
