@@ -102,8 +102,8 @@ INSIDE = {
         ("page",),
     ),
     "torch": (
-        ("config", "kept", "observer", "host", "models", "gpu"),
-        ("device",),
+        ("config", "observer", "host", "models", "gpu"),
+        ("device", "kept"),
         ("operator",),
         ("layers", "attention"),
         ("convert",),

@@ -17,7 +17,7 @@ IMPLEMENTATION = "lmul"
 CONFIG = "lmul_config"
 """Attribute of an attention module: its `Config`, None for full precision."""
 
-UNKNOWN = ("s_aux", "sinks", "position_bias", "head_mask", "score_mod")
+UNKNOWN = ("s_aux", "sinks", "position_bias", "head_mask", "score_mod", "indices", "block_indices")
 """Arguments of an implementation that change what it computes, and that are not known here."""
 
 
@@ -57,7 +57,7 @@ def attention(
     key, value : Tensor, shape (B, G, S, D)
         H is a multiple of G.
     attention_mask : Tensor, optional
-        Added to the scores.
+        Added to the scores; or booleans, true where a key is seen.
     scaling : float, optional
         Of the scores; by default 1 / sqrt(D).
     dropout : float
@@ -86,12 +86,19 @@ def attention(
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
     if attention_mask is not None:
-        scores = scores + attention_mask
+        scores = scores + _added(attention_mask, scores.dtype)
     precise = torch.promote_types(scores.dtype, torch.float32)
     probabilities = nn.functional.softmax(scores, dim=-1, dtype=precise).to(query.dtype)
     probabilities = nn.functional.dropout(probabilities, p=dropout, training=module.training)
     output = _product(module, "pv", probabilities, value, config)
     return output.transpose(1, 2).contiguous(), probabilities
+
+
+def _added(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """Give what a mask adds to scores."""
+    if mask.dtype != torch.bool:
+        return mask
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, torch.finfo(dtype).min)
 
 
 def _product(module: nn.Module, name: str, a: Tensor, b: Tensor, config: Config | None) -> Tensor:

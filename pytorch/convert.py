@@ -88,9 +88,15 @@ def convert_(model: Model, config: Rules, filter_fn: Filter | None = None) -> Mo
         raise UserError(f"no layer is called {plan.unused[0]!r}: `lmul.torch.summary(model)` lists the names")
     if not chosen:
         raise UserError(f"no layer of this {type(model).__name__} is converted: take another scope or filter")
+    attends = any(layer.kind == "attention" for layer, _ in chosen)
+    if attends and not hasattr(model, "set_attn_implementation"):
+        raise UserError(
+            f"attention of {type(model).__name__} goes through a model of transformers inside: convert that, "
+            "or take the scope linear"
+        )
     for layer, found in chosen:
         _convert(model, layer, found)
-    if any(layer.kind == "attention" for layer, _ in chosen):
+    if attends:
         _take_attention(model)
     return model
 
@@ -111,7 +117,7 @@ def restore_(model: Model) -> Model:
 def layers(model: nn.Module) -> Iterator[Layer]:
     """Give the layers that can be converted, or are, in the order of the model."""
     outputs = getattr(model, "get_output_embeddings", lambda: None)()
-    for name, module in model.named_modules():
+    for name, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, Converted) or replacement(module):
             head = module is outputs or name.rsplit(".", 1)[-1] == HEAD
             yield Layer(name, module, "head" if head else "linear")

@@ -79,7 +79,7 @@ def scaled_product(x: Quantised, y: Quantised, scheme: Scheme, dtype: torch.dtyp
     """Multiply quantised factors, divide by the gain, and round to the type of a tensor."""
     values, _ = multiply(x, y, scheme)
     # As a tensor: by a number a graphics processor would multiply, by its inverse.
-    return (values / values.new_tensor(scheme.gain)).to(dtype)
+    return host.rounded_once(values / values.new_tensor(scheme.gain), dtype)
 
 
 def multiply(x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Tensor, int]:

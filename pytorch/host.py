@@ -24,8 +24,19 @@ def scaled_product(x: Quantised, y: Quantised, scheme: Scheme, dtype: torch.dtyp
         rounded = np.float32 if dtype == torch.float32 else np.float64
         values = whole_products(x, y, scheme.arithmetic, rounded, scheme.gain)
         if values is not None:
-            return torch.from_numpy(values).to(dtype)
-    return (multiply(x, y, scheme)[0] / scheme.gain).to(dtype)
+            return rounded_once(torch.from_numpy(values), dtype)
+    return rounded_once(multiply(x, y, scheme)[0] / scheme.gain, dtype)
+
+
+def rounded_once(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Round numbers to a type; those of 16 bits PyTorch makes of float32, which here is rounded to odd."""
+    if values.dtype != torch.float64 or dtype in (torch.float64, torch.float32):
+        return values.to(dtype)
+    single = values.to(torch.float32)
+    bits = single.view(torch.int32)
+    towards_zero = torch.where(single.double().abs() > values.abs(), bits - 1, bits)
+    odd = torch.where(single.double() == values, bits, towards_zero | 1)
+    return odd.view(torch.float32).to(dtype)
 
 
 def multiply(x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Tensor, int]:

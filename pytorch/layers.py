@@ -77,8 +77,11 @@ class Conv1D(Converted):
 def replacement(layer: nn.Module) -> type[Converted] | None:
     """Give the class that can take the place of a layer, None where there is none.
 
-    Classes that were made from `torch.nn.Linear` may compute something else, and are left as they are.
+    Classes that were made from `torch.nn.Linear` may compute something else, and are left as they are, as are
+    layers with a `forward` of their own, which hooks of other packages give them.
     """
+    if "forward" in vars(layer):
+        return None
     if type(layer) is nn.Linear:
         return Linear
     name = f"{type(layer).__module__}.{type(layer).__name__}"

@@ -195,7 +195,8 @@ def _gradients(context: Any, gradient: Tensor) -> tuple[Any, ...]:
     if b.ndim == 2:  # One product of all rows.
         left, gradient = a.flatten(0, -2), gradient.flatten(0, -2)
     multiply = _arithmetic if context.words[1] else _straight
-    of_a, of_b = multiply(left, b, gradient, context)
+    with torch.autocast(a.device.type, enabled=False):  # Backward may be called inside of it.
+        of_a, of_b = multiply(left, b, gradient, context)
     return (
         _like(of_a, a) if of_a is not None else None,
         _like(of_b, b) if of_b is not None else None,

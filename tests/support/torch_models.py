@@ -24,7 +24,7 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.pytorch_utils import Conv1D
 
-from lmul.golden import multiply_scaled, quantise_factor
+from lmul.golden import BF16, FP16, encode, multiply_scaled, quantise_factor
 from lmul.scheme import parse_scheme
 from lmul.workloads.smollm2 import GGUF_NAMES, Model
 from tests.support.llm import HEADS, HIDDEN, INNER, KV_HEADS, scheme_of
@@ -76,7 +76,7 @@ def tokens(count: int = 12, batch: int = 2) -> Tensor:
     return torch.randint(1, VOCABULARY, (batch, count), generator=torch.Generator().manual_seed(1))
 
 
-def golden_matmul(a: Tensor, b: Tensor, words: str) -> Tensor:
+def golden_matmul(a: Tensor, b: Tensor, words: str, dtype: torch.dtype | None = None) -> Tensor:
     """Multiply by the golden model alone, in NumPy's double precision around it."""
     scheme, arrays = scheme_of(words), [x.detach().to(torch.float64).numpy() for x in (a, b)]
     spec = replace(scheme.arithmetic, depth=max(scheme.arithmetic.depth, a.shape[-1]))
@@ -85,7 +85,15 @@ def golden_matmul(a: Tensor, b: Tensor, words: str) -> Tensor:
         for side, array in enumerate(arrays)
     )
     values, _ = multiply_scaled(x, y, spec, scheme.promote)
-    return torch.from_numpy(values / scheme.gain).to(torch.promote_types(a.dtype, b.dtype))
+    return nearest(values / scheme.gain, dtype or torch.promote_types(a.dtype, b.dtype))
+
+
+def nearest(values: Any, dtype: torch.dtype) -> Tensor:
+    """Round doubles once to a type of PyTorch, by the golden codec for those of 16 bits."""
+    formats = {torch.bfloat16: BF16, torch.float16: FP16}
+    if dtype not in formats:
+        return torch.from_numpy(values).to(dtype)
+    return torch.from_numpy(encode(values, formats[dtype], overflow="ieee")).view(dtype)
 
 
 @contextmanager

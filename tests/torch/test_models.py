@@ -128,3 +128,67 @@ def test_comparison_gives_the_error_of_every_product_with_its_own_operands() -> 
     assert product.bias == pytest.approx(float(((own * exact).sum() / exact.square().sum()).detach()) - 1)
     with pytest.raises(UserError, match="no layer of this model is converted"):
         compare(restore_(model), x)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_training_sees_its_own_steps(fused: bool) -> None:
+    torch.manual_seed(1)
+    model = convert_(torch.nn.Sequential(torch.nn.Linear(16, 1, bias=False)), "lmul,e4m3,row")
+    x = torch.randn(64, 16)
+    wanted = x @ torch.randn(16, 1)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=0.05, fused=fused)
+    losses = []
+    for _ in range(60):
+        loss = (model(x) - wanted).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 3
+
+
+def test_changes_that_pytorch_does_not_count_are_seen() -> None:
+    model = convert_(torch.nn.Sequential(torch.nn.Linear(16, 4, bias=False)), "lmul,e4m3,row")
+    x = torch.randn(3, 16)
+    with torch.no_grad():
+        first = model(x)
+        model[0].weight.data.mul_(2)
+        assert torch.equal(model(x), first * 2)
+        model[0].weight.detach().numpy()[...] /= 2
+        assert torch.equal(model(x), first)
+        model[0].weight.data = model[0].weight.data.flip(0)
+        assert torch.equal(model(x), first.flip(1))
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_boolean_masks_hide_what_numbers_hide(family: str) -> None:
+    model, x = convert_(small_model(family), "lmul,e4m3,row"), tokens(8, 1)
+    seen = torch.ones(8, 8, dtype=torch.bool).tril()[None, None]
+    added = torch.zeros(1, 1, 8, 8).masked_fill(~seen, torch.finfo(torch.float32).min)
+    with torch.no_grad():
+        found, wanted = (model(x, attention_mask=mask, use_cache=False).logits for mask in (seen, added))
+    assert torch.equal(found, wanted)
+
+
+def test_one_layer_at_two_places_is_converted_at_both() -> None:
+    layer = torch.nn.Linear(8, 8)
+    model = convert_(torch.nn.Sequential(layer, torch.nn.ReLU(), layer), "lmul,e4m3,row")
+    assert len(converted(model)) == 2
+    assert model[0].weight is model[2].weight
+    restore_(model)
+    assert model[0] is layer is model[2]
+
+
+def test_layers_whose_forward_is_another_packages_are_left_alone() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Linear(8, 8))
+    model[0].forward = model[0].forward
+    convert_(model, "lmul,e4m3,row")
+    assert converted(model) == ["1"]
+
+
+def test_a_wrapper_of_a_model_is_refused_before_anything_is_changed() -> None:
+    wrapper = torch.nn.Module()
+    wrapper.inner = small_model("llama")
+    with pytest.raises(UserError, match="goes through a model of transformers inside: convert that"):
+        convert_(wrapper, "lmul,e4m3,row")
+    assert not converted(wrapper)

@@ -52,6 +52,12 @@ def test_products_are_the_golden_models(words: str) -> None:
         assert torch.equal(matmul(x, b, words), mixed)
 
 
+def test_results_of_16_bits_are_rounded_once() -> None:
+    a, b = torch.tensor([[1.0, 2.0**-8, 2.0**-40]]), torch.ones(3, 1)
+    found = matmul(a.bfloat16(), b.bfloat16(), "exact,bf16,out=raw")
+    assert found.item() == 1 + 2.0**-7
+
+
 def test_sums_are_as_long_as_they_need_be() -> None:
     a, b = numbers(2, 5000), numbers(5000, 3)
     assert torch.equal(matmul(a, b, "lmul,e4m3,row"), golden_matmul(a, b, "lmul,e4m3,row"))
@@ -131,4 +137,4 @@ def test_autocast_decides_the_type_of_the_result_alone() -> None:
         found = matmul(a, b, "lmul,e4m3,row")
         assert matmul(a.double(), b, "lmul,e4m3,row").dtype == torch.float64
     assert found.dtype == torch.bfloat16
-    assert torch.equal(found, golden_matmul(a, b, "lmul,e4m3,row").to(torch.bfloat16))
+    assert torch.equal(found, golden_matmul(a, b, "lmul,e4m3,row", torch.bfloat16))
