@@ -31,10 +31,11 @@ RECORDS = dict.fromkeys(
         "simulation",
         "simulation_ws",
         "pytorch",
+        "training",
     ),
     RECORDED,
 ) | dict.fromkeys(("units", "rivals", "noise"), MODEL)
-"""What `bench/record.py` and `bench/pytorch.py` write, and where."""
+"""What `bench/record.py`, `bench/pytorch.py` and examples/training write, and where."""
 
 
 class NotRecordedError(LookupError):

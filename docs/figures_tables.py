@@ -462,6 +462,20 @@ def slowdowns() -> str:
     return table(["arithmetic", "", "times as long as float32", "goal"], rows)
 
 
+def trained() -> str:
+    """Show what a small model loses that was trained in each arithmetic."""
+    rows = []
+    for found in recorded("training")["rows"]:
+        forward, _, backward = found["arithmetic"].partition("/")
+        gradients = f"`{backward}`" if backward else "bf16" if forward == "bf16" else "fp32"
+        loss, less = (
+            f"{each['value']:{sign}.2f} ± {each['half_width']:.2f}"
+            for each, sign in ((found["loss"], ""), (found["difference"], "+"))
+        )
+        rows.append([f"`{forward}`", gradients, loss, "" if forward == "bf16" else less])
+    return table(["products", "gradients", "loss, nats a byte", "minus that of bf16"], rows)
+
+
 def last_bits() -> str:
     """Show what the last bit of a 24-bit sum decides."""
     rows = []
@@ -652,6 +666,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         reached,
         fused,
         slowdowns,
+        trained,
         last_bits,
         clocks,
         fpga,
