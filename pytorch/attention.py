@@ -1,6 +1,6 @@
 """Attention of transformers' models, both products of which are those of an arithmetic."""
 
-import sys
+import inspect
 from typing import Any
 
 import torch
@@ -31,9 +31,14 @@ def register() -> None:
 
 
 def uses_interface(module: nn.Module) -> bool:
-    """Tell whether a module computes attention by what is registered."""
-    source = vars(sys.modules[type(module).__module__])
-    return type(module).__name__.endswith("Attention") and "ALL_ATTENTION_FUNCTIONS" in source
+    """Tell whether a module's own forward pass computes attention by what is registered."""
+    code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
+    return "ALL_ATTENTION_FUNCTIONS" in getattr(code, "co_names", ())
+
+
+def is_taken(module: Any) -> bool:
+    """Tell whether an attention module takes the attention of this package by now."""
+    return getattr(getattr(module, "config", None), "_attn_implementation", None) == IMPLEMENTATION
 
 
 def attention(

@@ -30,7 +30,7 @@ class Product:
     name : str
         Of the layer; with `.qk` or `.pv` behind it those of attention.
     sums : int
-        Numbers that were compared.
+        Numbers that were compared; 0 of a layer whose products were never asked for.
     error : float
         Root of the sum of squared differences from the exact product of the same operands, over that of the
         squares of the exact product.
@@ -114,13 +114,16 @@ def compare(model: nn.Module, *inputs: Any, **options: Any) -> Comparison:
     if not names:
         raise UserError("no layer of this model is converted: call `lmul.torch.convert_` first")
     found: dict[str, _Sums] = {}
+    seen: set[nn.Module] = set()
 
     def see(layer: nn.Module, product: str, a: Tensor, b: Tensor, result: Tensor) -> None:
+        seen.add(layer)
         name = ".".join(part for part in (names[layer], product) if part)
         _add(found.setdefault(name, _Sums()), a, b, result)
 
     with torch.no_grad(), observing(see):
         model(*inputs, **options)
+    found |= {name: _Sums() for layer, name in names.items() if layer not in seen}
     return Comparison([_product(name, sums) for name, sums in found.items()])
 
 

@@ -63,6 +63,8 @@ Rules = Words | Config | Mapping[str, Words | Config]
 
 def as_scheme(words: Words) -> Scheme | None:
     """Give the scheme of some words, None for full precision."""
+    if not (words is None or isinstance(words, str | Scheme)):
+        raise UserError(f"an arithmetic must be words such as 'lmul,e4m3,row', or a Scheme, not {words!r}")
     return words if isinstance(words, Scheme) or words is None else parsed(words)
 
 

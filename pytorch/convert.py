@@ -40,8 +40,9 @@ class Layer:
     @property
     def config(self) -> Config | None:
         """How its products are computed, None for full precision."""
-        found: Config | None = getattr(self.module, attention.CONFIG, None)
-        return self.module.config if isinstance(self.module, Converted) else found
+        if isinstance(self.module, Converted):
+            return self.module.config
+        return getattr(self.module, attention.CONFIG, None) if attention.is_taken(self.module) else None
 
 
 def convert_(model: Model, config: Rules, filter_fn: Filter | None = None) -> Model:

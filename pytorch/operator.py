@@ -89,10 +89,16 @@ def _check(a: Tensor, b: Tensor, transposed: bool) -> None:
             known = ", ".join(str(dtype).removeprefix("torch.") for dtype in DTYPES)
             raise UserError(f"operands must be of {known}, not {str(operand.dtype).removeprefix('torch.')}")
     inner = b.shape[-1 if transposed else -2] if b.ndim > 1 else None
-    if a.ndim < 2 or a.shape[-1] != inner:
+    if a.ndim < 2 or a.shape[-1] != inner or not _broadcasts(a, b):
         raise UserError(f"operands must be ... x M x K and ... x K x N, not {_shape(a)} and {_shape(b)}")
     if a.device != b.device:
         raise UserError(f"operands must be on one device, not on {a.device} and {b.device}")
+
+
+def _broadcasts(a: Tensor, b: Tensor) -> bool:
+    """Tell whether the leading axes of both go together."""
+    pairs = zip(reversed(a.shape[:-2]), reversed(b.shape[:-2]), strict=False)
+    return all(one == other or 1 in (one, other) for one, other in pairs)
 
 
 def _shape(operand: Tensor) -> str:

@@ -192,3 +192,20 @@ def test_a_wrapper_of_a_model_is_refused_before_anything_is_changed() -> None:
     with pytest.raises(UserError, match="goes through a model of transformers inside: convert that"):
         convert_(wrapper, "lmul,e4m3,row")
     assert not converted(wrapper)
+
+
+def test_attention_that_goes_elsewhere_is_told() -> None:
+    model, x = convert_(small_model("llama"), "lmul,e4m3,row"), tokens()
+    model.set_attn_implementation("sdpa")
+    assert {row.forward for row in summary(model).rows if row.kind == "attention"} == {"full"}
+    assert not [each for each in compare(model, x).products if each.name.endswith(("qk", "pv"))]
+
+
+def test_comparison_lists_layers_that_were_not_asked() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+    convert_(model, "lmul,e4m3,row")
+    model.forward = model[0].forward
+    assert [(each.name, each.sums) for each in compare(model, torch.ones(2, 4)).products] == [
+        ("0", 8),
+        ("1", 0),
+    ]

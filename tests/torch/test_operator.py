@@ -93,6 +93,8 @@ def test_what_is_not_finite_spoils_its_own_row_or_column_alone(wrong: float) -> 
             r"must be ... x M x K and ... x K x N, not 3 and 3 x 2",
         ),
         (torch.ones(2, 3), torch.ones(2, 3), "lmul,e4m3", "not 2 x 3 and 2 x 3"),
+        (torch.ones(2, 3, 4), torch.ones(3, 4, 5), "lmul,e4m3", "not 2 x 3 x 4 and 3 x 4 x 5"),
+        (torch.ones(2, 2), torch.ones(2, 2), 3, "must be words such as"),
         (torch.ones(2, 2).int(), torch.ones(2, 2), "lmul,e4m3", "must be of float32, .*, not int32"),
         (torch.ones(2, 2), torch.ones(2, 2), "lmul,e4m33", "is no word of an arithmetic"),
         (torch.ones(2, 2), torch.ones(2, 2, device="meta"), "lmul,e4m3", "must be on one device"),
