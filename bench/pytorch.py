@@ -2,7 +2,7 @@
 
 `python bench/pytorch.py`, with the extras `torch` and `llm`: a pass of 512 tokens without gradients, and a
 step of training, forward and backward, of 256 tokens. `--record` writes docs/recorded/pytorch.json, which the
-documents show. On a graphics processor, where there is one, also beside this machine's processors.
+documents show. How fast a graphics processor is, where there is one, `python bench/golden.py` says.
 """
 
 import argparse
@@ -56,9 +56,6 @@ STEPS: dict[tuple[str, str | None], float | None] = {
     ("addm,e4m3,row", "addm,e5m2xe4m3,row"): None,
 }
 """Arithmetics of the product and of its gradients, and how many times as long a step may take."""
-
-GPU_GOAL = 20.0
-"""Times as fast as two processors."""
 
 
 @dataclass(frozen=True)
@@ -172,10 +169,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "slowdowns": [asdict(each) for each in found],
     }
     print_results([each.as_result() for each in found])
-    if not torch.cuda.is_available():
-        print(
-            f"A graphics processor beside two processors, goal >= {GPU_GOAL:g}: not measured, there is none."
-        )
     for file in [options.json, RECORD if options.record else None]:
         if file:
             write_json(file, figures)

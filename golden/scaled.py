@@ -23,6 +23,7 @@ from lmul.golden.formats.quantise import (
     quantise_nvfp4,
 )
 from lmul.golden.matmul import check_promotion, matmul_codes, promoted_sums
+from lmul.golden.sums.stacks import stacks
 from lmul.golden.sums.tiles import column_tiles
 from lmul.golden.sums.whole import whole_products
 from lmul.host.parallel import run_each
@@ -211,12 +212,8 @@ def multiply_scaled(
         )
     if promote is None and (values := whole_products(x, y, spec)) is not None:
         return values, 0
-    axes = np.broadcast_shapes(x.codes.shape[:-2], y.codes.shape[:-2])
-    shape = (*axes, x.codes.shape[-2], y.codes.shape[-1])
-    if y.codes.ndim == 2:  # One matrix product of all rows.
-        x, axes = _all_rows(x, len(parts)), ()
-    x = _stacked(x, axes, (x.codes.shape[-2], len(parts)))
-    y = _stacked(y, axes, (len(parts), y.codes.shape[-1]))
+    x, y, shape = stacks(x, y, len(parts))
+    axes = x.codes.shape[:-2]
     total = np.zeros((*axes, x.codes.shape[-2], y.codes.shape[-1]))
 
     def add(tile: tuple[tuple[int, ...], slice]) -> int:
@@ -237,18 +234,6 @@ def _parts(x: Quantised) -> list[slice]:
     if blocks == 1:
         return [slice(0, depth)]
     return [slice(k, min(k + x.block, depth)) for k in range(0, depth, x.block)]
-
-
-def _all_rows(x: Quantised, parts: int) -> Quantised:
-    """Give a stack of matrices as one of all their rows, with a scale for each part of a row."""
-    scales, rows = np.broadcast_to(x.scale, (*x.codes.shape[:-1], parts)), math.prod(x.codes.shape[:-1])
-    return replace(x, codes=x.codes.reshape(rows, x.codes.shape[-1]), scale=scales.reshape(rows, parts))
-
-
-def _stacked(factor: Quantised, axes: tuple[int, ...], scales: tuple[int, int]) -> Quantised:
-    """Give a stack of matrices, each with scales of some shape."""
-    codes = np.broadcast_to(factor.codes, axes + factor.codes.shape[-2:])
-    return replace(factor, codes=codes, scale=np.broadcast_to(factor.scale, axes + scales))
 
 
 def _multiplication(spec: Arithmetic, promote: int | None) -> Multiplication:

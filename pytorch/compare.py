@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from torch import Tensor, nn
 
 from lmul.errors import UserError
@@ -56,12 +54,12 @@ class Comparison:
     products: list[Product]
 
     def __str__(self) -> str:
-        table = Table(box=SIMPLE_HEAD)
-        for heading in ("product", "sums", "error, %", "bias, %"):
-            table.add_column(heading, justify="left" if heading == "product" else "right", no_wrap=True)
-        for each in self.products:
-            table.add_row(each.name, f"{each.sums:,}", f"{100 * each.error:.2f}", f"{100 * each.bias:+.2f}")
-        return as_text(table)
+        headings = ("product", "sums", "error, %", "bias, %")
+        cells = (
+            (each.name, f"{each.sums:,}", f"{100 * each.error:.2f}", f"{100 * each.bias:+.2f}")
+            for each in self.products
+        )
+        return as_text(headings, cells, numbers={*headings[1:]})
 
 
 @dataclass

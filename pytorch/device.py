@@ -17,6 +17,7 @@ from lmul.golden import Arithmetic, Format, Quantised
 from lmul.golden.accumulators import Exact, Fixed, Fused
 from lmul.golden.formats.codec import TABLE_WIDTH
 from lmul.golden.formats.format import FP32
+from lmul.golden.products.exponents import fit_two_doubles
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, INT64_BITS
 from lmul.golden.sums.separable import fewest_windows
 from lmul.scheme import Scheme
@@ -78,8 +79,7 @@ def quantised_factor(factor: Tensor, side: int, scheme: Scheme) -> Quantised:
 def scaled_product(x: Quantised, y: Quantised, scheme: Scheme, dtype: torch.dtype) -> Tensor:
     """Multiply quantised factors, divide by the gain, and round to the type of a tensor."""
     values, _ = multiply(x, y, scheme)
-    # As a tensor: by a number a graphics processor would multiply, by its inverse.
-    return host.rounded_once(values / values.new_tensor(scheme.gain), dtype)
+    return host.rounded_once(quantise.divided(values, scheme.gain), dtype)
 
 
 def multiply(x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Tensor, int]:
@@ -156,7 +156,7 @@ def _exact_adder(x: Quantised, y: Quantised, spec: Arithmetic) -> Adder | None:
     codes: Any = x.codes
     ranges = doubles.present_ranges(codes, y.codes, spec)
     windows = fewest_windows(ranges, depth, spec)
-    if depth > spec.depth or not doubles.fit_two(ranges, depth, spec):
+    if depth > spec.depth or not fit_two_doubles(ranges, depth, spec):
         return None
     if windows is None and not _has_kernels(codes.device.type):
         return None

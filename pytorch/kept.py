@@ -47,8 +47,10 @@ def kept(parameter: Tensor, key: Hashable, make: Callable[[], Made]) -> Made:
 
 def checksum(parameter: Tensor) -> int:
     """Give a sum of the bits of a tensor, each times a number of its place: almost any change changes it."""
-    bits = parameter.detach().contiguous().view(torch.uint8).flatten()
-    words = torch.nn.functional.pad(bits, (0, -len(bits) % 8)).view(torch.int64)
+    bits = parameter.detach().contiguous().flatten().view(torch.uint8)
+    if len(bits) % 8:  # Otherwise padding would copy all of it.
+        bits = torch.nn.functional.pad(bits, (0, -len(bits) % 8))
+    words = bits.view(torch.int64)
     if words.device.type == "cpu":
         return place_sum(words.numpy())
     places = torch.arange(len(words), device=words.device) * STEP + 1

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -120,9 +121,8 @@ def _product(
         return a.new_zeros((*outer, columns), dtype=dtype)
     factors = (a, scheme, 0, False, False), (b, scheme, 1, transposed, parameter)
     x, y = (_factor(*factor) for factor in factors)
-    where = device if a.is_cuda else host
     multiplied = _deep_enough(_scheme(scheme), a.shape[-1])
-    values = where.scaled_product(x.quantised, y.quantised, multiplied, dtype).to(a.device)
+    values = _place(a).scaled_product(x.quantised, y.quantised, multiplied, dtype).to(a.device)
     for broken in (x.broken, y.broken):
         if broken is not None:
             values = values.masked_fill(broken, math.nan)
@@ -161,8 +161,7 @@ def _factor(operand: Tensor, scheme: str, side: int, transposed: bool, parameter
             wrong = ~torch.isfinite(factor)
             broken = wrong.any(dim=(-1, -2)[side], keepdim=True)
             factor = factor.masked_fill(wrong, 0)
-        where = device if operand.is_cuda else host
-        return _Factor(where.quantised_factor(factor, side, _scheme(scheme)), broken)
+        return _Factor(_place(operand).quantised_factor(factor, side, _scheme(scheme)), broken)
 
     return kept(operand, (scheme, side, transposed), make) if parameter else make()
 
@@ -175,8 +174,7 @@ def _quantised(
     if not operand.numel():
         return operand.new_empty(operand.shape, dtype=dtype)
     factor = _factor(operand, scheme, side, transposed, parameter)
-    where = device if operand.is_cuda else host
-    values = where.dequantised(factor.quantised, side, _scheme(scheme), dtype).to(operand.device)
+    values = _place(operand).dequantised(factor.quantised, side, _scheme(scheme), dtype).to(operand.device)
     if factor.broken is not None:
         values = values.masked_fill(factor.broken, math.nan)
     return values.mT.contiguous() if transposed else values
@@ -251,6 +249,11 @@ def _outer(a: Tensor, b: Tensor, transposed: bool) -> tuple[tuple[int, ...], int
     """Give the shape of a product without its last axis, and that axis."""
     axes = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     return (*axes, a.shape[-2]), b.shape[-2 if transposed else -1]
+
+
+def _place(operand: Tensor) -> ModuleType:
+    """Give the module that computes where a tensor is."""
+    return device if operand.is_cuda else host
 
 
 @lru_cache(maxsize=256)

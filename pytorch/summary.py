@@ -1,14 +1,14 @@
 """Tables of a model: which of its products are computed how."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from torch import nn
 
 from lmul.scheme import FULL_PRECISION
@@ -55,12 +55,9 @@ class Summary:
     rows: list[Row]
 
     def __str__(self) -> str:
-        table = Table(box=SIMPLE_HEAD)
-        for heading in ("layer", "layers", "K x N", "product", "gradients"):
-            table.add_column(heading, justify="right" if heading == "layers" else "left", no_wrap=True)
-        for row in self.rows:
-            table.add_row(row.name, str(len(row.layers)), row.size, row.forward, row.backward)
-        return as_text(table)
+        headings = ("layer", "layers", "K x N", "product", "gradients")
+        cells = ((row.name, str(len(row.layers)), row.size, row.forward, row.backward) for row in self.rows)
+        return as_text(headings, cells, numbers={"layers"})
 
 
 def summary(model: nn.Module) -> Summary:
@@ -100,8 +97,22 @@ def common_name(names: list[str]) -> str:
     return "".join(part + text for part, text in zip(parts, [*texts, ""], strict=True))
 
 
-def as_text(table: Table) -> str:
-    """Give a table as lines, as wide as it needs to be."""
+def as_text(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Set[str]) -> str:
+    """Give a table as lines, as wide as it needs to be.
+
+    Parameters
+    ----------
+    headings : sequence of str
+    rows : iterable of sequences of str
+    numbers : set of str
+        Headings of columns of numbers.
+    """
+    columns = (
+        Column(text, justify="right" if text in numbers else "left", no_wrap=True) for text in headings
+    )
+    table = Table(*columns, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*row)
     width = max(WIDTH, Console(width=10_000).measure(table).maximum)
     lines = Console(file=StringIO(), width=width, markup=False, emoji=False)
     with lines.capture() as captured:

@@ -34,14 +34,12 @@ from runs import (
     windows,
 )
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lmul.errors import UserError
 from lmul.host.cache import cached, entry_name
 from lmul.terminal.console import console, write_figures
 from lmul.terminal.progress import SharedReport, working
-from lmul.torch import restore_
-from lmul.workloads import smollm2
+from lmul.torch import models, restore_
 from lmul.workloads.texts import passage
 
 REFERENCE = "fp32"
@@ -86,12 +84,9 @@ class Setup:
 
 @cache
 def load() -> tuple[Any, Tensor]:
-    """Give the model and the tokens of the text."""
-    file = smollm2.model_file()
-    place: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
-    model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
-    tokens = AutoTokenizer.from_pretrained(**place)(passage())["input_ids"]
-    return model, torch.tensor(tokens)
+    """Give the model, which is tuned on the host, and the tokens of the text."""
+    model, tokenizer = models.load(models.SMOLLM2)
+    return model.cpu(), torch.tensor(tokenizer(passage())["input_ids"])
 
 
 def texts(setup: Setup) -> tuple[Tensor, Tensor]:

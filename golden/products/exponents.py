@@ -12,10 +12,14 @@ from lmul.golden.products.operand import finite_range, split
 Window = tuple[int, int]
 """The first and the last of some exponents."""
 
+Ranges = tuple[Window | None, Window | None]
+"""Those of the operands of both sides, None where all are zero."""
 
-def exponent_ranges(
-    a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic
-) -> tuple[Window | None, Window | None]:
+PAIR_BITS = 104
+"""Sums of so many bits are exact as the sum of two doubles."""
+
+
+def exponent_ranges(a: NDArray[Any], b: NDArray[Any], arithmetic: Arithmetic) -> Ranges:
     """Give the smallest and the largest exponent of finite nonzero operands, None where there are none.
 
     Parameters
@@ -25,6 +29,21 @@ def exponent_ranges(
     """
     first, second = arithmetic.formats
     return _exponents(a, first, arithmetic), _exponents(b, second, arithmetic)
+
+
+def fit_two_doubles(ranges: Ranges, depth: int, arithmetic: Arithmetic) -> bool:
+    """Tell whether the bits of the smallest product up to the sign of the largest sum fit two doubles.
+
+    Parameters
+    ----------
+    ranges : pair of (int, int)
+        Exponents of the operands, as `exponent_ranges` gives them.
+    depth : int
+        Products of a sum.
+    arithmetic : Arithmetic
+    """
+    span = sum(window[1] - window[0] for window in ranges if window)
+    return span + arithmetic.fraction_bits + 3 + depth.bit_length() <= PAIR_BITS
 
 
 def cut(exponents: Window | None, size: int) -> tuple[Window, ...]:

@@ -8,7 +8,6 @@ codes when it is needed, and stays in the cache; sums are rounded, scaled and wr
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,15 @@ from numpy.typing import NDArray
 from lmul.golden.accumulators import Exact
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.quantise import Quantised
-from lmul.golden.products.exponents import Window, exponent_ranges
+from lmul.golden.products.exponents import Window, exponent_ranges, fit_two_doubles
 from lmul.golden.sums.compiled import fewest_exact_windows, has_loops, pattern_tables
+from lmul.golden.sums.stacks import stacks
 from lmul.host.parallel import run_parts
 
 OUTPUTS = ("fp32", "raw")
 
 MOST_PAIRS = 4
 """More pairs of windows take longer than to look for the exponents that occur."""
-
-PAIR_BITS = 104
-"""Sums of so many bits are exact as the sum of two doubles."""
 
 
 def whole_products(
@@ -50,25 +47,17 @@ def whole_products(
     ndarray of float64 or float32, shape (..., M, N)
         None where the sums are not exact, are of blocks, may be too large, or need more than one pass.
     """
-    depth, width = y.codes.shape[-2:]
-    axes = np.broadcast_shapes(x.codes.shape[:-2], y.codes.shape[:-2])
-    rows = math.prod(x.codes.shape[:-1] if y.codes.ndim == 2 else x.codes.shape[-2:-1])
-    if x.block or y.block or not _in_one_pass(spec, depth) or not has_loops(spec, rows * depth * width):
+    if x.block or y.block or not _in_one_pass(spec, x.codes.shape[-1]):
         return None
-    out = np.empty((*axes, x.codes.shape[-2], width), dtype=dtype)
-    first, second = (
-        np.broadcast_to(side.scale, (*side.codes.shape[:-2], *edge))
-        for side, edge in ((x, (x.codes.shape[-2], 1)), (y, (1, width)))
-    )
-    if y.codes.ndim == 2:  # One matrix product of all rows.
-        merged = x.codes.reshape(rows, depth), first.reshape(rows)
-        _multiply(merged, (y.codes, second[0]), spec, gain, out.reshape(rows, width))
-        return out
-    a, first = (np.broadcast_to(each, (*axes, *each.shape[-2:])) for each in (x.codes, first))
-    b, second = (np.broadcast_to(each, (*axes, *each.shape[-2:])) for each in (y.codes, second))
-    for index in np.ndindex(axes):
-        _multiply((a[index], first[index][:, 0]), (b[index], second[index][0]), spec, gain, out[index])
-    return out
+    x, y, shape = stacks(x, y, 1)
+    if not has_loops(spec, math.prod(x.codes.shape[-2:]) * y.codes.shape[-1]):
+        return None
+    out = np.empty((*x.codes.shape[:-1], y.codes.shape[-1]), dtype=dtype)
+    for index in np.ndindex(out.shape[:-2]):
+        first, second = x.codes[index], y.codes[index]
+        scales = x.scale[index][:, 0], y.scale[index][0]
+        _multiply(first, second, scales, spec, gain, out[index])
+    return out.reshape(shape)
 
 
 def _in_one_pass(spec: Arithmetic, depth: int) -> bool:
@@ -86,10 +75,9 @@ def _windows(spec: Arithmetic, depth: int) -> tuple[list[Window], list[Window]] 
     None where there are many, or two doubles do not hold the sums of all.
     """
     first, second = (np.arange(1 << format_.width, dtype=format_.dtype) for format_ in spec.formats)
-    windows = fewest_exact_windows(exponent_ranges(first, second, spec), depth, spec)
-    spans = [each[-1][1] - each[0][0] for each in windows if each]
-    bits = sum(spans) + spec.fraction_bits + 3 + depth.bit_length()
-    if len(spans) < 2 or math.prod(map(len, windows)) > MOST_PAIRS or bits > PAIR_BITS:
+    ranges = exponent_ranges(first, second, spec)
+    windows = fewest_exact_windows(ranges, depth, spec)
+    if not 0 < math.prod(map(len, windows)) <= MOST_PAIRS or not fit_two_doubles(ranges, depth, spec):
         return None
     sizes = [each[0][1] - each[0][0] for each in windows]
     wide = [[(low, low + size) for low, _ in each] for each, size in zip(windows, sizes, strict=True)]
@@ -97,8 +85,9 @@ def _windows(spec: Arithmetic, depth: int) -> tuple[list[Window], list[Window]] 
 
 
 def _multiply(
-    x: tuple[NDArray[Any], NDArray[np.float64]],
-    y: tuple[NDArray[Any], NDArray[np.float64]],
+    a: NDArray[Any],
+    b: NDArray[Any],
+    scales: tuple[NDArray[np.float64], NDArray[np.float64]],
     spec: Arithmetic,
     gain: float,
     out: NDArray[Any],
@@ -106,11 +95,10 @@ def _multiply(
     """Multiply codes (M, K) and (K, N) with the scales of rows and columns into `out`, on every processor."""
     from lmul.golden.sums import whole_loops
 
-    (a, a_scale), (b, b_scale) = x, y
     tables = _tables(spec, a.shape[1])
     groups, used = _groups(np.ascontiguousarray(a), tables)
     b = b if b.flags.f_contiguous else np.ascontiguousarray(b)
-    scales = np.ascontiguousarray(a_scale), np.ascontiguousarray(b_scale)
+    scales = np.ascontiguousarray(scales[0]), np.ascontiguousarray(scales[1])
     ending = tables.units, spec.out == "fp32", gain
 
     def part(panels: slice) -> None:
@@ -166,13 +154,13 @@ def _tables(spec: Arithmetic, depth: int) -> _Tables:
     windows = _windows(spec, depth)
     assert windows is not None  # noqa: S101
     first, second = windows
-    found = {
-        pair: pattern_tables(spec, pair, spec.fraction_bits - pair[0][0] - pair[1][0], np.float64)
-        for pair in product(first, second)
-    }
+
+    def patterns(a: Window, b: Window) -> Any:
+        return pattern_tables(spec, (a, b), spec.fraction_bits - a[0] - b[0], np.float64)
+
     # Those of a factor do not depend on the window of the other.
-    x = np.stack([found[window, second[0]][0] for window in first])
-    y = np.stack([found[first[0], window][1] for window in second])
+    x = np.stack([patterns(window, second[0])[0] for window in first])
+    y = np.stack([patterns(first[0], window)[1] for window in second])
     units = np.array([[2.0 ** (a[0] + b[0] - spec.fraction_bits) for b in second] for a in first])
-    *_, how, zero = found[first[0], second[0]]
+    *_, how, zero = patterns(first[0], second[0])
     return _Tables(x, y, how, zero, units)

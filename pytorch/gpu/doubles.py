@@ -7,25 +7,14 @@ import torch
 from torch import Tensor
 
 from lmul.golden import Arithmetic, Codes, Format
-from lmul.golden.products.exponents import Window, exponent_ranges
+from lmul.golden.products.exponents import Ranges, Window, exponent_ranges
 from lmul.golden.sums.separable import Plan
 from lmul.torch.gpu import tables
-
-PAIR_BITS = 104
-"""Sums of so many bits are exact as the sum of two doubles."""
-
-Ranges = tuple[Window | None, Window | None]
 
 
 def present_ranges(x: Tensor, y: Tensor, spec: Arithmetic) -> Ranges:
     """Give the smallest and the largest exponent of the operands that occur in tensors of codes."""
     return exponent_ranges(_present(x, spec.formats[0]), _present(y, spec.formats[1]), spec)
-
-
-def fit_two(ranges: Ranges, depth: int, spec: Arithmetic) -> bool:
-    """Tell whether the bits of the smallest product up to the sign of the largest sum fit two doubles."""
-    span = sum(window[1] - window[0] for window in ranges if window)
-    return span + spec.fraction_bits + 3 + depth.bit_length() <= PAIR_BITS
 
 
 def window_sums(x: Tensor, y: Tensor, spec: Arithmetic, windows: Plan) -> Iterable[Tensor]:

@@ -88,7 +88,7 @@ def _to_largest(peak: Tensor, format_: Format, rounding: OperandRounding) -> Ten
     if scales_itself(format_):
         return torch.ones_like(peak)
     least = np.finfo(np.float64).tiny
-    return torch.where(peak > 0, _divided(peak, largest_number(format_, rounding)).clamp(min=least), 1.0)
+    return torch.where(peak > 0, divided(peak, largest_number(format_, rounding)).clamp(min=least), 1.0)
 
 
 def _power(peak: Tensor, format_: Format, *, up: bool = False) -> Tensor:
@@ -105,14 +105,14 @@ def _power(peak: Tensor, format_: Format, *, up: bool = False) -> Tensor:
 def _two_levels(peak: Tensor, format_: Format) -> tuple[Tensor, Tensor]:
     """Give the scales of NVFP4: of e4m3 for blocks, of fp32 for the tensor."""
     single = np.finfo(np.float32)
-    largest = _divided(peak.max(), E4M3.largest * format_.largest)
+    largest = divided(peak.max(), E4M3.largest * format_.largest)
     bounded = largest.clamp(float(single.tiny), float(single.max)).to(torch.float32).to(torch.float64)
     tensor_scale = torch.where(largest > 0, bounded, 1.0)
-    codes = _encode(_divided(peak, format_.largest) / tensor_scale, E4M3, "nearest")
+    codes = _encode(divided(peak, format_.largest) / tensor_scale, E4M3, "nearest")
     return tables.numbers(E4M3, str(peak.device))[codes], tensor_scale
 
 
-def _divided(reals: Tensor, number: float) -> Tensor:
+def divided(reals: Tensor, number: float) -> Tensor:
     """Divide by a number, which on a GPU PyTorch would invert and multiply by, rounding twice."""
     return reals / torch.full((), number, dtype=reals.dtype, device=reals.device)
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from lmul.golden import Arithmetic, Quantised
 from lmul.golden.formats.quantise import BLOCK_EXPONENTS
+from lmul.golden.products.exponents import Ranges
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS
 from lmul.multipliers.table import NOT_ADDED
 from lmul.torch.gpu import kernels, quantise, tables
-from lmul.torch.gpu.doubles import Ranges
 
 COLUMNS = 32
 """Of a program's tile: one for each thread of a warp."""

@@ -751,7 +751,6 @@ def _llm(options: argparse.Namespace) -> int:
 def _require_model(name: str | None) -> None:
     """Refuse to begin without what the language model needs."""
     require("llm" if name is None else "torch")
-    os.environ.setdefault("TQDM_DISABLE", "1")  # Read when it is imported: there is a bar of our own.
 
 
 def _continue(options: argparse.Namespace) -> int:
