@@ -115,6 +115,8 @@ def compare(model: nn.Module, *inputs: Any, **options: Any) -> Comparison:
     seen: set[nn.Module] = set()
 
     def see(layer: nn.Module, product: str, a: Tensor, b: Tensor, result: Tensor) -> None:
+        if layer not in names:  # Of another model, in another thread.
+            return
         seen.add(layer)
         name = ".".join(part for part in (names[layer], product) if part)
         _add(found.setdefault(name, _Sums()), a, b, result)

@@ -105,11 +105,19 @@ class Plan:
 
     def find(self, name: str) -> Config | None:
         """Give the config of a layer, None for full precision."""
-        matching = [pattern for pattern in self._rules if fnmatchcase(name, pattern)]
+        pattern = self._pattern(name)
+        return None if pattern is None else self._rules[pattern]
+
+    def leaves(self, name: str) -> bool:
+        """Tell whether a rule says that a layer is in full precision."""
+        pattern = self._pattern(name)
+        return pattern is not None and self._rules[pattern] is None
+
+    def _pattern(self, name: str) -> str | None:
+        """Give the pattern that counts for a name, None where none matches."""
+        matching = [pattern for pattern in self._rules if pattern == name or fnmatchcase(name, pattern)]
         self._unused -= set(matching)
-        if not matching:
-            return None
-        return self._rules[name if name in self._rules else matching[-1]]
+        return name if name in matching else matching[-1] if matching else None
 
     @property
     def unused(self) -> list[str]:

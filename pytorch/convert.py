@@ -18,7 +18,11 @@ Filter = Callable[[nn.Module, str], bool]
 """Takes a layer and its name, and tells whether it is converted."""
 
 PREVIOUS = "lmul_previous_attention"
-"""Attribute of a converted model: the attention implementation that it had."""
+"""Attribute of a converted model: settings of transformers, and the attention implementation of each."""
+
+FUSED, PREVIOUS_FUSED = "activation_relu_or_gelu", "lmul_previous_activation"
+"""Attributes of `torch.nn.TransformerEncoderLayer`: what lets it read the weights of its layers instead of
+calling them, unless it is 0; and what that was."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ def convert_(model: Model, config: Rules, filter_fn: Filter | None = None) -> Mo
         For all layers that the scope of the scheme covers, or for those whose names match a pattern:
         `{"*": "lmul,e4m3,row", "lm_head": None}`. An exact name counts before patterns, a later pattern
         before an earlier one. An attention layer has its own name, such as `model.layers.0.self_attn`.
+        With None a layer is in full precision again.
     filter_fn : callable, optional
         Takes a module and its name; what it is false for stays as it is.
 
@@ -79,24 +84,27 @@ def convert_(model: Model, config: Rules, filter_fn: Filter | None = None) -> Mo
     >>> model[0]
     Linear(in_features=4, out_features=2, bias=True, lmul,e4m3,all,row)
     """
-    plan = Plan(config)
-    chosen = [
-        (layer, found)
-        for layer in layers(model)
-        if (found := _covered(layer, plan)) and (filter_fn is None or filter_fn(layer.module, layer.name))
-    ]
+    plan, known = Plan(config), list(layers(model))
+    if not known:
+        raise UserError(f"this {type(model).__name__} has no layer that can be converted, such as nn.Linear")
+    chosen = [layer for layer in known if filter_fn is None or filter_fn(layer.module, layer.name)]
+    taken = [(layer, found) for layer in chosen if (found := _covered(layer, plan))]
+    undone = [layer for layer in chosen if layer.config and plan.leaves(layer.name)]
     if plan.unused:
         raise UserError(f"no layer is called {plan.unused[0]!r}: `lmul.torch.summary(model)` lists the names")
-    if not chosen:
+    if not (taken or undone):
         raise UserError(f"no layer of this {type(model).__name__} is converted: take another scope or filter")
-    attends = any(layer.kind == "attention" for layer, _ in chosen)
+    attends = any(layer.kind == "attention" for layer, _ in taken)
     if attends and not hasattr(model, "set_attn_implementation"):
         raise UserError(
             f"attention of {type(model).__name__} goes through a model of transformers inside: convert that, "
             "or take the scope linear"
         )
-    for layer, found in chosen:
+    for layer, found in taken:
         _convert(model, layer, found)
+    for layer in undone:
+        _undo(model, layer)
+    _call_layers(model)
     if attends:
         _take_attention(model)
     return model
@@ -105,18 +113,19 @@ def convert_(model: Model, config: Rules, filter_fn: Filter | None = None) -> Mo
 def restore_(model: Model) -> Model:
     """Undo what `convert_` did to a model, whose parameters stay as they are by now; return the model."""
     for layer in list(layers(model)):
-        if isinstance(layer.module, Converted):
-            _put(model, layer.name, layer.module.restored())
-        elif layer.kind == "attention":
-            vars(layer.module).pop(attention.CONFIG, None)
-    previous = vars(model).pop(PREVIOUS, None)
-    if previous is not None:
-        model.set_attn_implementation(previous)
+        _undo(model, layer)
+    for module in model.modules():
+        for settings, previous in vars(module).pop(PREVIOUS, ()):
+            settings._attn_implementation = previous
+        if PREVIOUS_FUSED in vars(module):
+            setattr(module, FUSED, vars(module).pop(PREVIOUS_FUSED))
     return model
 
 
 def layers(model: nn.Module) -> Iterator[Layer]:
     """Give the layers that can be converted, or are, in the order of the model."""
+    if not isinstance(model, nn.Module):
+        raise UserError(f"a model must be a torch.nn.Module, not {type(model).__name__}")
     outputs = getattr(model, "get_output_embeddings", lambda: None)()
     for name, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, Converted) or replacement(module):
@@ -141,6 +150,13 @@ def _convert(model: nn.Module, layer: Layer, config: Config) -> None:
         _put(model, layer.name, kind.of(layer.module, config))
 
 
+def _undo(model: nn.Module, layer: Layer) -> None:
+    if isinstance(layer.module, Converted):
+        _put(model, layer.name, layer.module.restored())
+    elif layer.kind == "attention":
+        vars(layer.module).pop(attention.CONFIG, None)
+
+
 def _put(model: nn.Module, name: str, module: nn.Module) -> None:
     """Put a module in the place of that of a name."""
     if not name:
@@ -149,9 +165,20 @@ def _put(model: nn.Module, name: str, module: nn.Module) -> None:
     setattr(model.get_submodule(parent), own, module)
 
 
+def _call_layers(model: nn.Module) -> None:
+    """Make PyTorch's encoder layers call the layers inside, as soon as one of those is converted."""
+    for module in model.modules():
+        fused = isinstance(module, nn.TransformerEncoderLayer) and PREVIOUS_FUSED not in vars(module)
+        if fused and any(isinstance(part, Converted) for part in module.children()):
+            setattr(module, PREVIOUS_FUSED, getattr(module, FUSED))
+            setattr(module, FUSED, 0)
+
+
 def _take_attention(model: Any) -> None:
-    """Make a model of transformers take the attention of this package."""
+    """Make a model of transformers, and the models inside, take the attention of this package."""
     attention.register()
-    if model.config._attn_implementation != attention.IMPLEMENTATION:
-        vars(model)[PREVIOUS] = model.config._attn_implementation
-        model.set_attn_implementation(attention.IMPLEMENTATION)
+    settings = {id(part.config): part.config for part in model.modules() if hasattr(part, "config")}
+    previous = [(each, getattr(each, "_attn_implementation", None)) for each in settings.values()]
+    changed = [(each, name) for each, name in previous if name not in (None, attention.IMPLEMENTATION)]
+    vars(model).setdefault(PREVIOUS, []).extend(changed)
+    model.set_attn_implementation(attention.IMPLEMENTATION)

@@ -45,6 +45,11 @@ def kept(parameter: Tensor, key: Hashable, make: Callable[[], Made]) -> Made:
     return made
 
 
+def forget(parameter: Tensor) -> None:
+    """Free what was made of a parameter."""
+    _ENTRIES.pop(parameter, None)
+
+
 def checksum(parameter: Tensor) -> int:
     """Give a sum of the bits of a tensor, each times a number of its place: almost any change changes it."""
     bits = parameter.detach().contiguous().flatten().view(torch.uint8)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from lmul.torch.config import Config
+from lmul.torch.kept import forget
 from lmul.torch.observer import observe
 from lmul.torch.operator import product
 
@@ -37,6 +38,7 @@ class Converted(nn.Module):
     def restored(self) -> nn.Module:
         """Give the layer that was replaced, with the parameters that this one has by now."""
         layer = self._original
+        forget(layer.weight)
         own = {name: value for name, value in self.__dict__.items() if name in layer.__dict__}
         layer.__dict__.update(own)
         return layer

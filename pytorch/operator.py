@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from lmul.errors import UserError
 from lmul.golden import Quantised
@@ -45,7 +46,8 @@ def matmul(a: Tensor, b: Tensor, scheme: Words, backward: Words = None) -> Tenso
     Raises
     ------
     UserError
-        A word is unknown, or an operand is no matrix, of another type, or the sizes do not go together.
+        A word is unknown, an operand is no dense matrix or of another type, the sizes do not go together, or
+        forward-mode gradients are asked for.
 
     Examples
     --------
@@ -78,7 +80,7 @@ def product(
     _check(a, b, transposed)
     kind = a.device.type
     dtype = torch.promote_types(a.dtype, b.dtype)
-    if torch.is_autocast_enabled(kind) and dtype != torch.float64:
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind) and dtype != torch.float64:
         dtype = torch.get_autocast_dtype(kind)
     result: Tensor = _product(a, b, *names, transposed, parameter, dtype)
     return result
@@ -86,12 +88,17 @@ def product(
 
 def _check(a: Tensor, b: Tensor, transposed: bool) -> None:
     for operand in (a, b):
+        if not isinstance(operand, Tensor) or operand.layout != torch.strided:
+            kind = operand.layout if isinstance(operand, Tensor) else type(operand).__name__
+            raise UserError(f"operands must be dense tensors, not {kind}")
         if operand.dtype not in DTYPES:
             known = ", ".join(str(dtype).removeprefix("torch.") for dtype in DTYPES)
             raise UserError(f"operands must be of {known}, not {str(operand.dtype).removeprefix('torch.')}")
     inner = b.shape[-1 if transposed else -2] if b.ndim > 1 else None
     if a.ndim < 2 or a.shape[-1] != inner or not _broadcasts(a, b):
         raise UserError(f"operands must be ... x M x K and ... x K x N, not {_shape(a)} and {_shape(b)}")
+    if any(forward_ad.unpack_dual(operand).tangent is not None for operand in (a, b)):
+        raise UserError("products of an arithmetic have no forward-mode gradients: use backward()")
     if a.device != b.device:
         raise UserError(f"operands must be on one device, not on {a.device} and {b.device}")
 

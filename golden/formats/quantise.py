@@ -250,6 +250,18 @@ def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: OperandRound
     return Quantised(encode_scaled(reals / scale, format_, rounding), scale[()])
 
 
+def check_rounding(rounding: str, format_: Format) -> None:
+    """Refuse a rounding of operands that is unknown, or that a format cannot have.
+
+    Raises
+    ------
+    ParameterError
+    """
+    check_choice("rounding", rounding, OPERAND_ROUNDINGS)
+    if rounding == "log" and isinstance(format_, Integer):
+        raise ParameterError("rounding", f"log is not for {format_.name}: an integer has no exponent")
+
+
 def scales_itself(format_: Format) -> bool:
     """Tell whether a format has float32's range, so that its tensors need no scale."""
     return not isinstance(format_, Integer) and format_.exponent_bits >= SELF_SCALED_EXPONENT_BITS
@@ -257,10 +269,8 @@ def scales_itself(format_: Format) -> bool:
 
 def encode_scaled(reals: NDArray[np.float64], format_: Format, rounding: OperandRounding) -> Codes:
     """Encode scaled numbers; an integer's most negative code is left out."""
-    check_choice("rounding", rounding, OPERAND_ROUNDINGS)
+    check_rounding(rounding, format_)
     if isinstance(format_, Integer):
-        if rounding == "log":
-            raise ParameterError("rounding", f"log is not for {format_.name}: an integer has no exponent")
         reals = np.clip(reals, -format_.largest, format_.largest)
     if rounding == "log":
         return encode(_logarithms(reals), format_)

@@ -77,13 +77,16 @@ class SchemeMatmul:
             )
         self.sums += math.prod(values.shape)
         self.left_range += left_range
-        values /= scheme.gain
-        return values
+        return self.divide(values, scheme.gain)
 
     def quantise(self, reals: Array, side: int, scheme: Scheme) -> Quantised:
         """Quantise a factor, side 0 or 1."""
         single = np.asarray(reals, dtype=np.float32)
         return quantise_factor(single, side, scheme.arithmetic, scheme.rounding, scheme.scaling)
+
+    def divide(self, values: Array, number: float) -> Array:
+        """Divide by a number."""
+        return values / number
 
     def multiply(self, x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Array, int]:
         """Multiply quantised factors: the product, and the number of sums that left the range."""

@@ -9,6 +9,7 @@ from lmul.golden import Quantised
 from lmul.llm.products.host import SchemeMatmul, Weights
 from lmul.scheme import Scheme
 from lmul.torch import device as tensors
+from lmul.torch.gpu.quantise import divided
 from lmul.workloads.smollm2 import Model
 
 
@@ -47,6 +48,10 @@ class TorchMatmul(SchemeMatmul):
     def quantise(self, reals: Any, side: int, scheme: Scheme) -> Quantised:
         """Quantise a factor, side 0 or 1: to tensors, where their products can be computed on them."""
         return tensors.quantised_factor(reals.to(torch.float32), side, scheme)
+
+    def divide(self, values: Any, number: float) -> Any:
+        """Divide by a number."""
+        return divided(values, number)
 
     def multiply(self, x: Quantised, y: Quantised, scheme: Scheme) -> tuple[Any, int]:
         """Multiply quantised factors: the product, and the number of sums that left the range."""

@@ -85,22 +85,22 @@ def _products(x, y, significands, TABULATED: tl.constexpr, MANTISSA: tl.constexp
 
 
 @triton.jit
-def _halved(block, COUNT: tl.constexpr, LEVELS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    """Add the halves of a block, (COUNT, rows, columns), again and again, a thread its own numbers."""
+def _folded(
+    block,
+    COUNT: tl.constexpr,
+    LEVELS: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    LARGEST: tl.constexpr = False,
+):
+    """Add the halves of a block, (COUNT, rows, columns), or take the larger ones, again and again.
+
+    A thread has its own numbers.
+    """
     for level in tl.static_range(LEVELS):
         pairs = tl.reshape(block, (2, COUNT >> (level + 1), ROWS, COLUMNS))
         one, other = tl.split(tl.permute(pairs, (1, 2, 3, 0)))
-        block = one + other
-    return block
-
-
-@triton.jit
-def _largest(block, COUNT: tl.constexpr, LEVELS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    """Take the larger ones of the halves of a block as `_halved` adds them."""
-    for level in tl.static_range(LEVELS):
-        pairs = tl.reshape(block, (2, COUNT >> (level + 1), ROWS, COLUMNS))
-        one, other = tl.split(tl.permute(pairs, (1, 2, 3, 0)))
-        block = tl.maximum(one, other)
+        block = tl.maximum(one, other) if LARGEST else one + other
     return block
 
 
@@ -167,8 +167,8 @@ def fused_sums(
                     values *= u[:, :, None] * v[:, None, :]
                     u, v = _scale_power(u, k < stop, SMALLEST), _scale_power(v, k < stop, SMALLEST)
                 weights = u[:, :, None] * v[:, None, :]
-            values = _halved(values, LANES, GROUPED, ROWS, COLUMNS)
-            weights = _largest(weights, LANES, GROUPED, ROWS, COLUMNS)
+            values = _folded(values, LANES, GROUPED, ROWS, COLUMNS)
+            weights = _folded(weights, LANES, GROUPED, ROWS, COLUMNS, LARGEST=True)
             if ALIGNED == "operands":
                 weights = tl.where(values == 0, 0.0, weights)
             total = _fused_step(
@@ -207,19 +207,19 @@ def _fused_step(
     running = total.to(tl.float64)
     own = _finite(running)
     exponent = tl.where(own & (running != 0), tl.maximum(_exponent(running), -126), -1023)
-    top = _exponent(_largest(tl.where(finite, weights, 0.0), TERMS, LEVELS, ROWS, COLUMNS))
+    top = _exponent(_folded(tl.where(finite, weights, 0.0), TERMS, LEVELS, ROWS, COLUMNS, LARGEST=True))
     top = tl.reshape(top, (ROWS, COLUMNS))
     places = FRACTION - tl.maximum(tl.maximum(top, exponent), LEAST)
     unit = _two_to(places)
     terms = (tl.where(finite, values, 0.0) * unit[None, :, :]).to(tl.int64)
-    units = tl.reshape(_halved(terms, TERMS, LEVELS, ROWS, COLUMNS), (ROWS, COLUMNS))
+    units = tl.reshape(_folded(terms, TERMS, LEVELS, ROWS, COLUMNS), (ROWS, COLUMNS))
     units += (tl.where(own, running, 0.0) * unit).to(tl.int64)
     exact = units.to(tl.float64)
     last = tl.maximum(_exponent(exact) - places, -126) - KEPT
     kept = exact * _two_to(-places - last)
     kept = (kept + WHOLE) - WHOLE if NEAREST else kept.to(tl.int64).to(tl.float64)
     rounded = kept * _two_to(last)
-    special = _halved(tl.where(finite, 0.0, values), TERMS, LEVELS, ROWS, COLUMNS)
+    special = _folded(tl.where(finite, 0.0, values), TERMS, LEVELS, ROWS, COLUMNS)
     special = tl.reshape(special, (ROWS, COLUMNS)) + tl.where(own, 0.0, running)
     return tl.where(special == 0, rounded, special).to(tl.float32)
 
@@ -264,12 +264,12 @@ def fixed_sums(
         y = _operand(b, matrix, k, stop, depth, column, columns)
         values = _products(x, y, significands, TABULATED, MANTISSA)
         finite = _finite(values)
-        special += _halved(tl.where(finite, 0.0, values), LANES, LEVELS, ROWS, COLUMNS)
+        special += _folded(tl.where(finite, 0.0, values), LANES, LEVELS, ROWS, COLUMNS)
         # What does not fit becomes the nearest that does, in doubles, before it is an integer.
         scaled = tl.where(finite, values, 0.0) * _two_to(tl.full((1, 1, 1), -LSB, tl.int64))
         terms = tl.minimum(tl.maximum(scaled, 1 - bound), bound - 1).to(tl.int64)
-        over |= _halved((tl.abs(scaled) >= bound).to(tl.int32), LANES, LEVELS, ROWS, COLUMNS)
-        total += _halved(terms, LANES, LEVELS, ROWS, COLUMNS)
+        over |= _folded((tl.abs(scaled) >= bound).to(tl.int32), LANES, LEVELS, ROWS, COLUMNS)
+        total += _folded(terms, LANES, LEVELS, ROWS, COLUMNS)
         over |= ((total < -limit) | (total >= limit)).to(tl.int32)
         total = tl.minimum(tl.maximum(total, -limit), limit - 1)
     numbers = tl.where(special == 0, total.to(tl.float64) * unit, special)
@@ -310,7 +310,7 @@ def float_sums(
         x = _operand(a, matrix, k, stop, depth, row, rows)
         y = _operand(b, matrix, k, stop, depth, column, columns)
         terms = _products(x, y, significands, TABULATED, MANTISSA).to(tl.float32)
-        total += tl.reshape(_halved(terms, LANES, LEVELS, ROWS, COLUMNS), (ROWS, COLUMNS))
+        total += tl.reshape(_folded(terms, LANES, LEVELS, ROWS, COLUMNS), (ROWS, COLUMNS))
     _store(sums, total, matrix, row, column, rows, columns)
 
 
@@ -351,5 +351,5 @@ def exact_sums(
             anchor = _two_to(tl.full((1, 1, 1), 0, tl.int64) + highest - part * BITS) * WHOLE
             piece = (rest + anchor) - anchor
             rest -= piece
-        total += tl.reshape(_halved(piece, LANES, LEVELS, ROWS, COLUMNS), (ROWS, COLUMNS))
+        total += tl.reshape(_folded(piece, LANES, LEVELS, ROWS, COLUMNS), (ROWS, COLUMNS))
     _store(sums, total, matrix, row, column, rows, columns)

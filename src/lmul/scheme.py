@@ -7,7 +7,7 @@ from lmul.errors import UserError
 from lmul.golden import SCALINGS, SUBNORMALS, Arithmetic, find_format
 from lmul.golden.accumulators import UNITS, tensor_core
 from lmul.golden.formats.block_scale import SCALES
-from lmul.golden.formats.quantise import BLOCK_SCALINGS, OPERAND_ROUNDINGS, OperandRounding
+from lmul.golden.formats.quantise import BLOCK_SCALINGS, OPERAND_ROUNDINGS, OperandRounding, check_rounding
 from lmul.golden.matmul import check_promotion
 from lmul.golden.scaled import check_scaling, usual_scaling
 from lmul.multipliers import plug_ins
@@ -68,7 +68,8 @@ class Scheme:
     Raises
     ------
     ValueError
-        The gain is not from 1/2 to 2, or sums of such an arithmetic cannot be promoted.
+        The gain is not from 1/2 to 2, sums of such an arithmetic cannot be promoted, or its operands cannot
+        be rounded or scaled so.
     """
 
     arithmetic: Arithmetic
@@ -84,6 +85,8 @@ class Scheme:
         if self.promote is not None:
             check_promotion(self.arithmetic, self.promote, blocks=self.scaling in BLOCK_SCALINGS)
         check_scaling(self.scaling, self.arithmetic)
+        for format_ in self.arithmetic.formats:
+            check_rounding(self.rounding, format_)
 
     def covers(self, name: str) -> bool:
         """Tell whether a product is computed so, by its name as `workloads.smollm2.forward` gives it."""

@@ -235,6 +235,9 @@ def test_a_task_that_generates(
         (("FOLDER", "--batch-size", 0), "--batch-size must be 1 or more, not 0"),
         (("FOLDER", "--neighbours", -1), "--neighbours must be 0 or more, not -1"),
         (("FOLDER", "--arithmetic", "lmul,e4m3,nowhere"), "'nowhere' is no word of an arithmetic"),
+        (("FOLDER", "--arithmetic", ""), "--arithmetic has no words: name one"),
+        (("FOLDER", "--tasks", ""), "--tasks '' names no task"),
+        (("FOLDER", "--output", "/dev/null/x"), "'/dev/null' is no directory"),
         (("FOLDER", "--tasks", "piqa"), "the data of task 'piqa' cannot be had"),
         (("nobody/nothing",), "find them in the cached files; name a folder"),  # Of several sentences one.
     ],

@@ -9,6 +9,7 @@ pytest.importorskip("transformers")
 
 from lmul.errors import UserError  # noqa: E402
 from lmul.torch import Config, compare, convert_, restore_, summary  # noqa: E402
+from lmul.torch.kept import _ENTRIES  # noqa: E402
 from tests.support.torch_models import FAMILIES, golden_reference, small_model, tokens  # noqa: E402
 
 
@@ -209,3 +210,64 @@ def test_comparison_lists_layers_that_were_not_asked() -> None:
         ("0", 8),
         ("1", 0),
     ]
+
+
+def test_layers_that_are_converted_go_back_to_full_precision() -> None:
+    model = small_model("llama")
+    convert_(model, "lmul,e4m3,row")
+    convert_(model, {"lm_head": None, "*.0.self_attn": None, "*.up_proj": "exact,e4m3,row"})
+    assert type(model.lm_head) is torch.nn.Linear
+    attention = {row.forward: row.layers for row in summary(model).rows if row.kind == "attention"}
+    assert attention["full"] == ["model.layers.0.self_attn"]
+    assert model.model.layers[1].mlp.up_proj.config == Config("exact,e4m3,row")
+    convert_(model, None)
+    assert not converted(model)
+    with pytest.raises(UserError, match="no layer of this LlamaForCausalLM is converted"):
+        convert_(model, None)
+
+
+def test_a_model_whose_parts_were_converted_is_restored_as_a_whole() -> None:
+    model = small_model("llama")
+    before = model.config._attn_implementation
+    convert_(model.model, "lmul,e4m3,row")
+    convert_(model, "exact,e4m3,row")
+    assert model.config._attn_implementation == "lmul"
+    restore_(model)
+    assert model.config._attn_implementation == before
+    assert not converted(model)
+
+
+def test_encoder_layers_of_pytorch_call_converted_layers() -> None:
+    layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    model, x = torch.nn.TransformerEncoder(layer, 2).eval(), torch.randn(2, 5, 16)
+    with torch.no_grad():
+        plain = model(x)
+        convert_(model, "lmul,e4m3,row")
+        assert not torch.allclose(model(x), plain, rtol=1e-3)
+        assert [each.sums for each in compare(model, x).products] == [320, 160, 320, 160]
+        restore_(model)
+        assert torch.equal(model(x), plain)
+    assert model.layers[0].activation_relu_or_gelu == layer.activation_relu_or_gelu == 1
+
+
+def test_what_was_made_of_weights_is_freed_with_the_conversion() -> None:
+    model = convert_(torch.nn.Sequential(torch.nn.Linear(16, 4)), "lmul,e4m3,row")
+    model(torch.ones(2, 16))
+    assert model[0].weight in _ENTRIES
+    restore_(model)
+    assert model[0].weight not in _ENTRIES
+
+
+def test_models_can_be_compared_side_by_side() -> None:
+    model, other = (convert_(torch.nn.Sequential(torch.nn.Linear(4, 4)), "lmul,e4m3,row") for _ in range(2))
+    model.forward = lambda x: (other(x), model[0](x))[1]
+    assert [(each.name, each.sums) for each in compare(model, torch.ones(2, 4)).products] == [("0", 8)]
+
+
+def test_what_has_no_layers_is_refused() -> None:
+    with pytest.raises(UserError, match="this MultiheadAttention has no layer that can be converted"):
+        convert_(torch.nn.MultiheadAttention(4, 2), "lmul,e4m3,row")
+    model: Any = 3
+    for call in (lambda: convert_(model, "lmul,e4m3,row"), lambda: restore_(model), lambda: summary(model)):
+        with pytest.raises(UserError, match=r"a model must be a torch\.nn\.Module, not int"):
+            call()

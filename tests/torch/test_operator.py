@@ -98,6 +98,19 @@ def test_what_is_not_finite_spoils_its_own_row_or_column_alone(wrong: float) -> 
         (torch.ones(2, 2).int(), torch.ones(2, 2), "lmul,e4m3", "must be of float32, .*, not int32"),
         (torch.ones(2, 2), torch.ones(2, 2), "lmul,e4m33", "is no word of an arithmetic"),
         (torch.ones(2, 2), torch.ones(2, 2, device="meta"), "lmul,e4m3", "must be on one device"),
+        (
+            torch.ones(2, 2).to_sparse(),
+            torch.ones(2, 2),
+            "lmul,e4m3",
+            "must be dense tensors, not torch.spar",
+        ),
+        (torch.ones(2, 2), np.ones((2, 2)), "lmul,e4m3", "must be dense tensors, not ndarray"),
+        (
+            torch.ones(2, 2),
+            torch.ones(2, 2),
+            "exact,int8,log",
+            "log is not for int8: an integer has no expon",
+        ),
     ],
 )
 def test_operands_that_cannot_be_multiplied_are_refused(a: Any, b: Any, words: str, message: str) -> None:
@@ -131,6 +144,17 @@ def test_compiled_and_exported_models_give_the_same_bits() -> None:
         exported = torch.export.export(layer, (rows,))
         assert "lmul.matmul" in str(exported.graph)
         assert torch.equal(exported.module()(rows), layer(rows))
+
+
+def test_shapes_are_known_without_numbers() -> None:
+    found = matmul(numbers(5, 2, 8).to("meta"), numbers(8, 3).to("meta"), "lmul,e4m3,row")
+    assert (found.shape, found.device.type) == ((5, 2, 3), "meta")
+
+
+def test_forward_mode_gradients_are_refused() -> None:
+    a, b = numbers(2, 8), numbers(8, 3)
+    with pytest.raises(UserError, match="have no forward-mode gradients: use backward"):
+        torch.func.jvp(lambda x: matmul(x, b, "lmul,e4m3,row"), (a,), (a,))
 
 
 def test_autocast_decides_the_type_of_the_result_alone() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmul.errors import UserError
-from lmul.host.files import write_files
+from lmul.host.files import check_output, write_files
 from lmul.options import option
 from lmul.scheme import Scheme, parse_scheme
 from lmul.terminal.console import console, say, write_figures
@@ -66,13 +66,16 @@ def _plan(options: argparse.Namespace) -> "Plan":
         value = getattr(options, name)
         if value is not None and value < smallest:
             raise UserError(f"{option(name)} must be {smallest} or more, not {value}")
+    if options.output:
+        check_output(options.output, directory=True)
     schemes = _schemes(options.arithmetic or DEFAULTS)
     from lmul.torch import models
     from lmul.torch.evaluation import tasks
     from lmul.torch.evaluation.measure import Plan
 
     models.find(options.model)
-    names = tasks.names([word for word in (options.tasks or ",".join(tasks.LOCAL)).split(",") if word])
+    words = ",".join(tasks.LOCAL) if options.tasks is None else options.tasks
+    names = tasks.names([word for word in words.split(",") if word])
     if not names:
         raise UserError(
             f"--tasks {options.tasks!r} names no task: name some, such as {','.join(tasks.LOCAL)}"
@@ -89,6 +92,9 @@ def _plan(options: argparse.Namespace) -> "Plan":
 
 def _schemes(words: Sequence[str]) -> tuple[Scheme, ...]:
     """Read arithmetics, each once; full precision is there anyway."""
+    for text in words:
+        if not text:
+            raise UserError("--arithmetic has no words: name one, such as lmul,e4m3,row")
     read = [parse_scheme(text) for text in words]
     return tuple(dict.fromkeys(scheme for scheme in read if scheme))
 
