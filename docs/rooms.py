@@ -44,7 +44,7 @@ INSIDE = {
     "cost": (
         ("library", "fpga", "published"),
         ("netlist",),
-        ("mapping", "timing"),
+        ("mapping", "timing", "layout"),
         ("power", "gates"),
         ("cells",),
         ("calibration", "handover"),

