@@ -82,6 +82,7 @@ def test_the_pins_of_all_cells_at_hand_are_met_inside_of_their_shapes() -> None:
     technology.check(cells.values())
     for cell_name in cells:
         macro = technology.macros[cell_name]
+        assert macro.width_um * macro.height_um == pytest.approx(cells[cell_name].area)
         assert macro.terminals.keys() == cells[cell_name].pins.keys()
         for name, terminal in macro.terminals.items():
             assert terminal.layer == "metal1"
@@ -102,6 +103,16 @@ def test_the_technology_at_hand_is_read() -> None:
     assert [each.name for each in technology.wires()] == ["metal3", "metal2"]
     assert wire_capacitances(technology) == (0.105, 0.083)
     assert [name for name, _ in technology.files] == ["rtk-tech.lef", "stdcells.lef"]
+
+
+def test_a_library_of_oklahoma_state_university_is_read() -> None:
+    folder = Path("/usr/share/qflow/tech/osu018")
+    if not folder.exists():
+        pytest.skip("needs the Debian package qflow-tech-osu018")
+    technology = read_lef([folder / "osu018_stdcells.lef"])
+    technology.check(read_liberty(folder / "osu018_stdcells.lib").cells.values())
+    assert technology.site == Site("core", 0.8, 10.0)
+    assert [each.name for each in technology.wires()] == ["metal3", "metal2"]
 
 
 @pytest.mark.parametrize(
