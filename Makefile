@@ -27,7 +27,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV), about a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --constraint constraints.txt --editable '.[sim,cost,fpga,plot,report,explore,dask,dev]'
+	    --constraint constraints.txt --editable '.[sim,cost,layout,fpga,plot,report,explore,dask,dev]'
 	@touch $@
 
 test: $(VENV)/ready

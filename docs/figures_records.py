@@ -32,10 +32,12 @@ RECORDS = dict.fromkeys(
         "simulation_ws",
         "pytorch",
         "training",
+        "finetuning",
+        "layout",
     ),
     RECORDED,
 ) | dict.fromkeys(("units", "rivals", "noise"), MODEL)
-"""What `bench/record.py`, `bench/pytorch.py` and examples/training write, and where."""
+"""What `bench/record.py`, `bench/pytorch.py`, `bench/layout.py` and examples/training write, and where."""
 
 
 class NotRecordedError(LookupError):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from figures_records import (
@@ -468,12 +468,45 @@ def trained() -> str:
     for found in recorded("training")["rows"]:
         forward, _, backward = found["arithmetic"].partition("/")
         gradients = f"`{backward}`" if backward else "bf16" if forward == "bf16" else "fp32"
-        loss, less = (
-            f"{each['value']:{sign}.2f} ± {each['half_width']:.2f}"
-            for each, sign in ((found["loss"], ""), (found["difference"], "+"))
-        )
+        loss, less = plus_minus(found["loss"], ""), plus_minus(found["difference"], "+")
         rows.append([f"`{forward}`", gradients, loss, "" if forward == "bf16" else less])
     return table(["products", "gradients", "loss, nats a byte", "minus that of bf16"], rows)
+
+
+def tuned() -> str:
+    """Show how much of what an arithmetic loses comes back where SmolLM2 is tuned with it."""
+    rows = []
+    for found in recorded("finetuning")["rows"]:
+        plain = found["arithmetic"] == "fp32"
+        cells = [
+            plus_minus(found[when]["loss" if plain else "difference"], "" if plain else "+")
+            for when in ("untouched", "tuned in fp32", "tuned")
+        ]
+        closed = (
+            "" if plain else plus_minus({name: 100 * part for name, part in found["closed"].items()}, "", 0)
+        )
+        rows.append([f"`{found['arithmetic']}`", *cells, closed])
+    return table(["products", "untouched", "tuned in fp32", "tuned", "closed, %"], rows)
+
+
+def plus_minus(found: Mapping[str, float], sign: str, digits: int = 2) -> str:
+    """Write a value with half of its interval."""
+    return f"{found['value']:{sign}.{digits}f} ± {found['half_width']:.{digits}f}"
+
+
+def placed() -> str:
+    """Show how far wires move the ratios of designs with `lmul` to those with exact products."""
+    rows = []
+    for name, found in recorded("layout")["rows"].items():
+        first = found[0]
+        cells = [name]
+        for figure in (AREA, DELAY, ENERGY):
+            cells += [f"{first['before'][figure]:.3f}", plus_minus(first["placed"][figure], "", 3)]
+        cells += [plus_minus(other["placed"][ENERGY], "", 3) for other in found[1:]]
+        rows.append(cells)
+    others = [f"{other['wire_ff_um']:g} fF/um" for other in found[1:]]
+    headings = [f"{figure}{when}" for figure in ("area", "delay", "energy") for when in ("", ", placed")]
+    return table(["`lmul` over `exact`", *headings, *(f"energy, {other}" for other in others)], rows)
 
 
 def last_bits() -> str:
@@ -667,6 +700,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
         fused,
         slowdowns,
         trained,
+        tuned,
+        placed,
         last_bits,
         clocks,
         fpga,

@@ -44,10 +44,11 @@ INSIDE = {
     "cost": (
         ("library", "fpga", "published"),
         ("netlist",),
-        ("mapping", "timing", "layout"),
+        ("mapping", "timing"),
         ("power", "gates"),
         ("cells",),
-        ("calibration", "handover"),
+        ("calibration", "layout"),
+        ("handover",),
     ),
     "evidence": (("formal", "exhaustive"), ("mutation",)),
     "explore": (

@@ -7,11 +7,16 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from lmul.accuracy.designs import design_errors
 from lmul.cost.cells.estimate import estimate
 from lmul.cost.cells.measure import Conditions
+from lmul.cost.cells.noise import AREA, DELAY, ENERGY
+from lmul.cost.layout.estimate import Placing, estimate_layout
+from lmul.cost.layout.technology.lef import read_lef
+from lmul.cost.layout.technology.technology import Technology
 from lmul.cost.library.reader import LibraryFiles
 from lmul.cost.mapping.scripts import RIPPLE_EMAP, SynthesisScript, with_seeds
 from lmul.errors import UserError
@@ -42,12 +47,20 @@ class Setup:
         Files of the same kind.
     cache : Path or None
         Directory of netlists and figures; None keeps nothing.
+    lef : tuple of Path
+        Files by which designs are placed before they are measured; not placed without any.
     """
 
     conditions: Conditions
     operands: Path | None = None
     library: LibraryFiles = DEFAULT_LIBRARY
     cache: Path | None = None
+    lef: tuple[Path, ...] = ()
+
+    @property
+    def technology(self) -> Technology | None:
+        """What designs are placed by."""
+        return read_lef(self.lef) if self.lef else None
 
     def matrices(self) -> tuple[Operands, ...]:
         """Read the operands."""
@@ -64,6 +77,7 @@ class Setup:
             "seeds": conditions.seeds,
             "precision_percent": 100 * conditions.precision,
             "wires": conditions.wires,
+            "layout": digest(repr(self.technology.files)) if self.technology else "",
         }
 
 
@@ -136,6 +150,11 @@ def _matrices_here(setup: Setup) -> tuple[Operands, ...]:
     return setup.matrices()
 
 
+@lru_cache(maxsize=4)
+def _technology_here(setup: Setup) -> Technology | None:
+    return setup.technology
+
+
 def _check_fingerprint(setup: Setup, wanted: Mapping[str, Any]) -> None:
     here = _fingerprint_here(setup)
     differing = [name for name, value in here.items() if wanted.get(name) != value]
@@ -159,12 +178,17 @@ def _figures(task: Task, setup: Setup) -> dict[str, float]:
         scripts=_SCRIPTS[task.effort],
         cache=setup.cache,
     )
+    technology = _technology_here(setup)
+    area, delay, energy = cost.area_um2, cost.measured.delay_ps, cost.energy_per_product.total
+    if technology:
+        laid = estimate_layout(cost, matrices, technology, Placing(), cache=setup.cache)
+        area, delay, energy = (mean(laid.figures(name)) for name in (AREA, DELAY, ENERGY))
     error, noise = design_errors(design, matrices)
     return {
-        "energy_per_product_fj": cost.energy_per_product.total,
-        "area_um2": round(cost.area_um2, 4),
-        "critical_delay_ps": round(cost.measured.delay_ps, 2),
-        "products_per_ns": 1e3 * design.products_per_cycle / cost.clock_ps,
+        "energy_per_product_fj": energy,
+        "area_um2": round(area, 4),
+        "critical_delay_ps": round(delay, 2),
+        "products_per_ns": 1e3 * design.products_per_cycle / max(period or 0.0, delay),
         "rms_error_percent": 100 * error,
         "noise_percent": 100 * noise,
     }

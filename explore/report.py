@@ -72,7 +72,7 @@ class ExploreReport:
         """Give all of it as plain values."""
         return {
             "report": REPORT,
-            "estimate": "cells",
+            "estimate": "placed cells" if self.space.layout else "cells",
             "library": self.library.name,
             "voltage_v": self.library.voltage,
             "operands": self.operands,

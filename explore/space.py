@@ -91,6 +91,8 @@ class Space:
     search : Search
     dont_use : tuple of str
         Patterns of names of cells that synthesis shall leave alone.
+    layout : bool
+        Figures are those of placed designs.
     """
 
     axes: Mapping[str, tuple[Any, ...]]
@@ -98,6 +100,7 @@ class Space:
     objectives: Mapping[str, Metric]
     search: Search
     dont_use: tuple[str, ...] = ()
+    layout: bool = False
 
     @property
     def distinct(self) -> list[Point]:
@@ -111,7 +114,7 @@ def read_space(path: Path) -> Space:
     Parameters
     ----------
     path : Path
-        A TOML file with `objectives`, `dont-use` and tables `space` and `search`.
+        A TOML file with `objectives`, `dont-use`, `layout` and tables `space` and `search`.
 
     Raises
     ------
@@ -128,14 +131,17 @@ def read_space(path: Path) -> Space:
 
 
 def _space(values: Mapping[str, Any]) -> Space:
-    _check_names(values, ("objectives", "dont-use", "space", "search"), "it")
+    _check_names(values, ("objectives", "dont-use", "layout", "space", "search"), "it")
     for name in ("space", "search"):
         if not isinstance(values.get(name, {}), dict):
             raise UserError(f"{name} must be a table, not {values[name]!r}")
     objectives = _objectives(values.get("objectives", ["energy", "area", "error"]))
     search = _search(values.get("search", {}))
     axes = _axes(values.get("space", {}))
-    return Space(axes, _points(axes), objectives, search, check_patterns(values.get("dont-use", [])))
+    layout = values.get("layout", False)
+    if not isinstance(layout, bool):
+        raise UserError(f"layout must be true or false, not {layout!r}")
+    return Space(axes, _points(axes), objectives, search, check_patterns(values.get("dont-use", [])), layout)
 
 
 def _check_names(values: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:

@@ -19,7 +19,7 @@ BUSY_SECONDS = 60
 _WHOLE = {"lanes", "rows", "cols", "share", "depth", "pipeline", "interleave", "addend", "stream", "seeds"}
 _REAL = {"clock_ns", "precision_percent", "seconds", *(metric.name for metric in EVALUATED.values())}
 _PARAMETERS = dict.fromkeys(name for names in PARAMETERS.values() for name in names)
-_SETUP = ("seeds", "precision_percent", "wires", "library", "operands", "program", "pyosys")
+_SETUP = ("seeds", "precision_percent", "wires", "layout", "library", "operands", "program", "pyosys")
 _METRICS = tuple(metric.name for metric in EVALUATED.values())
 
 COLUMNS = ("effort", "kind", *_PARAMETERS, "clock_ns", *_METRICS, "seconds", *_SETUP)

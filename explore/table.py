@@ -73,6 +73,7 @@ def _number(value: float) -> str:
 def _notes(report: ExploreReport) -> str:
     conditions = report.conditions
     wires = f"wires by {conditions.wires}" if conditions.wires else "no wires"
+    wires = "placed" if report.space.layout else wires
     effort = f"{conditions.seeds} seed{'s' if conditions.seeds > 1 else ''} a script"
     notes = [
         f"Energy of a product, glitches included, +- {100 * conditions.precision:g} %; {wires}; {effort}.",

@@ -19,8 +19,9 @@ from lmul.cost.cells.measure import Measured
 from lmul.intervals import student
 
 AREA, DELAY, ENERGY = "area_um2", "critical_delay_ps", "energy_per_product_fj"
+ZERO_DELAY = "energy_per_product_zero_delay_fj"
 
-FIGURES = (AREA, DELAY, ENERGY, "energy_per_product_zero_delay_fj")
+FIGURES = (AREA, DELAY, ENERGY, ZERO_DELAY)
 """Figures of which ratios are given, by their names in JSON."""
 
 LEAST_VARIANCE = 1e-30

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from lmul.cost.cells.estimate import Cost
 from lmul.cost.cells.measure import Simulated, simulate_netlist
+from lmul.cost.netlist.netlist import Netlist
 from lmul.cost.netlist.saif import saif_text
 from lmul.cost.power.stimulus import stimulus, warmup
 from lmul.cost.timing.analysis import INPUT_SLEW_NS, OUTPUT_LOAD_FF
@@ -23,11 +24,9 @@ create_clock -name clock -period {period:.9g}{clock}
 set_input_delay 0 -clock clock {inputs}
 set_output_delay 0 -clock clock [all_outputs]
 set_load {load:.9g} [all_outputs]
-# Wires, in place of the library's default model.
-{wires}
-"""
+{wires}"""
 
-_NO_WIRES = "set_load 0 [get_nets -hierarchical *]"
+_WIRES = "# Wires, in place of the library's default model.\n{}\n"
 
 _SCRIPT = """\
 # LIBERTY=cells.lib sta -exit {name}.tcl, in this directory: the critical path, then the power.
@@ -36,7 +35,7 @@ foreach file [split $::env(LIBERTY) :] {{ read_liberty $file }}
 read_verilog {name}.v
 link_design {name}
 read_sdc {name}.sdc
-report_checks -path_delay max -fields {{slew cap}} -digits 4
+{wires}report_checks -path_delay max -fields {{slew cap}} -digits 4
 # What the outputs drive belongs to the energy of what comes next.
 set_load 0 [all_outputs]
 read_saif -scope {name} {name}.saif
@@ -69,13 +68,27 @@ def handover_files(cost: Cost, operands: Sequence[Operands]) -> dict[str, str]:
         warmup=warmup(design),
         conditions=cost.conditions,
     )
+    return netlist_files(simulated, cost.mapped.verilog, design)
+
+
+def netlist_files(simulated: Simulated, verilog: str, design: Design) -> dict[str, str]:
+    """Write a netlist and all that its figures depend on, by file name, as `handover_files` does.
+
+    Parameters
+    ----------
+    simulated : Simulated
+    verilog : str
+        The netlist.
+    design : Design
+    """
     name = simulated.netlist.name
+    wires = f"read_spef {name}.spef\n" if simulated.netlist.placed else ""
     return {
-        f"{name}.v": cost.mapped.verilog,
+        f"{name}.v": verilog,
         f"{name}.sdf": sdf_text(simulated.netlist, simulated.timing),
         f"{name}.saif": activity_text(simulated),
         f"{name}.sdc": constraints_text(simulated) + reset_exception(design),
-        f"{name}.tcl": _SCRIPT.format(name=name, **_watts(simulated)),
+        f"{name}.tcl": _SCRIPT.format(name=name, wires=wires, **_watts(simulated)),
     }
 
 
@@ -123,8 +136,15 @@ def constraints_text(simulated: Simulated) -> str:
         slew=slew,
         inputs=f"[get_ports {{{' '.join(inputs)}}}]",
         load=OUTPUT_LOAD_FF / units.load,
-        wires=f"set_wire_load_model -name {_tcl(netlist.wire_load.name)}" if netlist.wire_load else _NO_WIRES,
+        wires="" if netlist.placed else _WIRES.format(_wire_command(netlist)),
     )
+
+
+def _wire_command(netlist: Netlist) -> str:
+    """Give the wires that are guessed, or none."""
+    if netlist.wire_load:
+        return f"set_wire_load_model -name {_tcl(netlist.wire_load.name)}"
+    return "set_load 0 [get_nets -hierarchical *]"
 
 
 def _unit(factor: float, name: str) -> str:

@@ -1,1 +1,1 @@
-"""Cells as a placement sees them: their sizes and pins, and the layers of wires, from LEF files."""
+"""Layout: mapped cells placed in rows, the wires between them, and figures with those wires."""

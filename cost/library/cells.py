@@ -4,6 +4,7 @@ Times are ns, capacitances fF, energies fJ, leakage nW, areas um2, resistances k
 """
 
 import hashlib
+import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -220,6 +221,8 @@ class Pin:
         Setup times of this input.
     powers : tuple of InternalPower
         Internal power of this pin.
+    largest_load : float
+        What an output may drive, in fF; infinite where the library has no limit.
     """
 
     name: str
@@ -230,6 +233,7 @@ class Pin:
     arcs: tuple[TimingArc, ...]
     constraints: tuple[Constraint, ...]
     powers: tuple[InternalPower, ...]
+    largest_load: float = math.inf
 
 
 @dataclass(frozen=True)

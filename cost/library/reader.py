@@ -8,6 +8,7 @@ alone: these, what is no logic, and what the library marks so.
 import gzip
 import hashlib
 import io
+import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -525,7 +526,13 @@ class _CellReader:
             arcs=tuple(self._arcs(node, function)) if direction == "output" else (),
             constraints=tuple(self._constraints(node)) if direction == "input" else (),
             powers=tuple(self._powers(node)),
+            largest_load=self._largest_load(node),
         )
+
+    def _largest_load(self, node: Node) -> float:
+        """Read what an output may drive; nothing is no limit."""
+        found = node.number("max_capacitance", self._conventions.largest_load / self._conventions.load)
+        return found * self._conventions.load if found > 0 else math.inf
 
     def _capacitance(self, nodes: list[Node], direction: str) -> float:
         """Read the load of a pin from the first of the groups that tells it."""

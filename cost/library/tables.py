@@ -35,6 +35,8 @@ class Conventions:
         Units of the file in ns, nW, V, kohm and fF.
     default_load, default_leakage : float
         For input pins in fF, for cells in nW.
+    largest_load : float
+        That outputs may drive where they do not say, in fF; infinite where the library does not either.
     types : dict of str to Node
         Types of buses by name.
     """
@@ -48,6 +50,7 @@ class Conventions:
         # the reference manual derives the unit of internal power from those of load and voltage
         self._energy = self.load * self.volt**2
         self.default_load = library.number("default_input_pin_cap", 0.0) * self.load
+        self.largest_load = library.number("default_max_capacitance", math.inf) * self.load
         self.default_leakage = library.number("default_cell_leakage_power", 0.0) * self.leakage
         self.types = {group_name(node): node for node in library.all("type")}
         delays = {group_name(node): node for node in library.all("lu_table_template")}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lmul.cost.library.cells import Cell, ClockGate, FlipFlop, Library, Pin, WireLoad
 from lmul.cost.library.functions import Expression
 from lmul.cost.netlist.modules import read_modules
+from lmul.cost.netlist.wires import PlacedWires
 from lmul.errors import UserError
 
 CONSTANT_NETS = 2
@@ -20,7 +21,7 @@ CONSTANT_NETS = 2
 _CONSTANTS: dict[Any, int] = {"0": 0, "x": 0, "z": 0, "1": 1}
 """Undefined bits are low."""
 
-_INVERTER = (True, False)
+_INVERTER, _BUFFER = (True, False), (False, True)
 _NAND2 = (True, True, True, False)
 
 
@@ -41,6 +42,13 @@ class Port:
     name: str
     direction: str
     nets: tuple[int, ...]
+
+    @property
+    def bit_names(self) -> list[str]:
+        """Name of every bit: the port's own where it has one."""
+        return (
+            [self.name] if len(self.nets) == 1 else [f"{self.name}[{bit}]" for bit in range(len(self.nets))]
+        )
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ class Netlist:
         ``name[bit]``.
     wire_load : WireLoad or None
         What the wires of nets are guessed to be; nothing if None.
+    placed : PlacedWires or None
+        What they are where the cells lie, in place of a guess.
     """
 
     name: str
@@ -92,6 +102,7 @@ class Netlist:
     instances: tuple[Instance, ...]
     names: tuple[str, ...]
     wire_load: WireLoad | None = None
+    placed: PlacedWires | None = None
 
     @property
     def nets(self) -> int:
@@ -197,6 +208,8 @@ class Netlist:
     @cached_property
     def wires(self) -> NDArray[np.float64]:
         """Capacitance of the wire of each net in fF, shape (nets,); the two constant nets have none."""
+        if self.placed is not None:
+            return self.placed.capacitance
         if self.wire_load is None:
             return np.zeros(self.nets)
         pins = [net for port in self.outputs for net in port.nets]
@@ -280,10 +293,19 @@ def nand2_load(library: Library) -> float:
 
 def is_inverter(cell: Cell) -> bool:
     """Tell whether logic can be mapped to a cell that inverts its only input."""
+    return _is_of_one_input(cell, _INVERTER)
+
+
+def is_buffer(cell: Cell) -> bool:
+    """Tell whether logic can be mapped to a cell that repeats its only input."""
+    return _is_of_one_input(cell, _BUFFER)
+
+
+def _is_of_one_input(cell: Cell, table: tuple[bool, bool]) -> bool:
     if not cell.is_gate or len(cell.inputs) != 1 or len(cell.outputs) != 1:
         return False
     function = cell.outputs[0].function
-    return function is not None and function.truth_table() == _INVERTER
+    return function is not None and function.truth_table() == table
 
 
 def is_nand2(cell: Cell) -> bool:

@@ -4,6 +4,9 @@ Wires have no load and no delay; the clock arrives everywhere at once, behind cl
 change at time 0 with `INPUT_SLEW_NS`, as does the clock, and each bit of an output port drives
 `OUTPUT_LOAD_FF`. A net with the load of more than `LARGEST_FANOUT` NAND inputs, such as an array's enable, is
 taken to be buffered and counts as that many.
+
+In a placed netlist wires have loads, and Elmore's delay to every pin, which belongs to the arc that begins
+there. Its buffers are cells like others.
 """
 
 import math
@@ -146,10 +149,12 @@ class _Propagation:
         self._slews = [[INPUT_SLEW_NS, INPUT_SLEW_NS] for _ in range(netlist.nets)]
         self._delays: dict[tuple[str, str, str, int], list[float]] = {}
         self._causes: dict[tuple[int, int], _Cause] = {}
+        self._wire_delays = netlist.placed.delays if netlist.placed else {}
         loads = netlist.edge_loads.copy()
         for net in (net for port in netlist.outputs for net in port.nets):
             loads[net] += OUTPUT_LOAD_FF
-        self._loads = np.minimum(loads, LARGEST_FANOUT * nand2_load(netlist.library)).tolist()
+        most = math.inf if netlist.placed else LARGEST_FANOUT * nand2_load(netlist.library)
+        self._loads = np.minimum(loads, most).tolist()
 
     def timing(self) -> Timing:
         starts = [net for port in self._netlist.inputs for net in port.nets]
@@ -177,7 +182,7 @@ class _Propagation:
         if delay_table is None or slew_table is None or self._arrivals[start][before] == -math.inf:
             return
         point = self._slews[start][before], self._loads[end][edge]
-        delay = delay_table.at(*point)
+        delay = self._wire_delays.get((instance.name, arc.related_pin), 0.0) + delay_table.at(*point)
         self._delays.setdefault((instance.name, arc.related_pin, output, edge), []).append(delay)
         arrival = self._arrivals[start][before] + delay
         slew, latest = slew_table.at(*point), self._arrivals[end][edge]
@@ -199,9 +204,11 @@ class _Propagation:
         return latest, tuple(reversed(path))
 
     def _ends(self) -> Iterator[tuple[float, tuple[int, int], Step | None]]:
-        for net in (net for port in self._netlist.outputs for net in port.nets):
-            for edge in BOTH:
-                yield self._arrivals[net][edge], (net, edge), None
+        for port in self._netlist.outputs:
+            for name, net in zip(port.bit_names, port.nets, strict=True):
+                wire = self._wire_delays.get(("", name), 0.0)
+                for edge in BOTH:
+                    yield self._arrivals[net][edge] + wire, (net, edge), None
         for instance in (*self._netlist.flip_flops, *self._netlist.clock_gates):
             for pin in instance.cell.inputs:
                 for constraint in pin.constraints:
@@ -216,7 +223,8 @@ class _Propagation:
         for edge in BOTH:
             table = constraint.limit[edge]
             if table is not None:
-                setup = table.at(self._slews[net][edge], INPUT_SLEW_NS)
+                wire = self._wire_delays.get((instance.name, pin), 0.0)
+                setup = wire + table.at(self._slews[net][edge], INPUT_SLEW_NS)
                 time = self._arrivals[net][edge] + setup
                 yield time, (net, edge), _step(instance, (pin, constraint.related_pin), edge, setup, time)
 

@@ -231,7 +231,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the order of the text")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--context", type=int, default=128, help="tokens of a step")
-    parser.add_argument("--rate", type=float, default=3e-5)
+    parser.add_argument("--rate", type=float, default=1e-5)
     parser.add_argument("--held-out", type=float, default=0.2, help="share of the text to test on")
     parser.add_argument("--every", type=int, default=25, help="steps between checkpoints")
     add_common(parser)

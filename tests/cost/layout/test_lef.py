@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lmul.cost.layout.lef import default_lef, read_lef
-from lmul.cost.layout.published import WIRES, wire_capacitances
-from lmul.cost.layout.technology import Layer, Site, Technology, Terminal
+from lmul.cost.layout.technology.lef import default_lef, read_lef
+from lmul.cost.layout.technology.published import WIRES, wire_capacitances
+from lmul.cost.layout.technology.technology import Layer, Site, Technology, Terminal
 from lmul.cost.library.reader import default_library, read_liberty
 from lmul.errors import UserError
 

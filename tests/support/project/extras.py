@@ -41,6 +41,7 @@ COMMANDS: dict[str, list[tuple[str, ...]]] = {
     ],
     "sim": [("sim", *SMALL), ("sim", *SMALL, "--waves"), ("sim", *SMALL, "--stress", "--seed", "1")],
     "cost": [("cost", *SMALL, *QUICK), ("explore", "random.toml", *QUICK)],
+    "layout": [("cost", *SMALL, *QUICK, "--layout", "--placements=1", "--netlist=out")],
     "fpga": [("cost", *SMALL, "--estimate", "ice40"), ("cost", *SMALL, "--estimate", "ecp5")],
     "plot": [("error", "--format", "e2m1", "--plot", "error.png")],
     "report": [("report", "--formats=e2m1", "--multipliers=lmul,exact", "-o", "out")],

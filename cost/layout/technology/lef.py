@@ -14,7 +14,7 @@ from itertools import islice, pairwise, takewhile
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from lmul.cost.layout.technology import Direction, Layer, Macro, Site, Technology, Terminal
+from lmul.cost.layout.technology.technology import Direction, Layer, Macro, Site, Technology, Terminal
 from lmul.cost.library.reader import library_text, nangate_file
 from lmul.cost.library.syntax import LARGEST, shortened
 from lmul.errors import UserError
@@ -265,7 +265,7 @@ def read_lef(paths: Sequence[Path]) -> Technology:
 
     Examples
     --------
-    >>> from lmul.cost.layout.lef import default_lef, read_lef
+    >>> from lmul.cost.layout.technology.lef import default_lef, read_lef
     >>> technology = read_lef(default_lef())
     >>> technology.macros["AND2_X1"].width_um, technology.site.height_um
     (0.76, 1.4)

@@ -7,7 +7,7 @@ them. LEF files have at most the capacitance of a wire without neighbours.
 
 from collections.abc import Mapping
 
-from lmul.cost.layout.technology import Layer, Site, Technology
+from lmul.cost.layout.technology.technology import Layer, Site, Technology
 
 WIRES: Mapping[Site, Mapping[str, float]] = {
     Site("FreePDK45_38x28_10R_NP_162NW_34O", 0.19, 1.4): {

@@ -1,0 +1,1 @@
+"""Placed designs as files for other tools: DEF, SPEF, flat Verilog, pictures."""

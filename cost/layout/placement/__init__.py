@@ -1,0 +1,1 @@
+"""Cells in rows, by a placer."""

@@ -1,0 +1,296 @@
+"""Buffers: trees of them for the clock, and for nets that load their driver more than the library allows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmul.cost.layout.placement.placement import Pin, Placement
+from lmul.cost.layout.wires.steiner import steiner_tree
+from lmul.cost.layout.wires.wiring import WireModel, Wiring
+from lmul.cost.library.cells import Cell, Library
+from lmul.cost.netlist.netlist import Instance, Netlist, is_buffer, nand2_load
+from lmul.cost.timing.analysis import INPUT_SLEW_NS
+from lmul.errors import UserError
+
+BUFFER_FANOUT = 20
+"""Loads of the smallest NAND's inputs that a buffer drives at most, its wires included."""
+
+MARGIN = 0.9
+"""Of what a driver may drive: beyond, a net gets buffers. After those the wires are a little different."""
+
+SPARE = 4
+"""How many times that the library allows the buffer at least, so that its edges are not the slowest."""
+
+
+class Sink(NamedTuple):
+    """What a buffer drives.
+
+    Parameters
+    ----------
+    x_um, y_um : float
+    load_ff : float
+    key : int
+        What it is, to whoever asks.
+    """
+
+    x_um: float
+    y_um: float
+    load_ff: float
+    key: int
+
+
+def choose_buffer(library: Library) -> Cell:
+    """Choose the smallest buffer that may drive `SPARE` times what is asked of it, or else the strongest.
+
+    Raises
+    ------
+    UserError
+        The library has none.
+    """
+    found = [cell for cell in library.cells.values() if not cell.left_out and is_buffer(cell)]
+    if not found:
+        raise UserError(f"library {library.name} has no buffer, which large nets of a layout need")
+    wanted = SPARE * most_load(library)
+    strong = [cell for cell in found if cell.outputs[0].largest_load >= wanted]
+    if strong:
+        return min(strong, key=lambda cell: (cell.area, cell.name))
+    return max(found, key=lambda cell: cell.outputs[0].largest_load)
+
+
+def most_load(library: Library) -> float:
+    """Give what a buffer drives at most, in fF."""
+    return BUFFER_FANOUT * nand2_load(library)
+
+
+def clusters(sinks: Sequence[Sink], model: WireModel, most_ff: float) -> Iterator[list[Sink]]:
+    """Give groups of neighbours, each of which loads a buffer with no more than is allowed, or is one sink.
+
+    Groups that are too large are halved across their longer side.
+    """
+    if len(sinks) == 1 or load_of(sinks, model)[0] <= most_ff:
+        yield list(sinks)
+        return
+    x, y = np.array([(sink.x_um, sink.y_um) for sink in sinks]).T
+    along = x if np.ptp(x) >= np.ptp(y) else y
+    order = np.argsort(along, kind="stable").tolist()
+    for half in (order[: len(order) // 2], order[len(order) // 2 :]):
+        yield from clusters([sinks[place] for place in half], model, most_ff)
+
+
+def load_of(sinks: Sequence[Sink], model: WireModel) -> tuple[float, NDArray[np.float64]]:
+    """Give what drives some sinks from their middle: the load in fF, and the wires across and up in um."""
+    places = np.array([(sink.x_um, sink.y_um) for sink in sinks])
+    # The bound of half the circumference is enough to know that there are too many.
+    wires = np.ptp(places, axis=0)
+    if len(sinks) <= 4 * BUFFER_FANOUT:
+        wires = steiner_tree(np.vstack([places.mean(axis=0), places])).lengths.sum(axis=0)
+    return sum(sink.load_ff for sink in sinks) + float(wires @ np.array(model.capacitance_ff_um)), wires
+
+
+class Level(NamedTuple):
+    """Groups of sinks, each of which has a buffer, and what they load it with."""
+
+    groups: list[list[Sink]]
+    loads_ff: list[float]
+    wires_um: NDArray[np.float64]
+
+
+def buffer_levels(
+    sinks: Sequence[Sink], buffer: Cell, model: WireModel, most_ff: float, driver_ff: float
+) -> tuple[list[Level], list[Sink]]:
+    """Put buffers in the middle of what they drive, level by level, until the driver may drive what is left.
+
+    Parameters
+    ----------
+    sinks : sequence of Sink
+    buffer : Cell
+    model : WireModel
+    most_ff, driver_ff : float
+        What a buffer drives at most, and the driver.
+
+    Returns
+    -------
+    levels : list of Level
+        Those next to the sinks first. The sinks of each but the first are buffers of the level before, whose
+        keys are their places in its groups.
+    left : list of Sink
+        What the driver drives.
+    """
+    levels: list[Level] = []
+    left = list(sinks)
+    while len(left) > 1 and load_of(left, model)[0] > driver_ff:
+        groups = list(clusters(left, model, most_ff))
+        if len(groups) == len(left):  # Each alone is too much already.
+            break
+        found = [load_of(group, model) for group in groups]
+        wires = np.sum([wire for _, wire in found], axis=0)
+        levels.append(Level(groups, [load for load, _ in found], wires))
+        left = [_in_the_middle(group, buffer, place) for place, group in enumerate(groups)]
+    return levels, left
+
+
+def _in_the_middle(group: Sequence[Sink], buffer: Cell, key: int) -> Sink:
+    x, y = np.mean([(sink.x_um, sink.y_um) for sink in group], axis=0)
+    return Sink(float(x), float(y), buffer.inputs[0].capacitance, key)
+
+
+def _sinks(placement: Placement, pins: Sequence[Pin]) -> list[Sink]:
+    instances = placement.netlist.instances
+    loads = [
+        instances[pin.instance].cell.pins[pin.name].capacitance if pin.instance >= 0 else 0.0 for pin in pins
+    ]
+    return [
+        Sink(*placement.place(pin), load, key)
+        for key, (pin, load) in enumerate(zip(pins, loads, strict=True))
+    ]
+
+
+@dataclass(frozen=True)
+class ClockTree:
+    """A tree of buffers from the clock's port, or from a clock gate, to the pins that it clocks.
+
+    Parameters
+    ----------
+    buffer : Cell
+    loads_ff : tuple of float
+        What each buffer drives, wires included.
+    wire_um, wire_ff : float
+        Of all wires.
+    """
+
+    buffer: Cell
+    loads_ff: tuple[float, ...]
+    wire_um: float
+    wire_ff: float
+
+    @property
+    def area_um2(self) -> float:
+        """Of the buffers."""
+        return len(self.loads_ff) * self.buffer.area
+
+    @property
+    def leakage_nw(self) -> float:
+        """Of the buffers."""
+        return len(self.loads_ff) * self.buffer.leakage
+
+    def toggle_fj(self, voltage: float) -> float:
+        """Energy of one edge in fJ, but for the pins that are clocked."""
+        (entry,), (exit_,) = self.buffer.inputs, self.buffer.outputs
+        charged = self.wire_ff + len(self.loads_ff) * entry.capacitance
+        inside = sum(power.mean(INPUT_SLEW_NS, load) for power in exit_.powers for load in self.loads_ff)
+        return 0.5 * charged * voltage**2 + inside
+
+
+def clock_tree(placement: Placement, net: int, model: WireModel) -> ClockTree:
+    """Make the tree of a clock net.
+
+    Parameters
+    ----------
+    placement : Placement
+    net : int
+    model : WireModel
+    """
+    library = placement.netlist.library
+    buffer, most = choose_buffer(library), most_load(library)
+    source, *pins = placement.pins[net]
+    levels, left = buffer_levels(_sinks(placement, pins), buffer, model, most, most)
+    top = np.array([placement.place(source), *((sink.x_um, sink.y_um) for sink in left)])
+    wires = steiner_tree(top).lengths.sum(axis=0) + sum(level.wires_um for level in levels)
+    loads = tuple(load for level in levels for load in level.loads_ff)
+    return ClockTree(buffer, loads, float(wires.sum()), float(wires @ np.array(model.capacitance_ff_um)))
+
+
+def with_buffers(wiring: Wiring) -> Netlist:
+    """Give a netlist buffers on every net whose load is more than `MARGIN` of what its driver may drive.
+
+    An input port may drive what a buffer may.
+
+    Parameters
+    ----------
+    wiring : Wiring
+        Of the netlist without buffers.
+
+    Returns
+    -------
+    Netlist
+        The same one where no net asks for any.
+
+    Raises
+    ------
+    UserError
+        The library has no buffer.
+    """
+    placement, changed = wiring.placement, _Changed(wiring.placement.netlist)
+    netlist = placement.netlist
+    buffer, most = choose_buffer(netlist.library), most_load(netlist.library)
+    loads = netlist.loads + wiring.capacitance_ff
+    for net in wiring.trees:
+        driver, *pins = placement.pins[net]
+        limit = MARGIN * _largest_load(netlist, driver, buffer)
+        if loads[net] > limit:
+            levels, _ = buffer_levels(_sinks(placement, pins), buffer, wiring.model, most, min(limit, most))
+            changed.insert(net, driver, pins, levels, buffer)
+    return changed.netlist()
+
+
+def _largest_load(netlist: Netlist, driver: Pin, buffer: Cell) -> float:
+    if driver.instance < 0:
+        return buffer.outputs[0].largest_load
+    return netlist.instances[driver.instance].cell.pins[driver.name].largest_load
+
+
+class _Changed:
+    """A netlist while buffers come into it."""
+
+    def __init__(self, netlist: Netlist):
+        self._before = netlist
+        self._names = list(netlist.names)
+        self._cells = [dict(instance.nets) for instance in netlist.instances]
+        self._ports = {
+            name: net for port in netlist.ports for name, net in zip(port.bit_names, port.nets, strict=True)
+        }
+        self._buffers: list[Instance] = []
+
+    def insert(
+        self, net: int, driver: Pin, pins: Sequence[Pin], levels: Sequence[Level], buffer: Cell
+    ) -> None:
+        """Put the buffers of a net between its driver and its pins."""
+        instances = self._before.instances
+        module = instances[driver.instance].module if driver.instance >= 0 else self._before.name
+        (entry,), (exit_,) = buffer.inputs, buffer.outputs
+        sinks = list(pins)
+        for level in levels:
+            first = len(self._before.instances) + len(self._buffers)
+            for group in level.groups:
+                name, behind = f"buffer{len(self._buffers)}", len(self._names)
+                self._names.append(name)
+                self._buffers.append(Instance(name, buffer, {}, module))
+                self._cells.append({entry.name: net, exit_.name: behind})
+                for sink in group:
+                    self._connect(sinks[sink.key], behind)
+            sinks = [Pin(first + place, entry.name, False) for place in range(len(level.groups))]
+
+    def _connect(self, pin: Pin, net: int) -> None:
+        if pin.instance < 0:
+            self._ports[pin.name] = net
+        else:
+            self._cells[pin.instance][pin.name] = net
+
+    def netlist(self) -> Netlist:
+        """Give the netlist with its buffers."""
+        if not self._buffers:
+            return self._before
+        instances = zip((*self._before.instances, *self._buffers), self._cells, strict=True)
+        ports = [
+            replace(port, nets=tuple(self._ports[name] for name in port.bit_names))
+            for port in self._before.ports
+        ]
+        return replace(
+            self._before,
+            ports=tuple(ports),
+            instances=tuple(replace(instance, nets=nets) for instance, nets in instances),
+            names=tuple(self._names),
+        )
