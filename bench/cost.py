@@ -6,12 +6,16 @@
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from results import Result, show
 
 from lmul.cost.cells.estimate import estimate
+from lmul.cost.cells.measure import Conditions
+from lmul.cost.layout.estimate import PLACEMENTS, Placing, estimate_layout, lay_out
+from lmul.cost.layout.technology.lef import default_lef, read_lef
 from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.designs import map_to_cells
 from lmul.cost.mapping.mapper import CELLS, Mapped
@@ -34,6 +38,12 @@ DESIGN = make_design("mul", mul="exact", format="e8m8")
 TIMED_CYCLES = 100_000
 ICARUS_CYCLES = 4_000
 RUNS = 3
+PLACED_DOT = {"mul": "lmul", "lanes": 8, "acc": "fixed:24:1", "out": "raw"}
+PLACED_ARRAY = {"rows": 4, "cols": 4, "lanes": 4}
+"""Some 10,000 cells."""
+
+ONE_SEED = Conditions(seeds=1)
+
 ARRAY = {"rows": 16, "cols": 16, "lanes": 4}
 
 
@@ -110,6 +120,29 @@ def array_seconds() -> float:
     return time.perf_counter() - start
 
 
+def layout_results() -> Iterator[Result]:
+    """Time placements, and a placed cost beside one without wires, each from an empty cache."""
+    technology, library, operands = read_lef(default_lef()), default_library(), default_operands()
+    dot, array = make_design("dot", **PLACED_DOT), make_design("array", **PLACED_ARRAY)
+    with tempfile.TemporaryDirectory() as name, working(f"Measuring {dot.name}") as progress:
+        start = time.perf_counter()
+        cost = estimate(dot, operands, library, conditions=ONE_SEED, cache=Path(name), progress=progress)
+        bare = time.perf_counter() - start
+        estimate_layout(cost, operands, technology, Placing(), cache=Path(name), progress=progress)
+        whole = time.perf_counter() - start
+    (mapped,) = map_to_cells(
+        export(array), array, library, scripts=QUICK_SCRIPTS[:1], cache=Path("build") / CELLS
+    ).values()
+    for netlist, goal in ((cost.mapped.netlist, 5), (mapped.netlist, 120)):
+        with working(f"Placing {netlist.name}"):
+            start = time.perf_counter()
+            lay_out(netlist, technology, Placing(), 1)
+            seconds = time.perf_counter() - start
+        yield Result(f"Placing {len(netlist.instances):,} cells", "s", seconds, goal, at_most=True)
+    what = f"8-lane dot product placed {PLACEMENTS} times and measured, over without wires"
+    yield Result(what, "times", whole / bare, 2, at_most=True)
+
+
 def measure() -> list[Result]:
     """Measure everything there is a goal for."""
     mapped, ports = mapped_design(), one_stream()
@@ -121,7 +154,7 @@ def measure() -> list[Result]:
         ratio = all_cores / icarus_speed(mapped, ports, dump)
         results.append(Result(f"All cores over Icarus with SDF, {name}", "ratio", ratio, 20, at_most=False))
     what = "{rows} x {cols} array of {lanes} lanes, empty cache".format(**ARRAY)
-    return [*results, Result(what, "s", array_seconds(), 120, at_most=True)]
+    return [*results, Result(what, "s", array_seconds(), 120, at_most=True), *layout_results()]
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def layout_table(laid: Sequence[LaidOut]) -> Group:
     laid : sequence of LaidOut
         Of one library, placed alike.
     """
-    parts: list[RenderableType] = [Text("Placed", style="bold"), _figures(laid)]
+    parts: list[RenderableType] = [Text("\nPlaced", style="bold"), _figures(laid)]
     if len(laid) > 1:
         parts.append(_ratios(laid))
     return Group(*parts, Text("\n".join(_notes(laid))))

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from lmul.cli import main
+from lmul.cost.layout.technology.lef import default_lef
 from lmul.cost.library.reader import default_liberty
 from lmul.design import make_design
 from tests.sim.test_rtl import UNITS
@@ -36,6 +37,7 @@ SMALLER = (
     (r"lmul cost (?!.*--(claims|calibration|estimate|cache))", "--seeds 1 --precision 20"),
     (r"lmul cost dot --lanes 16", "--lanes 2"),
     (r"lmul cost array", "--rows 5 --cols 5"),
+    (r"lmul cost .*--layout", "--placements 1"),
     (r"lmul explore", "--precision 20"),
     (r"lmul sim dot --four-state", "--lanes 1 --operands mine.npz"),
     (r"lmul sim dot --waves", "--operands mine.npz"),
@@ -102,6 +104,8 @@ def place(tmp_path: Path, cells: Path, shared: Path, netlists: bytes) -> Path:
         few = {f"h100-fp8/e4m3/{part}": steps[f"h100-fp8/e4m3/{part}"][:20] for part in "abcd"}
         np.savez(tmp_path / "STEPS.npz", **few)
     (tmp_path / "CELLS.lib").write_bytes(default_liberty().read_bytes())
+    for name, path in zip(("TECHNOLOGY", "CELLS"), default_lef(), strict=True):
+        (tmp_path / f"{name}.lef").write_bytes(path.read_bytes())
     (tmp_path / "CELLS.lib.gz").write_bytes(gzip.compress(default_liberty().read_bytes()))
     unit = (UNITS / "plain.v").read_text().replace("module plain", "module unit")
     (tmp_path / "UNIT.v").write_text(unit)
@@ -133,6 +137,8 @@ def make_model(folder: Path) -> None:
 def test_command_of_the_documents_works(line: str, place: Path, plug_ins: Path, shared: Path) -> None:
     if line in LONG:
         pytest.skip(LONG[line])
+    if "--layout" in line:
+        pytest.importorskip("coloquinte")
     if "MODEL" in line.split():
         make_model(place / "MODEL")
     if "lmul report --check" in line:

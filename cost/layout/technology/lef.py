@@ -161,7 +161,9 @@ class _Reader:
             keyword = self._words[self._place].upper()
             if keyword == "END":
                 self._end(block)
-                return
+                if block.kind:
+                    return
+                continue  # Files that were joined go on behind the end of the library.
             if keyword in read:
                 inner = self._open(keyword)
                 self.fill(inner)
@@ -186,8 +188,7 @@ class _Reader:
             raise _LefError(
                 self._place, f"{shortened(' '.join(found))} does not end {block.title or 'LIBRARY'}"
             )
-        # Whatever follows the end of the library is no part of it.
-        self._place = self._place + len(expected) if block.kind else len(self._words)
+        self._place += len(expected)
 
     def _ends(self, place: int, expected: Sequence[str]) -> bool:
         found = self._words[place : place + len(expected)]

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from lmul.cost.layout.estimate import CLOCK_TREE, Layout, Placing, lay_out, meas
 from lmul.cost.layout.files.def_file import def_text
 from lmul.cost.layout.files.flat_verilog import flat_verilog
 from lmul.cost.layout.files.legality import check_def
+from lmul.cost.layout.files.names import net_names
 from lmul.cost.layout.files.spef import spef_text
 from lmul.cost.layout.technology.lef import default_lef, read_lef
 from lmul.cost.power.stimulus import stimulus, warmup
@@ -178,6 +181,61 @@ def test_delay_with_wires_is_that_of_opensta(design: Design, cells: Path, tmp_pa
     assert difference < 0.03 * simulated.timing.delay_ps
     bare = analyse_timing(replace(layout.placement.netlist, placed=None))
     assert difference < 0.25 * (simulated.timing.delay_ps - bare.delay_ps)
+
+
+ROUTE = """\
+read_lef {technology}
+read_lef {cells}
+layers 6
+read_def placed.def
+qrouter::standard_route routed.def
+quit
+"""
+
+
+def routed_lengths(text: str, units: int) -> dict[str, float]:
+    """Give the length of the wires of every net that a DEF file has wires of, in um."""
+    lengths: dict[str, float] = {}
+    for name, body in re.findall(r"^- (\S+)\s*$(.*?);\s*$", text.split("\nNETS")[1], re.M | re.S):
+        _, *paths = re.split(r"ROUTED|NEW", body)
+        steps = 0
+        for path in paths:
+            x = y = None
+            for across, up in re.findall(r"\( (\S+) (\S+) \)", path):
+                before, x, y = (x, y), x if across == "*" else int(across), y if up == "*" else int(up)
+                steps += abs(x - before[0]) + abs(y - before[1]) if before[0] is not None else 0
+        if paths:
+            # Stubs off the grid come as special nets of the same name.
+            lengths[name] = lengths.get(name, 0.0) + steps / units
+    return lengths
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("qrouter") is None, reason="needs Debian's qrouter")
+def test_lengths_are_those_of_a_router(cells: Path, tmp_path: Path) -> None:
+    layout = laid_out(DOT, cells)
+    netlist = layout.placement.netlist
+    (tmp_path / "placed.def").write_text(def_text(layout.placement))
+    technology, macros = default_lef()
+    (tmp_path / "run.tcl").write_text(ROUTE.format(technology=technology, cells=macros))
+    done = subprocess.run(
+        ["qrouter", "-noc", "-nog", "-s", "run.tcl"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    routed = routed_lengths((tmp_path / "routed.def").read_text(), TECHNOLOGY.database_units)
+    # Ports on the border are hard to reach for it.
+    failed = set(re.findall(r"^ (\S+)$", done.stdout.rpartition("failed nets follows:")[2], re.M))
+    names = net_names(netlist)
+    pairs = np.array(
+        [
+            (layout.wiring.lengths_um[net].sum(), routed[names[net]])
+            for net in layout.wiring.trees
+            if names[net] in routed and names[net] not in failed
+        ]
+    )
+    assert len(pairs) > 0.9 * len(layout.wiring.trees)
+    short, long = pairs.sum(axis=0)
+    assert 0.98 < long / short < 1.1
+    assert np.corrcoef(pairs.T)[0, 1] > 0.97
 
 
 def test_command_places_designs_side_by_side(

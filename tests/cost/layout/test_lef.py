@@ -189,7 +189,8 @@ MACRO INV EEQ NAND ; FOREIGN INV 0 0 ; SIZE 4 BY 2 ; SYMMETRY X Y ; SITE row ;
   TIMING FROMPIN A ; END TIMING
 END INV
 END LIBRARY
-whatever comes behind it
+VERSION 5.8 ; MACRO JOINED SIZE 4 BY 2 ; SITE row ; END JOINED
+END LIBRARY
 """
 
 
@@ -202,6 +203,7 @@ def test_what_is_of_no_use_is_passed_over(read: Read) -> None:
         Layer("M3", "vertical", 0.2, 0.4, 0.0, 0.0),
     )
     assert technology.macros["INV"].terminals == {"A[0]": Terminal(1.5, 1.5, "M1")}
+    assert technology.macros["JOINED"].width_um == 4
 
 
 def test_a_technology_may_be_in_several_files_and_packed(tmp_path: Path) -> None:
