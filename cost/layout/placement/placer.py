@@ -142,7 +142,7 @@ def _put_ports(circuit: Any, problem: dict[str, Any], slots: Any) -> None:
 
 def _slots(problem: dict[str, Any]) -> int:
     """Give the number of places on the border, as far apart as ports allow, but at least a site."""
-    return max(problem["ports"], min(4 * problem["ports"], _border(problem)))
+    return int(max(problem["ports"], min(4 * problem["ports"], _border(problem))))
 
 
 def _border(problem: dict[str, Any]) -> int:
