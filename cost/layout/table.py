@@ -1,5 +1,6 @@
 """Placed designs side by side, beside what they were before, for people."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -12,19 +13,22 @@ from lmul.cost.cells.table import ratio_text, three_digits
 from lmul.cost.layout.estimate import FIGURES, LaidOut, placed_ratio, ratio_before
 
 SIZES: tuple[tuple[str, str, Callable[[LaidOut], float]], ...] = (
-    ("Rows, with free sites", "um2", lambda laid: laid.mean(lambda placed: placed.core_um2)),
+    ("Rows", "um2", lambda laid: laid.mean(lambda placed: placed.core_um2)),
     ("Wires", "um", lambda laid: laid.mean(lambda placed: placed.wire_um)),
     ("  of the clock", "um", lambda laid: laid.mean(lambda placed: placed.clock_wire_um)),
     ("  load, all", "fF", lambda laid: laid.mean(lambda placed: placed.wire_ff)),
-    ("Buffers put in", "", lambda laid: laid.mean(lambda placed: placed.buffers)),
-    ("  for the clock", "", lambda laid: laid.mean(lambda placed: placed.clock_buffers)),
+    ("Buffers", "", lambda laid: laid.mean(lambda placed: placed.buffers)),
+    ("  of the clock", "", lambda laid: laid.mean(lambda placed: placed.clock_buffers)),
 )
 
+PLACED = "    placed"
+"""Row below a figure without wires."""
+
 LABELS = {
-    "area_um2": ("Area of cells", "um2"),
-    "critical_delay_ps": ("Critical delay", "ps"),
-    "energy_per_product_fj": ("Energy of a product", "fJ"),
-    "energy_per_product_zero_delay_fj": ("Zero delay instead", "fJ"),
+    "area_um2": ("Cells", "um2"),
+    "critical_delay_ps": ("Delay", "ps"),
+    "energy_per_product_fj": ("Energy", "fJ"),
+    "energy_per_product_zero_delay_fj": ("  zero delay", "fJ"),
 }
 
 
@@ -43,54 +47,42 @@ def layout_table(laid: Sequence[LaidOut]) -> Group:
 
 
 def _figures(laid: Sequence[LaidOut]) -> Table:
-    columns = [
-        Column(heading, justify="right")
-        for one in laid
-        for heading in (one.cost.label, f"{one.cost.label}, placed")
-    ]
+    columns = (Column(one.cost.label, justify="right") for one in laid)
     table = Table("", "unit", *columns, box=SIMPLE_HEAD)
     for name, (label, unit) in LABELS.items():
-        cells = [
-            text
-            for one in laid
-            for text in (three_digits(FIGURES[name](one.cost, one.cost.measured)), _spread(one.figures(name)))
-        ]
-        table.add_row(label, unit, *cells)
+        before = (FIGURES[name](one.cost, one.cost.measured) for one in laid)
+        table.add_row(label, unit, *map(three_digits, before))
+        table.add_row(PLACED, unit, *(_spread(one.figures(name)) for one in laid))
     for label, unit, figure in SIZES:
         values = [figure(one) for one in laid]
         if any(values):
-            cells = [
-                text for value in values for text in ("", three_digits(value) if unit else f"{value:.0f}")
-            ]
-            table.add_row(label, unit, *cells)
+            table.add_row(label, unit, *(three_digits(value) if unit else f"{value:.0f}" for value in values))
     return table
 
 
 def _spread(figures: Sequence[float]) -> str:
-    """Write the mean of some placements, and how far the least and the largest lie apart."""
+    """Write the mean of some placements, and half of their range, with no more digits than that allows."""
     middle, half = sum(figures) / len(figures), (max(figures) - min(figures)) / 2
     digits = three_digits(middle)
     decimals = len(digits.partition(".")[2])
-    return f"{digits} ± {half:.{decimals}f}" if len(figures) > 1 else digits
+    if not half:
+        return digits
+    decimals = min(decimals, max(0, -math.floor(math.log10(half))))
+    return f"{middle:.{decimals}f} ± {half:.{decimals}f}"
 
 
 def _ratios(laid: Sequence[LaidOut]) -> Table:
     *others, last = laid
-    headings = [text for one in others for text in (one.cost.label, f"{one.cost.label}, placed")]
-    columns = (Column(text, justify="right") for text in headings)
+    columns = (Column(one.cost.label, justify="right") for one in others)
     table = Table(f"over {last.cost.label}", *columns, box=SIMPLE_HEAD)
     for name, (label, _) in LABELS.items():
-        cells = [
-            text
-            for one in others
-            for text in (f"{ratio_before(name, one, last):.3f}", _ratio(placed_ratio(name, one, last)))
-        ]
-        table.add_row(label, *cells)
+        table.add_row(label, *(f"{ratio_before(name, one, last):.3f}" for one in others))
+        table.add_row(PLACED, *(_ratio(placed_ratio(name, one, last)) for one in others))
     return table
 
 
 def _ratio(ratio: Ratio) -> str:
-    return ratio_text(ratio).rstrip(" =")
+    return ratio_text(ratio).rstrip(" =") if ratio.half_width else f"{ratio.value:.3f}"
 
 
 def _notes(laid: Sequence[LaidOut]) -> list[str]:
@@ -100,8 +92,8 @@ def _notes(laid: Sequence[LaidOut]) -> list[str]:
     bare = " and ".join(f"{layer.capacitance_ff_um:.3g}" for layer in last.technology.wires())
     placements = len(last.placed)
     lines = [
-        f"Placed {placements} times, at a utilisation of {placing.utilisation:g};",
-        "± of a figure is half of their range, of a ratio the 95 % interval of their mean.",
+        f"Placed {placements} times at a utilisation of {placing.utilisation:g}; energy is of a product.",
+        "± of a figure is half of the range, of a ratio the 95 % interval of the means.",
         f"Wires: {across} and {up} fF/um across and up; without neighbours {bare}.",
         "Steiner lengths, Elmore delays; buffers where the library's limits ask for them.",
     ]
