@@ -1,4 +1,4 @@
-"""Place designs with `lmul` and with exact products side by side, into docs/recorded/layout.json.
+"""Place designs with `lmul` and with exact products side by side, into report/recorded/layout.json.
 
 `python bench/layout.py` places what is not kept yet; netlists and figures are kept in `build`. One seed of
 synthesis for each side, and as many placements: ratios tell how far wires move them, and the same netlists
@@ -24,6 +24,7 @@ from lmul.cost.library.reader import default_library
 from lmul.cost.mapping.mapper import CELLS
 from lmul.design import make_design
 from lmul.host.files import write_files, write_json
+from lmul.report.sections.layouts import PICTURE
 from lmul.terminal.progress import working
 from lmul.workloads import default_operands
 
@@ -52,14 +53,15 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 """Options of a design, and those that the exact one beside it has instead."""
 
 DRAWN = "dot product, 8 lanes, fixed"
-PICTURE = RECORDED.parent / "images" / "layout.svg"
-"""Which one is drawn, and where."""
+REPORT = Path(__file__).parent.parent / "report" / "recorded"
+PICTURES = RECORDED.parent / "images", REPORT
+"""Which one is drawn, and for which pages."""
 
 SEEDS = 1
 """Of synthesis."""
 
-WIRES_FF_UM = (None, 0.05, 0.2)
-"""Capacitances of wires: the published one, about that without neighbours, and twice the published one."""
+WIRES_FF_UM = (None, 0.0)
+"""Capacitances of wires: the published one, and none, which leaves buffers and the clock's tree."""
 
 
 def laid_out(options: dict[str, Any], wire_capacitance: float | None, technology: Any) -> LaidOut:
@@ -102,7 +104,8 @@ def draw(technology: Any) -> None:
     """Draw a placed design for the documents."""
     cost = laid_out({**PAIRS[DRAWN][0], "mul": "exact"}, None, technology).cost
     layout = lay_out(cost.mapped.netlist, technology, Placing(), 1)
-    write_files(PICTURE.parent, {PICTURE.name: picture_svg(layout.placement)})
+    for folder in PICTURES:
+        write_files(folder, {PICTURE: picture_svg(layout.placement)})
 
 
 def main() -> None:
@@ -117,7 +120,7 @@ def main() -> None:
         rows[name] = compared(*PAIRS[name], technology)
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
         command = shlex.join(["python", "bench/layout.py"])
-        write_json(RECORDED / "layout.json", {"command": command, "seeds": SEEDS, "rows": rows})
+        write_json(REPORT / "layout.json", {"command": command, "seeds": SEEDS, "rows": rows})
     draw(technology)
 
 

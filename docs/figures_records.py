@@ -33,10 +33,9 @@ RECORDS = dict.fromkeys(
         "pytorch",
         "training",
         "finetuning",
-        "layout",
     ),
     RECORDED,
-) | dict.fromkeys(("units", "rivals", "noise"), MODEL)
+) | dict.fromkeys(("units", "rivals", "noise", "layout"), MODEL)
 """What `bench/record.py`, `bench/pytorch.py`, `bench/layout.py` and examples/training write, and where."""
 
 

@@ -62,6 +62,13 @@ class Setup:
         """What designs are placed by."""
         return read_lef(self.lef) if self.lef else None
 
+    @property
+    def _layout(self) -> str:
+        """What makes a placement: its files, and the placer."""
+        if self.technology is None:
+            return ""
+        return digest(repr((self.technology.files, version("coloquinte"))))
+
     def matrices(self) -> tuple[Operands, ...]:
         """Read the operands."""
         return default_operands() if self.operands is None else load_operands(self.operands)
@@ -77,7 +84,7 @@ class Setup:
             "seeds": conditions.seeds,
             "precision_percent": 100 * conditions.precision,
             "wires": conditions.wires,
-            "layout": digest(repr(self.technology.files)) if self.technology else "",
+            "layout": self._layout,
         }
 
 

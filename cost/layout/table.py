@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from lmul.cost.cells.noise import Ratio
+from lmul.cost.cells.noise import DELAY, Ratio
 from lmul.cost.cells.table import ratio_text, three_digits
 from lmul.cost.layout.estimate import FIGURES, LaidOut, placed_ratio, ratio_before
 
@@ -53,6 +53,8 @@ def _figures(laid: Sequence[LaidOut]) -> Table:
         before = (FIGURES[name](one.cost, one.cost.measured) for one in laid)
         table.add_row(label, unit, *map(three_digits, before))
         table.add_row(PLACED, unit, *(_spread(one.figures(name)) for one in laid))
+        if name == DELAY and laid[-1].slacks_ps:
+            table.add_row("    slack", unit, *(_spread(one.slacks_ps) for one in laid))
     for label, unit, figure in SIZES:
         values = [figure(one) for one in laid]
         if any(values):
@@ -91,12 +93,18 @@ def _notes(laid: Sequence[LaidOut]) -> list[str]:
     across, up = (f"{value:.3g}" for value in model.capacitance_ff_um)
     bare = " and ".join(f"{layer.capacitance_ff_um:.3g}" for layer in last.technology.wires())
     placements = len(last.placed)
-    lines = [
-        f"Placed {placements} times at a utilisation of {placing.utilisation:g}; energy is of a product.",
-        "± of a figure is half of the range, of a ratio the 95 % interval of the means.",
+    lines = [f"Placed at a utilisation of {placing.utilisation:g}; energy is of a product."]
+    if placements > 1:
+        lines += [
+            f"±: of a figure half of the range of {placements} placements, of a ratio",
+            "the 95 % interval of the means, other placements and cycles counted.",
+        ]
+    lines += [
         f"Wires: {across} and {up} fF/um across and up; without neighbours {bare}.",
         "Steiner lengths, Elmore delays; buffers where the library's limits ask for them.",
     ]
+    if most := max(placed.overloaded for one in laid for placed in one.placed):
+        lines.append(f"Up to {most} nets load their driver with more than the library allows it.")
     if any(one.cost.measured.energy.clock for one in laid):
         lines.append("The clock's tree, its wires and buffers, is in the energy, and arrives at once.")
     return lines

@@ -223,6 +223,11 @@ class Netlist:
         """Capacitance of the input pins and the wire of each net in fF, shape (nets,)."""
         return self._loads(lambda pin: pin.capacitance)
 
+    def clock_load(self, net: int) -> float:
+        """Give what drives a net of the clock is loaded with in fF: all of it, or the top of its tree."""
+        known = self.placed.clock_loads if self.placed else {}
+        return known.get(net, float(self.loads[net]))
+
     @cached_property
     def edge_loads(self) -> NDArray[np.float64]:
         """The same for rising and falling edges, shape (nets, 2)."""
@@ -236,6 +241,22 @@ class Netlist:
             for pin in instance.cell.inputs:
                 loads[instance.nets[pin.name]] += capacitance(pin)
         return loads
+
+
+def with_flat_names(netlist: Netlist) -> Netlist:
+    """Give a netlist whose names have no steps of a hierarchy: underscores stand for the points."""
+    taken: set[str] = set()
+
+    def flat(name: str) -> str:
+        name = name.replace(".", "_")
+        while name in taken:
+            name += "_"
+        taken.update(filter(None, [name]))
+        return name
+
+    instances = tuple(replace(instance, name=flat(instance.name)) for instance in netlist.instances)
+    names = tuple(name.replace(".", "_") for name in netlist.names)
+    return replace(netlist, instances=instances, names=names)
 
 
 def output_nets(instance: Instance) -> list[int]:

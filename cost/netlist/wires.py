@@ -1,7 +1,7 @@
 """Wires of a placed netlist."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ class PlacedWires:
     delays : mapping of tuple to float
         Elmore's delay from the driver of a net to each pin that reads it, in ns, by the names of the instance
         and its pin; of an output port by "" and the name of its bit.
+    clock_loads : mapping of int to float
+        What drives each net of the clock is loaded with in fF: the top of its tree.
     """
 
     capacitance: NDArray[np.float64]
     delays: Mapping[tuple[str, str], float]
+    clock_loads: Mapping[int, float] = field(default_factory=dict)

@@ -322,7 +322,7 @@ class EnergyModel:
             return 0.0
         clock, output = instance.cell.pins[gate.clock], instance.cell.pins[gate.output]
         enable = instance.cell.pins[gate.enables[0]]
-        load = float(self._netlist.loads[instance.nets[gate.output]])
+        load = self._netlist.clock_load(instance.nets[gate.output])
         slew = float(self._slews[instance.nets[enable.name]])
         energy = 0.0
         for before, after in ((0, 0), (0, 1), (1, 0), (1, 1)):

@@ -17,8 +17,8 @@ def sdf_text(netlist: Netlist, timing: Timing) -> str:
     Returns
     -------
     str
-        SDF 3.0 in ps to the femtosecond; least, mean and largest delay of each edge. Wires and clock
-        gates have no delay, and there are no timing checks.
+        SDF 3.0 in ps to the femtosecond; least, mean and largest delay of each edge. The delay of a placed
+        wire is in the path that begins behind it. Clock gates have none, and there are no timing checks.
     """
     lines = [
         "(DELAYFILE",

@@ -71,6 +71,7 @@ def report_files(contents: Contents) -> dict[str, str | bytes]:
     found = sections(contents)
     files: dict[str, str | bytes] = {**written(found), "report.json": report_json(contents)}
     files[DRAWN] = drawn_file()
+    files |= {f"{each.name}.svg": each.svg for section in found for each in section.pictures}
     for chart in [chart for section in found for chart in section.charts]:
         files |= figure_files(chart)
     return files

@@ -35,6 +35,7 @@ from lmul.report.sections.charts import (
     savings_chart,
     token_chart,
 )
+from lmul.report.sections.layouts import layouts_table, picture
 from lmul.report.sections.peers import peers_table
 from lmul.report.sections.recommendation import integer_sentences, recommendations
 from lmul.report.sections.tables import NBSP, Cell, Table
@@ -52,6 +53,23 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A drawing.
+
+    Parameters
+    ----------
+    name : str
+        Of its file, without the suffix.
+    title : str
+    svg : str
+    """
+
+    name: str
+    title: str
+    svg: str
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the page.
 
@@ -66,6 +84,7 @@ class Section:
         Behind the first of them.
     charts : sequence of Chart
     tables : sequence of Table
+    pictures : sequence of Picture
     """
 
     name: str
@@ -74,6 +93,7 @@ class Section:
     charts: Sequence[Chart] = ()
     tables: Sequence[Table] = ()
     lead: Table | None = None
+    pictures: Sequence[Picture] = ()
 
     @property
     def all_tables(self) -> Sequence[Table]:
@@ -135,6 +155,22 @@ def _dots(contents: Contents) -> Section:
 def _area(contents: Contents) -> Section:
     text = "The figures are in the tables above. Delays are by the library's tables, without wires."
     return Section("area", "Area and clock", [text], [area_chart(contents)])
+
+
+def _wires(contents: Contents) -> Section:
+    text = (
+        "All other figures of this page are before placement. Here cells lie in rows, and are measured again "
+        "with the wires between them, buffers, and a tree for the clock; docs/cost.md says how. Recorded "
+        "with this version: `python bench/layout.py`."
+    )
+    title = "An 8-lane dot product with exact products, placed"
+    return Section(
+        "wires",
+        "With wires",
+        [text],
+        tables=[layouts_table()],
+        pictures=[Picture("layout", title, picture())],
+    )
 
 
 def _libraries(contents: Contents) -> Section:
@@ -210,6 +246,7 @@ _SECTIONS: tuple[Callable[[Contents], Section], ...] = (
     _products,
     _dots,
     _area,
+    _wires,
     _libraries,
     _error,
     _model,

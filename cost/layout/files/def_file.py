@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lmul.cost.layout.files.names import escaped, net_names
+from lmul.cost.layout.files.names import escaped, escaped_nets
 from lmul.cost.layout.placement.placement import Pin, Placement
 
 
@@ -38,7 +38,7 @@ def _head(placement: Placement) -> Iterator[str]:
         yield f"ROW row{row} {plan.site.name} 0 {up} {side} DO {plan.columns} BY 1 STEP {step} 0 ;"
     across, vertical = placement.technology.wires()
     for direction, layer, length in (("Y", across, plan.height_um), ("X", vertical, plan.width_um)):
-        pitch = round(layer.pitch_um * units)
+        pitch = max(1, round(layer.pitch_um * units))
         count = max(1, int(length * units // pitch))
         yield f"TRACKS {direction} {pitch // 2} DO {count} STEP {pitch} LAYER {layer.name} ;"
 
@@ -56,7 +56,7 @@ def _components(placement: Placement) -> Iterator[str]:
 
 
 def _pins(placement: Placement) -> Iterator[str]:
-    names, units = net_names(placement.netlist), placement.technology.database_units
+    names, units = escaped_nets(placement.netlist), placement.technology.database_units
     across, vertical = placement.technology.wires()
     bits = [
         (name, net, port.direction)
@@ -69,18 +69,18 @@ def _pins(placement: Placement) -> Iterator[str]:
         sideways = x in (0, round(placement.floorplan.width_um * units))
         layer = across if sideways else vertical
         half = max(1, round(layer.width_um * units / 2))
-        wire = f" + NET {escaped(names[net], bus=True)}" if names[net] else ""
+        wire = f" + NET {names[net]}" if names[net] else ""
         yield f"- {escaped(name, bus=True)}{wire} + DIRECTION {direction.upper()} + USE SIGNAL"
         yield f"  + LAYER {layer.name} ( {-half} {-half} ) ( {half} {half} ) + PLACED ( {x} {y} ) N ;"
     yield "END PINS"
 
 
 def _nets(placement: Placement) -> Iterator[str]:
-    names = net_names(placement.netlist)
+    names = escaped_nets(placement.netlist)
     nets = [(net, pins) for net, pins in enumerate(placement.pins) if pins]
     yield f"NETS {len(nets)} ;"
     for net, pins in nets:
-        yield f"- {escaped(names[net], bus=True)}"
+        yield f"- {names[net]}"
         yield f"  {' '.join(_pin(placement, pin) for pin in pins)} ;"
     yield "END NETS"
 

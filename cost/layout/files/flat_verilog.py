@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from lmul.cost.layout.files.names import net_names
+from lmul.cost.layout.files.names import net_names, port_names
 from lmul.cost.library.reader import IDENTIFIER
 from lmul.cost.netlist.netlist import CONSTANT_NETS, Netlist
 
@@ -20,7 +20,7 @@ def flat_verilog(netlist: Netlist) -> str:
 
 def _module(netlist: Netlist) -> Iterator[str]:
     names = net_names(netlist)
-    bits = {name for port in netlist.ports for name in port.bit_names}
+    bits = port_names(netlist)
     yield f"module {netlist.name}({', '.join(port.name for port in netlist.ports)});"
     for port in netlist.ports:
         width = f" [{len(port.nets) - 1}:0]" if len(port.nets) > 1 else ""

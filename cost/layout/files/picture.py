@@ -26,6 +26,8 @@ COLOURS = (
 WIDTH = 640
 """Of the rows, in pixels."""
 
+NBSP = "\N{NO-BREAK SPACE}"
+
 LEGEND = 20
 """Height of a line of the legend, in pixels."""
 
@@ -125,6 +127,6 @@ def _legend(blocks: dict[str, float], shown: list[str], height: float) -> Iterat
         last = number == len(COLOURS) - 1 and len(blocks) > len(COLOURS)
         names = shown[:number] if last else []
         area = whole - sum(blocks[other] for other in names) if last else blocks[name]
-        text = f"{'others' if last else name}: {100 * area / whole:.0f} % of the cells' area"
+        text = f"{'others' if last else name}: {100 * area / whole:.0f}{NBSP}% of the cells' area"
         yield f'<rect x="0" y="{y:.0f}" width="14" height="14" fill="{COLOURS[number]}"/>'
         yield f'<text x="20" y="{y + 12:.0f}" fill="#222">{text}</text>'

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lmul.cost.layout.files.names import escaped, net_names
+from lmul.cost.layout.files.names import escaped, escaped_nets
 from lmul.cost.layout.placement.placement import Pin
 from lmul.cost.layout.wires.steiner import Tree
 from lmul.cost.layout.wires.wiring import Wiring
@@ -41,11 +41,11 @@ def spef_text(wiring: Wiring) -> str:
         clock's tree is not in it.
     """
     netlist = wiring.placement.netlist
-    names = net_names(netlist)
+    names = escaped_nets(netlist)
     nets = (
         line
         for net, tree in wiring.trees.items()
-        for line in _net(wiring, escaped(names[net], bus=True), tree, wiring.placement.pins[net])
+        for line in _net(wiring, names[net], tree, wiring.placement.pins[net])
     )
     return _HEAD.format(design=netlist.name) + "\n".join(["", *nets, ""])
 

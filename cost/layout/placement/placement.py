@@ -194,9 +194,10 @@ def _problem(netlist: Netlist, technology: Technology, plan: Floorplan, names: l
     site, height = plan.site, _row_height(plan.site)
     macros = [technology.macros[instance.cell.name] for instance in netlist.instances]
     numbers = {name: len(macros) + number for number, name in enumerate(names)}
-    nets = []
+    nets: list[dict[str, list[int]]] = []
+    clocks: list[dict[str, list[int]]] = []
     for net, pins in enumerate(net_pins(netlist)):
-        if len(pins) < 2 or net in netlist.clock_nets:
+        if len(pins) < 2:
             continue
         cells, x, y = [], [], []
         for pin in sorted(pins, key=lambda pin: pin.instance < 0):
@@ -204,7 +205,7 @@ def _problem(netlist: Netlist, technology: Technology, plan: Floorplan, names: l
             terminal = None if pin.instance < 0 else macros[pin.instance].terminals[pin.name]
             x.append(round(terminal.x_um / site.width_um) if terminal else 0)
             y.append(round(terminal.y_um / site.height_um * height) if terminal else 0)
-        nets.append({"cells": cells, "x": x, "y": y})
+        (clocks if net in netlist.clock_nets else nets).append({"cells": cells, "x": x, "y": y})
     widths = [math.ceil(macro.width_um / site.width_um - 1e-6) for macro in macros]
     return {
         "rows": plan.rows,
@@ -213,6 +214,7 @@ def _problem(netlist: Netlist, technology: Technology, plan: Floorplan, names: l
         "widths": widths,
         "ports": len(names),
         "nets": nets,
+        "clocks": clocks,
     }
 
 

@@ -36,7 +36,7 @@ def place(problem: dict[str, Any]) -> dict[str, Any]:
     problem : dict
         `rows`, `columns` of sites, and `row_height` in widths of a site; `widths` of cells in sites; the
         number of `ports`; `nets`, each with its `cells`, of which the ports are the last, and the places `x`
-        and `y` of its pins in them; `seed`.
+        and `y` of its pins in them; `clocks`, nets that move their ports alone; `seed`.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def _move_ports(circuit: Any, problem: dict[str, Any]) -> None:
     cells, ports = len(problem["widths"]), problem["ports"]
     x, y = np.array(circuit.cell_x, float), np.array(circuit.cell_y, float)
     centre = np.zeros((ports, 2))
-    for net in problem["nets"]:
+    for net in problem["nets"] + problem["clocks"]:
         inside = [cell for cell in net["cells"] if cell < cells]
         for port in [cell - cells for cell in net["cells"] if cell >= cells]:
             if inside:

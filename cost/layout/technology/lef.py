@@ -55,6 +55,9 @@ _DIRECTIONS: dict[str, Direction] = {"HORIZONTAL": "horizontal", "VERTICAL": "ve
 _DEFAULT_UNITS = 100.0
 """Of the format, where no file has any."""
 
+_OFF_GRID = 1e-3
+"""Steps of the grid that a size may be off it, as a decimal number is."""
+
 Rectangle = tuple[float, float, float, float]
 """Left, bottom, right and top."""
 
@@ -283,10 +286,17 @@ def read_lef(paths: Sequence[Path]) -> Technology:
         raise UserError("the LEF files have no routing layer: name that of the technology too")
     if not macros:
         raise UserError("the LEF files have no MACRO of class CORE: name that of the cells too")
+    grid, site = round(units[0] if units else _DEFAULT_UNITS), _common_site(macros.values(), sites)
+    for size in (site.width_um, site.height_um):
+        if not size * grid >= 1 or abs(size * grid - round(size * grid)) > _OFF_GRID:
+            raise UserError(
+                f"the LEF files have a site of {size:g} um and a grid of {grid} steps a um, which it is "
+                "not on: name those of one technology"
+            )
     return Technology(
-        database_units=round(units[0] if units else _DEFAULT_UNITS),
+        database_units=grid,
         layers=tuple(layers.values()),
-        site=_common_site(macros.values(), sites),
+        site=site,
         macros=macros,
         files=tuple((file.path.name, file.checksum) for file in files),
     )
@@ -363,6 +373,8 @@ def _layer(block: _Block) -> Layer | None:
     resistance = block.numbers("RESISTANCE", "RPERSQ", default=0.0)[0]
     area = block.numbers("CAPACITANCE", "CPERSQDIST", default=0.0)[0]
     edge = block.numbers("EDGECAPACITANCE", default=0.0)[0]
+    if min(resistance, area, edge) < 0:
+        raise _LefError(block.place, f"{block.title} has a resistance or a capacitance below 0")
     # The file has pF.
     return Layer(block.name, direction, width, pitch, resistance / width, 1e3 * (area * width + 2.0 * edge))
 

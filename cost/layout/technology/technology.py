@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from lmul.cost.library.cells import Cell
+from lmul.cost.library.cells import Cell, Library
 from lmul.errors import UserError
 
 Direction = Literal["horizontal", "vertical"]
@@ -150,6 +150,18 @@ class Technology:
                 "where the pins are: name those of the whole technology"
             )
         return found["horizontal"], found["vertical"]
+
+    def check_library(self, library: Library) -> None:
+        """Refuse a library none of whose cells is there.
+
+        Raises
+        ------
+        UserError
+        """
+        if not library.cells.keys() & self.macros.keys():
+            raise UserError(
+                f"the LEF files have no cell of library {library.name}: name those that belong to it"
+            )
 
     def check(self, cells: Iterable[Cell]) -> None:
         """Refuse cells that cannot be placed in rows and wired.

@@ -1,5 +1,6 @@
 """Buffers: trees of them for the clock, and for nets that load their driver more than the library allows."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -50,14 +51,21 @@ def choose_buffer(library: Library) -> Cell:
     UserError
         The library has none.
     """
-    found = [cell for cell in library.cells.values() if not cell.left_out and is_buffer(cell)]
+    found = buffers_of(library)
     if not found:
-        raise UserError(f"library {library.name} has no buffer, which large nets of a layout need")
+        raise UserError(
+            f"library {library.name} has no buffer that may be used, which a net of this layout needs"
+        )
     wanted = SPARE * most_load(library)
     strong = [cell for cell in found if cell.outputs[0].largest_load >= wanted]
     if strong:
         return min(strong, key=lambda cell: (cell.area, cell.name))
     return max(found, key=lambda cell: cell.outputs[0].largest_load)
+
+
+def buffers_of(library: Library) -> list[Cell]:
+    """Give the buffers that may be used."""
+    return [cell for cell in library.cells.values() if not cell.left_out and is_buffer(cell)]
 
 
 def most_load(library: Library) -> float:
@@ -80,13 +88,24 @@ def clusters(sinks: Sequence[Sink], model: WireModel, most_ff: float) -> Iterato
         yield from clusters([sinks[place] for place in half], model, most_ff)
 
 
-def load_of(sinks: Sequence[Sink], model: WireModel) -> tuple[float, NDArray[np.float64]]:
-    """Give what drives some sinks from their middle: the load in fF, and the wires across and up in um."""
+def load_of(
+    sinks: Sequence[Sink], model: WireModel, source: tuple[float, float] | None = None
+) -> tuple[float, NDArray[np.float64]]:
+    """Give the load of some sinks in fF, and the wires across and up in um.
+
+    Parameters
+    ----------
+    sinks : sequence of Sink
+    model : WireModel
+    source : tuple of float, optional
+        Where the driver is; default: in their middle.
+    """
     places = np.array([(sink.x_um, sink.y_um) for sink in sinks])
+    points = np.vstack([places.mean(axis=0) if source is None else source, places])
     # The bound of half the circumference is enough to know that there are too many.
-    wires = np.ptp(places, axis=0)
+    wires = np.ptp(points, axis=0)
     if len(sinks) <= 4 * BUFFER_FANOUT:
-        wires = steiner_tree(np.vstack([places.mean(axis=0), places])).lengths.sum(axis=0)
+        wires = steiner_tree(points).lengths.sum(axis=0)
     return sum(sink.load_ff for sink in sinks) + float(wires @ np.array(model.capacitance_ff_um)), wires
 
 
@@ -99,7 +118,11 @@ class Level(NamedTuple):
 
 
 def buffer_levels(
-    sinks: Sequence[Sink], buffer: Cell, model: WireModel, most_ff: float, driver_ff: float
+    sinks: Sequence[Sink],
+    buffer: Cell,
+    model: WireModel,
+    most_ff: float,
+    driver: tuple[tuple[float, float], float],
 ) -> tuple[list[Level], list[Sink]]:
     """Put buffers in the middle of what they drive, level by level, until the driver may drive what is left.
 
@@ -108,8 +131,10 @@ def buffer_levels(
     sinks : sequence of Sink
     buffer : Cell
     model : WireModel
-    most_ff, driver_ff : float
-        What a buffer drives at most, and the driver.
+    most_ff : float
+        What a buffer drives at most.
+    driver : tuple
+        Where the driver is, and what it drives at most.
 
     Returns
     -------
@@ -121,7 +146,8 @@ def buffer_levels(
     """
     levels: list[Level] = []
     left = list(sinks)
-    while len(left) > 1 and load_of(left, model)[0] > driver_ff:
+    source, driver_ff = driver
+    while len(left) > 1 and load_of(left, model, source)[0] > driver_ff:
         groups = list(clusters(left, model, most_ff))
         if len(groups) == len(left):  # Each alone is too much already.
             break
@@ -155,13 +181,16 @@ class ClockTree:
     Parameters
     ----------
     buffer : Cell
+    top_ff : float
+        What the port or the gate drives, wires included.
     loads_ff : tuple of float
-        What each buffer drives, wires included.
+        What each buffer drives.
     wire_um, wire_ff : float
         Of all wires.
     """
 
     buffer: Cell
+    top_ff: float
     loads_ff: tuple[float, ...]
     wire_um: float
     wire_ff: float
@@ -196,17 +225,17 @@ def clock_tree(placement: Placement, net: int, model: WireModel) -> ClockTree:
     library = placement.netlist.library
     buffer, most = choose_buffer(library), most_load(library)
     source, *pins = placement.pins[net]
-    levels, left = buffer_levels(_sinks(placement, pins), buffer, model, most, most)
-    top = np.array([placement.place(source), *((sink.x_um, sink.y_um) for sink in left)])
-    wires = steiner_tree(top).lengths.sum(axis=0) + sum(level.wires_um for level in levels)
+    place = placement.place(source)
+    levels, left = buffer_levels(_sinks(placement, pins), buffer, model, most, (place, most))
+    top_ff, wires = load_of(left, model, place)
+    wires = wires + sum(level.wires_um for level in levels)
     loads = tuple(load for level in levels for load in level.loads_ff)
-    return ClockTree(buffer, loads, float(wires.sum()), float(wires @ np.array(model.capacitance_ff_um)))
+    capacitance = float(wires @ np.array(model.capacitance_ff_um))
+    return ClockTree(buffer, top_ff, loads, float(wires.sum()), capacitance)
 
 
 def with_buffers(wiring: Wiring) -> Netlist:
     """Give a netlist buffers on every net whose load is more than `MARGIN` of what its driver may drive.
-
-    An input port may drive what a buffer may.
 
     Parameters
     ----------
@@ -225,21 +254,37 @@ def with_buffers(wiring: Wiring) -> Netlist:
     """
     placement, changed = wiring.placement, _Changed(wiring.placement.netlist)
     netlist = placement.netlist
-    buffer, most = choose_buffer(netlist.library), most_load(netlist.library)
-    loads = netlist.loads + wiring.capacitance_ff
-    for net in wiring.trees:
+    most = most_load(netlist.library)
+    for net in overloaded(wiring, MARGIN):
+        buffer = choose_buffer(netlist.library)
         driver, *pins = placement.pins[net]
-        limit = MARGIN * _largest_load(netlist, driver, buffer)
-        if loads[net] > limit:
-            levels, _ = buffer_levels(_sinks(placement, pins), buffer, wiring.model, most, min(limit, most))
-            changed.insert(net, driver, pins, levels, buffer)
+        limit = min(most, MARGIN * _largest_load(placement, driver, most))
+        sinks = _sinks(placement, pins)
+        levels, _ = buffer_levels(sinks, buffer, wiring.model, most, (placement.place(driver), limit))
+        changed.insert(net, driver, pins, levels, buffer)
     return changed.netlist()
 
 
-def _largest_load(netlist: Netlist, driver: Pin, buffer: Cell) -> float:
+def overloaded(wiring: Wiring, share: float = 1.0) -> list[int]:
+    """Give the nets that load their driver with more than a share of what the library allows it.
+
+    An input port may drive what the buffer of `choose_buffer` may.
+    """
+    placement = wiring.placement
+    library = placement.netlist.library
+    port_ff = choose_buffer(library).outputs[0].largest_load if buffers_of(library) else math.inf
+    loads = placement.netlist.loads + wiring.capacitance_ff
+    return [
+        net
+        for net in wiring.trees
+        if loads[net] > share * _largest_load(placement, placement.pins[net][0], port_ff)
+    ]
+
+
+def _largest_load(placement: Placement, driver: Pin, port_ff: float) -> float:
     if driver.instance < 0:
-        return buffer.outputs[0].largest_load
-    return netlist.instances[driver.instance].cell.pins[driver.name].largest_load
+        return port_ff
+    return placement.netlist.instances[driver.instance].cell.pins[driver.name].largest_load
 
 
 class _Changed:
@@ -248,6 +293,7 @@ class _Changed:
     def __init__(self, netlist: Netlist):
         self._before = netlist
         self._names = list(netlist.names)
+        self._taken = {*netlist.names, *(instance.name for instance in netlist.instances)}
         self._cells = [dict(instance.nets) for instance in netlist.instances]
         self._ports = {
             name: net for port in netlist.ports for name, net in zip(port.bit_names, port.nets, strict=True)
@@ -265,13 +311,19 @@ class _Changed:
         for level in levels:
             first = len(self._before.instances) + len(self._buffers)
             for group in level.groups:
-                name, behind = f"buffer{len(self._buffers)}", len(self._names)
-                self._names.append(name)
-                self._buffers.append(Instance(name, buffer, {}, module))
+                behind = len(self._names)
+                self._names.append("")
+                self._buffers.append(Instance(self._free_name(), buffer, {}, module))
                 self._cells.append({entry.name: net, exit_.name: behind})
                 for sink in group:
                     self._connect(sinks[sink.key], behind)
             sinks = [Pin(first + place, entry.name, False) for place in range(len(level.groups))]
+
+    def _free_name(self) -> str:
+        name = f"buffer{len(self._buffers)}"
+        while name in self._taken:
+            name += "_"
+        return name
 
     def _connect(self, pin: Pin, net: int) -> None:
         if pin.instance < 0:

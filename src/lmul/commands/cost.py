@@ -146,7 +146,7 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
         "conditions": conditions,
         "cache": cache,
     }
-    layout_of = layouts(options, designs, cache)
+    layout_of = layouts(options, designs, library, cache)
     costs = []
     if foreign:
         from lmul.cost.cells.foreign import estimate_foreign

@@ -37,6 +37,7 @@ COMMANDS = {
     "dask": "lmul explore --scheduler",
     "llm": "lmul llm, lmul continue",
     "torch": "lmul.torch",
+    "layout": "lmul cost --layout",
     "eval": "lmul eval",
     "docs": "make docs",
     "dev": "the tests",

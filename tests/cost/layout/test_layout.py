@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from lmul.cost.layout.files.legality import check_def
 from lmul.cost.layout.files.names import net_names
 from lmul.cost.layout.files.spef import spef_text
 from lmul.cost.layout.technology.lef import default_lef, read_lef
+from lmul.cost.library.reader import default_library
+from lmul.cost.netlist.netlist import CONSTANT_NETS, Instance, Netlist, Port
 from lmul.cost.power.stimulus import stimulus, warmup
 from lmul.cost.power.zero_delay import simulate
 from lmul.cost.timing.analysis import analyse_timing
@@ -126,6 +129,40 @@ def test_buffers_keep_the_function_and_the_limits_of_loads(cells: Path) -> None:
                 assert netlist.loads[instance.nets[pin.name]] <= pin.largest_load
 
 
+def crowded() -> Netlist:
+    """Give a NAND that drives sixty inverters and a port."""
+    library = default_library()
+    nand, inverter = library.cells["NAND2_X1"], library.cells["INV_X1"]
+    first, outputs = CONSTANT_NETS + 3, 60
+    instances = [Instance("buffer0", nand, {"A1": 2, "A2": 3, "ZN": 4}, "crowded")]
+    instances += [
+        Instance(f"inverters.i{number}", inverter, {"A": 4, "ZN": first + number}, "inverters")
+        for number in range(outputs)
+    ]
+    ports = [Port("y", "output", (4,)), Port("a", "input", (2,)), Port("b", "input", (3,))]
+    ports.append(Port("z", "output", tuple(range(first, first + outputs))))
+    names = ["", "", "a", "b", "y", *(f"z[{bit}]" for bit in range(outputs))]
+    return Netlist("crowded", library, tuple(ports), tuple(instances), tuple(names))
+
+
+def drivers(verilog: str) -> Counter[str]:
+    """Count what drives each net of a flat netlist."""
+    ends = re.findall(r"\.Z?N?Z?\(([^()]+)\)\)?;", verilog) + re.findall(r"assign (\S+) =", verilog)
+    return Counter(name.strip() for name in ends)
+
+
+def test_a_port_behind_a_buffer_keeps_its_name_and_one_driver() -> None:
+    layout = lay_out(crowded(), TECHNOLOGY, Placing(), 1)
+    netlist = layout.netlist
+    assert layout.buffers > 1
+    names, instances = net_names(netlist)[CONSTANT_NETS:], [instance.name for instance in netlist.instances]
+    assert len({*names, *instances}) == len(names) + len(instances)
+    assert {name for port in netlist.ports for name in port.bit_names} <= set(names)
+    found = drivers(flat_verilog(netlist))
+    assert set(found.values()) == {1}
+    assert set(found) == set(names) - {"a", "b"}
+
+
 def test_the_clock_s_tree_is_in_area_and_energy(cells: Path) -> None:
     layout = laid_out(DOT, cells)
     conditions = Conditions(precision=0.2)
@@ -157,7 +194,7 @@ def test_wires_add_load_and_delay_alone(cells: Path) -> None:
 @with_sta
 @pytest.mark.parametrize(
     "design",
-    [DESIGNS[0], DOT, pytest.param(DESIGNS[-1], marks=pytest.mark.long)],
+    [DESIGNS[0], DESIGNS[-1], pytest.param(DOT, marks=pytest.mark.long)],
     ids=lambda design: design.name,
 )
 def test_delay_with_wires_is_that_of_opensta(design: Design, cells: Path, tmp_path: Path) -> None:

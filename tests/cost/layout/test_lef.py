@@ -278,6 +278,14 @@ def test_only_the_sites_own_layers_have_published_capacitances(read: Read) -> No
         (SMALL.replace("RECT 1 1", "RECT 1 nan"), "line 6: 'nan' in RECT is not a number"),
         (SMALL.replace("RECT 1 1", "RECT 1"), "line 6: RECT has 3 numbers"),
         (SMALL.replace("RECT 1 1", "RECT ITERATE 1"), "line 6: RECT has 3 numbers"),
+        (
+            SMALL.replace("WIDTH 0.1", "RESISTANCE RPERSQ -5 ; WIDTH 0.1"),
+            "line 2: LAYER M1 has a resistance or",
+        ),
+        (
+            SMALL.replace("MICRONS 1000", "MICRONS 7"),
+            "a site of 0.2 um and a grid of 7 steps a um, which it is",
+        ),
         (SMALL.replace("WIDTH 0.1", "WIDTH 0"), "line 2: WIDTH of LAYER M1 is 0, not above 0"),
         (SMALL.replace("WIDTH 0.1 ;", ""), "line 2: LAYER M1 has no WIDTH"),
         (SMALL.replace("PITCH 0.2", "PITCH"), "line 2: PITCH has no number"),

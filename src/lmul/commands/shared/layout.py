@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lmul.cost.library.cells import Library
 from lmul.design import Design
 from lmul.errors import UserError
 from lmul.options import option
@@ -26,7 +27,7 @@ RANGES = {
 
 
 def layouts(
-    options: argparse.Namespace, designs: Sequence[Design], cache: Path
+    options: argparse.Namespace, designs: Sequence[Design], library: Library, cache: Path
 ) -> Callable[..., "LaidOut"] | None:
     """Give what lays out a cost under its operands, before any work; None where none is asked for.
 
@@ -50,9 +51,9 @@ def layouts(
 
     for design in designs:
         check_size(design)
-    return partial(
-        estimate_layout, technology=read_lef(lef_files(options)), placing=_placing(options), cache=cache
-    )
+    technology = read_lef(lef_files(options))
+    technology.check_library(library)
+    return partial(estimate_layout, technology=technology, placing=_placing(options), cache=cache)
 
 
 def lef_files(options: argparse.Namespace) -> tuple[Path, ...]:
