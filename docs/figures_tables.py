@@ -497,7 +497,7 @@ def plus_minus(found: Mapping[str, float], sign: str, digits: int = 2) -> str:
 def placed() -> str:
     """Show how far wires move the ratios of designs with `lmul` to those with exact products."""
     rows = []
-    for name, found in recorded("layout")["rows"].items():
+    for name, found in recorded("layout", MODEL)["rows"].items():
         first = found[0]
         cells = [name]
         for figure in (AREA, DELAY, ENERGY):
