@@ -29,7 +29,7 @@ def layouts_table() -> Table:
         rows.append(row)
     note = (
         "The same netlists, of one seed of synthesis, without wires and placed at a utilisation of 0.7. "
-        "+-: half of the 95 % interval over three placements."
+        "+-: half of the 95 % interval over three placements and the cycles drawn."
     )
     return Table("layouts", "Ratios with wires", headings, rows, note)
 
