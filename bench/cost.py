@@ -26,7 +26,7 @@ from lmul.cost.power.stimulus import stimulus
 from lmul.cost.power.zero_delay import Steps, simulate
 from lmul.cost.timing.analysis import analyse_timing
 from lmul.cost.timing.sdf import sdf_text
-from lmul.design import make_design
+from lmul.design import Design, make_design
 from lmul.hdl import export
 from lmul.sim.simulators.icarus import GateLevelBench
 from lmul.terminal.progress import working
@@ -47,12 +47,12 @@ ONE_SEED = Conditions(seeds=1)
 ARRAY = {"rows": 16, "cols": 16, "lanes": 4}
 
 
-def mapped_design() -> Mapped:
-    """Map the multiplier with one script."""
-    with working(f"Mapping {DESIGN.name}"):
+def mapped_design(design: Design) -> Mapped:
+    """Map a design with one script."""
+    with working(f"Mapping {design.name}"):
         (mapped,) = map_to_cells(
-            export(DESIGN),
-            DESIGN,
+            export(design),
+            design,
             default_library(),
             scripts=QUICK_SCRIPTS[:1],
             cache=Path("build") / CELLS,
@@ -130,10 +130,7 @@ def layout_results() -> Iterator[Result]:
         bare = time.perf_counter() - start
         estimate_layout(cost, operands, technology, Placing(), cache=Path(name), progress=progress)
         whole = time.perf_counter() - start
-    (mapped,) = map_to_cells(
-        export(array), array, library, scripts=QUICK_SCRIPTS[:1], cache=Path("build") / CELLS
-    ).values()
-    for netlist, goal in ((cost.mapped.netlist, 5), (mapped.netlist, 120)):
+    for netlist, goal in ((cost.mapped.netlist, 5), (mapped_design(array).netlist, 120)):
         with working(f"Placing {netlist.name}"):
             start = time.perf_counter()
             lay_out(netlist, technology, Placing(), 1)
@@ -145,7 +142,7 @@ def layout_results() -> Iterator[Result]:
 
 def measure() -> list[Result]:
     """Measure everything there is a goal for."""
-    mapped, ports = mapped_design(), one_stream()
+    mapped, ports = mapped_design(DESIGN), one_stream()
     cells = len(mapped.netlist.instances)
     one_core, all_cores = timed_speed(mapped, ports)
     what = f"Event-driven simulation, {cells} cells, one core"

@@ -65,9 +65,8 @@ class Setup:
     @property
     def _layout(self) -> str:
         """What makes a placement: its files, and the placer."""
-        if self.technology is None:
-            return ""
-        return digest(repr((self.technology.files, version("coloquinte"))))
+        technology = self.technology
+        return digest(repr((technology.files, version("coloquinte")))) if technology else ""
 
     def matrices(self) -> tuple[Operands, ...]:
         """Read the operands."""

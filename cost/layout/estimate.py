@@ -1,12 +1,13 @@
 """The cost of a placed design: its netlist with the wires of a layout, buffers and a tree for the clock."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from lmul.cost.cells.estimate import PART, Cost, operands_key, part_of
@@ -34,7 +35,7 @@ from lmul.cost.power.zero_delay import Bits
 from lmul.design import Design
 from lmul.errors import UserError
 from lmul.host.cache import cached, digest, program_digest
-from lmul.intervals import student
+from lmul.intervals import welch
 from lmul.terminal.progress import Report
 from lmul.workloads import Operands
 
@@ -236,11 +237,9 @@ def clock_block(trees: Mapping[int, ClockTree], simulated: Simulated) -> Block:
     used, idle, unused = (
         energy(model.rates(None)) for model in (simulated.model, simulated.idle, simulated.unused)
     )
-    cells = {tree.buffer.name: 0 for tree in trees.values()}
-    for tree in trees.values():
-        cells[tree.buffer.name] += len(tree.loads_ff)
+    cells = Counter(tree.buffer.name for tree in trees.values() for _ in tree.loads_ff)
     area = sum(tree.area_um2 for tree in trees.values())
-    return Block(area, {name: count for name, count in cells.items() if count}, used, used, idle, unused)
+    return Block(area, dict(cells), used, used, idle, unused)
 
 
 FIGURES: Mapping[str, Callable[[Cost, Measured], float]] = {
@@ -339,24 +338,6 @@ def placed_ratio(name: str, ours: LaidOut, theirs: LaidOut) -> Ratio:
         # Every placement draws the same cycles, so that more of them tell no more of those.
         half = math.hypot(half, ours.sampling, theirs.sampling)
     return Ratio(one / other, one / other * (1 - half), one / other * (1 + half))
-
-
-def welch(samples: Sequence[Sequence[float]]) -> float:
-    """Give half of the 95 % interval of the difference of two means, whose variances may differ.
-
-    Degrees of freedom by Satterthwaite (Biometrics Bulletin 2(6), 1946), rounded down.
-
-    Parameters
-    ----------
-    samples : sequence of two sequences of float
-    """
-    if min(map(len, samples)) < 2:
-        return math.inf
-    squares = [stdev(each) ** 2 / len(each) for each in samples]
-    if not sum(squares):
-        return 0.0
-    known = sum(square**2 / (len(each) - 1) for square, each in zip(squares, samples, strict=True))
-    return student(int(sum(squares) ** 2 / known)) * math.sqrt(sum(squares))
 
 
 def check_size(design: Design) -> None:

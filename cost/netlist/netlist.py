@@ -44,11 +44,11 @@ class Port:
     nets: tuple[int, ...]
 
     @property
-    def bit_names(self) -> list[str]:
-        """Name of every bit: the port's own where it has one."""
-        return (
-            [self.name] if len(self.nets) == 1 else [f"{self.name}[{bit}]" for bit in range(len(self.nets))]
-        )
+    def bits(self) -> dict[str, int]:
+        """Net of every bit by its name, which is the port's own where it has one."""
+        if len(self.nets) == 1:
+            return {self.name: self.nets[0]}
+        return {f"{self.name}[{bit}]": net for bit, net in enumerate(self.nets)}
 
 
 @dataclass(frozen=True)

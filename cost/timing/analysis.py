@@ -205,7 +205,7 @@ class _Propagation:
 
     def _ends(self) -> Iterator[tuple[float, tuple[int, int], Step | None]]:
         for port in self._netlist.outputs:
-            for name, net in zip(port.bit_names, port.nets, strict=True):
+            for name, net in port.bits.items():
                 wire = self._wire_delays.get(("", name), 0.0)
                 for edge in BOTH:
                     yield self._arrivals[net][edge] + wire, (net, edge), None

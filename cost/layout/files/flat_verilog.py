@@ -30,7 +30,7 @@ def _module(netlist: Netlist) -> Iterator[str]:
             yield f"  wire {_written(name)};"
     told = ["1'b0", "1'b1", *(name if name in bits else _written(name) for name in names[CONSTANT_NETS:])]
     for port in netlist.ports:
-        for name, net in zip(port.bit_names, port.nets, strict=True):
+        for name, net in port.bits.items():
             if told[net] != name:
                 yield f"  assign {name} = {told[net]};"
     for instance in netlist.instances:

@@ -10,7 +10,7 @@ _SPECIAL = re.compile(r"[^\w$\[\].]")
 def port_names(netlist: Netlist) -> dict[str, int]:
     """Give the net of every bit of a port, inputs before outputs."""
     ports = sorted(netlist.ports, key=lambda port: port.direction != "input")
-    return {name: net for port in ports for name, net in zip(port.bit_names, port.nets, strict=True)}
+    return {name: net for port in ports for name, net in port.bits.items()}
 
 
 def net_names(netlist: Netlist) -> list[str]:

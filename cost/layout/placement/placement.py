@@ -65,7 +65,7 @@ def floorplan(
     room_um2 : float
         Area of cells that are not placed.
     """
-    widths = [math.ceil(cell.width_um / site.width_um - 1e-6) for cell in cells]
+    widths = [cell.sites(site) for cell in cells]
     sites = max(sum(widths) + room_um2 / site.width_um / site.height_um, 1) / utilisation
     rows = max(1, round(math.sqrt(sites * site.width_um * aspect / site.height_um)))
     return Floorplan(rows, max(math.ceil(sites / rows), *widths, 1), site)
@@ -129,6 +129,12 @@ class Placement:
             row * site.height_um + y,
         )
 
+    def load_ff(self, pin: Pin) -> float:
+        """Give what a reading pin loads its net with; a port nothing, which belongs to what comes next."""
+        if pin.instance < 0:
+            return 0.0
+        return self.netlist.instances[pin.instance].cell.pins[pin.name].capacitance
+
     def macro(self, instance: int) -> Macro:
         """Give the outline of an instance."""
         return self.technology.macros[self.netlist.instances[instance].cell.name]
@@ -142,7 +148,7 @@ def net_pins(netlist: Netlist) -> list[list[Pin]]:
     """Give the pins of every net, the driving one first; the two constant nets have none."""
     pins: list[list[Pin]] = [[] for _ in range(netlist.nets)]
     for port in netlist.ports:
-        for name, net in zip(port.bit_names, port.nets, strict=True):
+        for name, net in port.bits.items():
             pins[net].append(Pin(-1, name, port.direction == "input"))
     for place, instance in enumerate(netlist.instances):
         for pin in instance.cell.pins.values():
@@ -168,7 +174,7 @@ def place(netlist: Netlist, technology: Technology, plan: Floorplan, seed: int) 
     UserError
         The placer is not installed, or finds no place for the cells.
     """
-    names = [name for port in netlist.ports for name in port.bit_names]
+    names = [name for port in netlist.ports for name in port.bits]
     found = _run({**_problem(netlist, technology, plan, names), "seed": seed})
     cells, site = len(netlist.instances), plan.site
     height = _row_height(site)
@@ -206,12 +212,11 @@ def _problem(netlist: Netlist, technology: Technology, plan: Floorplan, names: l
             x.append(round(terminal.x_um / site.width_um) if terminal else 0)
             y.append(round(terminal.y_um / site.height_um * height) if terminal else 0)
         (clocks if net in netlist.clock_nets else nets).append({"cells": cells, "x": x, "y": y})
-    widths = [math.ceil(macro.width_um / site.width_um - 1e-6) for macro in macros]
     return {
         "rows": plan.rows,
         "columns": plan.columns,
         "row_height": height,
-        "widths": widths,
+        "widths": [macro.sites(site) for macro in macros],
         "ports": len(names),
         "nets": nets,
         "clocks": clocks,

@@ -99,6 +99,10 @@ class Macro:
     site: str
     terminals: Mapping[str, Terminal]
 
+    def sites(self, site: Site) -> int:
+        """Give how many sites it takes in a row."""
+        return math.ceil(self.width_um / site.width_um - 1e-6)
+
 
 @dataclass(frozen=True)
 class Technology:

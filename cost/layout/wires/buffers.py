@@ -164,14 +164,7 @@ def _in_the_middle(group: Sequence[Sink], buffer: Cell, key: int) -> Sink:
 
 
 def _sinks(placement: Placement, pins: Sequence[Pin]) -> list[Sink]:
-    instances = placement.netlist.instances
-    loads = [
-        instances[pin.instance].cell.pins[pin.name].capacitance if pin.instance >= 0 else 0.0 for pin in pins
-    ]
-    return [
-        Sink(*placement.place(pin), load, key)
-        for key, (pin, load) in enumerate(zip(pins, loads, strict=True))
-    ]
+    return [Sink(*placement.place(pin), placement.load_ff(pin), key) for key, pin in enumerate(pins)]
 
 
 @dataclass(frozen=True)
@@ -252,11 +245,13 @@ def with_buffers(wiring: Wiring) -> Netlist:
     UserError
         The library has no buffer.
     """
-    placement, changed = wiring.placement, _Changed(wiring.placement.netlist)
+    placement = wiring.placement
     netlist = placement.netlist
-    most = most_load(netlist.library)
-    for net in overloaded(wiring, MARGIN):
-        buffer = choose_buffer(netlist.library)
+    nets = overloaded(wiring, MARGIN)
+    if not nets:
+        return netlist
+    buffer, most, changed = choose_buffer(netlist.library), most_load(netlist.library), _Changed(netlist)
+    for net in nets:
         driver, *pins = placement.pins[net]
         limit = min(most, MARGIN * _largest_load(placement, driver, most))
         sinks = _sinks(placement, pins)
@@ -295,9 +290,7 @@ class _Changed:
         self._names = list(netlist.names)
         self._taken = {*netlist.names, *(instance.name for instance in netlist.instances)}
         self._cells = [dict(instance.nets) for instance in netlist.instances]
-        self._ports = {
-            name: net for port in netlist.ports for name, net in zip(port.bit_names, port.nets, strict=True)
-        }
+        self._ports = {name: net for port in netlist.ports for name, net in port.bits.items()}
         self._buffers: list[Instance] = []
 
     def insert(
@@ -337,8 +330,7 @@ class _Changed:
             return self._before
         instances = zip((*self._before.instances, *self._buffers), self._cells, strict=True)
         ports = [
-            replace(port, nets=tuple(self._ports[name] for name in port.bit_names))
-            for port in self._before.ports
+            replace(port, nets=tuple(self._ports[name] for name in port.bits)) for port in self._before.ports
         ]
         return replace(
             self._before,

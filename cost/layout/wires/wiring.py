@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from lmul.cost.layout.placement.placement import Pin, Placement
+from lmul.cost.layout.placement.placement import Placement
 from lmul.cost.layout.wires.steiner import Tree, steiner_tree
 from lmul.cost.netlist.wires import PlacedWires
 
@@ -71,17 +71,12 @@ class Wiring:
         netlist, delays = self.placement.netlist, {}
         for net, tree in self.trees.items():
             pins = self.placement.pins[net]
-            found = elmore_ns(tree, self.model, [self._load(pin) for pin in pins])
+            loads = [0.0, *map(self.placement.load_ff, pins[1:])]
+            found = elmore_ns(tree, self.model, loads)
             for pin, delay in list(zip(pins, found, strict=False))[1:]:
                 instance = "" if pin.instance < 0 else netlist.instances[pin.instance].name
                 delays[instance, pin.name] = float(delay)
         return PlacedWires(self.capacitance_ff, delays)
-
-    def _load(self, pin: Pin) -> float:
-        """Give what a pin loads a net with, in fF; a port nothing, whose load belongs to what comes next."""
-        if pin.instance < 0 or pin.drives:
-            return 0.0
-        return self.placement.netlist.instances[pin.instance].cell.pins[pin.name].capacitance
 
 
 def elmore_ns(tree: Tree, model: WireModel, loads: Sequence[float]) -> NDArray[np.float64]:

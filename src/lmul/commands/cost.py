@@ -133,7 +133,6 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
     from lmul.cost.cells.noise import cost_figures
     from lmul.cost.cells.shared import check_sharing, estimate_shared, shared_figures
     from lmul.cost.cells.table import cost_table, path_table, shared_table
-    from lmul.cost.layout.table import layout_table
 
     if options.share_blocks:
         check_sharing(designs)
@@ -165,6 +164,8 @@ def _cells(designs: Sequence[Design], operands: Sequence[Operands], options: arg
             whole["shared_blocks"] = held
     laid = _placed(costs, operands, layout_of) if layout_of else []
     if laid:
+        from lmul.cost.layout.table import layout_table
+
         tables.append(layout_table(laid))
     for whole, one in zip(figures, laid, strict=False):
         whole["layout"] = one.as_dict()

@@ -35,7 +35,7 @@ from lmul.host.parameters import ParameterError
 from lmul.host.processes import LocalProcesses, check_jobs
 from lmul.llm.arithmetics import recorded_tokens
 from lmul.metrics import PERPLEXITY
-from lmul.programs.extras import check_placer, require
+from lmul.programs.extras import require, require_placer
 from lmul.terminal.console import console, say, write_figures
 from lmul.terminal.pictures import check_plot_path
 from lmul.terminal.progress import working
@@ -83,8 +83,7 @@ def _require(space: Space, options: argparse.Namespace) -> None:
     """Refuse to begin without an extra that is needed later on."""
     require("explore" if space.search.method == "optuna" else "cost")
     if space.layout:
-        check_placer()
-        require("layout", "coloquinte")
+        require_placer()
     if options.scheduler is not None:
         require("dask")
     if options.plot:

@@ -66,8 +66,8 @@ def require(extra: str, *modules: str) -> None:
             raise missing(module, extra)
 
 
-def check_placer() -> None:
-    """Refuse a layout where there is no placer, nor one to install.
+def require_placer() -> None:
+    """Refuse a layout without a placer, and say where there is one to install.
 
     Raises
     ------
@@ -78,6 +78,7 @@ def check_placer() -> None:
         raise UserError(
             "--layout needs coloquinte, of which there are wheels for Linux, x86-64, Python 3.11 and 3.12"
         )
+    require("layout", "coloquinte")
 
 
 def _top(module: str) -> str:

@@ -157,7 +157,7 @@ def test_a_port_behind_a_buffer_keeps_its_name_and_one_driver() -> None:
     assert layout.buffers > 1
     names, instances = net_names(netlist)[CONSTANT_NETS:], [instance.name for instance in netlist.instances]
     assert len({*names, *instances}) == len(names) + len(instances)
-    assert {name for port in netlist.ports for name in port.bit_names} <= set(names)
+    assert {name for port in netlist.ports for name in port.bits} <= set(names)
     found = drivers(flat_verilog(netlist))
     assert set(found.values()) == {1}
     assert set(found) == set(names) - {"a", "b"}
