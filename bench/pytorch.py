@@ -2,15 +2,20 @@
 
 `python bench/pytorch.py`, with the extras `torch` and `llm`: a pass of 512 tokens without gradients, and a
 step of training, forward and backward, of 256 tokens. `--record` writes docs/recorded/pytorch.json, which the
-documents show. How fast a graphics processor is, where there is one, `python bench/golden.py` says.
+documents show; there each processor has figures of its own. How fast a graphics processor is, where there is
+one, `python bench/golden.py` says.
 """
 
 import argparse
+import copy
+import json
+import re
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +37,9 @@ TOKENS, TRAINED_TOKENS = 512, 256
 
 ROUNDS = 3
 """Pairs of passes, with the arithmetic and without, after one that compiles loops and quantises weights."""
+
+CHANGE = 1.0001
+"""What a step of training multiplies weights by, so that they are quantised anew."""
 
 PASSES: dict[str, float | None] = {
     "exact,e4m3,row": None,
@@ -98,28 +106,30 @@ def measure(rounds: int, progress: Report) -> list[Slowdown]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = model.to(device)
     tokens = torch.tensor([tokenizer(passage()).input_ids[:TOKENS]], device=device)
+    plain = copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
     found: list[Slowdown] = []
     total = len(PASSES) + len(STEPS)
     for words, goal in PASSES.items():
-        found.append(_slowdown(model, (words, None), "pass", lambda: _pass(model, tokens), rounds, goal))
+        run = partial(_pass, tokens)
+        found.append(_slowdown((model, plain), (words, None), "pass", run, rounds, goal))
         progress(len(found), total)
     for pair, goal in STEPS.items():
-        step = tokens[:, :TRAINED_TOKENS]
-        found.append(_slowdown(model, pair, "step", lambda x=step: _step(model, x), rounds, goal))
+        run = partial(_step, tokens[:, :TRAINED_TOKENS])
+        found.append(_slowdown((model, plain), pair, "step", run, rounds, goal))
         progress(len(found), total)
     return found
 
 
-def _pass(model: Any, tokens: Any) -> None:
+def _pass(tokens: Any, model: Any) -> None:
     with torch.no_grad():
         model(tokens, use_cache=False).logits.sum().item()  # Waits for a graphics processor.
 
 
-def _step(model: Any, tokens: Any) -> None:
+def _step(tokens: Any, model: Any) -> None:
     """Go forward and backward with weights that have changed, as an optimiser's step leaves them."""
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.mul_(1.0)
+            parameter.mul_(CHANGE)
     model.zero_grad()
     loss = model(tokens, labels=tokens, use_cache=False).loss
     loss.backward()
@@ -127,29 +137,28 @@ def _step(model: Any, tokens: Any) -> None:
 
 
 def _slowdown(
-    model: Any,
+    models: tuple[Any, Any],
     words: tuple[str, str | None],
     what: str,
-    run: Callable[[], None],
+    run: Callable[[Any], None],
     rounds: int,
     goal: float | None,
 ) -> Slowdown:
-    """Run with and without an arithmetic in turns, so that both meet the same machine."""
-    times: list[tuple[float, float]] = []
-    for _ in range(rounds + 1):
-        plain = _seconds(run)
-        convert_(model, Config(*words))
-        times.append((_seconds(run), plain))
-        restore_(model)
-    ratios = [own / plain for own, plain in times[1:]]
-    seconds = statistics.median(own for own, _ in times[1:])
+    """Run a model with an arithmetic and its twin without in turns, so that both meet the same machine."""
+    model, plain = models
+    convert_(model, Config(*words))
+    run(model)
+    times = [(_seconds(run, model), _seconds(run, plain)) for _ in range(rounds)]
+    restore_(model)
+    ratios = [own / other for own, other in times]
+    seconds = statistics.median(own for own, _ in times)
     middle = statistics.median(ratios)
     return Slowdown(words[0], words[1] or "full", what, middle, min(ratios), max(ratios), seconds, goal)
 
 
-def _seconds(run: Callable[[], None]) -> float:
+def _seconds(run: Callable[[Any], None], model: Any) -> float:
     start = time.perf_counter()
-    run()
+    run(model)
     return time.perf_counter() - start
 
 
@@ -163,16 +172,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with working(f"Timing {len(PASSES)} passes and {len(STEPS)} steps") as progress:
         found = measure(options.rounds, progress)
     figures = {
-        "tokens": {"pass": TOKENS, "step": TRAINED_TOKENS},
+        "processor": processor(),
         "processors": processors(),
+        "tokens": {"pass": TOKENS, "step": TRAINED_TOKENS},
         "rounds": options.rounds,
         "slowdowns": [asdict(each) for each in found],
     }
     print_results([each.as_result() for each in found])
-    for file in [options.json, RECORD if options.record else None]:
-        if file:
-            write_json(file, figures)
+    if options.json:
+        write_json(options.json, figures)
+    if options.record:
+        known = json.loads(RECORD.read_text())["machines"]
+        others = [each for each in known if each["processor"] != figures["processor"]]
+        write_json(RECORD, {"machines": [figures, *others]})
     return 0
+
+
+def processor() -> str:
+    """Name the processor, by its family and model where the system hides its name."""
+    said = Path("/proc/cpuinfo").read_text().split("\n\n", maxsplit=1)[0]
+    fields = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in said.splitlines())
+    }
+    name = re.sub(r"\(R\)|\(TM\)| Processor\b", "", fields["model name"])
+    return f"{name}, family {fields['cpu family']}, model {fields['model']}"
 
 
 if __name__ == "__main__":

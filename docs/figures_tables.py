@@ -451,15 +451,18 @@ def _array() -> Rows:
 
 
 def slowdowns() -> str:
-    """Show how many times as long as in float32 a PyTorch model takes."""
+    """Show how many times as long as in float32 a PyTorch model takes, on each processor."""
+    machines = recorded("pytorch")["machines"]
     rows = []
-    for found in recorded("pytorch")["slowdowns"]:
+    for each in zip(*(machine["slowdowns"] for machine in machines), strict=True):
+        found = each[0]
         gradients = f"`{found['backward']}`" if found["backward"] != "full" else "full precision"
         what = {"pass": "forward", "step": f"training step, gradients in {gradients}"}[found["what"]]
         goal = "" if found["goal"] is None else f"at most {found['goal']:g}"
-        times = f"{found['ratio']:.1f} ({found['least']:.1f} to {found['most']:.1f})"
-        rows.append([f"`{found['arithmetic']}`", what, times, goal])
-    return table(["arithmetic", "", "times as long as float32", "goal"], rows)
+        times = [f"{one['ratio']:.1f} ({one['least']:.1f} to {one['most']:.1f})" for one in each]
+        rows.append([f"`{found['arithmetic']}`", what, *times, goal])
+    names = [f"processor {machine['processor']}" for machine in machines]
+    return table(["arithmetic", "times as long as float32", *names, "goal"], rows)
 
 
 def trained() -> str:

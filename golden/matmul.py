@@ -203,9 +203,10 @@ def _float_result(
 ) -> Sums:
     """Add in a floating-point register, which says it all."""
     register = add(a, b, arithmetic)
-    nan, infinite = np.isnan(register), np.isinf(register)
-    infinity = np.where(infinite, np.copysign(1, np.where(nan, 0, register)), 0).astype(np.int8)
-    return Sums(arithmetic, register, np.zeros(nan.shape, dtype=np.bool_), infinity, nan)
+    nan, infinity = np.isnan(register), np.zeros(register.shape, np.int8)
+    infinite = np.isinf(register)
+    infinity[infinite] = np.sign(register[infinite])
+    return Sums(arithmetic, register, np.zeros(nan.shape, np.bool_), infinity, nan)
 
 
 SUMS: dict[type[Accumulator], Callable[[NDArray[Any], NDArray[Any], Arithmetic], Sums]] = {

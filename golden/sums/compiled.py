@@ -246,12 +246,15 @@ def product_kind(form: Form | None) -> int:
 def gathered(
     x: NDArray[Any], y: NDArray[Any], a: NDArray[Any], b: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give the bit patterns of codes as tiles take them, with zeros up to whole tiles."""
+    """Give the bit patterns of codes as tiles take them, with those of code 0 up to whole tiles."""
     from lmul.golden.sums import compiled_loops as loops
 
-    groups, panels = tiled(a, b, loops.TILE_ROWS, loops.TILE_BYTES // y.itemsize)
-    patterns = np.take(y.T, panels, axis=0).swapaxes(2, 3)
-    return np.take(x, groups), np.ascontiguousarray(patterns)
+    columns = loops.TILE_BYTES // y.itemsize
+    groups = np.empty((-(-len(a) // loops.TILE_ROWS), a.shape[1], loops.TILE_ROWS), x.dtype)
+    panels = np.empty((-(-b.shape[1] // columns), len(b), len(y), columns), y.dtype)
+    loops.gather_groups(x, np.ascontiguousarray(a), groups)
+    loops.gather_panels(y, np.ascontiguousarray(b), panels)
+    return groups, panels
 
 
 def tiled(a: NDArray[Any], b: NDArray[Any], rows: int, columns: int) -> tuple[NDArray[Any], NDArray[Any]]:

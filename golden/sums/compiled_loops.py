@@ -160,6 +160,48 @@ def _add_tile(x: Any, y: Any, tile: Any, product: Any, sums: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def gather_groups(table: Any, codes: Any, groups: Any) -> None:
+    """Put the bit patterns of four rows of the first factor side by side.
+
+    Parameters
+    ----------
+    table : ndarray, shape (2^W,)
+        Of each code.
+    codes : ndarray of unsigned integers, shape (M, K)
+    groups : ndarray, shape (G, K, 4)
+        Is written; rows behind the last are of code 0.
+    """
+    for group in range(groups.shape[0]):
+        for row in range(TILE_ROWS):
+            place = group * TILE_ROWS + row
+            for k in range(groups.shape[1]):
+                groups[group, k, row] = table[codes[place, k] if place < codes.shape[0] else 0]
+
+
+@numba.njit(cache=True, nogil=True)
+def gather_panels(table: Any, codes: Any, panels: Any) -> None:
+    """Put the bit patterns of some columns of the second factor side by side.
+
+    Parameters
+    ----------
+    table : ndarray, shape (V, 2^W)
+        Of each code.
+    codes : ndarray of unsigned integers, shape (K, N)
+    panels : ndarray, shape (P, K, V, C)
+        Is written; columns behind the last are of code 0.
+    """
+    columns = panels.shape[3]
+    for panel in range(panels.shape[0]):
+        start = panel * columns
+        count = min(columns, codes.shape[1] - start)
+        for k in range(panels.shape[1]):
+            for variant in range(panels.shape[2]):
+                for j in range(count):
+                    panels[panel, k, variant, j] = table[variant, codes[k, start + j]]
+                panels[panel, k, variant, count:] = table[variant, 0]
+
+
+@numba.njit(cache=True, nogil=True)
 def add_exactly(x: Any, y: Any, product: Any, used: Any, unit: float, sums: Any) -> None:
     """Add products, which are integers, in double precision.
 

@@ -181,10 +181,11 @@ def _tile_sums(
     x, y = gathered(*_tables(_operands(arithmetic, layout), form, arithmetic, layout), a, b)
     x_shift, y_shift = tiled(*shifts, x.shape[2], y.shape[3])
     excess = numbers.nmant - arithmetic.mantissa_bits
+    normal = not start.any() and _all_normal(arithmetic, layout, shifts, a.shape[1])
     how = (
         product_kind(form),
         (x.dtype.type(-1 << numbers.nmant), x.dtype.type(excess << numbers.nmant)),
-        _scalars(arithmetic, layout),
+        (*_scalars(arithmetic, layout), int(normal and not arithmetic.fused.nearest)),
         arithmetic.lanes,
     )
     sums = np.zeros((len(x), x.shape[2], y.shape[0] * y.shape[3]), dtype=np.float32)
@@ -199,7 +200,7 @@ def _tile_sums(
 
 
 def _scalars(arithmetic: Arithmetic, layout: Layout) -> tuple[int, ...]:
-    """Give the numbers that are called `layout` in the loops."""
+    """Give the first numbers that are called `layout` in the loops."""
     fused, (first, second) = arithmetic.fused, (layout.first, layout.second)
     return (
         first[0] + second[0],
@@ -211,6 +212,19 @@ def _scalars(arithmetic: Arithmetic, layout: Layout) -> tuple[int, ...]:
         (FP64_MANTISSA_BITS - fused.mantissa_bits) << FP64_MANTISSA_BITS,
         int(fused.nearest),
     )
+
+
+def _all_normal(arithmetic: Arithmetic, layout: Layout, shifts: Shifts, depth: int) -> bool:
+    """Tell whether sums that begin with zero are zero or normal numbers of fp32, with room on either side.
+
+    Each is a multiple of the smallest product's last bit that is kept, and no sum of larger ones.
+    """
+    from lmul.golden.sums.fused.loops import NORMAL_EXPONENT
+
+    least, most = (sum(int(extreme(side, initial=0)) for side in shifts) for extreme in (np.min, np.max))
+    lowest = layout.first[0] + layout.second[0] + least - layout.fraction_bits
+    highest = layout.first[1] + layout.second[1] + CARRIES + most + depth.bit_length()
+    return lowest >= -NORMAL_EXPONENT and highest <= NORMAL_EXPONENT
 
 
 def _operands(arithmetic: Arithmetic, layout: Layout) -> list[NDArray[np.float64]]:

@@ -19,6 +19,9 @@ from lmul.golden.sums.compiled_loops import ADDED, CHOSEN, MULTIPLIED, ROUNDED, 
 NO_TERM = -(1 << 12)
 """An exponent below that of any term."""
 
+NORMAL_EXPONENT = 120
+"""Powers of two to this one, and their inverses, are normal numbers of fp32."""
+
 FP32_BIAS, FP64_BIAS = 127, 1023
 FP32_MANTISSA, FP64_MANTISSA = 23, 52
 _INDEX, _INT32, _FLOAT, _DOUBLE = ir.IntType(64), ir.IntType(32), ir.FloatType(), ir.DoubleType()
@@ -49,7 +52,7 @@ class _Step:
         )
         self.mantissa, self.bias = (FP64_MANTISSA, FP64_BIAS) if self.double else (FP32_MANTISSA, FP32_BIAS)
         self.rounding = tuple(vectors.repeated(bits) for bits in cgutils.unpack_tuple(builder, rounding, 2))
-        self.layout = cgutils.unpack_tuple(builder, layout, 8)
+        self.layout = cgutils.unpack_tuple(builder, layout, 9)
 
     def number(self, place: int, type_: Any) -> Any:
         """Give a vector of a number of the layout."""
@@ -175,6 +178,38 @@ class _Step:
         field = builder.shl(builder.zext(field, self.longs), self.constant(FP64_MANTISSA, self.longs))
         return builder.bitcast(field, self.doubles)
 
+    def normal_power(self, exponent: Any) -> Any:
+        """Give powers of two in single precision, where they are normal."""
+        builder = self.builder
+        field = builder.add(exponent, self.constant(FP32_BIAS, self.ints))
+        field = builder.shl(field, self.constant(FP32_MANTISSA, self.ints))
+        return builder.bitcast(field, self.floats)
+
+    def truncated(self, sums: Any, own: Any, places: Any) -> Any:
+        """Give what `rounded` does, where sums are truncated and none leaves the normal numbers of fp32."""
+        builder, limit = self.builder, NORMAL_EXPONENT
+        # Beyond these all is zero.
+        places = self.smaller(places, self.constant(limit, self.ints))
+        places = self.larger(places, self.constant(-limit, self.ints))
+        term = builder.fptosi(builder.fmul(own, self.normal_power(places)), self.ints)
+        exact = builder.fadd(sums, builder.sitofp(term, self.doubles))
+        mask = builder.shl(_INDEX(-1), builder.lshr(self.layout[6], _INDEX(FP64_MANTISSA)))
+        bits = builder.and_(builder.bitcast(exact, self.longs), self.spread(mask))
+        kept = builder.fptrunc(builder.bitcast(bits, self.doubles), self.floats)
+        return builder.fmul(kept, self.normal_power(builder.sub(self.constant(0, self.ints), places)))
+
+    def next(self, sums: Any, own: Any, places: Any, row: Any) -> None:
+        """Write the running sums of a row."""
+        if self.double:
+            self.builder.store(self.rounded(sums, own, places), row, align=4)
+            return
+        plain = self.builder.icmp_signed("!=", self.layout[8], _INDEX(0))
+        with self.builder.if_else(plain) as (then, otherwise):
+            with then:
+                self.builder.store(self.truncated(sums, own, places), row, align=4)
+            with otherwise:
+                self.builder.store(self.rounded(sums, own, places), row, align=4)
+
     def rounded(self, sums: Any, own: Any, places: Any) -> Any:
         """Give the running sums that follow, of sums of products in units of 2^-places."""
         builder, longs = self.builder, self.longs
@@ -239,7 +274,7 @@ def _step_adder(kind: int) -> Any:
         scales = [step.scale(builder.add(*each)) for each in zip(places, shifts, strict=True)]
         totals = step.added(kind, x, y, tile, (first, last), scales)
         for row, total, own, place in zip(rows, totals, owns, places, strict=True):
-            builder.store(step.rounded(total, own, place), row, align=4)
+            step.next(total, own, place, row)
         return context.get_dummy_value()
 
     return intrinsic(add_step)
@@ -282,10 +317,11 @@ def add_steps(
     rounding : tuple of two integers of that type
         A mask of a float's sign and exponent, and 2^m times the bits that rounding takes off, with m mantissa
         bits of the float.
-    layout : tuple of eight int64
+    layout : tuple of nine int64
         The smallest exponent of a product; the exponent field that it has as a float, smaller ones are of
         zeros; the largest exponent; F; the smallest exponent that sums are aligned to; the most terms whose
-        sum fits the type; the mantissa bits of a double beyond M, times 2^52; 1 to round sums to nearest.
+        sum fits the type; the mantissa bits of a double beyond M, times 2^52; 1 to round sums to nearest; 1
+        where sums are truncated, and all of them surely normal numbers of fp32.
     lanes : int
         Products of a step.
     sums : ndarray of float32, shape (G, 4, P C)

@@ -82,12 +82,15 @@ def fused_sums(
     infinity, nan = special_sums(a, b, arithmetic)
     if scales:
         nan |= nan_sums(scales, arithmetic)
-    register = looped_sums(a, b, np.where(np.isnan(start), 0, start), arithmetic, scales)
+    nan |= np.isnan(start)
+    register = looped_sums(a, b, np.where(nan, 0, start), arithmetic, scales)
+    if not (infinity.any() or nan.any()):
+        return register
     # An infinite product and an infinite sum: which was first does not matter where both have one sign.
     doubtful = (infinity != 0) & np.isinf(register) & (infinity != np.sign(register))
     infinite = infinity != 0
     register[infinite] = np.copysign(np.float32(np.inf), infinity[infinite])
-    register[nan | np.isnan(start)] = np.nan
+    register[nan] = np.nan
     rows = doubtful.any(axis=1)
     if rows.any():
         some = Scales(scales.a[rows], scales.b) if scales else None
