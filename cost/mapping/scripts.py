@@ -37,13 +37,12 @@ module alu (A, B, CI, BI, X, Y, CO);
   input CI, BI;
   output [Y_WIDTH-1:0] X, Y, CO;
   wire [Y_WIDTH-1:0] first, second;
-  // An operand without bits, as optimisation leaves of a zero, is no signal of width 0.
-  generate
-    if (A_WIDTH == 0) assign first = 0;
-    else \\$pos #(.A_SIGNED(A_SIGNED), .A_WIDTH(A_WIDTH), .Y_WIDTH(Y_WIDTH)) a_conv (.A(A), .Y(first));
-    if (B_WIDTH == 0) assign second = 0;
-    else \\$pos #(.A_SIGNED(B_SIGNED), .A_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH)) b_conv (.A(B), .Y(second));
-  endgenerate
+  // An operand without bits, as optimisation leaves of a zero, is no signal of width 0. Blocks of `generate`
+  // would give wires other names, on which ABC's maps depend.
+  \\$pos #(.A_SIGNED(A_SIGNED), .A_WIDTH(A_WIDTH ? A_WIDTH : 1), .Y_WIDTH(Y_WIDTH))
+    a_conv (.A(A_WIDTH ? A[(A_WIDTH ? A_WIDTH : 1)-1:0] : 1'b0), .Y(first));
+  \\$pos #(.A_SIGNED(B_SIGNED), .A_WIDTH(B_WIDTH ? B_WIDTH : 1), .Y_WIDTH(Y_WIDTH))
+    b_conv (.A(B_WIDTH ? B[(B_WIDTH ? B_WIDTH : 1)-1:0] : 1'b0), .Y(second));
   wire [Y_WIDTH-1:0] other = second ^ {Y_WIDTH{BI}};
   wire [Y_WIDTH:0] carry;
   assign carry[0] = CI;

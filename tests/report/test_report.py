@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lmul.cost.cells.estimate import tried_scripts
+from lmul.cost.cells.measure import Conditions
+from lmul.cost.library.reader import default_library
+from lmul.cost.mapping.designs import map_to_cells
 from lmul.cost.published.energies import TABLES
+from lmul.design import make_design
+from lmul.hdl import export
 from lmul.llm.accuracy import Accuracy
 from lmul.llm.evaluation import Interval
 from lmul.llm.memory_energy import PUBLISHED
@@ -271,6 +277,22 @@ def test_units_are_recorded_in_pairs_beside_a_fixed_one_of_as_many_lanes() -> No
         )
         assert unit.fixed is None or unit.fixed["design"]["lanes"] == ours["lanes"]
     assert "of the area and" in units_sentence()
+
+
+@pytest.mark.parametrize(("mul", "acc"), [("lmul", "fused:13:13"), ("exact", "fixed:24:1")])
+def test_mapping_gives_the_netlists_whose_figures_are_recorded(mul: str, acc: str) -> None:
+    # A change of a script may rename wires, on which ABC's maps depend: then all figures are recorded anew.
+    found = next(
+        one
+        for unit in recorded_units()
+        for one in (unit.lmul, unit.exact)
+        if {"mul": mul, "acc": acc, "lanes": 16, "format": "e4m3"}.items() <= one["design"].items()
+    )
+    design = make_design(**found["design"])
+    conditions = Conditions(period_ps=found["clock_period_ps"], seeds=1)
+    (script,) = (one for one in tried_scripts(design, conditions) if one.name == found["script"])
+    (mapped,) = map_to_cells(export(design), design, default_library(), scripts=[script]).values()
+    assert mapped.netlist.area == pytest.approx(found["area_um2"], rel=1e-9)
 
 
 def check(directory: Path) -> Run:

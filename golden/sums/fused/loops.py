@@ -188,7 +188,7 @@ class _Step:
     def truncated(self, sums: Any, own: Any, places: Any) -> Any:
         """Give what `rounded` does, where sums are truncated and none leaves the normal numbers of fp32."""
         builder, limit = self.builder, NORMAL_EXPONENT
-        # Beyond these all is zero.
+        # Beyond these no product is left, and own sums are multiples of the last unit.
         places = self.smaller(places, self.constant(limit, self.ints))
         places = self.larger(places, self.constant(-limit, self.ints))
         term = builder.fptosi(builder.fmul(own, self.normal_power(places)), self.ints)
