@@ -1,16 +1,18 @@
 """Place designs with `lmul` and with exact products side by side, into report/recorded/layout.json.
 
-`python bench/layout.py` places what is not kept yet; netlists and figures are kept in `build`. One seed of
-synthesis for each side, and as many placements: ratios tell how far wires move them, and the same netlists
-without wires stand beside them.
+`python bench/layout.py` places what is not kept yet; netlists and figures are kept in `build`. Pairs that
+are named alone take the place of theirs in the record. `--liberty` and `--lef` place two pairs in cells of
+another library, which is recorded beside them. One seed of synthesis for each side, and as many placements:
+ratios tell how far wires move them, and the same netlists without wires stand beside them.
 """
 
 import argparse
-import shlex
+import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from record import RAW, RECORDED
 
@@ -20,7 +22,9 @@ from lmul.cost.cells.noise import FIGURES
 from lmul.cost.layout.estimate import LaidOut, Placing, estimate_layout, lay_out, placed_ratio, ratio_before
 from lmul.cost.layout.files.picture import picture_svg
 from lmul.cost.layout.technology.lef import default_lef, read_lef
-from lmul.cost.library.reader import default_library
+from lmul.cost.layout.technology.technology import Technology
+from lmul.cost.library.cells import Library
+from lmul.cost.library.reader import LibraryFiles, default_library
 from lmul.cost.mapping.mapper import CELLS
 from lmul.design import make_design
 from lmul.host.files import write_files, write_json
@@ -35,6 +39,7 @@ FUSED = {"acc": "fused:13:13", "out": "raw"}
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "multiplier": ({"kind": "mul"}, {}),
     "multiplier, bf16": ({"kind": "mul", "format": "bf16"}, {}),
+    "dot product, 8 lanes, exact": ({"kind": "dot", "lanes": 8}, {}),
     "dot product, 8 lanes, fixed": ({"kind": "dot", "lanes": 8, **RAW}, {}),
     "dot product, 16 lanes, fixed": ({"kind": "dot", "lanes": 16, **RAW}, {}),
     "dot product, 8 lanes, fused": ({"kind": "dot", "lanes": 8, **FUSED}, {}),
@@ -52,10 +57,15 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 """Options of a design, and those that the exact one beside it has instead."""
 
+ELSEWHERE = ("multiplier", "dot product, 8 lanes, fixed")
+"""Pairs of other libraries."""
+
 DRAWN = "dot product, 8 lanes, fixed"
 REPORT = Path(__file__).parent.parent / "report" / "recorded"
 PICTURES = RECORDED.parent / "images", REPORT
 """Which one is drawn, and for which pages."""
+
+RECORD = REPORT / "layout.json"
 
 SEEDS = 1
 """Of synthesis."""
@@ -64,25 +74,30 @@ WIRES_FF_UM = (None, 0.0)
 """Capacitances of wires: the published one, and none, which leaves buffers and the clock's tree."""
 
 
-def laid_out(options: dict[str, Any], wire_capacitance: float | None, technology: Any) -> LaidOut:
+class Cells(NamedTuple):
+    """Cells of a library, and their outlines."""
+
+    library: Library
+    technology: Technology
+
+
+def laid_out(options: dict[str, Any], wire_capacitance: float | None, cells: Cells) -> LaidOut:
     """Map, place and measure a design."""
     design, operands = make_design(**options), default_operands()
-    conditions = Conditions(seeds=SEEDS)
+    given: dict[str, Any] = {"conditions": Conditions(seeds=SEEDS), "cache": BUILD}
     with working(f"{design.name}: mapping") as progress:
-        cost = estimate(
-            design, operands, default_library(), conditions=conditions, cache=BUILD, progress=progress
-        )
+        cost = estimate(design, operands, cells.library, progress=progress, **given)
     placing = Placing(wire_capacitance=wire_capacitance)
     with working(f"{design.name}: placing") as progress:
-        return estimate_layout(cost, operands, technology, placing, cache=BUILD, progress=progress)
+        return estimate_layout(cost, operands, cells.technology, placing, cache=BUILD, progress=progress)
 
 
-def compared(options: dict[str, Any], beside: dict[str, Any], technology: Any) -> list[dict[str, Any]]:
+def compared(options: dict[str, Any], beside: dict[str, Any], cells: Cells) -> list[dict[str, Any]]:
     """Give the ratios of a pair, for each capacitance of wires."""
     found = []
     for wires in WIRES_FF_UM:
         pair = [
-            laid_out({**options, **change}, wires, technology)
+            laid_out({**options, **change}, wires, cells)
             for change in ({"mul": "lmul"}, {"mul": "exact", **beside})
         ]
         found.append(
@@ -100,28 +115,47 @@ def compared(options: dict[str, Any], beside: dict[str, Any], technology: Any) -
     return found
 
 
-def draw(technology: Any) -> None:
+def draw(cells: Cells) -> None:
     """Draw a placed design for the documents."""
-    cost = laid_out({**PAIRS[DRAWN][0], "mul": "exact"}, None, technology).cost
-    layout = lay_out(cost.mapped.netlist, technology, Placing(), 1)
+    cost = laid_out({**PAIRS[DRAWN][0], "mul": "exact"}, None, cells).cost
+    layout = lay_out(cost.mapped.netlist, cells.technology, Placing(), 1)
     for folder in PICTURES:
         write_files(folder, {PICTURE: picture_svg(layout.placement)})
 
 
-def main() -> None:
-    """Place all pairs, and write what was found after each."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("pairs", nargs="*", default=list(PAIRS), help=", ".join(PAIRS))
-    options = parser.parse_args()
-    technology = read_lef(default_lef())
-    rows = {}
-    for name in options.pairs:
+def place(names: Sequence[str], cells: Cells, library: str | None) -> None:
+    """Place pairs, and keep each in the record, which another process may have changed meanwhile."""
+    for name in names:
         start = time.perf_counter()
-        rows[name] = compared(*PAIRS[name], technology)
+        found = compared(*PAIRS[name], cells)
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
-        command = shlex.join(["python", "bench/layout.py"])
-        write_json(REPORT / "layout.json", {"command": command, "seeds": SEEDS, "rows": rows})
-    draw(technology)
+        record = json.loads(RECORD.read_text())
+        others = record.setdefault("libraries", {})
+        rows = record["rows"] if library is None else others.setdefault(library, {})
+        known = rows | {name: found}
+        rows.clear()
+        rows.update({name: known[name] for name in PAIRS if name in known})
+        write_json(RECORD, record)
+
+
+def main() -> None:
+    """Place pairs, and write what was found after each."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("pairs", nargs="*", metavar="PAIR", help=", ".join(PAIRS))
+    parser.add_argument("--liberty", action="append", type=Path, metavar="FILE", help="of another library")
+    parser.add_argument("--lef", action="append", type=Path, metavar="FILE", help="of the same library")
+    options = parser.parse_args()
+    if unknown := [name for name in options.pairs if name not in PAIRS]:
+        parser.error(f"there is no pair {unknown[0]!r}: name some of {', '.join(PAIRS)}")
+    if bool(options.liberty) != bool(options.lef):
+        parser.error("--liberty and --lef are of one library: give both")
+    if options.liberty:
+        cells = Cells(LibraryFiles(tuple(options.liberty)).read(), read_lef(options.lef))
+        place(options.pairs or ELSEWHERE, cells, cells.library.name)
+        return
+    cells = Cells(default_library(), read_lef(default_lef()))
+    place(options.pairs or list(PAIRS), cells, None)
+    draw(cells)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ one, `python bench/golden.py` says.
 import argparse
 import copy
 import json
+import platform
 import re
 import statistics
 import sys
@@ -37,6 +38,9 @@ TOKENS, TRAINED_TOKENS = 512, 256
 
 ROUNDS = 3
 """Pairs of passes, with the arithmetic and without, after one that compiles loops and quantises weights."""
+
+KINDS = {"family": "cpu family", "model": "model"}
+"""Of processors, since some systems hide their names."""
 
 CHANGE = 1.0001
 """What a step of training multiplies weights by, so that they are quantised anew."""
@@ -147,7 +151,8 @@ def _slowdown(
     """Run a model with an arithmetic and its twin without in turns, so that both meet the same machine."""
     model, plain = models
     convert_(model, Config(*words))
-    run(model)
+    for each in models:
+        run(each)
     times = [(_seconds(run, model), _seconds(run, plain)) for _ in range(rounds)]
     restore_(model)
     ratios = [own / other for own, other in times]
@@ -169,11 +174,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", action="store_true", help=f"write {RECORD.name} for the documents")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
+    name = processor()
     with working(f"Timing {len(PASSES)} passes and {len(STEPS)} steps") as progress:
         found = measure(options.rounds, progress)
     figures = {
-        "processor": processor(),
-        "processors": processors(),
+        "processor": name,
         "tokens": {"pass": TOKENS, "step": TRAINED_TOKENS},
         "rounds": options.rounds,
         "slowdowns": [asdict(each) for each in found],
@@ -183,19 +188,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_json(options.json, figures)
     if options.record:
         known = json.loads(RECORD.read_text())["machines"]
-        others = [each for each in known if each["processor"] != figures["processor"]]
+        others = [each for each in known if each["processor"] != name]
         write_json(RECORD, {"machines": [figures, *others]})
     return 0
 
 
 def processor() -> str:
-    """Name the processor, by its family and model where the system hides its name."""
-    said = Path("/proc/cpuinfo").read_text().split("\n\n", maxsplit=1)[0]
-    fields = {
-        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in said.splitlines())
-    }
-    name = re.sub(r"\(R\)|\(TM\)| Processor\b", "", fields["model name"])
-    return f"{name}, family {fields['cpu family']}, model {fields['model']}"
+    """Name what computes: the graphics processor, or the processor and the cores that may be used."""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    file, fields = Path("/proc/cpuinfo"), {}
+    if file.exists():
+        lines = file.read_text().split("\n\n", maxsplit=1)[0].splitlines()
+        fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    name = re.sub(r"\(R\)|\(TM\)| Processor\b", "", fields.get("model name", platform.machine()))
+    kind = [f"{key} {fields[field]}" for key, field in KINDS.items() if field in fields]
+    return ", ".join([name, *kind, f"{processors()} cores"])
 
 
 if __name__ == "__main__":

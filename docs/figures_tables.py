@@ -66,29 +66,35 @@ def _unit(unit: Unit) -> str:
 
 
 def overview() -> str:
-    """Compare what the main job measures: a multiplier and a dot product."""
+    """Compare what the main job measures: a multiplier and a dot product, also placed."""
     parts = (
-        ("multiplier, result in e4m3: area, um2", "energy, fJ", ".1f", "mul"),
+        ("multiplier, result in e4m3: area, um2", "energy, fJ", ".1f", "mul", "multiplier"),
         (
             "8-lane dot product, exact accumulator, fp32 out: area, um2",
             "energy per product, fJ",
             ".0f",
             "dot",
+            "dot product, 8 lanes, exact",
         ),
     )
     rows = []
-    for what, energy, digits, kind in parts:
+    for what, energy, digits, kind, laid_out in parts:
         pair = [cost(kind, mul=mul) for mul in ("lmul", "exact")]
-        rows += [
-            [what, *(format(found[AREA], digits) for found in pair), ratio(AREA, *pair)],
-            ["critical delay, ps", *(f"{found[DELAY]:.0f}" for found in pair), ratio(DELAY, *pair)],
-            [
+        lines = {
+            AREA: [what, *(format(found[AREA], digits) for found in pair)],
+            DELAY: ["critical delay, ps", *(f"{found[DELAY]:.0f}" for found in pair)],
+            ENERGY: [
                 f"{energy} (without glitches)",
                 *(f"{found[ENERGY]:.0f} ({found[QUIET]:.0f})" for found in pair),
-                ratio(ENERGY, *pair),
             ],
+        }
+        found = recorded("layout", MODEL)["rows"][laid_out][0]
+        rows += [
+            [*line, ratio(figure, *pair), " → ".join(_placed(found, figure))]
+            for figure, line in lines.items()
         ]
-    return table(["e4m3, Nangate 45 nm, 1.1 V", "`lmul`", "`exact`", "ratio"], rows)
+    headings = ["e4m3, Nangate 45 nm, 1.1 V", "`lmul`", "`exact`", "ratio", "of one netlist each → placed"]
+    return table(headings, rows)
 
 
 OPTIONS: tuple[dict[str, str | int], ...] = (
@@ -453,16 +459,22 @@ def _array() -> Rows:
 def slowdowns() -> str:
     """Show how many times as long as in float32 a PyTorch model takes, on each processor."""
     machines = recorded("pytorch")["machines"]
+    keyed = [
+        {(one["arithmetic"], one["backward"], one["what"]): one for one in machine["slowdowns"]}
+        for machine in machines
+    ]
     rows = []
-    for each in zip(*(machine["slowdowns"] for machine in machines), strict=True):
-        found = each[0]
+    for key, found in keyed[0].items():
         gradients = f"`{found['backward']}`" if found["backward"] != "full" else "full precision"
         what = {"pass": "forward", "step": f"training step, gradients in {gradients}"}[found["what"]]
         goal = "" if found["goal"] is None else f"at most {found['goal']:g}"
-        times = [f"{one['ratio']:.1f} ({one['least']:.1f} to {one['most']:.1f})" for one in each]
-        rows.append([f"`{found['arithmetic']}`", what, *times, goal])
-    names = [f"processor {machine['processor']}" for machine in machines]
-    return table(["arithmetic", "times as long as float32", *names, "goal"], rows)
+        rows.append([f"`{found['arithmetic']}`", what, *(_slowdown(known.get(key)) for known in keyed), goal])
+    names = [f"times float32: {machine['processor']}" for machine in machines]
+    return table(["arithmetic", "what", *names, "goal"], rows)
+
+
+def _slowdown(found: Mapping[str, Any] | None) -> str:
+    return "" if found is None else f"{found['ratio']:.1f} ({found['least']:.1f} to {found['most']:.1f})"
 
 
 def trained() -> str:
@@ -497,18 +509,39 @@ def plus_minus(found: Mapping[str, float], sign: str, digits: int = 2) -> str:
     return f"{found['value']:{sign}.{digits}f} ± {found['half_width']:.{digits}f}"
 
 
+PLACED = [f"{figure}{when}" for figure in ("area", "delay", "energy") for when in ("", ", placed")]
+
+
 def placed() -> str:
     """Show how far wires move the ratios of designs with `lmul` to those with exact products."""
-    rows = []
-    for name, found in recorded("layout", MODEL)["rows"].items():
-        first = found[0]
-        cells = [name]
-        for figure in (AREA, DELAY, ENERGY):
-            cells += [f"{first['before'][figure]:.3f}", plus_minus(first["placed"][figure], "", 3)]
-        cells.append(plus_minus(found[1]["placed"][ENERGY], "", 3))
-        rows.append(cells)
-    headings = [f"{figure}{when}" for figure in ("area", "delay", "energy") for when in ("", ", placed")]
-    return table(["`lmul` over `exact`", *headings, "energy, placed without wires"], rows)
+    rows = [
+        [name, *_ratios(found[0]), plus_minus(found[1]["placed"][ENERGY], "")]
+        for name, found in recorded("layout", MODEL)["rows"].items()
+    ]
+    return table(["`lmul` over `exact`", *PLACED, "energy, placed without wires"], rows)
+
+
+def placed_elsewhere() -> str:
+    """Show the same in cells of other libraries."""
+    rows = [
+        [f"{name}, {LAID_OUT_IN[library]}", *_ratios(found[0])]
+        for library, pairs in recorded("layout", MODEL)["libraries"].items()
+        for name, found in pairs.items()
+    ]
+    return table(["`lmul` over `exact`", *PLACED], rows)
+
+
+LAID_OUT_IN = {"sky130_fd_sc_hd__tt_025C_1v80": "SKY130", "osu018_stdcells": "OSU 180 nm"}
+"""Titles of other libraries, by their names."""
+
+
+def _placed(found: Mapping[str, Any], figure: str) -> tuple[str, str]:
+    """Give a ratio before and after placement."""
+    return f"{found['before'][figure]:.2f}", plus_minus(found["placed"][figure], "")
+
+
+def _ratios(found: Mapping[str, Any]) -> list[str]:
+    return [cell for figure in (AREA, DELAY, ENERGY) for cell in _placed(found, figure)]
 
 
 def last_bits() -> str:
@@ -704,6 +737,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         trained,
         tuned,
         placed,
+        placed_elsewhere,
         last_bits,
         clocks,
         fpga,
