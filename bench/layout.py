@@ -130,12 +130,10 @@ def place(names: Sequence[str], cells: Cells, library: str | None) -> None:
         found = compared(*PAIRS[name], cells)
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
         record = json.loads(RECORD.read_text())
-        others = record.setdefault("libraries", {})
-        rows = record["rows"] if library is None else others.setdefault(library, {})
-        known = rows | {name: found}
-        rows.clear()
-        rows.update({name: known[name] for name in PAIRS if name in known})
-        write_json(RECORD, record)
+        place_of, key = (record, "rows") if library is None else (record["libraries"], library)
+        rows = place_of.get(key, {}) | {name: found}
+        place_of[key] = {known: rows[known] for known in PAIRS if known in rows}
+        write_json(RECORD, record | {"seeds": SEEDS})
 
 
 def main() -> None:

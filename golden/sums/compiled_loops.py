@@ -190,15 +190,21 @@ def gather_panels(table: Any, codes: Any, panels: Any) -> None:
     panels : ndarray, shape (P, K, V, C)
         Is written; columns behind the last are of code 0.
     """
-    columns = panels.shape[3]
     for panel in range(panels.shape[0]):
-        start = panel * columns
-        count = min(columns, codes.shape[1] - start)
-        for k in range(panels.shape[1]):
-            for variant in range(panels.shape[2]):
-                for j in range(count):
-                    panels[panel, k, variant, j] = table[variant, codes[k, start + j]]
-                panels[panel, k, variant, count:] = table[variant, 0]
+        start = panel * panels.shape[3]
+        count = min(panels.shape[3], codes.shape[1] - start)
+        _gather_panel(table, codes, start, count, panels[panel])
+        for variant in range(panels.shape[2]):
+            panels[panel, :, variant, count:] = table[variant, 0]
+
+
+@numba.njit(inline="always")
+def _gather_panel(table: Any, codes: Any, start: int, count: int, panel: Any) -> None:
+    """Put the bit patterns of so many columns, from one on, into a panel (K, V, C)."""
+    for k in range(codes.shape[0]):
+        for variant in range(table.shape[0]):
+            for j in range(count):
+                panel[k, variant, j] = table[variant, codes[k, start + j]]
 
 
 @numba.njit(cache=True, nogil=True)

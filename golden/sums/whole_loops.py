@@ -5,7 +5,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from lmul.golden.sums.compiled_loops import STEP, TILE_BYTES, TILE_ROWS, _add_tile
+from lmul.golden.sums.compiled_loops import STEP, TILE_BYTES, TILE_ROWS, _add_tile, _gather_panel
 
 COLUMNS = TILE_BYTES // 8
 
@@ -47,7 +47,7 @@ def multiply(
         start = panel * COLUMNS
         count = min(COLUMNS, codes.shape[1] - start)
         for b in range(windows_b):
-            _expand(codes, table[b], start, count, patterns[b])
+            _gather_panel(table[b], codes, start, count, patterns[b, 0])
         for group in range(x.shape[1]):
             totals[:] = 0
             for a in range(x.shape[0]):
@@ -90,14 +90,6 @@ def pattern_groups(codes: Any, table: Any, zero: int, first: int, groups: Any, u
                     groups[a, group, k, row] = pattern
                     if pattern != zero:
                         used[a, group, k // STEP] = True
-
-
-@numba.njit(inline="always")
-def _expand(codes: Any, table: Any, start: int, count: int, patterns: Any) -> None:
-    for k in range(codes.shape[0]):
-        for variant in range(table.shape[0]):
-            for j in range(count):
-                patterns[0, k, variant, j] = table[variant, codes[k, start + j]]
 
 
 @numba.njit(inline="always")

@@ -185,7 +185,7 @@ def _tile_sums(
     how = (
         product_kind(form),
         (x.dtype.type(-1 << numbers.nmant), x.dtype.type(excess << numbers.nmant)),
-        (*_scalars(arithmetic, layout), int(normal and not arithmetic.fused.nearest)),
+        _scalars(arithmetic, layout, normal),
         arithmetic.lanes,
     )
     sums = np.zeros((len(x), x.shape[2], y.shape[0] * y.shape[3]), dtype=np.float32)
@@ -199,8 +199,8 @@ def _tile_sums(
     return matrix
 
 
-def _scalars(arithmetic: Arithmetic, layout: Layout) -> tuple[int, ...]:
-    """Give the first numbers that are called `layout` in the loops."""
+def _scalars(arithmetic: Arithmetic, layout: Layout, normal: bool) -> tuple[int, ...]:
+    """Give the numbers that are called `layout` in the loops."""
     fused, (first, second) = arithmetic.fused, (layout.first, layout.second)
     return (
         first[0] + second[0],
@@ -211,6 +211,7 @@ def _scalars(arithmetic: Arithmetic, layout: Layout) -> tuple[int, ...]:
         arithmetic.lanes if layout.precision is np.float64 else _most_terms(arithmetic),
         (FP64_MANTISSA_BITS - fused.mantissa_bits) << FP64_MANTISSA_BITS,
         int(fused.nearest),
+        int(normal and not fused.nearest),
     )
 
 

@@ -171,19 +171,13 @@ class _Step:
             return self.builder.fadd(total, self.called("trunc", term))
         return self.builder.add(total, self.builder.fptosi(term, self.vectors.totals))
 
-    def power(self, exponent: Any) -> Any:
-        """Give powers of two in double precision."""
-        builder = self.builder
-        field = builder.add(exponent, self.constant(FP64_BIAS, self.ints))
-        field = builder.shl(builder.zext(field, self.longs), self.constant(FP64_MANTISSA, self.longs))
-        return builder.bitcast(field, self.doubles)
-
-    def normal_power(self, exponent: Any) -> Any:
-        """Give powers of two in single precision, where they are normal."""
-        builder = self.builder
-        field = builder.add(exponent, self.constant(FP32_BIAS, self.ints))
-        field = builder.shl(field, self.constant(FP32_MANTISSA, self.ints))
-        return builder.bitcast(field, self.floats)
+    def power(self, exponent: Any, type_: Any) -> Any:
+        """Give powers of two, normal numbers of single or double precision."""
+        builder, double = self.builder, type_ == self.doubles
+        bias, mantissa = (FP64_BIAS, FP64_MANTISSA) if double else (FP32_BIAS, FP32_MANTISSA)
+        field = builder.add(exponent, self.constant(bias, self.ints))
+        field = builder.zext(field, self.longs) if double else field
+        return builder.bitcast(builder.shl(field, self.constant(mantissa, field.type)), type_)
 
     def truncated(self, sums: Any, own: Any, places: Any) -> Any:
         """Give what `rounded` does, where sums are truncated and none leaves the normal numbers of fp32."""
@@ -191,12 +185,12 @@ class _Step:
         # Beyond these no product is left, and own sums are multiples of the last unit.
         places = self.smaller(places, self.constant(limit, self.ints))
         places = self.larger(places, self.constant(-limit, self.ints))
-        term = builder.fptosi(builder.fmul(own, self.normal_power(places)), self.ints)
+        term = builder.fptosi(builder.fmul(own, self.power(places, self.floats)), self.ints)
         exact = builder.fadd(sums, builder.sitofp(term, self.doubles))
         mask = builder.shl(_INDEX(-1), builder.lshr(self.layout[6], _INDEX(FP64_MANTISSA)))
         bits = builder.and_(builder.bitcast(exact, self.longs), self.spread(mask))
         kept = builder.fptrunc(builder.bitcast(bits, self.doubles), self.floats)
-        return builder.fmul(kept, self.normal_power(builder.sub(self.constant(0, self.ints), places)))
+        return builder.fmul(kept, self.power(builder.sub(self.constant(0, self.ints), places), self.floats))
 
     def next(self, sums: Any, own: Any, places: Any, row: Any) -> None:
         """Write the running sums of a row."""
@@ -213,9 +207,11 @@ class _Step:
     def rounded(self, sums: Any, own: Any, places: Any) -> Any:
         """Give the running sums that follow, of sums of products in units of 2^-places."""
         builder, longs = self.builder, self.longs
-        term = builder.fmul(builder.fpext(own, self.doubles), self.power(places))
+        term = builder.fmul(builder.fpext(own, self.doubles), self.power(places, self.doubles))
         exact = builder.fadd(sums, self.called("trunc", term))
-        exact = builder.fmul(exact, self.power(builder.sub(self.constant(0, self.ints), places)))
+        exact = builder.fmul(
+            exact, self.power(builder.sub(self.constant(0, self.ints), places), self.doubles)
+        )
         bits = builder.bitcast(exact, longs)
         exponent = builder.and_(bits, self.constant(0x7FF << FP64_MANTISSA, longs))
         smallest = self.constant((FP64_BIAS + 1 - FP32_BIAS) << FP64_MANTISSA, longs)
