@@ -30,14 +30,22 @@ def encode(bits: Any, layout: Any, nearest: bool, beyond: Any, codes: Any) -> No
 
 
 @numba.njit(cache=True, nogil=True)
-def find_peaks(reals: Any, peaks: Any) -> None:
-    """Find the largest magnitude of each row of an array (R, L); that of NaN is NaN."""
-    for row in range(reals.shape[0]):
-        peak = 0.0
-        for number in reals[row]:
-            magnitude = abs(np.float64(number))
-            if magnitude > peak or np.isnan(magnitude):
-                peak = magnitude  # Nothing is larger than NaN.
+def find_peaks(bits: Any, magnitude: Any, peaks: Any) -> None:
+    """Find the largest magnitude of each row of floats, which have the order of their bit patterns.
+
+    Parameters
+    ----------
+    bits : ndarray of int32 or int64, shape (R, L)
+        Bit patterns; L is at least 1.
+    magnitude : int32 or int64
+        The mask of all bits but the sign.
+    peaks : ndarray of the same type, shape (R,)
+        Is written: bit patterns. That of NaN is above all others.
+    """
+    for row in range(bits.shape[0]):
+        peak = bits[row, 0] & magnitude
+        for i in range(1, bits.shape[1]):
+            peak = max(peak, bits[row, i] & magnitude)
         peaks[row] = peak
 
 

@@ -174,8 +174,12 @@ def quantise_blocks(
         The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
     """
     check_format(format_)
-    reals = as_reals(tensor)
-    peak = _block_peaks(reals, BLOCK, axis)
+    blocks: slices.Blocks | _Blocks
+    if slices.has_block_loops(tensor, format_, rounding, BLOCK, axis):
+        blocks = slices.Blocks(np.asarray(tensor), BLOCK, axis)
+    else:
+        blocks = _Blocks(as_reals(tensor), BLOCK, axis)
+    peak = _finite(blocks.peaks())
     scale = _power_of_two_scale(peak, format_)
     if up:
         scale = np.where(peak > scale * format_.largest, 2 * scale, scale)
@@ -185,8 +189,7 @@ def quantise_blocks(
         one, least = (2.0 ** (end - element_fraction_bits(format_)) for end in (0, BLOCK_EXPONENTS[0]))
         tensor_scale = float(np.max(scale, initial=0.0, where=peak > 0) / one) or 1.0
         scale = np.clip(scale / tensor_scale, least, one)
-    spread = _spread(scale, BLOCK, axis, reals.shape[axis]) * tensor_scale
-    return Quantised(encode_scaled(reals / spread, format_, rounding), scale, BLOCK, tensor_scale)
+    return Quantised(blocks.encode(scale * tensor_scale, format_, rounding), scale, BLOCK, tensor_scale)
 
 
 def quantise_nvfp4(
@@ -219,15 +222,13 @@ def quantise_nvfp4(
         The tensor holds NaN, infinity or what is no real number, or the rounding is unknown.
     """
     check_format(format_)
-    reals = as_reals(tensor)
-    peak = _block_peaks(reals, NVFP4_BLOCK, axis)
+    blocks = _Blocks(as_reals(tensor), NVFP4_BLOCK, axis)
+    peak = _finite(blocks.peaks())
     largest = float(np.max(peak, initial=0.0)) / (E4M3.largest * format_.largest)
     single = np.finfo(np.float32)
     tensor_scale = float(np.float32(np.clip(largest, single.tiny, single.max))) if largest else 1.0
     scale = decode(encode(peak / format_.largest / tensor_scale, E4M3), E4M3).astype(np.float64)
-    spread = _spread(scale, NVFP4_BLOCK, axis, reals.shape[axis]) * tensor_scale
-    scaled = np.divide(reals, spread, out=np.zeros_like(reals), where=spread > 0)
-    return Quantised(encode_scaled(scaled, format_, rounding), scale, NVFP4_BLOCK, tensor_scale)
+    return Quantised(blocks.encode(scale * tensor_scale, format_, rounding), scale, NVFP4_BLOCK, tensor_scale)
 
 
 def quantise_by_power(tensor: ArrayLike, format_: Format, rounding: OperandRounding = "nearest") -> Quantised:
@@ -295,10 +296,22 @@ def largest_number(format_: Format, rounding: OperandRounding) -> float:
     return float(2.0 ** (format_.largest_finite / (1 << format_.mantissa_bits) - format_.bias))
 
 
-def _block_peaks(reals: NDArray[np.float64], block: int, axis: int) -> NDArray[np.float64]:
-    """Give the largest magnitude of each block along an axis."""
-    starts = np.arange(0, reals.shape[axis], block)
-    return _finite(np.maximum.reduceat(np.abs(reals), starts, axis=axis))
+class _Blocks:
+    """As `slices.Blocks`, by NumPy: the last block of an axis may be shorter, and scales may be zero."""
+
+    def __init__(self, reals: NDArray[np.float64], block: int, axis: int) -> None:
+        self._reals, self._block, self._axis = reals, block, axis
+
+    def peaks(self) -> NDArray[np.float64]:
+        starts = np.arange(0, self._reals.shape[self._axis], self._block)
+        peaks: NDArray[np.float64] = np.maximum.reduceat(np.abs(self._reals), starts, axis=self._axis)
+        return peaks
+
+    def encode(self, scale: NDArray[np.float64], format_: Format, rounding: OperandRounding) -> Codes:
+        """Blocks whose scale is zero are zero."""
+        spread = _spread(scale, self._block, self._axis, self._reals.shape[self._axis])
+        scaled = np.divide(self._reals, spread, out=np.zeros_like(self._reals), where=spread > 0)
+        return encode_scaled(scaled, format_, rounding)
 
 
 def _spread(scale: NDArray[np.float64], block: int, axis: int, length: int) -> NDArray[np.float64]:

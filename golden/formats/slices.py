@@ -17,6 +17,11 @@ def has_loops(tensor: Any, format_: Format, rounding: Any, axis: int | None) -> 
     return known and plain and worth_compiling(tensor.size * codec.STEPS)
 
 
+def has_block_loops(tensor: Any, format_: Format, rounding: Any, block: int, axis: int) -> bool:
+    """Tell whether there are loops for a tensor in whole blocks along an axis."""
+    return has_loops(tensor, format_, rounding, -1) and tensor.shape[axis] % block == 0
+
+
 class Slices:
     """A tensor as rows that have a scale in common.
 
@@ -37,8 +42,10 @@ class Slices:
         """Give the largest magnitudes, of shape 1 along the axis, or one; that of NaN is NaN."""
         from lmul.golden.formats import encode_loop
 
-        peaks = np.empty(len(self._rows))
-        run_parts(lambda part: encode_loop.find_peaks(self._rows[part], peaks[part]), len(peaks))
+        bits = self._rows.view(f"i{self._rows.itemsize}")
+        magnitude, found = bits.dtype.type(np.iinfo(bits.dtype).max), np.empty(len(bits), bits.dtype)
+        run_parts(lambda part: encode_loop.find_peaks(bits[part], magnitude, found[part]), len(found))
+        peaks = found.view(self._rows.dtype).astype(np.float64)
         if self._axis is None:
             return np.asarray(np.max(peaks, initial=0.0))
         return self._turned(peaks.reshape(*self._shape[:-1], 1))
@@ -59,3 +66,33 @@ class Slices:
 
     def _turned(self, array: NDArray[Any]) -> NDArray[Any]:
         return array.swapaxes(-1, -2) if self._axis == -2 else array
+
+
+class Blocks:
+    """A tensor as blocks along an axis that have a scale in common.
+
+    Parameters
+    ----------
+    tensor : ndarray of float32 or float64
+    block : int
+        Numbers of a block, a divisor of the axis' length.
+    axis : int
+    """
+
+    def __init__(self, tensor: NDArray[Any], block: int, axis: int) -> None:
+        self._axis = axis
+        turned = self._turned(tensor)
+        self._shape = turned.shape
+        self._slices = Slices(turned.reshape(*turned.shape[:-1], -1, block), -1)
+
+    def peaks(self) -> NDArray[np.float64]:
+        """Give the largest magnitude of each block; that of NaN is NaN."""
+        return self._turned(self._slices.peaks()[..., 0])
+
+    def encode(self, scale: NDArray[np.float64], format_: Format, rounding: Any) -> Codes:
+        """Round all numbers, divided by the scales of their blocks, into a format, as `Slices` does."""
+        codes = self._slices.encode(self._turned(scale)[..., None], format_, rounding)
+        return self._turned(codes.reshape(self._shape))
+
+    def _turned(self, array: NDArray[Any]) -> NDArray[Any]:
+        return array.swapaxes(self._axis, -1)

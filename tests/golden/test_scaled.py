@@ -1,5 +1,6 @@
 """Scales of rows and of blocks: what they are, and how sums are put together again."""
 
+import itertools
 import os
 from typing import Any
 
@@ -279,3 +280,28 @@ def test_large_tensors_have_the_codes_and_scales_of_small_ones(
     tensor[1, 2, 3] = np.nan
     with pytest.raises(ValueError, match="must be finite"):
         quantise(tensor, find_format(name), rounding, -1)
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "truncate"])
+@pytest.mark.parametrize("name", ["e4m3", "e5m2", "e2m1", "bf16"])
+def test_large_tensors_in_blocks_have_the_codes_and_scales_of_small_ones(
+    name: str, rounding: Rounding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba")
+    rng, format_ = np.random.default_rng(2), find_format(name)
+    tensor = rng.normal(size=(3, 192, 224)) * np.exp2(rng.integers(-30, 9, (3, 192, 224)))
+    tensor[0, 5], tensor[1, :, 7], tensor[2, 0, 0] = 0, -0.0, 1e-320
+    for reals in (tensor, tensor.astype(np.float32), tensor[1], tensor[2].T, tensor.swapaxes(1, 2)[::-1]):
+        for axis, up, relative in itertools.product((-1, -2, reals.ndim - 1), (False, True), (False, True)):
+            assert slices.has_block_loops(reals, format_, rounding, 32, axis)
+            found = quantise_blocks(reals, format_, rounding, axis, up=up, relative=relative)
+            with monkeypatch.context() as without:
+                without.setattr(slices, "has_block_loops", lambda *_: False)
+                wanted = quantise_blocks(reals, format_, rounding, axis, up=up, relative=relative)
+            assert np.array_equal(found.codes, wanted.codes)
+            assert np.array_equal(found.scale, wanted.scale)
+            assert found.tensor_scale == wanted.tensor_scale
+    assert not slices.has_block_loops(tensor[..., :200], format_, rounding, 32, -1)
+    tensor[1, 2, 3] = np.inf
+    with pytest.raises(ValueError, match="must be finite"):
+        quantise_blocks(tensor, format_, rounding)

@@ -1,5 +1,7 @@
 """The operator: bits of the golden model for every kind of tensor, and what PyTorch asks of an operator."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ pytest.importorskip("transformers")
 
 from lmul.errors import UserError  # noqa: E402
 from lmul.scheme import Scheme  # noqa: E402
-from lmul.torch import Config, convert_, matmul  # noqa: E402
+from lmul.torch import Config, convert_, host, matmul  # noqa: E402
 from lmul.torch.operator import product  # noqa: E402
 from tests.support.llm import scheme_of  # noqa: E402
 from tests.support.torch_models import golden_matmul, numbers, small_model, tokens  # noqa: E402
@@ -32,6 +34,8 @@ SCHEMES = (
     "lmul,e4m3,block",
     "exact,e4m3,out=bf16",
 )
+
+THREADS = Path("/proc/self/task")
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
@@ -144,6 +148,19 @@ def test_compiled_and_exported_models_give_the_same_bits() -> None:
         exported = torch.export.export(layer, (rows,))
         assert "lmul.matmul" in str(exported.graph)
         assert torch.equal(exported.module()(rows), layer(rows))
+
+
+@pytest.mark.skipif(not THREADS.is_dir(), reason="the system does not list threads")
+def test_threads_of_pytorch_end_before_products_are_computed() -> None:
+    if host.end_of_threads() is None or torch.get_num_threads() < 2:
+        pytest.skip("PyTorch has no OpenMP threads here")
+    (torch.ones(1 << 22) + 1).sum()
+    before = len(list(THREADS.iterdir()))
+    host.quantised_factor(torch.ones(2, 2), 0, scheme_of("lmul,e4m3"))
+    deadline = time.monotonic() + 10
+    while (after := len(list(THREADS.iterdir()))) >= before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert after < before
 
 
 def test_shapes_are_known_without_numbers() -> None:
