@@ -1,9 +1,10 @@
 """Place designs with `lmul` and with exact products side by side, into report/recorded/layout.json.
 
 `python bench/layout.py` places what is not kept yet; netlists and figures are kept in `build`. Pairs that
-are named alone take the place of theirs in the record. `--liberty` and `--lef` place two pairs in cells of
-another library, which is recorded beside them. One seed of synthesis for each side, and as many placements:
-ratios tell how far wires move them, and the same netlists without wires stand beside them.
+are named alone take the place of theirs in the record; so do units of README. `--liberty` and `--lef` place
+two pairs in cells of another library, which is recorded beside them. One seed of synthesis for each side, and
+as many placements: ratios tell how far wires move them, and the same netlists without wires stand beside
+them.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from record import RAW, RECORDED
+from record import RAW, RECORDED, UNIT_CLOCK, UNITS
 
 from lmul.cost.cells.estimate import estimate
 from lmul.cost.cells.measure import Conditions
@@ -57,6 +58,12 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 """Options of a design, and those that the exact one beside it has instead."""
 
+UNIT_PAIRS = {
+    f"{unit.get('format', 'e4m3')}, {unit['lanes']} lanes, {unit['acc']}": {"kind": "dot", **unit}
+    for unit in UNITS
+}
+"""Options of the units of one clock, which are placed with wires alone, and only those that are named."""
+
 ELSEWHERE = ("multiplier", "dot product, 8 lanes, fixed")
 """Pairs of other libraries."""
 
@@ -81,10 +88,12 @@ class Cells(NamedTuple):
     technology: Technology
 
 
-def laid_out(options: dict[str, Any], wire_capacitance: float | None, cells: Cells) -> LaidOut:
+def laid_out(
+    options: dict[str, Any], wire_capacitance: float | None, cells: Cells, period_ps: float | None = None
+) -> LaidOut:
     """Map, place and measure a design."""
     design, operands = make_design(**options), default_operands()
-    given: dict[str, Any] = {"conditions": Conditions(seeds=SEEDS), "cache": BUILD}
+    given: dict[str, Any] = {"conditions": Conditions(period_ps, SEEDS), "cache": BUILD}
     with working(f"{design.name}: mapping") as progress:
         cost = estimate(design, operands, cells.library, progress=progress, **given)
     placing = Placing(wire_capacitance=wire_capacitance)
@@ -92,12 +101,18 @@ def laid_out(options: dict[str, Any], wire_capacitance: float | None, cells: Cel
         return estimate_layout(cost, operands, cells.technology, placing, cache=BUILD, progress=progress)
 
 
-def compared(options: dict[str, Any], beside: dict[str, Any], cells: Cells) -> list[dict[str, Any]]:
+def compared(
+    options: dict[str, Any],
+    beside: dict[str, Any],
+    cells: Cells,
+    wires_ff_um: Sequence[float | None] = WIRES_FF_UM,
+    period_ps: float | None = None,
+) -> list[dict[str, Any]]:
     """Give the ratios of a pair, for each capacitance of wires."""
     found = []
-    for wires in WIRES_FF_UM:
+    for wires in wires_ff_um:
         pair = [
-            laid_out({**options, **change}, wires, cells)
+            laid_out({**options, **change}, wires, cells, period_ps)
             for change in ({"mul": "lmul"}, {"mul": "exact", **beside})
         ]
         found.append(
@@ -127,24 +142,31 @@ def place(names: Sequence[str], cells: Cells, library: str | None) -> None:
     """Place pairs, and keep each in the record, which another process may have changed meanwhile."""
     for name in names:
         start = time.perf_counter()
-        found = compared(*PAIRS[name], cells)
+        unit = name in UNIT_PAIRS
+        if unit:
+            found = compared(UNIT_PAIRS[name], {}, cells, WIRES_FF_UM[:1], UNIT_CLOCK * 1e3)
+        else:
+            found = compared(*PAIRS[name], cells)
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
         record = json.loads(RECORD.read_text())
-        place_of, key = (record, "rows") if library is None else (record["libraries"], library)
+        place_of, key = (record, "units" if unit else "rows")
+        if library is not None:
+            place_of, key = record["libraries"], library
         rows = place_of.get(key, {}) | {name: found}
-        place_of[key] = {known: rows[known] for known in PAIRS if known in rows}
+        place_of[key] = {known: rows[known] for known in (*PAIRS, *UNIT_PAIRS) if known in rows}
         write_json(RECORD, record | {"seeds": SEEDS})
 
 
 def main() -> None:
     """Place pairs, and write what was found after each."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("pairs", nargs="*", metavar="PAIR", help=", ".join(PAIRS))
+    parser.add_argument("pairs", nargs="*", metavar="PAIR", help="; ".join((*PAIRS, *UNIT_PAIRS)))
     parser.add_argument("--liberty", action="append", type=Path, metavar="FILE", help="of another library")
     parser.add_argument("--lef", action="append", type=Path, metavar="FILE", help="of the same library")
     options = parser.parse_args()
-    if unknown := [name for name in options.pairs if name not in PAIRS]:
-        parser.error(f"there is no pair {unknown[0]!r}: name some of {', '.join(PAIRS)}")
+    known = PAIRS if options.liberty else PAIRS | UNIT_PAIRS
+    if unknown := [name for name in options.pairs if name not in known]:
+        parser.error(f"there is no pair {unknown[0]!r}: name some of {'; '.join(known)}")
     if bool(options.liberty) != bool(options.lef):
         parser.error("--liberty and --lef are of one library: give both")
     if options.liberty:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from statistics import mean
 from typing import Any
 
 from figures_records import (
@@ -42,19 +43,20 @@ MULS = ("exact", "lmul", "mitchell", "addm", "addc")
 
 
 def units() -> str:
-    """Compare the multipliers in units as accelerators have them, all at one clock."""
-    rows = []
+    """Compare the multipliers in units as accelerators have them, all at one clock; some are placed, too."""
+    rows, laid_out = [], recorded("layout", MODEL)["units"]
     for unit in recorded_units():
         cells = [_unit(unit)]
         for figure in (AREA, ENERGY):
             cells += [f"{unit.lmul[figure]:.0f}", f"{unit.exact[figure]:.0f}"]
             cells.append(ratio_text(unit.ratio(figure)).strip())
-        rows.append(cells)
+        found = laid_out.get(_unit(unit).replace("`", ""))
+        rows.append([*cells, " → ".join(_placed(found[0], ENERGY)) if found else "not placed"])
     period = next(recorded_units()).lmul["clock_period_ps"] / 1e3
     return table(
         [
             *(f"at {period} ns, Nangate 45 nm, 1.1 V", "area, um2: `lmul`", "`exact`", "ratio"),
-            *("energy of a product, fJ: `lmul`", "`exact`", "ratio"),
+            *("energy of a product, fJ: `lmul`", "`exact`", "ratio", "of one netlist each → placed"),
         ],
         rows,
     )
@@ -531,6 +533,16 @@ def placed_elsewhere() -> str:
     return table(["`lmul` over `exact`", *PLACED], rows)
 
 
+def placed_units() -> str:
+    """Show how far wires move the ratios of units of one clock, and what is left of its period."""
+    rows = []
+    for name, [found] in recorded("layout", MODEL)["units"].items():
+        delays = [f"{mean(design['critical_delay_ps']):.0f}" for design in found["designs"]]
+        rows.append([name, *_ratios(found), *delays])
+    delay = "delay, placed, ps: `lmul`"
+    return table(["`lmul` over `exact`, at 1.5 ns", *PLACED, delay, "`exact`"], rows)
+
+
 LAID_OUT_IN = {"sky130_fd_sc_hd__tt_025C_1v80": "SKY130", "osu018_stdcells": "OSU 180 nm"}
 """Titles of other libraries, by their names."""
 
@@ -737,6 +749,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
         trained,
         tuned,
         placed,
+        placed_units,
         placed_elsewhere,
         last_bits,
         clocks,

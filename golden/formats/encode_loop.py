@@ -59,6 +59,30 @@ def encode_rows(reals: Any, scales: Any, layout: Any, nearest: bool, beyond: Any
             codes[row, i] = _code(bits, layout, nearest, beyond)
 
 
+@numba.njit(cache=True, nogil=True)
+def encode_integer_rows(reals: Any, scales: Any, largest: float, nearest: bool, mask: int, codes: Any) -> None:
+    """Round the rows of an array (R, L), each divided by its scale, to integers of at most some magnitude.
+
+    Parameters
+    ----------
+    reals : ndarray of float32 or float64, shape (R, L)
+    scales : ndarray of float64, shape (R,)
+    largest : float64
+    nearest : bool
+        To nearest, ties to even; else toward zero.
+    mask : int
+        Of the bits of a code.
+    codes : ndarray of unsigned integers, shape (R, L)
+        Is written: two's complement.
+    """
+    for row in range(reals.shape[0]):
+        scale = scales[row]
+        for i in range(reals.shape[1]):
+            number = np.float64(reals[row, i]) / scale
+            whole = np.rint(number) if nearest else np.trunc(number)
+            codes[row, i] = np.int64(min(max(whole, -largest), largest)) & mask
+
+
 @numba.njit(inline="always")
 def _code(bits: Any, layout: Any, nearest: bool, beyond: Any) -> Any:
     mantissa_bits, min_exponent, sign, largest = layout

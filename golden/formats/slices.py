@@ -13,7 +13,7 @@ from lmul.host.parallel import run_parts, worth_compiling
 def has_loops(tensor: Any, format_: Format, rounding: Any, axis: int | None) -> bool:
     """Tell whether there are loops for a tensor, and it is large enough for them."""
     known = isinstance(tensor, np.ndarray) and tensor.dtype in (np.float32, np.float64) and tensor.ndim > 1
-    plain = rounding in codec.ROUNDINGS and not isinstance(format_, Integer) and axis in (None, -1, -2)
+    plain = rounding in codec.ROUNDINGS and axis in (None, -1, -2)
     return known and plain and worth_compiling(tensor.size * codec.STEPS)
 
 
@@ -56,10 +56,16 @@ class Slices:
 
         codes = np.empty(self._rows.shape, dtype=format_.dtype)
         scales = np.broadcast_to(self._turned(scale).reshape(-1) if scale.ndim else scale, len(codes))
-        scales, how = np.ascontiguousarray(scales), codec.loop_arguments(format_, rounding)
+        scales = np.ascontiguousarray(scales)
 
         def encode(part: slice) -> None:
-            encode_loop.encode_rows(self._rows[part], scales[part], *how, codes[part])
+            if isinstance(format_, Integer):
+                nearest, mask = rounding == codec.RoundMode.roundTiesToEven, (1 << format_.width) - 1
+                how = format_.largest, nearest, mask
+                encode_loop.encode_integer_rows(self._rows[part], scales[part], *how, codes[part])
+            else:
+                layout = codec.loop_arguments(format_, rounding)
+                encode_loop.encode_rows(self._rows[part], scales[part], *layout, codes[part])
 
         run_parts(encode, len(codes))
         return self._turned(codes.reshape(self._shape))

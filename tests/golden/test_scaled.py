@@ -259,7 +259,7 @@ def test_unknown_scaling_is_refused() -> None:
 
 
 @pytest.mark.parametrize("rounding", ["nearest", "truncate"])
-@pytest.mark.parametrize("name", ["e4m3", "e5m2", "e2m1", "bf16", "fp16"])
+@pytest.mark.parametrize("name", ["e4m3", "e5m2", "e2m1", "bf16", "fp16", "int8", "int4"])
 def test_large_tensors_have_the_codes_and_scales_of_small_ones(
     name: str, rounding: Rounding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,7 +283,7 @@ def test_large_tensors_have_the_codes_and_scales_of_small_ones(
 
 
 @pytest.mark.parametrize("rounding", ["nearest", "truncate"])
-@pytest.mark.parametrize("name", ["e4m3", "e5m2", "e2m1", "bf16"])
+@pytest.mark.parametrize("name", ["e4m3", "e5m2", "e2m1", "bf16", "int8"])
 def test_large_tensors_in_blocks_have_the_codes_and_scales_of_small_ones(
     name: str, rounding: Rounding, monkeypatch: pytest.MonkeyPatch
 ) -> None:

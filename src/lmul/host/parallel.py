@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -33,11 +35,15 @@ def run_parts(loop: Callable[[slice], None], length: int) -> None:
 
 
 def run_each(task: Callable[[Argument], Result], arguments: Iterable[Argument]) -> list[Result]:
-    """Run a task, which may call `run_parts`, with each of some arguments, on every processor."""
+    """Run a task, which may call `run_parts`, with each of some arguments, on every processor.
+
+    Matrix products of NumPy take one processor each meanwhile.
+    """
     if processors() == 1:
         return list(map(task, arguments))
     # Of threads of their own: they wait for those of the loops.
-    return list(_threads("task").map(task, arguments))
+    with _libraries().limit(limits=1, user_api="blas"):
+        return list(_threads("task").map(task, arguments))
 
 
 def equal_parts(length: int, most: int) -> list[slice]:
@@ -54,6 +60,12 @@ def processors() -> int:
 @cache
 def _threads(name: str) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(processors(), name)
+
+
+@cache
+def _libraries() -> Any:
+    """Find the libraries that have threads of their own."""
+    return ThreadpoolController()
 
 
 # A copy of this process has the pool, but none of its threads.
