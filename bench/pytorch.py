@@ -39,6 +39,13 @@ TOKENS, TRAINED_TOKENS = 512, 256
 ROUNDS = 3
 """Pairs of passes, with the arithmetic and without, after one that compiles loops and quantises weights."""
 
+REASONS = {
+    "e5m2": "Gradients span too many exponents for one double: their products are added up in two parts.",
+    "acc=": "A step takes its products twice, six vector operations for sixteen of them; float32 takes one.",
+    "": "Eight products take two vector operations; float32 takes one for sixteen.",
+}
+"""Why a goal may be missed, by what the words of an arithmetic have in them: the first that fits."""
+
 KINDS = {"family": "cpu family", "model": "model"}
 """Of processors, since some systems hide their names."""
 
@@ -98,9 +105,9 @@ class Slowdown:
     def as_result(self) -> Result:
         """Give it beside its goal."""
         gradients = f" / {self.backward}" if self.what == "step" else ""
-        return Result(
-            f"{self.what}: {self.arithmetic}{gradients}", "times fp32", self.ratio, self.goal, at_most=True
-        )
+        what = f"{self.what}: {self.arithmetic}{gradients}"
+        reason = next(why for words, why in REASONS.items() if words in what)
+        return Result(what, "times fp32", self.ratio, self.goal, at_most=True, reason=reason)
 
 
 def measure(rounds: int, progress: Report) -> list[Slowdown]:

@@ -60,7 +60,9 @@ def encode_rows(reals: Any, scales: Any, layout: Any, nearest: bool, beyond: Any
 
 
 @numba.njit(cache=True, nogil=True)
-def encode_integer_rows(reals: Any, scales: Any, largest: float, nearest: bool, mask: int, codes: Any) -> None:
+def encode_integer_rows(
+    reals: Any, scales: Any, largest: float, nearest: bool, mask: int, codes: Any
+) -> None:
     """Round the rows of an array (R, L), each divided by its scale, to integers of at most some magnitude.
 
     Parameters

@@ -11,6 +11,7 @@ from lmul.golden.formats import slices
 from lmul.golden.formats.block_scale import SCALES, element_fraction_bits
 from lmul.golden.formats.codec import ROUNDINGS, Rounding, decode, encode
 from lmul.golden.formats.format import E4M3, Codes, Format, Integer, check_format
+from lmul.host.parallel import run_parts
 from lmul.host.parameters import ParameterError
 
 SELF_SCALED_EXPONENT_BITS = 8
@@ -283,10 +284,15 @@ def _logarithms(reals: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Mitchell's reading of a number as its logarithm (IRE Trans. EC-11(4), 1962), the other way round.
     """
-    fraction, exponent = np.frexp(np.abs(reals))
-    logarithm = np.log2(2 * fraction, out=np.full_like(reals, -1.0), where=fraction > 0)
-    read: NDArray[np.float64] = np.copysign(np.ldexp(1 + logarithm, exponent - 1), reals)
-    return read
+    numbers, read = reals.reshape(-1), np.empty(reals.size)
+
+    def part(some: slice) -> None:
+        fraction, exponent = np.frexp(np.abs(numbers[some]))
+        logarithm = np.log2(np.where(fraction > 0, 2 * fraction, 0.5))  # Zero stays zero.
+        np.copysign(np.ldexp(1 + logarithm, exponent - 1), numbers[some], out=read[some])
+
+    run_parts(part, reals.size)
+    return read.reshape(reals.shape)
 
 
 def largest_number(format_: Format, rounding: OperandRounding) -> float:
