@@ -56,7 +56,7 @@ def units() -> str:
     return table(
         [
             *(f"at {period} ns, Nangate 45 nm, 1.1 V", "area, um2: `lmul`", "`exact`", "ratio"),
-            *("energy of a product, fJ: `lmul`", "`exact`", "ratio", "of one netlist each → placed"),
+            *("energy of a product, fJ: `lmul`", "`exact`", "ratio", "energy, of one netlist each → placed"),
         ],
         rows,
     )

@@ -203,9 +203,10 @@ def _float_result(
 ) -> Sums:
     """Add in a floating-point register, which says it all."""
     register = add(a, b, arithmetic)
-    nan, infinity = np.isnan(register), np.zeros(register.shape, np.int8)
-    infinite = np.isinf(register)
-    infinity[infinite] = np.sign(register[infinite])
+    nan, infinity = np.zeros(register.shape, np.bool_), np.zeros(register.shape, np.int8)
+    if not np.isfinite(register).all():
+        nan, infinite = np.isnan(register), np.isinf(register)
+        infinity[infinite] = np.sign(register[infinite])
     return Sums(arithmetic, register, np.zeros(nan.shape, np.bool_), infinity, nan)
 
 

@@ -262,8 +262,9 @@ def _add_products(
         # The product of the scales alone may be no double.
         values *= x.scale[:, part, None]
         values *= y.scale[part]
-        values *= x.tensor_scale
-        values *= y.tensor_scale
+        for tensor_scale in (x.tensor_scale, y.tensor_scale):
+            if tensor_scale != 1:
+                values *= tensor_scale
         total += values
     return left_range
 

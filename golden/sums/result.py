@@ -83,6 +83,8 @@ class Sums:
 
     def values(self) -> NDArray[np.float64]:
         """Give the numbers that the output elements stand for; `raw` ones of more than 53 bits rounded."""
+        if self.arithmetic.out == "fp32" and isinstance(self.register, np.ndarray):
+            return self._reals()
         if self.arithmetic.out != "raw":
             format_ = FORMATS[self.arithmetic.out]
             return decode(self._encoded(format_), format_).astype(np.float64)

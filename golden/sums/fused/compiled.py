@@ -95,7 +95,7 @@ def has_fused_loops(arithmetic: Arithmetic, products: int) -> bool:
 def looped_sums(
     a: NDArray[Any],
     b: NDArray[Any],
-    start: NDArray[np.float32],
+    start: NDArray[np.float32] | None,
     arithmetic: Arithmetic,
     scales: Scales | None = None,
 ) -> NDArray[np.float32]:
@@ -105,8 +105,8 @@ def looped_sums(
     ----------
     a : ndarray of integer codes, shape (M, K)
     b : ndarray of integer codes, shape (K, N)
-    start : ndarray of float32, shape (M, N)
-        Running sums to begin with, not NaN.
+    start : ndarray of float32, shape (M, N), or None
+        Running sums to begin with, not NaN; by default zero.
     arithmetic : Arithmetic
         One that `has_fused_loops`, with a `Fused` accumulator.
     scales : Scales, optional
@@ -117,14 +117,17 @@ def looped_sums(
     ndarray of float32, shape (M, N)
         Infinite where a sum became too large on its way.
     """
+    shape = len(a), b.shape[1]
     if scales and arithmetic.grouped:
-        return fused_group_sums(a, b, start, arithmetic, scales)
-    register, layout = np.empty_like(start), _layout(a, b, arithmetic)
+        zeros = np.zeros(shape, np.float32)
+        return fused_group_sums(a, b, zeros if start is None else start, arithmetic, scales)
+    register, layout = np.empty(shape, np.float32), _layout(a, b, arithmetic)
     shifts = _shifts(a, b, arithmetic, scales)
     for first in range(0, b.shape[1], TILE_COLUMNS):  # Bit patterns are larger than codes.
         columns = slice(first, first + TILE_COLUMNS)
         own = shifts[0], shifts[1][:, columns]
-        register[:, columns] = _tile_sums(a, b[:, columns], start[:, columns], arithmetic, layout, own)
+        begun = None if start is None else start[:, columns]
+        register[:, columns] = _tile_sums(a, b[:, columns], begun, arithmetic, layout, own)
     return register
 
 
@@ -167,7 +170,7 @@ def _most_terms(arithmetic: Arithmetic) -> int:
 def _tile_sums(
     a: NDArray[Any],
     b: NDArray[Any],
-    start: NDArray[np.float32],
+    start: NDArray[np.float32] | None,
     arithmetic: Arithmetic,
     layout: Layout,
     shifts: Shifts,
@@ -181,7 +184,8 @@ def _tile_sums(
     x, y = gathered(*_tables(_operands(arithmetic, layout), form, arithmetic, layout), a, b)
     x_shift, y_shift = tiled(*shifts, x.shape[2], y.shape[3])
     excess = numbers.nmant - arithmetic.mantissa_bits
-    normal = not start.any() and _all_normal(arithmetic, layout, shifts, a.shape[1])
+    cleared = start is None or not start.any()
+    normal = cleared and _all_normal(arithmetic, layout, shifts, a.shape[1])
     how = (
         product_kind(form),
         (x.dtype.type(-1 << numbers.nmant), x.dtype.type(excess << numbers.nmant)),
@@ -190,7 +194,8 @@ def _tile_sums(
     )
     sums = np.zeros((len(x), x.shape[2], y.shape[0] * y.shape[3]), dtype=np.float32)
     matrix = sums.reshape(-1, sums.shape[2])[: len(a), : b.shape[1]]
-    matrix[...] = start
+    if start is not None:
+        matrix[...] = start
 
     def part(groups: slice) -> None:
         loops.add_steps(x_top[groups], x[groups], x_shift[groups], y_top, y, y_shift, *how, sums[groups])

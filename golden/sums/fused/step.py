@@ -75,15 +75,16 @@ def fused_sums(
     -------
     ndarray of float32, shape (M, N)
     """
-    if start is None:
-        start = np.zeros((len(a), b.shape[1]), dtype=np.float32)
+    zeros = np.zeros((len(a), b.shape[1]), dtype=np.float32)
     if not has_fused_loops(arithmetic, a.size * b.shape[1]):
-        return _stepwise_sums(a, b, start, arithmetic, scales)
+        return _stepwise_sums(a, b, zeros if start is None else start, arithmetic, scales)
     infinity, nan = special_sums(a, b, arithmetic)
     if scales:
         nan |= nan_sums(scales, arithmetic)
-    nan |= np.isnan(start)
-    register = looped_sums(a, b, np.where(nan, 0, start), arithmetic, scales)
+    if start is not None:
+        nan |= np.isnan(start)
+    finite = None if start is None else np.where(nan, 0, start)
+    register = looped_sums(a, b, finite, arithmetic, scales)
     if not (infinity.any() or nan.any()):
         return register
     # An infinite product and an infinite sum: which was first does not matter where both have one sign.
@@ -94,7 +95,8 @@ def fused_sums(
     rows = doubtful.any(axis=1)
     if rows.any():
         some = Scales(scales.a[rows], scales.b) if scales else None
-        register[rows] = _stepwise_sums(a[rows], b, start[rows], arithmetic, some)
+        begun = zeros if start is None else start
+        register[rows] = _stepwise_sums(a[rows], b, begun[rows], arithmetic, some)
     return register
 
 
