@@ -40,7 +40,7 @@ ROUNDS = 3
 """Pairs of passes, with the arithmetic and without, after one that compiles loops and quantises weights."""
 
 REASONS = {
-    "e5m2": "Gradients span too many exponents for one double: their products are added up in two parts.",
+    "e5m2": "All three products are in this arithmetic, and each operand is quantised for two of them.",
     "acc=": "A step takes its products twice, six vector operations for sixteen of them; float32 takes one.",
     "": "Eight products take two vector operations; float32 takes one for sixteen.",
 }

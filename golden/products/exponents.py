@@ -54,6 +54,14 @@ def cut(exponents: Window | None, size: int) -> tuple[Window, ...]:
     return tuple((low, min(low + size - 1, last)) for low in range(first, last + 1, size))
 
 
+def cut_from_top(exponents: Window | None, size: int) -> tuple[Window, ...]:
+    """Cut a range of exponents into windows of some size, the largest first, the last one smaller."""
+    if exponents is None:
+        return ()
+    first, last = exponents
+    return tuple((max(high - size + 1, first), high) for high in range(last, first - 1, -size))
+
+
 def _exponents(codes: NDArray[Any], format_: Format, arithmetic: Arithmetic) -> Window | None:
     ends = finite_range(codes, format_, arithmetic)
     if ends is None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import FP64_MANTISSA_BITS
 from lmul.golden.formats.format import FP32, Format
-from lmul.golden.products.exponents import Window, cut, exponent_ranges
+from lmul.golden.products.exponents import Window, cut_from_top, exponent_ranges
 from lmul.golden.products.operand import operand_reals
 from lmul.golden.products.specials import is_special
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
@@ -159,13 +159,15 @@ def fewest_exact_windows(
 ) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
     """Divide ranges of exponents so that sums of as many products as `depth` are exact in double precision.
 
-    Every window of `b` takes all products once more, a window of `a` only skips those of the others.
+    Every window of `b` takes all products once more, a window of `a` only skips those of the others: the
+    largest operands are in one as wide as can be, which leaves few for the next.
     """
     first, second = ranges
     room = FP64_SIGNIFICAND_BITS - depth.bit_length() - arithmetic.fraction_bits
     # Windows of n and m exponents have products below 2^(n - 1 + m - 1 + headroom).
     exponents = room + 2 - _headroom(arithmetic)
-    pairs = [(cut(first, size), cut(second, exponents - size)) for size in range(1, exponents)]
+    sizes = range(exponents - 1, 0, -1)
+    pairs = [(cut_from_top(first, size), cut_from_top(second, exponents - size)) for size in sizes]
     return min(pairs, key=lambda pair: (len(pair[1]), len(pair[0])))
 
 

@@ -80,7 +80,7 @@ def _windows(spec: Arithmetic, depth: int) -> tuple[list[Window], list[Window]] 
     if not 0 < math.prod(map(len, windows)) <= MOST_PAIRS or not fit_two_doubles(ranges, depth, spec):
         return None
     sizes = [each[0][1] - each[0][0] for each in windows]
-    wide = [[(low, low + size) for low, _ in each] for each, size in zip(windows, sizes, strict=True)]
+    wide = [[(high - size, high) for _, high in each] for each, size in zip(windows, sizes, strict=True)]
     return wide[0], wide[1]
 
 
