@@ -142,16 +142,14 @@ def place(names: Sequence[str], cells: Cells, library: str | None) -> None:
     """Place pairs, and keep each in the record, which another process may have changed meanwhile."""
     for name in names:
         start = time.perf_counter()
-        unit = name in UNIT_PAIRS
-        if unit:
+        if name in UNIT_PAIRS:
             found = compared(UNIT_PAIRS[name], {}, cells, WIRES_FF_UM[:1], UNIT_CLOCK * 1e3)
         else:
             found = compared(*PAIRS[name], cells)
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
         record = json.loads(RECORD.read_text())
-        place_of, key = (record, "units" if unit else "rows")
-        if library is not None:
-            place_of, key = record["libraries"], library
+        key = library or ("units" if name in UNIT_PAIRS else "rows")
+        place_of = record if library is None else record["libraries"]
         rows = place_of.get(key, {}) | {name: found}
         place_of[key] = {known: rows[known] for known in (*PAIRS, *UNIT_PAIRS) if known in rows}
         write_json(RECORD, record | {"seeds": SEEDS})

@@ -26,7 +26,7 @@ from lmul.golden.matmul import check_promotion, matmul_codes, promoted_sums
 from lmul.golden.sums.stacks import stacks
 from lmul.golden.sums.tiles import column_tiles
 from lmul.golden.sums.whole import whole_products
-from lmul.host.parallel import run_each
+from lmul.host.parallel import one_blas_thread, run_each
 from lmul.host.parameters import ParameterError
 
 Reals = NDArray[np.float64]
@@ -224,7 +224,8 @@ def multiply_scaled(
             return _add_scaled(a, b, spec, total[index][:, columns])
         return _add_products(a, b, parts, multiply, total[index][:, columns])
 
-    left_range = sum(run_each(add, product(np.ndindex(axes), column_tiles(shape[-1], math.prod(axes)))))
+    with one_blas_thread():
+        left_range = sum(run_each(add, product(np.ndindex(axes), column_tiles(shape[-1], math.prod(axes)))))
     return total.reshape(shape), left_range
 
 
@@ -262,10 +263,7 @@ def _add_products(
         # The product of the scales alone may be no double.
         values *= x.scale[:, part, None]
         values *= y.scale[part]
-        for tensor_scale in (x.tensor_scale, y.tensor_scale):
-            if tensor_scale != 1:
-                values *= tensor_scale
-        total += values
+        total += _times_tensor_scales(values, x, y)
     return left_range
 
 
@@ -279,5 +277,13 @@ def _add_scaled(x: Quantised, y: Quantised, spec: Arithmetic, total: Reals) -> i
     sums = matmul_codes(x.codes, y.codes, spec, None, first, second)
     values = sums.values()
     left_range = int(np.count_nonzero(sums.overflow | ~np.isfinite(values)))
-    total += values * x.tensor_scale * y.tensor_scale
+    total += _times_tensor_scales(values, x, y)
     return left_range
+
+
+def _times_tensor_scales(values: Reals, x: Quantised, y: Quantised) -> Reals:
+    """Multiply in place by the scales of whole tensors, most of which are 1."""
+    for tensor_scale in (x.tensor_scale, y.tensor_scale):
+        if tensor_scale != 1:
+            values *= tensor_scale
+    return values

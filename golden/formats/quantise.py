@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from lmul.golden.arguments import as_reals, check_choice
 from lmul.golden.formats import slices
 from lmul.golden.formats.block_scale import SCALES, element_fraction_bits
-from lmul.golden.formats.codec import ROUNDINGS, Rounding, decode, encode
+from lmul.golden.formats.codec import ROUNDINGS, STEPS, Rounding, decode, encode
 from lmul.golden.formats.format import E4M3, Codes, Format, Integer, check_format
-from lmul.host.parallel import run_parts
+from lmul.host.parallel import run_parts, worth_compiling
 from lmul.host.parameters import ParameterError
 
 SELF_SCALED_EXPONENT_BITS = 8
@@ -291,7 +291,10 @@ def _logarithms(reals: NDArray[np.float64]) -> NDArray[np.float64]:
         logarithm = np.log2(np.where(fraction > 0, 2 * fraction, 0.5))  # Zero stays zero.
         np.copysign(np.ldexp(1 + logarithm, exponent - 1), numbers[some], out=read[some])
 
-    run_parts(part, reals.size)
+    if worth_compiling(reals.size * STEPS):
+        run_parts(part, reals.size)
+    else:
+        part(slice(None))
     return read.reshape(reals.shape)
 
 

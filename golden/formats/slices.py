@@ -56,22 +56,27 @@ class Slices:
 
         codes = np.empty(self._rows.shape, dtype=format_.dtype)
         scales = np.broadcast_to(self._turned(scale).reshape(-1) if scale.ndim else scale, len(codes))
-        scales = np.ascontiguousarray(scales)
+        scales, how = np.ascontiguousarray(scales), _arguments(format_, rounding)
+        loop: Any = (
+            encode_loop.encode_integer_rows if isinstance(format_, Integer) else encode_loop.encode_rows
+        )
 
         def encode(part: slice) -> None:
-            if isinstance(format_, Integer):
-                nearest, mask = rounding == codec.RoundMode.roundTiesToEven, (1 << format_.width) - 1
-                how = format_.largest, nearest, mask
-                encode_loop.encode_integer_rows(self._rows[part], scales[part], *how, codes[part])
-            else:
-                layout = codec.loop_arguments(format_, rounding)
-                encode_loop.encode_rows(self._rows[part], scales[part], *layout, codes[part])
+            loop(self._rows[part], scales[part], *how, codes[part])
 
         run_parts(encode, len(codes))
         return self._turned(codes.reshape(self._shape))
 
     def _turned(self, array: NDArray[Any]) -> NDArray[Any]:
         return array.swapaxes(-1, -2) if self._axis == -2 else array
+
+
+def _arguments(format_: Format, rounding: Any) -> tuple[Any, ...]:
+    """Give what the loop of a format takes of it and of a rounding."""
+    if isinstance(format_, Integer):
+        nearest = rounding == codec.RoundMode.roundTiesToEven
+        return format_.largest, nearest, (1 << format_.width) - 1
+    return codec.loop_arguments(format_, rounding)
 
 
 class Blocks:

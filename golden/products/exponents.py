@@ -47,14 +47,6 @@ def fit_two_doubles(ranges: Ranges, depth: int, arithmetic: Arithmetic) -> bool:
 
 
 def cut(exponents: Window | None, size: int) -> tuple[Window, ...]:
-    """Cut a range of exponents into windows of some size, the last one smaller."""
-    if exponents is None:
-        return ()
-    first, last = exponents
-    return tuple((low, min(low + size - 1, last)) for low in range(first, last + 1, size))
-
-
-def cut_from_top(exponents: Window | None, size: int) -> tuple[Window, ...]:
     """Cut a range of exponents into windows of some size, the largest first, the last one smaller."""
     if exponents is None:
         return ()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lmul.golden.arithmetic import Arithmetic
 from lmul.golden.formats.codec import FP64_MANTISSA_BITS
 from lmul.golden.formats.format import FP32, Format
-from lmul.golden.products.exponents import Window, cut_from_top, exponent_ranges
+from lmul.golden.products.exponents import Window, cut, exponent_ranges
 from lmul.golden.products.operand import operand_reals
 from lmul.golden.products.specials import is_special
 from lmul.golden.sums.fixed_point import FP64_SIGNIFICAND_BITS, FixedPoint
@@ -167,7 +167,7 @@ def fewest_exact_windows(
     # Windows of n and m exponents have products below 2^(n - 1 + m - 1 + headroom).
     exponents = room + 2 - _headroom(arithmetic)
     sizes = range(exponents - 1, 0, -1)
-    pairs = [(cut_from_top(first, size), cut_from_top(second, exponents - size)) for size in sizes]
+    pairs = [(cut(first, size), cut(second, exponents - size)) for size in sizes]
     return min(pairs, key=lambda pair: (len(pair[1]), len(pair[0])))
 
 

@@ -75,9 +75,9 @@ def fused_sums(
     -------
     ndarray of float32, shape (M, N)
     """
-    zeros = np.zeros((len(a), b.shape[1]), dtype=np.float32)
+    begun = np.zeros((len(a), b.shape[1]), dtype=np.float32) if start is None else start
     if not has_fused_loops(arithmetic, a.size * b.shape[1]):
-        return _stepwise_sums(a, b, zeros if start is None else start, arithmetic, scales)
+        return _stepwise_sums(a, b, begun, arithmetic, scales)
     infinity, nan = special_sums(a, b, arithmetic)
     if scales:
         nan |= nan_sums(scales, arithmetic)
@@ -95,7 +95,6 @@ def fused_sums(
     rows = doubtful.any(axis=1)
     if rows.any():
         some = Scales(scales.a[rows], scales.b) if scales else None
-        begun = zeros if start is None else start
         register[rows] = _stepwise_sums(a[rows], b, begun[rows], arithmetic, some)
     return register
 

@@ -35,15 +35,16 @@ def run_parts(loop: Callable[[slice], None], length: int) -> None:
 
 
 def run_each(task: Callable[[Argument], Result], arguments: Iterable[Argument]) -> list[Result]:
-    """Run a task, which may call `run_parts`, with each of some arguments, on every processor.
-
-    Matrix products of NumPy take one processor each meanwhile.
-    """
+    """Run a task, which may call `run_parts`, with each of some arguments, on every processor."""
     if processors() == 1:
         return list(map(task, arguments))
     # Of threads of their own: they wait for those of the loops.
-    with _libraries().limit(limits=1, user_api="blas"):
-        return list(_threads("task").map(task, arguments))
+    return list(_threads("task").map(task, arguments))
+
+
+def one_blas_thread() -> Any:
+    """Make a context in which each matrix product of NumPy takes one processor: for tasks on all of them."""
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 def equal_parts(length: int, most: int) -> list[slice]:
